@@ -1,0 +1,110 @@
+"""Joint sets by name: their joints, parents, root, and what a mirror swaps."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+
+
+@dataclasses.dataclass(frozen=True)
+class Skeleton:
+    """A named joint set. Left and right are read off the joint names.
+
+    Attributes:
+      name: the name used in configs and annotation files.
+      joints: joint names in storage order; `left_*` and `right_*` come in pairs.
+      parents: index of each joint's parent; the root is its own parent.
+    """
+
+    name: str
+    joints: tuple[str, ...]
+    parents: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.joints)
+
+    def index(self, joint: str) -> int:
+        """Storage index of a joint name; ValueError names the nearest one."""
+        if joint not in self.joints:
+            near = difflib.get_close_matches(joint, self.joints, 1, 0.0)[0]
+            raise ValueError(
+                f'skeleton {self.name!r} has no joint {joint!r}; the nearest name is {near!r}'
+            )
+        return self.joints.index(joint)
+
+    @property
+    def root(self) -> int:
+        """Index of the joint that 3D poses are relative to."""
+        return next(j for j, parent in enumerate(self.parents) if j == parent)
+
+    @property
+    def bones(self) -> tuple[tuple[int, int], ...]:
+        """(parent, child) pairs, root excluded."""
+        return tuple((p, j) for j, p in enumerate(self.parents) if p != j)
+
+    @property
+    def left(self) -> tuple[int, ...]:
+        """Indices of the joints named `left_*`."""
+        return tuple(j for j, name in enumerate(self.joints) if name.startswith('left_'))
+
+    @property
+    def right(self) -> tuple[int, ...]:
+        """Indices of the joints named `right_*`, in the order of `left`."""
+        return tuple(self.joints.index('right_' + self.joints[j][5:]) for j in self.left)
+
+    @property
+    def flip(self) -> tuple[int, ...]:
+        """Permutation that swaps left and right: mirrored = joints[flip]."""
+        order = list(range(len(self)))
+        for left, right in zip(self.left, self.right, strict=True):
+            order[left], order[right] = right, left
+        return tuple(order)
+
+
+H36M17 = Skeleton(
+    'h36m17',
+    (
+        'pelvis',
+        'right_hip', 'right_knee', 'right_ankle',
+        'left_hip', 'left_knee', 'left_ankle',
+        'spine', 'thorax', 'nose', 'head',
+        'left_shoulder', 'left_elbow', 'left_wrist',
+        'right_shoulder', 'right_elbow', 'right_wrist',
+    ),
+    (0, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
+)  # fmt: skip
+
+MPI_INF_3DHP17 = Skeleton(
+    'mpi_inf_3dhp17',
+    (
+        'head_top', 'neck',
+        'right_shoulder', 'right_elbow', 'right_wrist',
+        'left_shoulder', 'left_elbow', 'left_wrist',
+        'right_hip', 'right_knee', 'right_ankle',
+        'left_hip', 'left_knee', 'left_ankle',
+        'pelvis', 'spine', 'head',
+    ),
+    (16, 15, 1, 2, 3, 1, 5, 6, 14, 8, 9, 14, 11, 12, 14, 14, 1),
+)  # fmt: skip
+
+COCO17 = Skeleton(
+    'coco17',
+    (
+        'nose',
+        'left_eye', 'right_eye', 'left_ear', 'right_ear',
+        'left_shoulder', 'right_shoulder', 'left_elbow', 'right_elbow',
+        'left_wrist', 'right_wrist',
+        'left_hip', 'right_hip', 'left_knee', 'right_knee',
+        'left_ankle', 'right_ankle',
+    ),
+    (0, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
+)  # fmt: skip
+
+SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17, MPI_INF_3DHP17, COCO17)}
+
+
+def get(name: str) -> Skeleton:
+    """The skeleton called `name`; ValueError lists the known ones."""
+    if name not in SKELETONS:
+        raise ValueError(f'unknown skeleton {name!r}; known are {", ".join(sorted(SKELETONS))}')
+    return SKELETONS[name]

@@ -1,0 +1,71 @@
+"""Every field of a configuration, once, with the values of the paper's Human3.6M training.
+
+A config file calls `get_config()` here and overrides only what differs.
+"""
+
+from ml_collections import ConfigDict
+
+
+def get_config() -> ConfigDict:
+    """All fields, locked: an unknown field is an error."""
+    config = ConfigDict()
+    config.task = 'lifter'  # what learns: 'lifter' (the detector is frozen) or 'detector'
+    config.seed = 0  # initial weights, data order, flips and drop path
+    config.skeleton = 'h36m17'  # joint set, a name in capf_jax/skeleton.py
+
+    data = config.data = ConfigDict()
+    data.name = 'synthetic'  # folder of the TFDS builder in data_pipeline/
+    data.dir = 'data'  # where built datasets are kept
+    data.builder = ConfigDict()  # the builder's own fields, see its config class
+    data.train_split = 'train'  # TFDS split that is trained on
+    data.test_split = 'test'  # TFDS split that is evaluated
+    data.joints2d = 'detected'  # 2D input of the lifter: 'detected' or 'truth'
+    data.bad_image = 'error'  # an image that does not decode: 'error' or 'skip' (counted)
+    data.threads = 4  # threads that read and decode
+
+    detector = config.model = ConfigDict()
+    detector = config.model.detector = ConfigDict()
+    detector.name = 'hrnet'  # family of the 2D detector
+    detector.width = 32  # channels of the finest branch
+    detector.stem_channels = 64  # channels of the two stride-2 stem convolutions
+    detector.bottlenecks = 4  # bottleneck blocks of the first stage
+    detector.modules = (1, 4, 3)  # modules in the stages of 2, 3 and 4 branches
+    detector.blocks = 4  # basic blocks on every branch of a module
+    detector.weights = ''  # safetensors file of the frozen detector; '' for random weights
+
+    lifter = config.model.lifter = ConfigDict()
+    lifter.ablation_step = 3  # paper Table 3: 0 coordinates, 1 + context, 2 + fusion, 3 + deformable
+    lifter.levels = (0, 1, 2, 3)  # feature levels used, 0 is the finest (paper Table 4)
+    lifter.deformable = True  # deformable context extraction; False for MPI-INF-3DHP
+    lifter.detector_joints = False  # also give the detector's own 2D joints (a control experiment)
+    lifter.channels = 128  # C, the shared dimension
+    lifter.layers = 4  # transformer blocks in each module
+    lifter.heads = 8  # attention heads M of fusion and inter-joint blocks
+    lifter.deformable_heads = 4  # heads of deformable attention
+    lifter.sampling_points = 4  # K, sampling points a head
+    lifter.mlp_ratio = 2  # hidden width of an MLP over its input width
+    lifter.drop_path = 0.2  # drop path of each module's last block, rising linearly from 0
+
+    training = config.training = ConfigDict()
+    training.batch_size = 512  # samples a step over all devices
+    training.epochs = 50  # passes over the training split
+    training.learning_rate = 6.4e-4  # AdamW, at the start
+    training.learning_rate_decay = 0.99  # factor after every epoch
+    training.weight_decay = 0.1  # AdamW, on every trained parameter
+    training.offset_learning_rate_factor = 0.1  # sampling-offset layers' share of the learning rate
+    training.flip_probability = 0.5  # chance that a sample is mirrored
+    training.checkpoint_minutes = 10.0  # time between checkpoints inside an epoch
+    training.log_steps = 20  # steps between two lines of the log
+
+    detection = config.detection = ConfigDict()
+    detection.sigma = 2.0  # standard deviation of the target heatmaps, heatmap pixels
+    detection.max_rotation = 30.0  # augmentation of detector training, degrees
+    detection.max_scale = 0.25  # augmentation of detector training, share of the crop
+
+    evaluation = config.evaluation = ConfigDict()
+    evaluation.batch_size = 256  # samples a step over all devices
+    evaluation.every_epochs = 1  # epochs between evaluations while training
+    evaluation.flip_test = True  # average with the mirrored prediction
+    evaluation.pictures = 4  # test people drawn after training
+
+    return config.lock()
