@@ -1,4 +1,4 @@
-"""Fixtures that many tests share."""
+"""Fixtures that many tests share, and the rule that a parity test is never skipped."""
 
 import pathlib
 
@@ -13,3 +13,13 @@ def real_samples() -> pathlib.Path:
     if not REAL.is_dir():
         pytest.skip(f'real samples are not at {REAL}')
     return REAL
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
+    """A skipped test marked `parity` counts as failed: its numbers were not checked."""
+    report = yield
+    if report.skipped and item.get_closest_marker('parity'):
+        report.outcome = 'failed'
+        report.longrepr = f'{item.nodeid}: a parity test may not be skipped'
+    return report
