@@ -1,0 +1,116 @@
+"""Crops: the box around a person and the affine map from whole-image pixels to crop pixels.
+
+Pixels are counted from the centre of the top left one, x to the right and y down. Sizes are
+(width, height). Everything here is NumPy and OpenCV.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+CROP_SIZE = (192, 256)  # (width, height), the input of the published 2D detectors
+
+# SPEC 4: the Human3.6M box reaches from the root by these amounts, at the root's depth.
+_BOX_BEFORE_MM = np.array([-1000.0, -900.0])
+_BOX_AFTER_MM = np.array([1000.0, 1100.0])
+
+
+def box_affine(
+    centre: np.ndarray, width: float, crop_size: tuple[int, int] = CROP_SIZE
+) -> np.ndarray:
+    """Affine [2, 3] float64 from whole-image pixels to the pixels of a crop around a box.
+
+    The box's width alone decides the scale, so that no aspect ratio is ever changed. The centre
+    maps to the crop's middle ((w-1)/2, (h-1)/2); half a box width, (width-1)/2, to (w-1)/2: first
+    and last pixel centres of box and crop meet (published code of CA-PF, SPEC 4).
+
+    Args:
+      centre: [2] middle of the box, whole-image pixels.
+      width: width of the box, whole-image pixels, more than one.
+      crop_size: (width, height) of the crop.
+
+    Raises:
+      ValueError: the box is at most a pixel wide, or not finite.
+    """
+    centre = np.asarray(centre, np.float64)
+    if not (np.isfinite(width) and width > 1 and np.isfinite(centre).all()):
+        raise ValueError(
+            f'a box of width {width} px around {centre.tolist()} cannot be cropped; '
+            'give finite numbers and a width above 1 px'
+        )
+    crop_width, crop_height = crop_size
+    scale = (crop_width - 1) / (width - 1)
+    middle = np.array([crop_width - 1, crop_height - 1]) / 2
+    return np.concatenate([np.eye(2) * scale, (middle - scale * centre)[:, None]], axis=1)
+
+
+def root_box(root_camera_mm: np.ndarray, intrinsics: np.ndarray) -> tuple[np.ndarray, float]:
+    """Box of Human3.6M from the true 3D root joint (SPEC 4): needs ground truth.
+
+    Args:
+      root_camera_mm: [3] root joint in the camera frame, mm.
+      intrinsics: [4] fx, fy, cx, cy in pixels; lens distortion is left out, as published.
+
+    Returns:
+      (centre [2], width), whole-image pixels.
+
+    Raises:
+      ValueError: the root is not in front of the camera.
+    """
+    root = np.asarray(root_camera_mm, np.float64)
+    if not root[2] > 0:
+        raise ValueError(f'the root joint {root.tolist()} mm is not in front of the camera')
+    focal, principal = np.asarray(intrinsics, np.float64).reshape(2, 2)
+    first = (root[:2] + _BOX_BEFORE_MM) / root[2] * focal + principal
+    last = (root[:2] + _BOX_AFTER_MM) / root[2] * focal + principal
+    return (first + last) / 2, float(last[0] - first[0])
+
+
+def joints_box(
+    joints2d: np.ndarray, crop_size: tuple[int, int] = CROP_SIZE, margin: float = 1.25
+) -> tuple[np.ndarray, float]:
+    """Box around 2D joints, for people whose 3D root is not known.
+
+    Args:
+      joints2d: [J, 2] whole-image pixels.
+      crop_size: (width, height) of the crop; the box takes its aspect ratio.
+      margin: size of the box over the smallest one that holds all joints.
+
+    Returns:
+      (centre [2], width), whole-image pixels; the box is at least 2 px wide.
+
+    Raises:
+      ValueError: a joint is not finite.
+    """
+    joints2d = np.asarray(joints2d, np.float64)
+    if not np.isfinite(joints2d).all():
+        raise ValueError('a box needs finite 2D joints; give a box or leave the person out')
+    lowest, highest = joints2d.min(axis=0), joints2d.max(axis=0)
+    extent = highest - lowest
+    width = margin * max(extent[0], extent[1] * crop_size[0] / crop_size[1])
+    return (lowest + highest) / 2, max(float(width), 2.0)
+
+
+def crop_image(
+    image: np.ndarray, affine: np.ndarray, crop_size: tuple[int, int] = CROP_SIZE
+) -> np.ndarray:
+    """Crop [h, w, 3] uint8 of an image [H, W, 3] uint8: bilinear, zero outside the image."""
+    return cv2.warpAffine(
+        image, np.asarray(affine, np.float64), tuple(crop_size), flags=cv2.INTER_LINEAR
+    )
+
+
+def apply_affine(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """Points [..., J, 2] under affine maps [..., 2, 3], in the wider of the two dtypes."""
+    return points @ affine[..., :2].swapaxes(-1, -2) + affine[..., None, :, 2]
+
+
+def invert_affine(affine: np.ndarray) -> np.ndarray:
+    """Inverse [..., 2, 3] of affine maps, crop pixels -> whole-image pixels; keeps the dtype.
+
+    Raises:
+      numpy.linalg.LinAlgError: a map cannot be inverted.
+    """
+    inverse = np.linalg.inv(affine[..., :2])
+    return np.concatenate([inverse, -inverse @ affine[..., 2:]], axis=-1)
