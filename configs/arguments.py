@@ -1,0 +1,59 @@
+"""Arguments behind a config file's name, `--config=configs/synthetic.py:step=0,seed=1`."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from ml_collections import ConfigDict
+
+_BOOLEANS = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
+
+
+def parse(arg: str | None, **defaults: Any) -> ConfigDict:
+    """Read `name=value,name=value` over defaults.
+
+    Args:
+      arg: the text after the colon; None or '' leaves every default.
+      **defaults: every argument there is; a value takes the type of its default, which is
+        bool, int, float or str.
+
+    Returns:
+      A locked ConfigDict with the fields of `defaults`.
+
+    Raises:
+      ValueError: an argument that does not exist (the nearest name is given), one that is given
+        twice, or a value that is not of the default's type.
+    """
+    values = dict(defaults)
+    given = set()
+    for part in filter(None, (part.strip() for part in (arg or '').split(','))):
+        name, equals, text = (piece.strip() for piece in part.partition('='))
+        if not equals:
+            raise ValueError(f'config argument {part!r} is not of the form name=value')
+        if name not in defaults:
+            raise ValueError(_unknown(name, list(defaults)))
+        if name in given:
+            raise ValueError(f'config argument {name!r} is given twice')
+        given.add(name)
+        values[name] = _convert(name, text, defaults[name])
+    return ConfigDict(values).lock()
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    if not known:
+        return f'this config takes no arguments, but got {name!r}'
+    near = difflib.get_close_matches(name, known, 1, 0.0)[0]
+    return (
+        f'this config has no argument {name!r}; the nearest is {near!r}, all are {", ".join(known)}'
+    )
+
+
+def _convert(name: str, text: str, default: Any) -> Any:
+    kind = type(default)
+    try:
+        return _BOOLEANS[text.lower()] if kind is bool else kind(text)
+    except (ValueError, KeyError):
+        raise ValueError(
+            f'config argument {name!r} must be of type {kind.__name__}, got {text!r}'
+        ) from None
