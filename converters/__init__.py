@@ -1,0 +1,1 @@
+"""PyTorch weights -> Flax weights: one strict engine, one table of names a model."""

@@ -1,0 +1,1 @@
+"""The networks: formulas, and no device, file or PyTorch name."""
