@@ -1,0 +1,186 @@
+"""Devices and processes: the only file that knows them.
+
+Training is `jax.pmap` over the axis `steps.AXIS` in the form that needs no replicated copies in
+the caller's hands: the state goes in and comes out unmapped (`in_axes=None`, `out_axes=None`),
+only the batch is cut. Evaluation is `jax.jit` over the same cut. Steps are pure functions and see
+of all this only the axis name.
+"""
+
+from __future__ import annotations
+
+import collections
+import functools
+import itertools
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+import jax
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from capf_jax.batch import Batch
+from capf_jax.steps import AXIS
+
+process_index = jax.process_index
+process_count = jax.process_count
+
+
+def is_main_process() -> bool:
+    """Whether this process is the one that prints and writes logs."""
+    return jax.process_index() == 0
+
+
+def _devices() -> list[jax.Device]:
+    """All devices, those of one process side by side, as pmap orders them."""
+    return sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+
+
+def _everywhere() -> NamedSharding:
+    """A whole copy on every device of every process."""
+    return NamedSharding(Mesh(np.array(_devices()), (AXIS,)), PartitionSpec())
+
+
+def check_batch_size(batch_size: int, field: str) -> None:
+    """ValueError unless a batch divides evenly over the devices, naming both numbers."""
+    devices = jax.device_count()
+    if batch_size % devices:
+        fitting = max(devices, batch_size // devices * devices)
+        raise ValueError(
+            f'{field} is {batch_size}, which does not divide by the {devices} devices: '
+            f'use a multiple of {devices}, such as {fitting}'
+        )
+
+
+def replicate(tree: Any) -> Any:
+    """A copy of a host or device tree on every device, safe to donate."""
+    return jax.tree.map(lambda x: jax.device_put(np.array(x), _everywhere()), tree)
+
+
+def abstract(tree: Any) -> Any:
+    """Shapes and types of a tree, laid out over this run's devices: what to restore into."""
+    return jax.tree.map(
+        lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=_everywhere()),
+        jax.eval_shape(lambda: tree) if not _is_abstract(tree) else tree,
+    )
+
+
+def _is_abstract(tree: Any) -> bool:
+    return all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(tree))
+
+
+def to_host(tree: Any) -> Any:
+    """The tree as numpy arrays."""
+    return jax.tree.map(np.asarray, tree)
+
+
+def shard(batch: Batch) -> Batch:
+    """This process's share of a batch, arrays [b, ...], on its devices as [devices, b/devices, ...].
+
+    Raises:
+      ValueError: the share does not divide by the devices of this process.
+    """
+    devices = [d for d in _devices() if d.process_index == jax.process_index()]
+    size = len(batch.valid)
+    if size % len(devices):
+        raise ValueError(
+            f'a batch of {size} samples does not divide by the {len(devices)} devices '
+            'of this process'
+        )
+    layout = NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec(AXIS))
+
+    def put(values: np.ndarray) -> jax.Array:
+        values = np.asarray(values)
+        return jax.device_put(values.reshape(len(devices), -1, *values.shape[1:]), layout)
+
+    return Batch(*map(put, batch))
+
+
+def prefetch(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
+    """Batches on the devices, `ahead` of them under way while the caller computes."""
+    batches = iter(batches)
+    waiting = collections.deque(shard(batch) for batch in itertools.islice(batches, ahead))
+    while waiting:
+        yield waiting.popleft()
+        waiting.extend(shard(batch) for batch in itertools.islice(batches, 1))
+
+
+def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
+    """A training step over all devices: (state, sharded batch) -> (state, metrics).
+
+    The state given is used up (donated): only the one that comes back may be used.
+    """
+    with warnings.catch_warnings():  # pmap may be deprecated: this file is the place to leave it
+        warnings.simplefilter('ignore', DeprecationWarning)
+        mapped = jax.pmap(
+            step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0
+        )
+
+    def run(state: Any, batch: Batch) -> Any:
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)
+            return mapped(state, batch)
+
+    return run
+
+
+@functools.lru_cache(maxsize=8)  # one compilation a run, however often the split is evaluated
+def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, np.ndarray]]:
+    """A jitted evaluation step over all devices and processes.
+
+    Returns:
+      A function of the state and this process's share of a batch (numpy, [b, ...]) that gives the
+      outputs for the whole batch, all processes' shares in one, as numpy arrays.
+    """
+    mesh = Mesh(np.array(_devices()), (AXIS,))
+
+    def gathered(state: Any, batch: Batch) -> dict[str, Any]:
+        outputs = step(state, batch)
+        return jax.tree.map(lambda x: jax.lax.all_gather(x, AXIS, tiled=True), outputs)
+
+    jitted = jax.jit(
+        jax.shard_map(
+            gathered,
+            mesh=mesh,
+            in_specs=(PartitionSpec(), PartitionSpec(AXIS)),
+            out_specs=PartitionSpec(),
+            check_vma=False,  # that all_gather makes equal copies is ours to know
+        )
+    )
+    layout = NamedSharding(mesh, PartitionSpec(AXIS))
+
+    def run(state: Any, batch: Batch) -> dict[str, np.ndarray]:
+        size = len(batch.valid) * jax.process_count()
+        if size % mesh.size:
+            raise ValueError(
+                f'a batch of {size} samples does not divide by the {mesh.size} devices'
+            )
+        whole = Batch(
+            *(jax.make_array_from_process_local_data(layout, np.asarray(x)) for x in batch)
+        )
+        return to_host(jitted(_global(state), whole))
+
+    return run
+
+
+def _global(state: Any) -> Any:
+    """The state as arrays over all processes; pmap gives each process its own."""
+    layout = _everywhere()
+
+    def convert(x: Any) -> jax.Array:
+        if not isinstance(x, jax.Array):
+            return jax.device_put(x, layout)
+        if jax.process_count() == 1 or not x.is_fully_addressable:
+            return x if x.sharding == layout else jax.device_put(x, layout)
+        shards = [shard.data for shard in x.addressable_shards]
+        return jax.make_array_from_single_device_arrays(x.shape, layout, shards)
+
+    return jax.tree.map(convert, state)
+
+
+def anyone(flag: bool) -> bool:
+    """Whether the flag is set in any process; all processes must ask at the same place."""
+    if jax.process_count() == 1:
+        return flag
+    return bool(np.any(multihost_utils.process_allgather(np.array(flag))))

@@ -1,0 +1,110 @@
+"""Self-describing weight files: safetensors with the tensors and, as JSON, what they are."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+SEPARATOR = '/'  # between the names on the way to a leaf: 'params/stem/kernel'
+
+
+def flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, np.ndarray]:
+    """Nested dicts of arrays as one dict, names joined by `SEPARATOR`."""
+    flat: dict[str, np.ndarray] = {}
+    for name, value in tree.items():
+        if isinstance(value, Mapping):
+            flat.update(flatten(value, f'{prefix}{name}{SEPARATOR}'))
+        else:
+            flat[prefix + name] = np.asarray(value)
+    return flat
+
+
+def unflatten(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
+    """The inverse of `flatten`."""
+    tree: dict[str, Any] = {}
+    for path, value in flat.items():
+        *folders, leaf = path.split(SEPARATOR)
+        node = tree
+        for folder in folders:
+            node = node.setdefault(folder, {})
+        node[leaf] = value
+    return tree
+
+
+def save_weights(
+    path: str | os.PathLike,
+    variables: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    dtype: str | None = None,
+) -> None:
+    """Writes a weight file; an older file of that name stays whole until the new one is.
+
+    Args:
+      path: the file, usually '*.safetensors'; its folder is made.
+      variables: nested dicts of arrays, such as {'params': ..., 'batch_stats': ...}.
+      metadata: what the weights are (configuration, data set, step): values that JSON can hold.
+      dtype: floating-point type of storage, such as 'float16' for half the size; None as given.
+    """
+    path = pathlib.Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    tensors = {
+        name: np.ascontiguousarray(
+            value.astype(dtype) if dtype and np.issubdtype(value.dtype, np.floating) else value
+        )
+        for name, value in flatten(variables).items()
+    }
+    text = {name: json.dumps(value) for name, value in metadata.items()}
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        save_file(tensors, temporary, metadata=text)
+        os.replace(temporary, path)
+    except (OSError, SafetensorError) as error:
+        raise OSError(f'the weights could not be written to {path}: {error}') from error
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            temporary.unlink()
+
+
+def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Reads a weight file.
+
+    Floating-point tensors come back as float32, whatever they were stored as.
+
+    Returns:
+      The variables as nested dicts of numpy arrays, and the metadata.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      ValueError: the file is not a whole safetensors file.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'no weight file at {path.resolve()}: train one, or mend the path in the config'
+        )
+    try:
+        with safe_open(path, framework='numpy') as file:
+            flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            metadata = {name: _value(text) for name, text in (file.metadata() or {}).items()}
+    except SafetensorError as error:
+        raise ValueError(f'{path} is not a whole safetensors file: {error}') from error
+    for name, value in flat.items():
+        if np.issubdtype(value.dtype, np.floating):
+            flat[name] = value.astype(np.float32)
+    return unflatten(flat), metadata
+
+
+def _value(text: str) -> Any:
+    """A metadata value: JSON as we write it, or the bare text of other programs."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
