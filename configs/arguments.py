@@ -57,3 +57,13 @@ def _convert(name: str, text: str, default: Any) -> Any:
         raise ValueError(
             f'config argument {name!r} must be of type {kind.__name__}, got {text!r}'
         ) from None
+
+
+def resolution(text: str) -> tuple[int, int]:
+    """'128x96' -> (height 128, width 96), pixels; ValueError for anything else."""
+    height, _, width = text.partition('x')
+    if not (height.isdecimal() and width.isdecimal() and int(height) % 32 == int(width) % 32 == 0):
+        raise ValueError(
+            f'resolution must be HEIGHTxWIDTH in multiples of 32, such as 256x192, got {text!r}'
+        )
+    return int(height), int(width)
