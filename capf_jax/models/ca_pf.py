@@ -1,0 +1,170 @@
+"""Context-Aware PoseFormer: a frozen 2D detector gives the maps, the lifter makes the 3D pose."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from capf_jax import skeleton as skeletons
+from capf_jax import weights
+from capf_jax.batch import Array, Batch
+from capf_jax.models.detectors.heatmaps import heatmaps_to_joints
+from capf_jax.models.detectors.hrnet import HRNet, hrnet_from_config, normalise_images
+from capf_jax.models.lifter import Lifter, lifter_from_config
+from data_pipeline.normalise import normalise_by_crop, normalise_by_image
+
+
+@dataclasses.dataclass(frozen=True)
+class ContextAwarePoseFormer:
+    """The whole model as pure functions of its variables.
+
+    Attributes:
+      lifter: what learns.
+      detector: frozen, in evaluation mode; None where the lifter sees coordinates alone.
+      detector_joints: whether the lifter is also given the joints that the detector itself finds,
+        a control experiment: it tells better 2D from context.
+      detector_weights: safetensors file of the detector; '' for random weights.
+    """
+
+    lifter: Lifter
+    detector: HRNet | None
+    detector_joints: bool = False
+    detector_weights: str = ''
+
+    @classmethod
+    def from_config(cls, config: ConfigDict) -> ContextAwarePoseFormer:
+        """The model of a whole configuration."""
+        settings, num_joints = config.model, len(skeletons.get(config.skeleton))
+        wanted = settings.lifter.ablation_step > 0 or settings.lifter.detector_joints
+        return cls(
+            lifter=lifter_from_config(config),
+            detector=detector_from_config(settings.detector, num_joints) if wanted else None,
+            detector_joints=settings.lifter.detector_joints,
+            detector_weights=settings.detector.weights,
+        )
+
+    def init(self, key: Array, batch: Batch) -> dict[str, Any]:
+        """Variables {'detector': {'params', 'batch_stats'} or {}, 'lifter': {'params'}}.
+
+        The detector's come from its weight file where there is one.
+
+        Raises:
+          ValueError: the weight file is of another detector.
+        """
+        key_detector, key_lifter = jax.random.split(key)
+        detector: dict[str, Any] = {}
+        if self.detector is not None:
+            images = normalise_images(batch.images[:1])
+            if self.detector_weights:
+                shapes = jax.eval_shape(self.detector.init, key_detector, images)
+                detector = load_detector(self.detector_weights, shapes)
+            else:
+                detector = jax.jit(self.detector.init)(key_detector, images)
+
+        def init_lifter(key: Array, detector: dict[str, Any], one: Batch) -> dict[str, Any]:
+            return self.lifter.init(key, *self._lifter_inputs(detector, one)[0])
+
+        one = jax.tree.map(lambda array: jnp.asarray(array[:1]), batch)
+        return {'detector': detector, 'lifter': jax.jit(init_lifter)(key_lifter, detector, one)}
+
+    def apply(
+        self,
+        variables: dict[str, Any],
+        batch: Batch,
+        *,
+        train: bool = False,
+        drop_path_key: Array | None = None,
+    ) -> tuple[jax.Array, dict[str, Any]]:
+        """Poses from crops and 2D joints.
+
+        Args:
+          variables: what `init` returns.
+          batch: its images, joints2d, joints2d_crop, image_size and affine are read.
+          train: whether drop path is on, which then needs `drop_path_key`.
+
+        Returns:
+          Poses [B, J, 3], metres, camera frame, relative to the root, and a dict of the lifter's
+          intermediates together with, where there is a detector, its 'heatmaps' [B, H/4, W/4, J]
+          and 'detector_joints' [B, J, 2], pixels of the crop. `jit` prunes what nobody uses.
+        """
+        inputs, seen = self._lifter_inputs(variables['detector'], batch)
+        random = {} if drop_path_key is None else {'drop_path': drop_path_key}
+        pose, intermediates = self.lifter.apply(
+            variables['lifter'], *inputs, train=train, rngs=random
+        )
+        return pose, {**intermediates, **seen}
+
+    def _lifter_inputs(
+        self, detector_variables: dict[str, Any], batch: Batch
+    ) -> tuple[tuple[jax.Array, jax.Array, tuple[jax.Array, ...]], dict[str, jax.Array]]:
+        """What the lifter is called with, and what the detector saw."""
+        joints2d = normalise_by_image(batch.joints2d, batch.image_size)
+        height, width = batch.images.shape[1:3]
+        joints2d_crop = normalise_by_crop(batch.joints2d_crop, (width, height))
+        if self.detector is None:
+            return (joints2d, joints2d_crop, ()), {}
+
+        variables = jax.lax.stop_gradient(detector_variables)
+        detection = self.detector.apply(variables, normalise_images(batch.images), train=False)
+        detection = jax.lax.stop_gradient(detection)
+        found, _ = heatmaps_to_joints(detection.heatmaps, subpixel=True)
+        if self.detector_joints:
+            on_image = to_image(found, batch.affine)
+            own = normalise_by_image(on_image, batch.image_size)
+            joints2d = jnp.concatenate([joints2d, own], axis=-1)  # [B, J, 4]
+        seen = {'heatmaps': detection.heatmaps, 'detector_joints': found}
+        return (joints2d, joints2d_crop, detection.maps), seen
+
+
+def detector_from_config(
+    detector: ConfigDict, num_joints: int, axis_name: str | None = None
+) -> HRNet:
+    """The detector of `config.model.detector`.
+
+    Raises:
+      ValueError: an unknown family.
+    """
+    if detector.name != 'hrnet':
+        raise ValueError(
+            f"model.detector.name is {detector.name!r}; the only detector family is 'hrnet'"
+        )
+    return hrnet_from_config(detector, num_joints, axis_name)
+
+
+def load_detector(path: str, shapes: Any) -> dict[str, Any]:
+    """A detector's variables, float32, from a safetensors file of ours.
+
+    Args:
+      path: the file, named by `config.model.detector.weights`.
+      shapes: the tree of shapes that the detector of the configuration has.
+
+    Raises:
+      ValueError: the file holds other tensors or shapes.
+    """
+    tree, _ = weights.load_weights(path)
+    expected = {jax.tree_util.keystr(k): v.shape for k, v in jax.tree.leaves_with_path(shapes)}
+    present = {jax.tree_util.keystr(k): v.shape for k, v in jax.tree.leaves_with_path(tree)}
+    different = sorted(k for k in expected.keys() | present if expected.get(k) != present.get(k))
+    if different:
+        raise ValueError(
+            f'{path} holds the weights of another detector: {len(different)} tensors differ, '
+            f'first {different[0]}; set model.detector.* to what the file was trained with'
+        )
+    return jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), tree)
+
+
+def to_image(joints_crop: jax.Array, affine: jax.Array) -> jax.Array:
+    """Joints [B, J, 2] from crop to whole-image pixels; affine [B, 2, 3] maps the other way.
+
+    Written out, since matrix products in reduced precision would be pixels off.
+    """
+    (a, b, shift_x), (c, d, shift_y) = (
+        [affine[:, None, row, column] for column in range(3)] for row in range(2)
+    )  # each [B, 1]
+    x, y = joints_crop[..., 0] - shift_x, joints_crop[..., 1] - shift_y
+    determinant = a * d - b * c
+    return jnp.stack([d * x - b * y, a * y - c * x], axis=-1) / determinant[..., None]

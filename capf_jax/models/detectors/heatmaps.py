@@ -1,0 +1,81 @@
+"""Heatmaps and joints: decoding one to the other and the targets a detector learns."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from capf_jax.models.detectors.hrnet import STRIDE
+
+FLOOR = 1e-3  # share of a heatmap's peak below which its logarithm is cut off
+
+
+def heatmaps_to_joints(
+    heatmaps: jax.Array, *, subpixel: bool = False
+) -> tuple[jax.Array, jax.Array]:
+    """Joints at the peaks of heatmaps.
+
+    Args:
+      heatmaps: [B, H, W, J]. Pixel (x, y) sits at crop pixel (4x, 4y).
+      subpixel: False moves the arg-max a quarter pixel toward the higher neighbour, as detectors
+        are published with (SPEC section 2). True puts it at the peak of a parabola through the
+        logarithms of the arg-max and its neighbours, which is exact for a Gaussian; for detectors
+        trained on targets that are centred between pixels, as ours (Zhang et al., "DARK", 2020).
+        A peak on the border has no neighbour there and stays.
+
+    Returns:
+      Joints [B, J, 2], pixels of the crop, and the heights of the peaks [B, J].
+    """
+    b, height, width, joints = heatmaps.shape
+    flat = heatmaps.reshape(b, height * width, joints)
+    peak = jnp.argmax(flat, axis=1)  # [B, J]
+    x, y = peak % width, peak // width
+
+    def value_at(dx: int, dy: int) -> jax.Array:
+        column, row = jnp.clip(x + dx, 0, width - 1), jnp.clip(y + dy, 0, height - 1)
+        return jnp.take_along_axis(flat, (row * width + column)[:, None], axis=1)[:, 0]
+
+    centre = value_at(0, 0)
+    neighbours = jnp.stack(
+        [
+            jnp.stack([value_at(-1, 0), value_at(1, 0)], -1),
+            jnp.stack([value_at(0, -1), value_at(0, 1)], -1),
+        ],
+        axis=-2,
+    )  # [B, J, (x, y), (before, after)]
+    before, after = neighbours[..., 0], neighbours[..., 1]
+    shift = _parabola_peak(before, centre, after) if subpixel else 0.25 * jnp.sign(after - before)
+    inside = jnp.stack([(x > 0) & (x < width - 1), (y > 0) & (y < height - 1)], axis=-1)
+    position = jnp.stack([x, y], axis=-1) + jnp.where(inside, shift, 0.0)
+    return position * STRIDE, centre
+
+
+def _parabola_peak(before: jax.Array, centre: jax.Array, after: jax.Array) -> jax.Array:
+    """Offset [B, J, 2] in [-0.5, 0.5] of the peak of a parabola through three logarithms."""
+    peak = jnp.maximum(centre, 1e-12)[..., None]
+    before, after = (jnp.log(jnp.maximum(value / peak, FLOOR)) for value in (before, after))
+    curvature = before + after  # the centre's logarithm is 0; never positive at an arg-max
+    flat = curvature > -1e-6
+    shift = 0.5 * (before - after) / jnp.where(flat, -1.0, curvature)
+    return jnp.where(flat, 0.0, jnp.clip(shift, -0.5, 0.5))
+
+
+def target_heatmaps(joints: jax.Array, map_size: tuple[int, int], sigma: float) -> jax.Array:
+    """A Gaussian of height 1 at every joint, centred between pixels where the joint is.
+
+    Args:
+      joints: [B, J, 2], pixels of the crop; outside it only the Gaussian's flank is in the map.
+      map_size: (height, width) of the heatmaps.
+      sigma: standard deviation, heatmap pixels.
+
+    Returns:
+      Heatmaps [B, height, width, J].
+    """
+    height, width = map_size
+    centre = joints[:, None] / STRIDE  # [B, 1, J, 2]
+
+    def falloff(length: int, axis: int) -> jax.Array:
+        distance = jnp.arange(length)[:, None] - centre[..., axis]  # [B, length, J]
+        return jnp.exp(-jnp.square(distance) / (2 * sigma**2))
+
+    return falloff(height, 1)[:, :, None] * falloff(width, 0)[:, None]
