@@ -1,0 +1,237 @@
+"""Configurations: read from the command line, kept in the workdir, compared when resuming.
+
+It also holds what every command of ours does with an error that its user can mend: one sentence
+on stderr and exit code 2, no traceback.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import difflib
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+# Fields that do not change what is learnt, so that a run may go on with other values of them.
+OPERATIONAL = (
+    'data.dir',
+    'data.threads',
+    'training.checkpoint_minutes',
+    'training.log_steps',
+    'evaluation.pictures',
+)
+PACKAGES = (
+    'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'ml-collections',
+    'tensorflow-datasets', 'grain', 'opencv-python-headless',
+)  # fmt: skip
+OWN = ('capf_jax', 'configs', 'converters', 'data_pipeline')
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+
+
+@dataclasses.dataclass(frozen=True)
+class Arguments:
+    """A parsed command line: the configuration with its overrides, and where the run is kept."""
+
+    config: ConfigDict
+    workdir: pathlib.Path
+
+
+def parse(argv: Sequence[str]) -> Arguments:
+    """Reads `--config=FILE [--config.FIELD=VALUE ...] --workdir=FOLDER`.
+
+    Args:
+      argv: as `sys.argv`, the program first.
+
+    Raises:
+      ValueError: a missing, unknown or ill-typed argument or field; a field's nearest is named.
+    """
+    if len(argv) < 2:
+        raise ValueError(f'usage: {argv[0]} --config=configs/synthetic.py --workdir=runs/synthetic')
+    values = _flags(argv)
+    try:
+        rest = values(list(argv))
+    except flags.Error as error:
+        raise ValueError(' '.join(str(error).split())) from error
+    except (AttributeError, KeyError) as error:
+        raise ValueError(_unknown_field(argv, error)) from error
+    except OSError as error:
+        raise ValueError(_no_file(error)) from error
+    if len(rest) > 1:
+        raise ValueError(f'unknown argument {rest[1]!r}: arguments look like --name=value')
+    for name in ('config', 'workdir'):
+        if not values[name].value:
+            raise ValueError(f'--{name} is missing')
+    return Arguments(values['config'].value, pathlib.Path(values['workdir'].value))
+
+
+def _flags(argv: Sequence[str]) -> flags.FlagValues:
+    """Flags of one call, apart from absl's global ones."""
+    values = flags.FlagValues()
+    config_flags.DEFINE_config_file(
+        'config', None, 'configuration file', flag_values=values, sys_argv=list(argv)
+    )
+    flags.DEFINE_string('workdir', None, 'folder of the run', flag_values=values)
+    return values
+
+
+def _no_file(error: OSError) -> str:
+    return f'the config file does not open: {" ".join(str(error).split())}'
+
+
+def _unknown_field(argv: Sequence[str], error: Exception) -> str:
+    """Says which override names no field, and which field is nearest to it."""
+    overrides = [a.split('=')[0] for a in argv if a.lstrip('-').startswith('config.')]
+    plain = [a for a in argv if a.split('=')[0] not in overrides]
+    values = _flags(plain)
+    try:
+        values(plain, known_only=True)
+        known = sorted(flatten(values['config'].value.to_dict()))
+    except (AttributeError, KeyError):
+        return f'the config file sets a field that does not exist: {" ".join(str(error).split())}'
+    for override in overrides:
+        field = override.lstrip('-')[len('config.') :]
+        if not any(name == field or name.startswith(field + '.') for name in known):
+            return f'no config field {field!r}; the nearest is {nearest(field, known)!r}'
+    return f'a config field does not exist: {" ".join(str(error).split())}'
+
+
+def nearest(field: str, known: Sequence[str]) -> str:
+    """The known field most like `field`; likeness of the last name counts first."""
+
+    def likeness(name: str) -> float:
+        last = difflib.SequenceMatcher(None, name.split('.')[-1], field.split('.')[-1]).ratio()
+        return last + difflib.SequenceMatcher(None, name, field).ratio()
+
+    return max(known, key=likeness)
+
+
+def flatten(fields: dict[str, Any], prefix: str = '') -> dict[str, Any]:
+    """Nested fields as one dict with dotted names; an empty section keeps its name."""
+    flat: dict[str, Any] = {}
+    for name, value in fields.items():
+        if isinstance(value, dict) and value:
+            flat.update(flatten(value, f'{prefix}{name}.'))
+        else:
+            flat[prefix + name] = value
+    return flat
+
+
+def save(config: ConfigDict, workdir: pathlib.Path) -> None:
+    """Keeps the configuration, and the versions that run it, in the workdir.
+
+    Raises:
+      ValueError: the workdir holds a run with another configuration; the fields are named.
+    """
+    workdir.mkdir(parents=True, exist_ok=True)
+    path = workdir / 'config.json'
+    fields = json.loads(json.dumps(config.to_dict()))
+    if path.exists():
+        before, now = flatten(read_json(path)), flatten(fields)
+        differences = [
+            f'{name} {before.get(name, "absent")} there, {now.get(name, "absent")} here'
+            for name in sorted(before.keys() | now)
+            if name not in OPERATIONAL and before.get(name) != now.get(name)
+        ]
+        if differences:
+            raise ValueError(
+                f'{workdir} holds a run with another configuration ({"; ".join(differences)}): '
+                'give the same values, or another --workdir'
+            )
+    write_json(path, fields)
+    path = workdir / 'versions.json'
+    starts = read_json(path) if path.exists() else []
+    write_json(path, [*starts, versions()])  # one entry for each time the run was started
+
+
+def load(workdir: str | os.PathLike) -> ConfigDict:
+    """The configuration that a workdir was made with.
+
+    Raises:
+      FileNotFoundError: the folder holds no run.
+    """
+    path = pathlib.Path(workdir) / 'config.json'
+    if not path.is_file():
+        raise FileNotFoundError(f'no run in {workdir}: it has no config.json; train there first')
+
+    def tuples(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: tuples(item) for name, item in value.items()}
+        return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+    return ConfigDict(tuples(read_json(path))).lock()
+
+
+def versions() -> dict[str, str]:
+    """What a run depends on beside its configuration."""
+    found = {'started': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')}
+    found['python'] = platform.python_version()
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[package] = importlib.metadata.version(package)
+    found['git_commit'] = git_commit()
+    return found
+
+
+def git_commit() -> str:
+    """The commit of this code, with '+changes' if files differ from it; 'unknown' without git."""
+
+    def git(*arguments: str) -> str:
+        command = ['git', '-C', str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git('status', '--porcelain', '--untracked-files=no')
+        return git('rev-parse', 'HEAD') + ('+changes' if changed else '')
+    except (OSError, subprocess.CalledProcessError):
+        return 'unknown'
+
+
+def read_json(path: pathlib.Path) -> Any:
+    """A JSON file's content."""
+    return json.loads(path.read_text())
+
+
+def write_json(path: pathlib.Path, content: Any) -> None:
+    """Writes a JSON file whole or not at all."""
+    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
+    try:
+        temporary.write_text(json.dumps(content, indent=2) + '\n')
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def is_expected(error: BaseException) -> bool:
+    """Whether our own code raised an error on purpose: its message is a sentence for the user.
+
+    A ValueError out of a library, or a TypeError of ours, is a fault to be seen with its traceback.
+    """
+    if not isinstance(error, (ValueError, OSError)):
+        return False
+    frames = traceback.extract_tb(error.__traceback__)
+    return bool(frames) and any(
+        pathlib.Path(frames[-1].filename).resolve().is_relative_to(ROOT / name) for name in OWN
+    )
+
+
+def run(main: Callable[[Sequence[str]], int | None]) -> None:
+    """Runs a command's main(argv) and exits; an expected error is one sentence and code 2."""
+    try:
+        sys.exit(main(sys.argv))
+    except (ValueError, OSError) as error:
+        if not is_expected(error):
+            raise
+        print(f'error: {error}', file=sys.stderr)
+        sys.exit(2)
