@@ -1,0 +1,80 @@
+"""Finding a dataset by its name in a config, checking that it is whole, and building it."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+
+import tensorflow_datasets as tfds
+from array_record.python import array_record_module
+from ml_collections import ConfigDict
+
+import data_pipeline
+
+BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
+
+
+def open_or_build(data: ConfigDict, build: bool) -> tfds.core.DatasetBuilder:
+    """The dataset of a config, complete and ready to read.
+
+    Args:
+      data: config.data; `name` is a package of data_pipeline/, `dir` the folder of all datasets.
+      build: build the dataset if it is missing. A half-built one is never touched.
+
+    Raises:
+      ValueError: no builder is called `data.name`, or the builder refuses its fields or its input.
+      FileNotFoundError: the dataset is missing, and `build` is False.
+      RuntimeError: the dataset is there and not whole.
+    """
+    builder = _builder(data)
+    if builder.data_path.exists():
+        check_whole(builder)
+    elif build:
+        # TFDS writes into a folder beside it, which it renames at the end and removes on an error.
+        builder.download_and_prepare(file_format='array_record')
+    else:
+        raise FileNotFoundError(
+            f'there is no dataset {data.name!r} in {builder.data_dir}; build it with '
+            f'`{BUILD_COMMAND}`, or set config.data.dir to the folder that has it'
+        )
+    return builder
+
+
+def check_whole(builder: tfds.core.DatasetBuilder) -> None:
+    """RuntimeError, saying what is missing, unless every record that TFDS noted can be reached."""
+
+    def refuse(trouble: str) -> RuntimeError:
+        return RuntimeError(
+            f'the dataset in {builder.data_dir} is not whole: {trouble}; '
+            f'delete this folder and build it again with `{BUILD_COMMAND}`'
+        )
+
+    if not (builder.data_path / 'dataset_info.json').exists():
+        raise refuse('dataset_info.json is missing')
+    for split in builder.info.splits.values():
+        for path, length in zip(split.filepaths, split.shard_lengths, strict=True):
+            if not path.exists():
+                raise refuse(f'{path.name} is missing')
+            try:
+                found = array_record_module.ArrayRecordReader(str(path)).num_records()
+            except (ValueError, RuntimeError) as error:
+                raise refuse(f'{path.name} is damaged') from error
+            if found != length:
+                raise refuse(f'{path.name} holds {found} of {length} records')
+
+
+def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
+    """The builder that `data` describes, built or not."""
+    try:
+        module = importlib.import_module(f'data_pipeline.{data.name}')
+        from_config = module.builder_from_config
+    except (ModuleNotFoundError, AttributeError) as error:
+        if isinstance(error, ModuleNotFoundError) and error.name != f'data_pipeline.{data.name}':
+            raise
+        known = [
+            found.name for found in pkgutil.iter_modules(data_pipeline.__path__) if found.ispkg
+        ]
+        raise ValueError(
+            f'config.data.name is {data.name!r}; data_pipeline/ has {", ".join(known)}'
+        ) from error
+    return from_config(data)

@@ -1,0 +1,205 @@
+"""The loader: which samples make which batch, in which order, on which process; Grain reads ahead.
+
+One Grain element is one whole batch of positions, so that Grain's threads read and decode batches
+side by side (OpenCV decodes outside Python's lock) and Python's cost is paid once a batch.
+Every process knows the order of all; it reads its own part of each global batch, so the global
+batches do not depend on the number of processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import grain
+import numpy as np
+import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
+
+from capf_jax import skeleton as skeletons
+from capf_jax.batch import Batch
+from data_pipeline.reader import Labels, Reader, labels
+
+__all__ = [
+    'Batches',
+    'Labels',
+    'evaluation_batches',
+    'labels',
+    'steps_per_epoch',
+    'training_batches',
+]
+
+
+class Batches(Iterator[Batch]):
+    """Batches in their order, with a position that can be saved and restored.
+
+    Attributes:
+      bad_images: what was wrong with each image that did not decode, among the batches given so
+        far; filled only where config.data.bad_image is 'skip'.
+    """
+
+    def __init__(self, iterator: grain.DatasetIterator, length: int | None):
+        self._iterator = iterator
+        self._length = length
+        self.bad_images: list[str] = []
+
+    def __next__(self) -> Batch:
+        batch, complaints = next(self._iterator)
+        self.bad_images += [c for c in complaints if c not in self.bad_images]
+        return batch
+
+    def __len__(self) -> int:
+        """Number of batches of an evaluation; TypeError for training, which has no end."""
+        if self._length is None:
+            raise TypeError('training batches have no end')
+        return self._length
+
+    def get_state(self) -> dict[str, int]:
+        """Position after the last batch given, a small JSON-able dict."""
+        return self._iterator.get_state()
+
+    def set_state(self, state: dict[str, int]) -> None:
+        """Continues where `get_state` was called, also in another process or session."""
+        self._iterator.set_state(state)
+
+    def close(self) -> None:
+        """Stops reading ahead."""
+        self._iterator.close()
+
+
+def steps_per_epoch(builder: tfds.core.DatasetBuilder, config: ConfigDict) -> int:
+    """Training steps of one pass over the training split; what is left over is dropped.
+
+    Raises:
+      ValueError: the split is missing or smaller than a batch.
+    """
+    return _training_steps(_reader(builder, config, config.data.train_split), config)
+
+
+def training_batches(
+    builder: tfds.core.DatasetBuilder,
+    config: ConfigDict,
+    *,
+    start_step: int = 0,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> Batches:
+    """This process's share of the training batches, without end.
+
+    Every epoch has its own order, given by config.seed and the epoch's number alone: two iterators
+    at the same step give identical batches. Where images may be skipped, the next good sample of
+    the split takes the place of a bad one.
+
+    Args:
+      builder: a built dataset, see datasets.open_or_build.
+      config: fields seed, skeleton, data and training.batch_size (over all processes).
+      start_step: the step whose batch comes first.
+      process_index: this process among `process_count`.
+      process_count: number of processes that train together.
+
+    Raises:
+      ValueError: the split is missing or smaller than a batch, the batch does not divide by the
+        processes, or, while iterating, a record is bad (see Reader.batch).
+    """
+    reader = _reader(builder, config, config.data.train_split)
+    batch_size = config.training.batch_size
+    share = _share('training', batch_size, process_index, process_count)
+    _training_steps(reader, config)
+    # Neighbouring seeds would share orders, since Grain adds the epoch to the seed.
+    shuffle_seed = int(np.random.SeedSequence(config.seed).generate_state(1)[0])
+    batches = (
+        grain.MapDataset.range(len(reader))
+        .shuffle(seed=shuffle_seed)
+        .batch(batch_size, drop_remainder=True, batch_fn=np.asarray)
+        .map(lambda positions: reader.valid_batch(positions[share]))
+        .repeat()
+    )
+    return _iterate(batches, config.data.threads, None, start_step)
+
+
+def evaluation_batches(
+    builder: tfds.core.DatasetBuilder,
+    config: ConfigDict,
+    *,
+    split: str | None = None,
+    process_index: int = 0,
+    process_count: int = 1,
+) -> Batches:
+    """This process's share of one pass over a split, every sample exactly once over processes.
+
+    All batches have the same size and all processes the same number of them. The last ones are
+    padded with a repeated sample, marked by valid=False. Where images may be skipped, valid is
+    False for a sample whose image does not decode.
+
+    Args:
+      builder: a built dataset, see datasets.open_or_build.
+      config: fields skeleton, data and evaluation.batch_size (over all processes).
+      split: a TFDS split; config.data.test_split if not given.
+      process_index: this process among `process_count`.
+      process_count: number of processes that evaluate together.
+
+    Raises:
+      ValueError: the split is missing, the batch does not divide by the processes, or, while
+        iterating, a record is bad (see Reader.batch).
+    """
+    reader = _reader(builder, config, split or config.data.test_split)
+    batch_size = config.evaluation.batch_size
+    share = _share('evaluation', batch_size, process_index, process_count)
+    steps = -(-len(reader) // batch_size)
+    batches = (
+        grain.MapDataset.range(steps * batch_size)
+        .batch(batch_size, batch_fn=np.asarray)
+        .map(lambda positions: _padded(reader, positions[share]))
+    )
+    return _iterate(batches, config.data.threads, steps, 0)
+
+
+def _reader(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> Reader:
+    return Reader(
+        builder,
+        split,
+        skeletons.get(config.skeleton),
+        joints2d=config.data.joints2d,
+        bad_image=config.data.bad_image,
+    )
+
+
+def _training_steps(reader: Reader, config: ConfigDict) -> int:
+    """Full batches in the split; ValueError where there is none."""
+    steps = len(reader) // config.training.batch_size
+    if not steps:
+        raise ValueError(
+            f'split {config.data.train_split!r} has {len(reader)} samples, fewer than a batch of '
+            f'{config.training.batch_size}; lower config.training.batch_size'
+        )
+    return steps
+
+
+def _share(name: str, batch_size: int, process_index: int, process_count: int) -> slice:
+    """The part of each global batch that a process reads."""
+    if batch_size < 1 or batch_size % process_count:
+        raise ValueError(
+            f'config.{name}.batch_size is {batch_size}, which does not divide into '
+            f'{process_count} processes; choose a multiple of {process_count}'
+        )
+    local = batch_size // process_count
+    return slice(process_index * local, (process_index + 1) * local)
+
+
+def _padded(reader: Reader, positions: np.ndarray) -> tuple[Batch, tuple[str, ...]]:
+    """The batch at `positions`, of which those past the end repeat the last sample, valid=False."""
+    inside = positions < len(reader)
+    kept, rows = np.unique(np.minimum(positions, len(reader) - 1), return_inverse=True)
+    batch, complaints = reader.batch(kept)
+    batch = Batch(*(array[rows] for array in batch)) if len(kept) < len(rows) else batch
+    # A share of padding alone reads the last sample a second time; another share reports it.
+    return batch._replace(valid=batch.valid & inside), complaints if inside.any() else ()
+
+
+def _iterate(batches: grain.MapDataset, threads: int, length: int | None, start: int) -> Batches:
+    """Iterates from batch number `start`; each thread has one batch in hand, to bound memory."""
+    options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
+    iterator: Any = iter(batches.to_iter_dataset(options))
+    result = Batches(iterator, length)
+    result.set_state({'next_index': start})
+    return result

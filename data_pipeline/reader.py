@@ -1,0 +1,228 @@
+"""`Reader`: stored records of one split -> `Batch`, with every complaint about a record.
+
+Records are read through TFDS's data source and parsed here, a batch at a time: TFDS's own decoding
+costs 0.1 ms a record under Python's lock, three times what is done here. TensorFlow and JAX are
+never imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+from tensorflow_datasets.proto import tf_example_pb2
+
+from capf_jax.batch import Batch
+from capf_jax.skeleton import Skeleton
+from data_pipeline import crops
+from data_pipeline.records import LABELS
+
+_FLOATS = ('joints2d_detected', 'joints2d_truth', 'joints3d', 'affine')
+_JOINTS = _FLOATS[:3]
+
+# What a whole file ends with: OpenCV fills the rest of a cut file with grey and says nothing.
+_ENDINGS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
+
+
+@dataclasses.dataclass(frozen=True)
+class Labels:
+    """Who, what and where of every sample of a split; position i belongs to `Batch.index` i."""
+
+    subject: np.ndarray  # [N] str
+    action: np.ndarray  # [N] str
+    sequence: np.ndarray  # [N] str
+    camera: np.ndarray  # [N] str
+    frame: np.ndarray  # [N] int64, position in the sequence
+
+
+class Reader:
+    """Random access to the records of one split of a built dataset."""
+
+    def __init__(
+        self,
+        builder: tfds.core.DatasetBuilder,
+        split: str,
+        skeleton: Skeleton,
+        *,
+        joints2d: str = 'detected',
+        bad_image: str = 'error',
+    ):
+        """Opens a split.
+
+        Args:
+          builder: a built dataset of `records.features`.
+          split: a TFDS split, such as 'train' or 'test[:10%]'.
+          skeleton: the joint set that the records must have.
+          joints2d: which 2D joints become `Batch.joints2d`, 'detected' or 'truth'.
+          bad_image: what an image that does not decode does, 'error' or 'skip'.
+
+        Raises:
+          ValueError: a choice is unknown, the split is missing or empty, or the dataset has
+            another number of joints.
+        """
+        _one_of('data.joints2d', joints2d, ('detected', 'truth'))
+        _one_of('data.bad_image', bad_image, ('error', 'skip'))
+        self._where = f'split {split!r} of {builder.data_dir}'
+        self._root = skeleton.root
+        self._joints2d = f'joints2d_{joints2d}'
+        self._skip = bad_image == 'skip'
+        self._source = _open_split(builder, split)
+        features = builder.info.features
+        self._shapes = {name: features[name].shape for name in _FLOATS}
+        self._image_shape = features['image'].shape
+        num_joints = self._shapes['joints3d'][0]
+        if num_joints != len(skeleton):
+            raise ValueError(
+                f'the dataset in {builder.data_dir} has {num_joints} joints a person and skeleton '
+                f'{skeleton.name!r} has {len(skeleton)}; set config.skeleton to the joint set that '
+                'the dataset was made with'
+            )
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def batch(self, indices: Sequence[int]) -> tuple[Batch, tuple[str, ...]]:
+        """The samples at these positions.
+
+        Returns:
+          (Batch, complaints). `valid` is False, and the image black, where an image does not
+          decode and `bad_image` is 'skip'; complaints names each of these.
+
+        Raises:
+          ValueError: an image does not decode and `bad_image` is 'error', or a joint is not finite.
+        """
+        count = len(indices)
+        images = np.zeros((count, *self._image_shape), np.uint8)
+        floats = {name: np.empty((count, *s), np.float32) for name, s in self._shapes.items()}
+        image_size = np.empty((count, 2), np.float32)
+        valid = np.ones(count, bool)
+        complaints = []
+        examples = _parsed(self._source, indices)
+        for row, (index, example) in enumerate(zip(indices, examples, strict=True)):
+            for name, array in floats.items():
+                values = np.array(example[name].float_list.value, np.float32)
+                array[row] = values.reshape(array.shape[1:])
+            image_size[row] = example['image_size'].int64_list.value
+            for name in _JOINTS:
+                if not np.isfinite(floats[name][row]).all():
+                    raise ValueError(
+                        f'{name} of {self._name(index, example)} holds NaN or infinity; '
+                        'correct the annotation and build the dataset again'
+                    )
+            trouble = _decode(example['image'].bytes_list.value[0], images[row])
+            if trouble:
+                complaint = f'the image of {self._name(index, example)} {trouble}'
+                if not self._skip:
+                    raise ValueError(
+                        f"{complaint}; build the dataset again or set config.data.bad_image='skip'"
+                    )
+                valid[row] = False
+                complaints.append(complaint)
+        affine, joints3d, joints2d = floats['affine'], floats['joints3d'], floats[self._joints2d]
+        return Batch(
+            images=images,
+            joints2d=joints2d,
+            joints2d_crop=crops.apply_affine(affine, joints2d),
+            joints2d_crop_truth=crops.apply_affine(affine, floats['joints2d_truth']),
+            image_size=image_size,
+            affine=affine,
+            joints3d=joints3d - joints3d[:, self._root, None],
+            valid=valid,
+            index=np.asarray(indices, np.int32),
+        ), tuple(complaints)
+
+    def valid_batch(self, indices: Sequence[int]) -> tuple[Batch, tuple[str, ...]]:
+        """Like `batch`, but a sample whose image does not decode gives way to the next that does.
+
+        Raises:
+          ValueError: as `batch`, or no image of the split decodes.
+        """
+        indices = np.asarray(indices)
+        batch, complaints = self.batch(indices)
+        for _ in range(len(self)):
+            if batch.valid.all():
+                return batch, complaints
+            bad = np.flatnonzero(~batch.valid)
+            indices[bad] = (indices[bad] + 1) % len(self)
+            others, more = self.batch(indices[bad])
+            complaints += more
+            for array, replacement in zip(batch, others, strict=True):
+                array[bad] = replacement
+        raise ValueError(f'no image of {self._where} decodes; build the dataset again')
+
+    def _name(self, index: int, example) -> str:
+        """Which sample this is, for a sentence."""
+        labels = ', '.join(f'{name} {_label(example, name)}' for name in LABELS)
+        return f'sample {index} of {self._where} ({labels})'
+
+
+def labels(builder: tfds.core.DatasetBuilder, split: str) -> Labels:
+    """Labels of a whole split, aligned to `Batch.index`; no image is decoded.
+
+    Raises:
+      ValueError: the split is missing or empty.
+    """
+    source = _open_split(builder, split)
+    found = {name: [] for name in LABELS}
+    for start in range(0, len(source), 1024):
+        for example in _parsed(source, range(start, min(start + 1024, len(source)))):
+            for name, values in found.items():
+                values.append(_label(example, name))
+    return Labels(**{name: np.array(values) for name, values in found.items()})
+
+
+def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> Sequence[bytes]:
+    """TFDS data source of undecoded records; ValueError where the split is missing or empty."""
+    whole = tfds.decode.DeserializeMethod.RAW_BYTES
+    known = ', '.join(builder.info.splits)
+    try:
+        source = builder.as_data_source(split, deserialize_method=whole)
+    except ValueError as error:
+        raise ValueError(
+            f'{builder.data_dir} has no split {split!r}; it has {known}: '
+            'set config.data.train_split and test_split to these'
+        ) from error
+    if not len(source):
+        raise ValueError(f'split {split!r} of {builder.data_dir} is empty; choose among {known}')
+    return source
+
+
+def _parsed(source: Sequence[bytes], indices: Sequence[int]) -> list:
+    """Records at these positions, each a mapping from a feature's name to its values."""
+    stored = source.__getitems__([int(index) for index in indices])
+    return [tf_example_pb2.Example.FromString(record).features.feature for record in stored]
+
+
+def _decode(encoded: bytes, image: np.ndarray) -> str:
+    """Decodes a JPEG or PNG into `image` [H, W, 3] uint8 RGB; what is wrong with it, or ''."""
+    ending = _ENDINGS.get(encoded[:2])
+    if ending is None:
+        return 'is neither JPEG nor PNG'
+    if not encoded.endswith(ending):
+        return 'is cut short'
+    try:
+        decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
+    except cv2.error:
+        decoded = None
+    if decoded is None:
+        return 'does not decode'
+    if decoded.shape != image.shape:
+        found, wanted = ('x'.join(map(str, shape[1::-1])) for shape in (decoded.shape, image.shape))
+        return f'has {found} pixels instead of {wanted}'
+    cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=image)
+    return ''
+
+
+def _label(example, name: str) -> str | int:
+    """One of the fields in LABELS."""
+    if name == 'frame':
+        return example[name].int64_list.value[0]
+    return example[name].bytes_list.value[0].decode()
+
+
+def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise ValueError(f'config.{field} is {value!r}; it must be one of {", ".join(known)}')
