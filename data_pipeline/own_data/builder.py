@@ -1,0 +1,209 @@
+"""The TFDS builder of a user's own photographs or videos with 3D joints."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import hashlib
+import json
+import logging
+import pathlib
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
+
+from data_pipeline import crops, records
+from data_pipeline.own_data import annotations, checks, images
+from data_pipeline.own_data.annotations import AnnotationError, Entry
+
+
+@dataclasses.dataclass(frozen=True)
+class Fields:
+    """The fields of `config.data.builder` for own data."""
+
+    source: str = ''  # folder that holds annotations.json
+    height: int = 256  # of the crops, pixels
+    width: int = 192  # of the crops, pixels
+    jpeg_quality: int = 95  # of the stored crops, 1 to 100
+    margin: float = 1.25  # size of a box made from 2D joints over the smallest that holds them
+    test_cameras: tuple[str, ...] = ()  # cameras, subjects and sequences of the test split; where
+    test_subjects: tuple[str, ...] = ()  # all three are empty, every entry's own `split` decides
+    test_sequences: tuple[str, ...] = ()
+    # Share of the person's size that projected 3D joints may lie (median) from the 2D joints.
+    max_projection_distance: float = 0.25
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class OwnDataConfig(tfds.core.BuilderConfig):
+    """One dataset: what it is made of, under a name that changes with it."""
+
+    fields: Fields = dataclasses.field(default_factory=Fields)
+    skip_bad_images: bool = False
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """Crops every person of a checked annotation file once and stores it as a Record."""
+
+    name = 'own_data'
+    VERSION = tfds.core.Version('1.0.0')
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        fields = self.builder_config.fields
+        skeleton = annotations.read_skeleton(annotations.locate(fields.source))
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=records.features(len(skeleton), fields.height, fields.width),
+            metadata=tfds.core.MetadataDict(skeleton=skeleton.name),
+            disable_shuffling=True,  # keeps the order of the annotation file
+        )
+
+    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+        del dl_manager  # nothing is downloaded
+        fields = self.builder_config.fields
+        source = annotations.locate(fields.source)
+        splits = _read_checked(source, fields, self.builder_config.skip_bad_images)
+        return {
+            split: self._generate_examples(source, entries) for split, entries in splits.items()
+        }
+
+    def _generate_examples(
+        self, source: pathlib.Path, entries: list[Entry]
+    ) -> Iterator[tuple[int, dict]]:
+        """(key, Record as an example) of every entry whose image decodes."""
+        config = self.builder_config
+        skipped = []
+        for entry, image in images.read(source, entries):
+            if isinstance(image, images.UnreadableError):
+                if not config.skip_bad_images:
+                    raise images.UnreadableError(
+                        f"{entry.where}: {image}; mend it, or set config.data.bad_image = 'skip'"
+                    )
+                logging.warning('%s is skipped: %s', entry.where, image)
+                skipped.append(entry)
+                continue
+            yield entry.number, records.to_example(make_record(entry, image, config.fields))
+        if skipped:
+            logging.warning(
+                '%d of %d entries were skipped because their images do not decode',
+                len(skipped),
+                len(entries),
+            )
+
+
+def _read_checked(
+    source: pathlib.Path, fields: Fields, skip_bad_images: bool
+) -> dict[str, list[Entry]]:
+    """Entries by split; AnnotationError lists everything that is wrong."""
+    content, problems = annotations.read(source)
+    problems = problems + checks.check(
+        content,
+        source,
+        max_projection_distance=fields.max_projection_distance,
+        skip_bad_images=skip_bad_images,
+    )
+    rules = {
+        'camera': fields.test_cameras,
+        'subject': fields.test_subjects,
+        'sequence': fields.test_sequences,
+    }
+    splits, split_problems = checks.assign_splits(content.entries, rules)
+    if not content.entries:  # all are misread already: nothing is to be said of splits
+        split_problems = []
+    if problems or split_problems:
+        raise AnnotationError(source, problems + split_problems)
+    return splits
+
+
+def make_record(entry: Entry, image: np.ndarray, fields: Fields) -> records.Record:
+    """Crop one person.
+
+    Args:
+      entry: what the annotation file says.
+      image: [H, W, 3] uint8, BGR.
+      fields: size, quality and box margin of the crop.
+
+    Returns:
+      The Record. Its true 2D joints are the projected 3D joints, or, without a camera, the
+      detected ones; its intrinsics are zeros without a camera.
+    """
+    crop_size = fields.width, fields.height
+    if entry.box is not None:
+        centre = entry.box[:2] + entry.box[2:] / 2
+        # The crop's aspect ratio is fixed: the box grows on its shorter side.
+        width = max(entry.box[2], entry.box[3] * fields.width / fields.height)
+    else:
+        detected = entry.joints2d[entry.confidence > 0]
+        centre, width = crops.joints_box(detected, crop_size, fields.margin)
+    affine = crops.box_affine(centre, width, crop_size)
+    crop = crops.crop_image(image, affine, crop_size)
+    encoded = cv2.imencode('.jpg', crop, [cv2.IMWRITE_JPEG_QUALITY, fields.jpeg_quality])[1]
+    camera = entry.camera
+    truth = entry.joints2d if camera is None else checks.project(camera, entry.joints3d)
+    return records.Record(
+        image=encoded.tobytes(),
+        joints2d_detected=entry.joints2d,
+        joints2d_truth=truth,
+        confidence=entry.confidence,
+        joints3d=entry.joints3d / 1000,
+        intrinsics=np.zeros(4) if camera is None else camera.intrinsics,
+        image_size=(image.shape[1], image.shape[0]),
+        affine=affine,
+        subject=entry.subject,
+        action=entry.action,
+        sequence=entry.sequence,
+        camera=camera.name if camera else '',
+        frame=entry.frame,
+    )
+
+
+def builder_from_config(data: ConfigDict) -> Builder:
+    """The builder of `config.data`, whose dataset's name changes with fields and annotations.
+
+    Raises:
+      FileNotFoundError: the source folder or its annotation file is missing.
+      AnnotationError: the annotation file cannot be read at all.
+      ValueError: `data.builder` has a field that does not exist, or a bad value.
+    """
+    fields = _fields(data.builder)
+    skip = data.bad_image == 'skip'
+    source = annotations.locate(fields.source)
+    # The folder's own name is no part of the dataset: what it holds is.
+    made_of = dataclasses.asdict(fields) | {
+        'source': annotations.content_hash(source),
+        'skip_bad_images': skip,
+    }
+    digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
+    config = OwnDataConfig(
+        name=f'{fields.height}x{fields.width}-{digest[:12]}',
+        description=f'Own data from {fields.source}',
+        fields=fields,
+        skip_bad_images=skip,
+    )
+    return Builder(data_dir=data.dir, config=config, file_format='array_record')
+
+
+def _fields(given: ConfigDict) -> Fields:
+    known = {field.name: field for field in dataclasses.fields(Fields)}
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0.0)[0]
+            raise ValueError(
+                f'config.data.builder.{name} does not exist for own_data; the nearest is {near!r}'
+            )
+    values = {
+        name: tuple(value) if isinstance(value, list | tuple) else value
+        for name, value in given.items()
+    }
+    fields = Fields(**values)
+    for name in ('test_cameras', 'test_subjects', 'test_sequences'):
+        if isinstance(getattr(fields, name), str):
+            raise ValueError(f'config.data.builder.{name} must be a tuple of names, not one text')
+    if min(fields.height, fields.width) < 2 or not 1 <= fields.jpeg_quality <= 100:
+        raise ValueError(
+            'config.data.builder needs height and width of at least 2 pixels and a '
+            f'jpeg_quality of 1 to 100, got {fields.height}, {fields.width}, {fields.jpeg_quality}'
+        )
+    return fields

@@ -1,0 +1,193 @@
+"""Judges the numbers of own data before anything is built: files, pixels, units and geometry."""
+
+from __future__ import annotations
+
+import difflib
+import pathlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from data_pipeline.own_data import images
+from data_pipeline.own_data.annotations import SPLITS, Annotations, Camera, Entry, Problem
+
+# A person's largest joint distance. Beyond these the numbers are in another unit than mm.
+_SMALLEST_POSE_MM, _LARGEST_POSE_MM = 200.0, 5000.0
+# 2D joints may lie outside the image, but not by more than its larger side.
+_OUTSIDE = 1.0
+
+
+def project(camera: Camera, joints3d: np.ndarray) -> np.ndarray:
+    """Joints [J, 3] in the camera frame -> [J, 2] float64 pixels, lens distortion included."""
+    fx, fy, cx, cy = camera.intrinsics
+    matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
+    zero = np.zeros(3)
+    points = np.ascontiguousarray(joints3d, np.float64)
+    return cv2.projectPoints(points, zero, zero, matrix, camera.distortion)[0][:, 0]
+
+
+def check(
+    annotations: Annotations,
+    source: pathlib.Path,
+    *,
+    max_projection_distance: float,
+    skip_bad_images: bool,
+) -> list[Problem]:
+    """Everything that is wrong with entries whose form is right.
+
+    Args:
+      annotations: as `annotations.read` returns them.
+      source: folder that the entries' paths are relative to.
+      max_projection_distance: median distance of projected 3D joints to the detected 2D joints
+        that is still believed, as a share of the diagonal of the projected person.
+      skip_bad_images: leave out files that are there but do not decode, instead of naming them.
+
+    Returns:
+      Problems in the order of the entries.
+    """
+    problems: list[Problem] = []
+    media: dict[tuple[str, bool], images.Medium | Problem | None] = {}
+    for entry in annotations.entries:
+        key = entry.medium, entry.is_video
+        if key not in media:
+            media[key] = _probe(entry, source, skip_bad_images)
+        medium = media[key]
+        if isinstance(medium, Problem):
+            problems.append(Problem(medium.kind, entry.where, medium.what))
+        problems += _check_pixels(entry, medium if isinstance(medium, images.Medium) else None)
+        problems += _check_pose(entry, max_projection_distance)
+    return problems
+
+
+def _probe(
+    entry: Entry, source: pathlib.Path, skip_bad_images: bool
+) -> images.Medium | Problem | None:
+    """The entry's medium; a problem, or None for one that is to be skipped later."""
+    path = source / entry.medium
+    if not path.is_file():
+        return Problem('missing file', entry.where, f'there is no file {path}')
+    try:
+        return images.probe_video(path) if entry.is_video else images.probe_image(path)
+    except images.UnreadableError as error:
+        if skip_bad_images:
+            return None
+        what = f"{error}; mend it, or set config.data.bad_image = 'skip'"
+        return Problem('does not decode', entry.where, what)
+
+
+def _check_pixels(entry: Entry, medium: images.Medium | None) -> Iterator[Problem]:
+    """Frame number, box, confidences and 2D joints against the image's size."""
+    if entry.confidence.min() < 0 or entry.confidence.max() > 1:
+        yield Problem('confidence', entry.where, "'confidence' must lie between 0 and 1")
+    detected = entry.confidence > 0
+    if entry.box is None and detected.sum() < 2:
+        what = 'fewer than 2 joints have a confidence above 0 and there is no box to crop by'
+        yield Problem('no box', entry.where, what)
+    if entry.box is not None and min(entry.box[2:]) <= 1:
+        what = f"'box' is x, y, width, height; its size is {entry.box[2:].tolist()} px"
+        yield Problem('box', entry.where, what)
+    if medium is None:
+        return
+    if entry.is_video and entry.frame >= medium.frames:
+        what = f'the video ends after frame {medium.frames - 1}'
+        yield Problem('frame', entry.where, what)
+    size = np.array([medium.width, medium.height])
+    margin = _OUTSIDE * size.max()
+    outside = ((entry.joints2d < -margin) | (entry.joints2d > size + margin)).any(axis=1) & detected
+    if outside.any():
+        joint = int(np.argmax(outside))
+        at = np.round(entry.joints2d[joint], 1).tolist()
+        what = (
+            f'joint {joint} of joints2d is at {at}, far outside '
+            f'the image of {medium.width}x{medium.height} pixels'
+        )
+        yield Problem('far outside', entry.where, what)
+    if entry.box is not None:
+        first, last = entry.box[:2], entry.box[:2] + entry.box[2:]
+        if (last <= 0).any() or (first >= size).any():
+            what = f'the box {entry.box.tolist()} (x, y, width, height) misses the image'
+            yield Problem('box', entry.where, what)
+
+
+def _check_pose(entry: Entry, max_projection_distance: float) -> Iterator[Problem]:
+    """Unit, side of the camera, and whether 3D and 2D show the same person."""
+    extent = float(np.linalg.norm(entry.joints3d - entry.joints3d[:1], axis=1).max())
+    if not _SMALLEST_POSE_MM <= extent <= _LARGEST_POSE_MM:
+        guess = ' (metres?)' if 0.2 <= extent <= 5 else ''
+        what = (
+            f'joints3d reach {extent:.4g} from the first joint{guess}; they must be in millimetres'
+        )
+        yield Problem('unit', entry.where, what)
+        return
+    if entry.joints3d[:, 2].min() <= 0:
+        joint = int(entry.joints3d[:, 2].argmin())
+        what = (
+            f'joint {joint} of joints3d has z = {entry.joints3d[joint, 2]:.1f} mm, behind the '
+            'camera; give positions in the camera frame (x right, y down, z forward), '
+            'not relative to the root'
+        )
+        yield Problem('behind the camera', entry.where, what)
+        return
+    detected = entry.confidence > 0
+    if entry.camera is None or not detected.any():
+        return
+    projected = project(entry.camera, entry.joints3d)
+    diagonal = float(np.linalg.norm(np.ptp(projected, axis=0)))
+    distance = float(np.median(np.linalg.norm(projected - entry.joints2d, axis=1)[detected]))
+    if not distance <= max_projection_distance * diagonal:
+        what = (
+            f'joints3d projected by camera {entry.camera.name!r} lie {distance:.0f} px (median) '
+            f'from joints2d, on a person of {diagonal:.0f} px; check the camera, the joint order '
+            'and the frame'
+        )
+        yield Problem('projection', entry.where, what)
+
+
+def assign_splits(
+    entries: Iterable[Entry], rules: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, list[Entry]], list[Problem]]:
+    """Entries by split.
+
+    Args:
+      entries: all entries.
+      rules: values of 'camera', 'subject' and 'sequence' that go to the test split. Where any
+        value is given, the rules decide alone; else every entry's own `split` does.
+
+    Returns:
+      (entries of each split, problems).
+    """
+    entries = list(entries)
+    problems = []
+    splits: dict[str, list[Entry]] = {split: [] for split in SPLITS}
+    label_of = {
+        'camera': lambda entry: entry.camera.name if entry.camera else '',
+        'subject': lambda entry: entry.subject,
+        'sequence': lambda entry: entry.sequence,
+    }
+    rules = {label: tuple(values) for label, values in rules.items() if values}
+    for label, values in rules.items():
+        present = sorted({label_of[label](entry) for entry in entries} - {''})
+        for value in set(values) - set(present):
+            near = difflib.get_close_matches(value, present, 1, 0.0)
+            what = f'no entry has {label} {value!r}' + (
+                f', the nearest is {near[0]!r}' * bool(near)
+            )
+            problems.append(Problem('split rule', f'config field test_{label}s', what))
+    for entry in entries:
+        split = entry.split
+        if rules:
+            tested = any(label_of[label](entry) in values for label, values in rules.items())
+            split = SPLITS[tested]
+        if split:
+            splits[split].append(entry)
+        else:
+            what = (
+                "has no 'split'; give train or test there, or test_cameras, test_subjects or "
+                'test_sequences in the config'
+            )
+            problems.append(Problem('split', entry.where, what))
+    for split, members in splits.items():
+        if not members and not problems:
+            problems.append(Problem('split', 'the file', f'no entry is in the split {split!r}'))
+    return splits, problems
