@@ -24,13 +24,19 @@ class Checkpoints:
     def __init__(self, workdir: str | os.PathLike) -> None:
         """Opens the folder `checkpoints` of a workdir, which is made if need be."""
         self.folder = pathlib.Path(workdir).resolve() / 'checkpoints'
+
+        def score(metrics: dict[str, float]) -> float:
+            return metrics['score']
+
         latest = preservation_policy.LatestN(1)
-        best = preservation_policy.BestN(get_metric_fn=lambda m: m['score'], reverse=True, n=1)
+        best = preservation_policy.BestN(get_metric_fn=score, reverse=True, n=1)
         self._managers = {
             name: ocp.CheckpointManager(
                 self.folder / name,
                 options=ocp.CheckpointManagerOptions(
                     preservation_policy=policy,
+                    best_fn=score if name == 'best' else None,  # without it scores are not kept
+                    best_mode='min',
                     enable_async_checkpointing=False,  # an error belongs to the save that met it
                     cleanup_tmp_directories=True,
                     create=True,

@@ -52,12 +52,13 @@ def save_weights(
       variables: nested dicts of arrays, such as {'params': ..., 'batch_stats': ...}.
       metadata: what the weights are (configuration, data set, step): values that JSON can hold.
       dtype: floating-point type of storage, such as 'float16' for half the size; None as given.
+        Running statistics keep their type, since variances leave float16's range.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         name: np.ascontiguousarray(
-            value.astype(dtype) if dtype and np.issubdtype(value.dtype, np.floating) else value
+            value.astype(dtype) if dtype and _may_be_rounded(name, value) else value
         )
         for name, value in flatten(variables).items()
     }
@@ -100,6 +101,10 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any
         if np.issubdtype(value.dtype, np.floating):
             flat[name] = value.astype(np.float32)
     return unflatten(flat), metadata
+
+
+def _may_be_rounded(name: str, value: np.ndarray) -> bool:
+    return np.issubdtype(value.dtype, np.floating) and 'batch_stats' not in name.split(SEPARATOR)
 
 
 def _value(text: str) -> Any:

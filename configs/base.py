@@ -55,6 +55,7 @@ def get_config() -> ConfigDict:
     training.offset_learning_rate_factor = 0.1  # sampling-offset layers' share of the learning rate
     training.flip_probability = 0.5  # chance that a sample is mirrored
     training.checkpoint_minutes = 10.0  # time between checkpoints inside an epoch
+    training.weight_type = 'float32'  # numbers in the weight file: 'float32' or 'float16'
     training.log_steps = 20  # steps between two lines of the log
 
     detection = config.detection = ConfigDict()

@@ -1,0 +1,243 @@
+"""Training: `python -m capf_jax.train --config=configs/synthetic.py --workdir=runs/synthetic`.
+
+The order of things and nothing else. Running the same command again goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import itertools
+import math
+import pathlib
+import signal
+import sys
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from capf_jax import configuration, detector_steps, evaluate, parallel, steps, weights
+from capf_jax.checkpoints import Checkpoints
+from capf_jax.logs import Logs, was_evaluated
+from capf_jax.steps import Task, TrainState
+from capf_jax.stopping import StopRequest
+from data_pipeline import datasets, loader
+
+AHEAD = 2  # steps under way on the devices before the loop waits for the oldest
+TASKS = {'lifter': steps.lifter_task, 'detector': detector_steps.detector_task}
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a call of `train_and_evaluate` ended.
+
+    Attributes:
+      state: the state after the last step.
+      step: optimizer steps done since the run began.
+      total_steps: steps of the whole run.
+      signal: number of the signal that stopped the run early; None if it is finished.
+    """
+
+    state: TrainState
+    step: int
+    total_steps: int
+    signal: int | None = None
+
+
+def make_task(config: ConfigDict, steps_per_epoch: int) -> Task:
+    """The task that `config.task` names.
+
+    Raises:
+      ValueError: there is no such task.
+    """
+    if config.task not in TASKS:
+        raise ValueError(f'config.task is {config.task!r}; known are {", ".join(TASKS)}')
+    return TASKS[config.task](config, steps_per_epoch)
+
+
+def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> Outcome:
+    """Trains what `config.task` names, evaluating on the way, or goes on with a run begun before.
+
+    Args:
+      config: a whole configuration.
+      workdir: folder of the run: configuration, checkpoints, logs, weights and pictures.
+
+    Raises:
+      ValueError: bad input or a loss that is not finite; the message says where and what to do.
+      OSError: something could not be read or written; checkpoints made before are whole.
+    """
+    for section in ('training', 'evaluation'):
+        parallel.check_batch_size(config[section].batch_size, f'{section}.batch_size')
+    if parallel.is_main_process():
+        configuration.save(config, workdir)
+    builder = datasets.open_or_build(config.data, build=True)
+    steps_per_epoch = loader.steps_per_epoch(builder, config)
+    task = make_task(config, steps_per_epoch)
+
+    with Checkpoints(workdir) as checkpoints:
+        start = checkpoints.step() or 0
+        batches = loader.training_batches(
+            builder,
+            config,
+            start_step=start,
+            process_index=parallel.process_index(),
+            process_count=parallel.process_count(),
+        )
+        first = next(batches)
+        state = first_state(task, config, first, checkpoints)
+        total = steps_per_epoch * config.training.epochs
+        with Logs(workdir, start, total, config.training.batch_size) as logs:
+            run = Run(config, workdir, builder, steps_per_epoch, task, checkpoints, logs)
+            if run.is_evaluated_at(start) and not was_evaluated(workdir, start):
+                run.evaluate(start, state)  # the run was stopped before it could
+            coming = itertools.islice(itertools.chain([first], batches), total - start)
+            outcome = run.train(start, state, parallel.prefetch(coming))
+        if outcome.signal is None and parallel.is_main_process():
+            run.finish(outcome.state)
+    if batches.bad_images:
+        print(
+            f'{len(batches.bad_images)} images did not decode and were skipped while training, '
+            f'the first: {batches.bad_images[0]}',
+            file=sys.stderr,
+        )
+    return outcome
+
+
+def first_state(task: Task, config: ConfigDict, batch: Any, checkpoints: Checkpoints) -> TrainState:
+    """The latest checkpoint's state, or that of a new run; on all devices."""
+    key = jax.random.PRNGKey(config.seed)
+    if checkpoints.step() is None:
+        return parallel.replicate(task.init(key, batch))
+    return checkpoints.restore(parallel.abstract(jax.eval_shape(task.init, key, batch)))
+
+
+@dataclasses.dataclass
+class Run:
+    """One run's parts, and the loop over its steps."""
+
+    config: ConfigDict
+    workdir: pathlib.Path
+    builder: Any
+    steps_per_epoch: int
+    task: Task
+    checkpoints: Checkpoints
+    logs: Logs
+
+    @property
+    def total_steps(self) -> int:
+        """Optimizer steps of the whole run."""
+        return self.steps_per_epoch * self.config.training.epochs
+
+    def is_evaluated_at(self, step: int) -> bool:
+        """Whether an evaluation is due after this step: every N epochs and at the end."""
+        between = self.steps_per_epoch * self.config.evaluation.every_epochs
+        return step > 0 and (step % between == 0 or step == self.total_steps)
+
+    def train(self, start: int, state: TrainState, batches: Any) -> Outcome:
+        """The loop from after step `start` to the end or to a signal.
+
+        Metrics are looked at `AHEAD` steps late, so that the devices never wait for the host.
+        """
+        training = self.config.training
+        train_step = parallel.train_step(self.task.train_step)
+        under_way: collections.deque = collections.deque()
+        step, saved_at = start, time.monotonic()
+        with StopRequest() as stop:
+            for step, batch in enumerate(batches, start + 1):
+                state, metrics = train_step(state, batch)
+                under_way.append((step, metrics))
+                if len(under_way) > AHEAD:
+                    self.look_at(*under_way.popleft())
+                self.logs.advance()
+
+                evaluated = self.is_evaluated_at(step)
+                stopping = self.agreed(bool(stop), step)
+                overdue = time.monotonic() - saved_at > 60 * training.checkpoint_minutes
+                if evaluated or stopping or self.agreed(overdue, step):
+                    while under_way:  # what is saved must be known to be finite
+                        self.look_at(*under_way.popleft())
+                    self.checkpoints.save_latest(step, state)
+                    saved_at = time.monotonic()
+                if stopping:
+                    return Outcome(state, step, self.total_steps, stop.signal or signal.SIGTERM)
+                if evaluated:
+                    self.evaluate(step, state)
+        return Outcome(state, step, self.total_steps)
+
+    def agreed(self, wish: bool, step: int) -> bool:
+        """Whether any process wishes it; processes ask each other only every `log_steps` steps."""
+        if parallel.process_count() == 1:
+            return wish
+        return step % self.config.training.log_steps == 0 and parallel.anyone(wish)
+
+    def look_at(self, step: int, metrics: dict[str, Any]) -> None:
+        """Logs a step's metrics when it is time to, and stops if one is not finite."""
+        values = {name: float(value) for name, value in metrics.items()}
+        broken = [name for name, value in values.items() if not math.isfinite(value)]
+        if broken:
+            last = self.checkpoints.path()
+            raise ValueError(
+                f'the {broken[0].replace("_", " ")} is {values[broken[0]]} at step {step}; '
+                f'the last checkpoint is {last or "not yet written"}: '
+                'look at the data, or lower training.learning_rate in another --workdir'
+            )
+        if step % self.config.training.log_steps == 0 or step == self.total_steps:
+            self.logs.training(step, values)
+
+    def evaluate(self, step: int, state: TrainState) -> None:
+        """Scores the state on the test split; the best one so far is kept."""
+        scores, score = evaluate_task(self.task, state, self.builder, self.config)
+        self.checkpoints.save_best(step, state, score)
+        self.logs.evaluation(step, scores)  # last: a logged evaluation is a finished one
+
+    def finish(self, state: TrainState) -> None:
+        """Writes what a finished run hands over: a weight file and pictures."""
+        path = self.workdir / f'{self.config.task}.safetensors'
+        variables = trained_variables(self.config.task, state)
+        weights.save_weights(path, variables, self.origin(state), self.config.training.weight_type)
+        print(f'weights: {path}', file=sys.stderr)
+
+    def origin(self, state: TrainState) -> dict[str, Any]:
+        """The metadata of the weight file: what the weights are and where they come from."""
+        return {
+            'task': self.config.task,
+            'skeleton': self.config.skeleton,
+            'model': self.config.model.to_dict(),
+            'dataset': self.builder.info.full_name,
+            'step': int(state.step),
+            'best_score': self.checkpoints.best_score,
+            'config': self.config.to_dict(),
+            'versions': configuration.versions(),
+        }
+
+
+def trained_variables(task: str, state: TrainState) -> dict[str, Any]:
+    """What the weight file of a task holds: all that is needed to predict.
+
+    'detector': {'params', 'batch_stats'}, as `model.detector.weights` wants it.
+    'lifter': {'lifter': {'params'}, 'detector': the frozen detector's variables}.
+    """
+    if task == 'detector':
+        return {'params': state.params, 'batch_stats': state.batch_stats}
+    return {'lifter': {'params': state.params}, 'detector': state.frozen}
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command; returns the exit code."""
+    arguments = configuration.parse(argv)
+    outcome = train_and_evaluate(arguments.config, arguments.workdir)
+    if outcome.signal is not None:
+        print(
+            f'stopped after step {outcome.step} of {outcome.total_steps}, all is saved in '
+            f'{arguments.workdir}: the same command goes on from there',
+            file=sys.stderr,
+        )
+        return 128 + outcome.signal  # as a shell reports a process that a signal ended
+    return 0
+
+
+if __name__ == '__main__':
+    configuration.run(main)

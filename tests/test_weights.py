@@ -1,0 +1,60 @@
+import errno
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from capf_jax import weights
+
+TREE = {
+    'params': {'stem': {'kernel': np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)}},
+    'batch_stats': {'stem': {'var': np.array([1e-7, 1e6], np.float32)}},
+}
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    tree = {'params': {'a': jnp.arange(3.0), 'b': {'c': np.arange(4).reshape(2, 2).T}}}
+    weights.save_weights(tmp_path / 'w.safetensors', tree, {'config': {'x': (1, 2)}, 'name': 'n'})
+    loaded, metadata = weights.load_weights(tmp_path / 'w.safetensors')
+    np.testing.assert_array_equal(loaded['params']['a'], np.arange(3, dtype=np.float32))
+    np.testing.assert_array_equal(loaded['params']['b']['c'], tree['params']['b']['c'])
+    assert metadata == {'config': {'x': [1, 2]}, 'name': 'n'}
+
+
+def test_float16_halves_the_parameters_and_spares_the_statistics(tmp_path):
+    weights.save_weights(tmp_path / 'w.safetensors', TREE, {}, dtype='float16')
+    loaded, _ = weights.load_weights(tmp_path / 'w.safetensors')
+    kernel = TREE['params']['stem']['kernel']
+    assert loaded['params']['stem']['kernel'].dtype == np.float32
+    np.testing.assert_array_equal(
+        loaded['params']['stem']['kernel'], kernel.astype(np.float16).astype(np.float32)
+    )
+    np.testing.assert_array_equal(
+        loaded['batch_stats']['stem']['var'], TREE['batch_stats']['stem']['var']
+    )
+
+
+def test_a_full_disk_leaves_the_older_file_whole(tmp_path, monkeypatch):
+    path = tmp_path / 'w.safetensors'
+    weights.save_weights(path, TREE, {'step': 1})
+
+    def full(tensors, filename, metadata):
+        filename.write_bytes(b'half')
+        raise OSError(errno.ENOSPC, 'No space left on device')
+
+    monkeypatch.setattr(weights, 'save_file', full)
+    with pytest.raises(OSError, match=r'could not be written to .*No space left'):
+        weights.save_weights(path, TREE, {'step': 2})
+    assert weights.load_weights(path)[1] == {'step': 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ['w.safetensors']
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'no weight file at .*absent\.safetensors'):
+        weights.load_weights(tmp_path / 'absent.safetensors')
+
+
+def test_a_broken_file_is_named(tmp_path):
+    (tmp_path / 'w.safetensors').write_bytes(b'nonsense')
+    with pytest.raises(ValueError, match='not a whole safetensors file'):
+        weights.load_weights(tmp_path / 'w.safetensors')
