@@ -1,0 +1,120 @@
+"""The converter takes a state dict whole and in shape, or lists everything that is wrong."""
+
+import flax.linen as nn
+import jax
+import numpy as np
+import pytest
+import torch
+
+from converters import engine
+
+
+class _Network(nn.Module):
+    """One layer of each kind a rule exists for."""
+
+    @nn.compact
+    def __call__(self, images):
+        x = nn.Conv(5, (3, 3), padding=1, name='conv')(images)
+        x = nn.BatchNorm(use_running_average=True, epsilon=1e-5, name='norm')(x)
+        x = nn.LayerNorm(epsilon=1e-5, name='layer_norm')(x)
+        return nn.Dense(2, name='head')(x)
+
+
+RULES = [
+    *engine.conv('0', ('params', 'conv'), bias=True),
+    *engine.batch_norm('1', ('norm',)),
+    *engine.layer_norm('3', ('params', 'layer_norm')),
+    *engine.linear('4', ('params', 'head')),
+]
+
+
+class _ToNHWC(torch.nn.Module):
+    def forward(self, x):
+        return x.permute(0, 2, 3, 1)
+
+
+@pytest.fixture
+def torch_network():
+    torch.manual_seed(0)
+    network = torch.nn.Sequential(
+        torch.nn.Conv2d(3, 5, 3, padding=1),
+        torch.nn.BatchNorm2d(5),
+        _ToNHWC(),
+        torch.nn.LayerNorm(5),
+        torch.nn.Linear(5, 2),
+    ).eval()
+    network[1].running_mean.normal_()
+    network[1].running_var.uniform_(0.5, 2)
+    return network
+
+
+@pytest.fixture
+def state(torch_network):
+    return {key: value.numpy() for key, value in torch_network.state_dict().items()}
+
+
+@pytest.fixture
+def expected():
+    return jax.eval_shape(_Network().init, jax.random.key(0), np.zeros((1, 4, 4, 3), np.float32))
+
+
+def test_converted_weights_compute_the_same(torch_network, state, expected):
+    images = np.random.default_rng(0).standard_normal((2, 6, 4, 3)).astype(np.float32)
+    variables = engine.to_flax(state, RULES, expected, 'network')
+    with torch.no_grad():
+        theirs = torch_network(torch.tensor(images.transpose(0, 3, 1, 2)))
+    np.testing.assert_allclose(_Network().apply(variables, images), theirs, atol=1e-5)
+
+
+def test_there_and_back_is_the_identity(state, expected):
+    back = engine.to_torch(engine.to_flax(state, RULES, expected, 'network'), RULES)
+    assert back.keys() == state.keys() - {'1.num_batches_tracked'}
+    for key, array in back.items():
+        np.testing.assert_array_equal(array, state[key], err_msg=key)
+
+
+def test_one_error_lists_everything_that_does_not_meet(state, expected):
+    del state['3.bias']
+    state['extra.weight'] = np.zeros(3)
+    state['4.weight'] = state['4.weight'].T
+    rules = [rule for rule in RULES if rule.key != '0.bias']
+    rules.append(engine.Rule('5.weight', ('params', 'nowhere', 'kernel')))
+    with pytest.raises(ValueError, match='network cannot be converted, 7 problems') as error:
+        engine.to_flax(state, rules, expected, 'network')
+    lines = str(error.value).splitlines()[1:]
+    assert sorted(line.strip() for line in lines) == [
+        'missing: 3.bias',
+        'missing: 5.weight',
+        'no PyTorch key fills: params/conv/bias',
+        'not in the Flax model: 5.weight -> params/nowhere/kernel',
+        'shape: 4.weight is (5, 2), it should be (2, 5)',
+        'unexpected: 0.bias',
+        'unexpected: extra.weight',
+    ]
+
+
+def test_a_square_weight_is_still_transposed():
+    weight = np.arange(4.0, dtype=np.float32).reshape(2, 2)
+    rules = [engine.Rule('w', ('params', 'kernel'), engine.LINEAR)]
+    expected = {'params': {'kernel': jax.ShapeDtypeStruct((2, 2), np.float32)}}
+    variables = engine.to_flax({'w': weight}, rules, expected, 'square')
+    np.testing.assert_array_equal(variables['params']['kernel'], weight.T)
+
+
+@pytest.mark.parametrize(
+    ('double', 'message'),
+    [
+        (engine.Rule('4.bias', ('params', 'elsewhere')), 'PyTorch key twice: 4.bias'),
+        (engine.Rule('6.bias', ('params', 'head', 'bias')), 'Flax leaf twice: .*head'),
+    ],
+)
+def test_a_table_that_names_something_twice_is_refused(state, expected, double, message):
+    with pytest.raises(ValueError, match=message):
+        engine.to_flax(state, [*RULES, double], expected, 'network')
+
+
+def test_the_way_back_is_strict_too(state, expected):
+    variables = engine.to_flax(state, RULES, expected, 'network')
+    del variables['params']['head']['bias']
+    with pytest.raises(ValueError, match='params/head/bias'):
+        engine.to_torch(variables, RULES)

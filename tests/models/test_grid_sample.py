@@ -1,0 +1,115 @@
+"""Sampling agrees with torch.nn.functional.grid_sample, forward and both gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import torch
+
+from capf_jax.models.grid_sample import grid_sample
+
+MODES = [(padding, align) for padding in ('zeros', 'border') for align in (True, False)]
+
+
+def _points(rng, height, width):
+    """Points inside, just and far outside, on every pixel, half pixel and border: [1, N, 2]."""
+    inside = rng.uniform(-1, 1, (200, 2))
+    around = rng.uniform(-3, 3, (200, 2))
+    far = np.array([[1e4, 0], [0, -1e4], [-1e9, 1e9], [1e7, 0.3], [-1.5, -9e8]])
+    grids = [np.linspace(-1, 1, n) for n in (width, height, 2 * width + 1, 2 * height + 1)]
+    aligned = np.stack(np.meshgrid(grids[0], grids[1]), -1).reshape(-1, 2)
+    halves = np.stack(np.meshgrid(grids[2], grids[3]), -1).reshape(-1, 2)
+    return np.concatenate([inside, around, far, aligned, 1.5 * halves])[None].astype(np.float32)
+
+
+def _sample_and_gradients(maps, points, cotangent, padding, align):
+    samples, pullback = jax.vjp(lambda m, p: grid_sample(m, p, padding, align), maps, points)
+    return samples, *pullback(cotangent)
+
+
+def _torch_sample(maps, points, cotangent, padding, align):
+    maps = torch.tensor(maps.transpose(0, 3, 1, 2), requires_grad=True)
+    points = torch.tensor(points[:, :, None], requires_grad=True)
+    out = torch.nn.functional.grid_sample(
+        maps, points, padding_mode=padding, align_corners=align, mode='bilinear'
+    )
+    out = out[..., 0].transpose(1, 2)
+    out.backward(torch.tensor(cotangent))
+    return (
+        out.detach().numpy(),
+        maps.grad.numpy().transpose(0, 2, 3, 1),
+        points.grad.numpy()[:, :, 0],
+    )
+
+
+@pytest.mark.parametrize(('padding', 'align'), MODES)
+@pytest.mark.parametrize('size', [(9, 5), (64, 48), (3, 1)])
+def test_agrees_with_torch_forward_and_in_both_gradients(size, padding, align):
+    rng = np.random.default_rng(0)
+    maps = rng.standard_normal((2, *size, 3)).astype(np.float32)
+    points = np.concatenate([_points(rng, 9, 5), -0.7 * _points(rng, 9, 5)])
+    cotangent = rng.standard_normal((*points.shape[:-1], 3)).astype(np.float32)
+    ours = jax.jit(_sample_and_gradients, static_argnums=(3, 4))(
+        maps, points, cotangent, padding, align
+    )
+    theirs = _torch_sample(maps, points, cotangent, padding, align)
+    for name, our, their in zip(('samples', 'd maps', 'd points'), ours, theirs, strict=True):
+        np.testing.assert_allclose(our, their, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize('shape', [(2,), (5, 2), (17, 4, 3, 2), (2, 0, 2)])
+def test_takes_any_leading_point_dimensions(shape):
+    rng = np.random.default_rng(1)
+    maps = rng.standard_normal((2, 6, 7, 3)).astype(np.float32)
+    points = rng.uniform(-1, 1, (2, *shape)).astype(np.float32)
+    flat = grid_sample(maps, points.reshape(2, -1, 2))
+    samples = grid_sample(maps, points)
+    assert samples.shape == (2, *shape[:-1], 3)
+    np.testing.assert_array_equal(samples, flat.reshape(samples.shape))
+
+
+def test_bfloat16_maps_give_bfloat16_samples_at_float32_positions():
+    rng = np.random.default_rng(2)
+    maps = jnp.asarray(rng.standard_normal((1, 64, 48, 4)), jnp.bfloat16)
+    points = rng.uniform(-1, 1, (1, 50, 2)).astype(np.float32)
+    samples = grid_sample(maps, points)
+    assert samples.dtype == jnp.bfloat16
+    exact = grid_sample(maps.astype(jnp.float32), points)
+    np.testing.assert_allclose(samples.astype(jnp.float32), exact, rtol=2**-8)
+
+
+@pytest.mark.parametrize(('padding', 'align'), MODES)
+def test_nan_points_give_nan_and_leave_the_others_alone(padding, align):
+    maps = np.ones((1, 4, 4, 2), np.float32)
+    nan = np.nan
+    points = np.array([[[nan, 0.0], [0.0, nan], [nan, 9.0], [0.2, 0.1]]], np.float32)
+    samples = np.asarray(grid_sample(maps, points, padding, align))
+    assert np.isnan(samples[0, :3]).all()
+    np.testing.assert_allclose(samples[0, 3], 1.0, rtol=1e-6)
+
+
+@pytest.mark.parametrize('padding', ['zeros', 'border'])
+def test_infinite_points_lie_outside(padding):
+    maps = np.full((1, 4, 4, 2), 3.0, np.float32)
+    points = np.array([[[np.inf, 0.0], [0.0, -np.inf]]], np.float32)
+    expected = 0.0 if padding == 'zeros' else 3.0
+    np.testing.assert_array_equal(grid_sample(maps, points, padding), np.full((1, 2, 2), expected))
+
+
+def test_jit_and_vmap_change_nothing():
+    rng = np.random.default_rng(3)
+    maps = rng.standard_normal((3, 2, 6, 7, 3)).astype(np.float32)
+    points = rng.uniform(-2, 2, (3, 2, 5, 2)).astype(np.float32)
+    mapped = jax.jit(jax.vmap(grid_sample))(maps, points)
+    one_by_one = [grid_sample(*pair) for pair in zip(maps, points, strict=True)]
+    np.testing.assert_allclose(mapped, np.stack(one_by_one), atol=1e-6)
+
+
+def test_unknown_padding_mode_is_named():
+    with pytest.raises(ValueError, match="'reflection'"):
+        grid_sample(np.zeros((1, 2, 2, 1)), np.zeros((1, 1, 2)), 'reflection')
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r'\(2, 4, 4, 1\).*\(3, 5, 2\)'):
+        grid_sample(np.zeros((2, 4, 4, 1)), np.zeros((3, 5, 2)))
