@@ -1,0 +1,90 @@
+"""The TFDS builder of the synthetic dataset: renders people in several processes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import multiprocessing
+from collections.abc import Iterator
+from typing import Any
+
+import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
+from tqdm import tqdm
+
+from capf_jax.skeleton import H36M17
+from data_pipeline import records
+from data_pipeline.synthetic.configuration import SPLITS, SyntheticConfig, from_fields
+from data_pipeline.synthetic.samples import make_sample
+
+CHUNK = 32  # samples a process renders between two deliveries
+
+
+@dataclasses.dataclass(eq=False)
+class SyntheticBuilderConfig(tfds.core.BuilderConfig):
+    """TFDS' wrapper of a SyntheticConfig."""
+
+    synthetic: SyntheticConfig = dataclasses.field(default_factory=SyntheticConfig)
+
+
+class Builder(tfds.core.GeneratorBasedBuilder):
+    """People rendered in rooms, with true and detected joints."""
+
+    VERSION = tfds.core.Version('1.0.0')
+    name = 'synthetic'
+
+    def __init__(self, *, config: SyntheticBuilderConfig, **kwargs: Any):
+        # TFDS writes and reads ArrayRecord without TensorFlow.
+        super().__init__(config=config, file_format='array_record', **kwargs)
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        config = self.builder_config.synthetic
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=__doc__,
+            features=records.features(len(H36M17), config.height, config.width),
+            disable_shuffling=True,  # samples are independent already: position = sample number
+        )
+
+    def _split_generators(self, dl_manager):
+        del dl_manager  # nothing is downloaded
+        tfds.disable_progress_bar()  # our own knows the total, and so the time left
+        return {split: self._generate_examples(split) for split in SPLITS}
+
+    def _generate_examples(self, split: str) -> Iterator[tuple[int, dict[str, Any]]]:
+        config = self.builder_config.synthetic
+        with tqdm(total=config.size(split), desc=f'rendering {split}', unit=' images') as progress:
+            for index, record in enumerate(render_split(config, split)):
+                yield index, records.to_example(record)
+                progress.update()
+
+
+def render_split(config: SyntheticConfig, split: str) -> Iterator[records.Record]:
+    """All samples of a split in order, rendered by `config.processes` processes."""
+    make = functools.partial(make_sample, config, split)
+    if config.processes == 1:
+        yield from map(make, range(config.size(split)))
+        return
+    # 'spawn': forking a process that runs JAX's threads may hang.
+    with multiprocessing.get_context('spawn').Pool(config.processes, _single_threaded) as pool:
+        yield from pool.imap(make, range(config.size(split)), CHUNK)
+
+
+def _single_threaded() -> None:
+    """The processes already share the cores."""
+    import cv2
+
+    cv2.setNumThreads(1)
+
+
+def builder_from_config(data: ConfigDict) -> Builder:
+    """The builder of `config.data`; nothing is rendered yet.
+
+    Raises:
+      ValueError: a field of `data.builder` is unknown or senseless.
+    """
+    synthetic = from_fields(dict(data.builder))
+    return Builder(
+        data_dir=data.dir,
+        config=SyntheticBuilderConfig(name=synthetic.name, synthetic=synthetic),
+    )

@@ -1,0 +1,193 @@
+"""Rounded cones and ellipsoids: their intersection with many rays at once.
+
+Every primitive is the convex hull of two spheres (radii `radius_a`, `radius_b`, a distance `length`
+apart on the local z axis), seen through a linear map. So one formula covers spheres, ellipsoids,
+capsules, rounded cones and all of these flattened, as a chest is wider than deep.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Primitives:
+    """P primitives. A point x lies at `to_local @ (x - origin)` in the local frame.
+
+    Attributes:
+      origin: [P, 3], centre of the first sphere, metres.
+      to_local: [P, 3, 3], rotation into the local frame, then division by the stretch of each axis.
+      length: [P], distance of the two local spheres; 0 for an ellipsoid.
+      radius_a: [P], local radius at the origin.
+      radius_b: [P], local radius at the other end.
+      reach: [P], largest stretch of a local radius, so that `reach * radius` bounds it in metres.
+      material: [P] int, what it is made of, an index of the caller's.
+    """
+
+    origin: np.ndarray
+    to_local: np.ndarray
+    length: np.ndarray
+    radius_a: np.ndarray
+    radius_b: np.ndarray
+    reach: np.ndarray
+    material: np.ndarray
+
+    def __len__(self) -> int:
+        return len(self.length)
+
+    @property
+    def end(self) -> np.ndarray:
+        """Centre of the second sphere, [P, 3]."""
+        axis = np.linalg.inv(self.to_local)[:, :, 2]
+        return self.origin + self.length[:, None] * axis
+
+    def moved(self, rotation: np.ndarray, translation: np.ndarray) -> Primitives:
+        """The same primitives where points map to `rotation @ x + translation`."""
+        return dataclasses.replace(
+            self,
+            origin=self.origin @ rotation.T + translation,
+            to_local=self.to_local @ rotation.T,
+        )
+
+
+class PrimitiveList:
+    """Collects primitives one by one."""
+
+    def __init__(self):
+        self._rows: list[tuple] = []
+
+    def add(self, a, b, radius_a, radius_b, material, side=None, stretch=(1.0, 1.0)) -> None:
+        """A rounded cone from a to b [3].
+
+        Args:
+          a: centre of the first sphere.
+          b: centre of the second sphere.
+          radius_a: radius at a, metres.
+          radius_b: radius at b, metres.
+          material: index of the material.
+          side: [3], direction that `stretch[0]` acts on; any by default.
+          stretch: factors of the cross-section along `side` and across it.
+        """
+        axis = np.subtract(b, a)
+        length = float(np.sqrt(axis @ axis))
+        axis = axis / length if length > 1e-6 else np.array([0.0, 0.0, 1.0])
+        frame = _frame(axis, side)
+        # A ball that holds the other one whole needs no cone between them.
+        if length <= abs(radius_a - radius_b) + 1e-4:
+            a, radius_a = (a, radius_a) if radius_a >= radius_b else (b, radius_b)
+            radius_b, length = radius_a, 0.0
+        scale = np.array([1 / stretch[0], 1 / stretch[1], 1.0])
+        self._rows.append(
+            (a, scale[:, None] * frame, length, radius_a, radius_b, max(*stretch, 1.0), material)
+        )
+
+    def add_ellipsoid(self, centre, axes, radii, material) -> None:
+        """An ellipsoid with half-axes `radii` [3] (metres) along the rows of `axes` [3, 3]."""
+        to_local = np.asarray(axes) / np.asarray(radii)[:, None]
+        self._rows.append((centre, to_local, 0.0, 1.0, 1.0, max(radii), material))
+
+    def build(self) -> Primitives:
+        """All that was added."""
+        columns = list(zip(*self._rows, strict=True))
+        return Primitives(
+            *(np.asarray(c, np.float64) for c in columns[:-1]), np.asarray(columns[-1], np.int32)
+        )
+
+
+def _frame(axis: np.ndarray, side) -> np.ndarray:
+    """Rows (side, across, axis) of a right-handed orthonormal frame, [3, 3]."""
+    if side is None:
+        side = (1.0, 0.0, 0.0) if abs(axis[0]) < 0.7 else (0.0, 1.0, 0.0)
+    side = side - (side @ axis) * axis if isinstance(side, np.ndarray) else _reject(side, axis)
+    side = side / max(np.sqrt(side @ side), 1e-9)
+    return np.stack([side, np.cross(axis, side), axis])
+
+
+def _reject(vector, axis: np.ndarray) -> np.ndarray:
+    """The part of `vector` that is orthogonal to the unit vector `axis`."""
+    vector = np.asarray(vector, np.float64)
+    return vector - (vector @ axis) * axis
+
+
+def enter(origins, directions, length, radius_a, radius_b) -> np.ndarray:
+    """Where rays enter local rounded cones: t of origin + t * direction, inf where they miss.
+
+    All arguments broadcast over N rays; each ray meets its own primitive.
+
+    Args:
+      origins: three arrays (x, y, z), local frame.
+      directions: three arrays (x, y, z), local frame, any length.
+      length: distance of the spheres.
+      radius_a: radius of the sphere at the local origin.
+      radius_b: radius of the sphere at (0, 0, length).
+    """
+    ox, oy, oz = origins
+    dx, dy, dz = directions
+    sine = np.where(length > 0, (radius_a - radius_b) / np.maximum(length, 1e-9), 0.0)
+    cos2 = 1 - sine * sine
+    from_a, from_b = sine * radius_a, length + sine * radius_b  # z range of the conical part
+
+    across_dd = dx * dx + dy * dy
+    across_od = ox * dx + oy * dy
+    across_oo = ox * ox + oy * oy
+    # The convex body is entered once: through the sphere at a, at b, or through the cone, and
+    # each candidate counts only on its own part of the axis.
+    dd = across_dd + dz * dz
+    t_a = _near_root(dd, across_od + oz * dz, across_oo + oz * oz - radius_a * radius_a)
+    with np.errstate(invalid='ignore'):
+        t = np.where((oz + t_a * dz <= from_a) | (length <= 0), t_a, np.inf)
+        bz = oz - length
+        t_b = _near_root(dd, across_od + bz * dz, across_oo + bz * bz - radius_b * radius_b)
+        t = np.where(oz + t_b * dz >= from_b, np.minimum(t, t_b), t)
+        slope, reach = sine * dz, radius_a - sine * oz
+        t_cone = _near_root(
+            cos2 * across_dd - slope * slope,
+            cos2 * across_od + reach * slope,
+            cos2 * across_oo - reach * reach,
+        )
+        z = oz + t_cone * dz
+        t = np.where((z > from_a) & (z < from_b), np.minimum(t, t_cone), t)
+    return t
+
+
+def _near_root(a, b, c) -> np.ndarray:
+    """The root of a t^2 + 2 b t + c where the value falls through zero, inf where none does."""
+    discriminant = b * b - a * c
+    hit = (discriminant > 0) & (np.abs(a) > 1e-12)
+    root = np.sqrt(np.where(hit, discriminant, 0.0))
+    return np.where(hit, (-b - root) / np.where(hit, a, 1.0), np.inf)
+
+
+def normals(points: np.ndarray, which: np.ndarray, primitives: Primitives) -> np.ndarray:
+    """Outward unit normals [N, 3] at surface `points` [N, 3] of primitives `which` [N]."""
+    to_local = primitives.to_local[which].astype(np.float32)
+    p = np.einsum('nij,nj->ni', to_local, points - primitives.origin[which].astype(np.float32))
+    length, radius_a = primitives.length[which], primitives.radius_a[which]
+    sine = np.where(
+        length > 0, (radius_a - primitives.radius_b[which]) / np.maximum(length, 1e-9), 0.0
+    )
+    across = np.hypot(p[:, 0], p[:, 1])
+    p[:, 2] -= np.clip(p[:, 2] - sine / np.sqrt(1 - sine * sine) * across, 0.0, length)
+    normal = np.einsum('nij,ni->nj', to_local, p)
+    return normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-9)
+
+
+def first_hit(primitives: Primitives, directions: np.ndarray) -> np.ndarray:
+    """Depth along each ray from the origin to the nearest primitive, [N]; inf where none is hit.
+
+    Args:
+      primitives: in the frame whose origin the rays leave from.
+      directions: [N, 3]; with z = 1 the result is the camera depth.
+    """
+    local = np.einsum('pij,nj->ipn', primitives.to_local, directions)
+    start = -np.einsum('pij,pj->ip', primitives.to_local, primitives.origin)[:, :, None]
+    t = enter(
+        start,
+        local,
+        primitives.length[:, None],
+        primitives.radius_a[:, None],
+        primitives.radius_b[:, None],
+    )
+    return t.min(axis=0)

@@ -1,0 +1,145 @@
+"""One synthetic sample from its number alone: subject, pose, camera, picture and detections."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+import cv2
+import numpy as np
+
+from data_pipeline import crops
+from data_pipeline.records import Record
+from data_pipeline.synthetic import bodies, poses
+from data_pipeline.synthetic.cameras import IMAGE_SIZE, Camera, sample_camera
+from data_pipeline.synthetic.configuration import SPLITS, SyntheticConfig
+from data_pipeline.synthetic.detections import Detections, detect, hidden_joints
+from data_pipeline.synthetic.primitives import first_hit
+from data_pipeline.synthetic.renderer import render
+from data_pipeline.synthetic.scenes import Scene, sample_scene
+from data_pipeline.synthetic.subjects import Subject, sample_subject
+
+# What the first number after the seed is drawn for: samples never share chance with people.
+_SAMPLE, _SUBJECT, _CAMERA = range(3)
+CAMERAS = {'train': 40, 'test': 12}
+BOX_MARGIN = 1.3  # the crop over the detected joints
+BOX_SHIFT = 0.03  # standard deviation of the crop's middle, share of its width
+BOX_SCALE = 0.06  # standard deviation of the logarithm of its width
+BORDER = 20  # pixels that a joint keeps from the edge of the whole image
+ATTEMPTS = 20  # places tried for a person before one at the edge is taken
+
+
+@dataclasses.dataclass(frozen=True)
+class Person:
+    """Everything about one sample but its pixels. World frame: metres, z up, floor at 0."""
+
+    subject: Subject
+    activity: str
+    body: bodies.Body
+    joints3d: np.ndarray  # [17, 3], metres, camera frame
+    joints2d: np.ndarray  # [17, 2], pixels, true
+    camera: Camera
+    scene: Scene
+    detections: Detections
+
+
+@functools.lru_cache(maxsize=4096)
+def subject_of(seed: int, split: str, number: int) -> Subject:
+    """Subject `number` of a split; no two splits share one."""
+    rng = np.random.default_rng([seed, SPLITS.index(split), _SUBJECT, number])
+    return sample_subject(rng, f'{split}_{number:03d}')
+
+
+@functools.lru_cache(maxsize=4096)
+def camera_of(seed: int, split: str, number: int) -> Camera:
+    """Camera `number` of a split; no two splits share one."""
+    rng = np.random.default_rng([seed, SPLITS.index(split), _CAMERA, number])
+    return sample_camera(rng, f'{split}_{number:02d}')
+
+
+def sample_person(rng: np.random.Generator, config: SyntheticConfig, split: str) -> Person:
+    """Draws a subject in a pose somewhere in a room, and what a 2D detector says of it."""
+    subject = subject_of(config.seed, split, int(rng.integers(config.subjects(split))))
+    camera = camera_of(config.seed, split, int(rng.integers(CAMERAS[split])))
+    activity, pose = _pose(rng, config, subject)
+    pose = _turned(pose, rng.uniform(0, 2 * np.pi))
+    body = bodies.build_body(pose, subject)
+    height = -bodies.lowest_point(body.primitives)  # the shoes decide what stands on the floor
+    for _ in range(ATTEMPTS):
+        shift = np.array([*rng.uniform(-1.2, 1.2, 2), height])
+        joints3d = camera.to_camera(pose.joints / 1000 + shift)
+        joints2d = camera.project(joints3d)
+        if joints2d.min() > BORDER and (joints2d < np.subtract(IMAGE_SIZE, BORDER)).all():
+            break
+    body = body.shifted(shift)
+    rays = np.concatenate([joints3d[:, :2] / joints3d[:, 2:], np.ones((len(joints3d), 1))], 1)
+    in_camera = body.primitives.moved(camera.rotation, -camera.rotation @ camera.position)
+    hidden = hidden_joints(first_hit(in_camera, rays), joints3d[:, 2])
+    detections = detect(rng, joints2d, hidden, config.noise_sigma)
+    scene = sample_scene(rng, config.light, camera.rotation[2])
+    return Person(subject, activity, body, joints3d, joints2d, camera, scene, detections)
+
+
+def _pose(rng, config: SyntheticConfig, subject: Subject):
+    """An activity and a pose of it, from the built-in sampler or from motion capture."""
+    if config.poses:
+        return poses_from(config.poses).sample(rng, subject.proportions)
+    activity = poses.sample_activity(rng)
+    return activity, poses.sample_pose(rng, activity, subject.proportions)
+
+
+def _turned(pose, yaw: float):
+    """A pose turned about the vertical through the origin by `yaw` radians."""
+    c, s = np.cos(yaw), np.sin(yaw)
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    return dataclasses.replace(
+        pose,
+        joints=pose.joints @ turn.T,
+        pelvis=turn @ pose.pelvis,
+        chest=turn @ pose.chest,
+        head=turn @ pose.head,
+        feet=pose.feet @ turn.T,
+    )
+
+
+def sample_box(rng: np.random.Generator, detections: Detections, crop_size: tuple[int, int]):
+    """A person detector's box: around the noisy joints, shifted and scaled. Never the truth's."""
+    centre, width = crops.joints_box(detections.joints2d, crop_size, BOX_MARGIN)
+    centre = centre + rng.normal(0, BOX_SHIFT, 2) * width
+    return centre, float(width * np.exp(rng.normal(0, BOX_SCALE)))
+
+
+def make_sample(config: SyntheticConfig, split: str, index: int) -> Record:
+    """Sample `index` of a split: the same whichever process makes it, and in whatever order."""
+    rng = np.random.default_rng([config.seed, SPLITS.index(split), _SAMPLE, index])
+    person = sample_person(rng, config, split)
+    crop_size = (config.width, config.height)
+    affine = crops.box_affine(*sample_box(rng, person.detections, crop_size), crop_size)
+    image = render(
+        rng,
+        person.body.primitives,
+        person.body,
+        person.subject,
+        person.camera,
+        person.scene,
+        affine,
+        crop_size,
+        config.supersample,
+    )
+    quality = [cv2.IMWRITE_JPEG_QUALITY, config.jpeg_quality]
+    _, encoded = cv2.imencode('.jpg', image[..., ::-1], quality)
+    return Record(
+        image=encoded.tobytes(),
+        joints2d_detected=person.detections.joints2d,
+        joints2d_truth=person.joints2d,
+        confidence=person.detections.confidence,
+        joints3d=person.joints3d,
+        intrinsics=person.camera.intrinsics,
+        image_size=IMAGE_SIZE,
+        affine=affine,
+        subject=person.subject.name,
+        action=person.activity,
+        sequence=f'{split}_{index:06d}',
+        camera=person.camera.name,
+        frame=0,
+    )
