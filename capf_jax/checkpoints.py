@@ -21,8 +21,13 @@ from orbax.checkpoint.checkpoint_managers import preservation_policy
 class Checkpoints:
     """The checkpoints of one workdir; a context manager."""
 
-    def __init__(self, workdir: str | os.PathLike) -> None:
-        """Opens the folder `checkpoints` of a workdir, which is made if need be."""
+    def __init__(self, workdir: str | os.PathLike, *, clean: bool = False) -> None:
+        """Opens the folder `checkpoints` of a workdir, which is made if need be.
+
+        Args:
+          workdir: folder of the run.
+          clean: remove what a killed run left half-written; only for the one process that writes.
+        """
         self.folder = pathlib.Path(workdir).resolve() / 'checkpoints'
 
         def score(metrics: dict[str, float]) -> float:
@@ -38,7 +43,7 @@ class Checkpoints:
                     best_fn=score if name == 'best' else None,  # without it scores are not kept
                     best_mode='min',
                     enable_async_checkpointing=False,  # an error belongs to the save that met it
-                    cleanup_tmp_directories=True,
+                    cleanup_tmp_directories=clean,
                     create=True,
                 ),
             )

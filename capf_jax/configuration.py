@@ -18,6 +18,7 @@ import platform
 import subprocess
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -26,6 +27,7 @@ from ml_collections import ConfigDict, config_flags
 
 # Fields that do not change what is learnt, so that a run may go on with other values of them.
 OPERATIONAL = (
+    'data.builder.processes',
     'data.dir',
     'data.threads',
     'training.checkpoint_minutes',
@@ -61,7 +63,7 @@ def parse(argv: Sequence[str]) -> Arguments:
         raise ValueError(f'usage: {argv[0]} --config=configs/synthetic.py --workdir=runs/synthetic')
     values = _flags(argv)
     try:
-        rest = values(list(argv))
+        rest = _read(values, argv)
     except flags.Error as error:
         raise ValueError(' '.join(str(error).split())) from error
     except (AttributeError, KeyError) as error:
@@ -86,6 +88,16 @@ def _flags(argv: Sequence[str]) -> flags.FlagValues:
     return values
 
 
+def _read(values: flags.FlagValues, argv: Sequence[str], **options: bool) -> list[str]:
+    """Parses argv; returns the program and what is left over."""
+    with warnings.catch_warnings():  # ml_collections loads files in a way that Python will drop
+        warnings.simplefilter('ignore', DeprecationWarning)
+        rest = values(list(argv), **options)
+        if values['config'].value is not None:
+            values['config'].value.to_dict()  # a missing file is an error only when it is used
+        return rest
+
+
 def _no_file(error: OSError) -> str:
     return f'the config file does not open: {" ".join(str(error).split())}'
 
@@ -96,7 +108,7 @@ def _unknown_field(argv: Sequence[str], error: Exception) -> str:
     plain = [a for a in argv if a.split('=')[0] not in overrides]
     values = _flags(plain)
     try:
-        values(plain, known_only=True)
+        _read(values, plain, known_only=True)
         known = sorted(flatten(values['config'].value.to_dict()))
     except (AttributeError, KeyError):
         return f'the config file sets a field that does not exist: {" ".join(str(error).split())}'
@@ -216,9 +228,9 @@ def write_json(path: pathlib.Path, content: Any) -> None:
 def is_expected(error: BaseException) -> bool:
     """Whether our own code raised an error on purpose: its message is a sentence for the user.
 
-    A ValueError out of a library, or a TypeError of ours, is a fault to be seen with its traceback.
+    An error out of a library, or a TypeError of ours, is a fault to be seen with its traceback.
     """
-    if not isinstance(error, (ValueError, OSError)):
+    if not isinstance(error, (ValueError, OSError, RuntimeError)):
         return False
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and any(
@@ -230,7 +242,7 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
     """Runs a command's main(argv) and exits; an expected error is one sentence and code 2."""
     try:
         sys.exit(main(sys.argv))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RuntimeError) as error:
         if not is_expected(error):
             raise
         print(f'error: {error}', file=sys.stderr)

@@ -19,9 +19,10 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from capf_jax import configuration, detector_steps, evaluate, parallel, steps, weights
+from capf_jax import configuration, detector_steps, evaluate, parallel, pictures, steps, weights
 from capf_jax.checkpoints import Checkpoints
 from capf_jax.logs import Logs, was_evaluated
+from capf_jax.report import DetectionResult, Result
 from capf_jax.steps import Task, TrainState
 from capf_jax.stopping import StopRequest
 from data_pipeline import datasets, loader
@@ -77,7 +78,7 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> Outcome:
     steps_per_epoch = loader.steps_per_epoch(builder, config)
     task = make_task(config, steps_per_epoch)
 
-    with Checkpoints(workdir) as checkpoints:
+    with Checkpoints(workdir, clean=True) as checkpoints:
         start = checkpoints.step() or 0
         batches = loader.training_batches(
             builder,
@@ -125,6 +126,7 @@ class Run:
     task: Task
     checkpoints: Checkpoints
     logs: Logs
+    result: Result | DetectionResult | None = None  # of the last evaluation, if after the last step
 
     @property
     def total_steps(self) -> int:
@@ -189,16 +191,25 @@ class Run:
 
     def evaluate(self, step: int, state: TrainState) -> None:
         """Scores the state on the test split; the best one so far is kept."""
-        scores, score = evaluate_task(self.task, state, self.builder, self.config)
-        self.checkpoints.save_best(step, state, score)
-        self.logs.evaluation(step, scores)  # last: a logged evaluation is a finished one
+        result = evaluate.evaluate_task(self.task, state, self.builder, self.config)
+        self.checkpoints.save_best(step, state, result.score)
+        self.logs.evaluation(step, result.scores)  # last: a logged evaluation is a finished one
+        self.result = result if step == self.total_steps else None
 
     def finish(self, state: TrainState) -> None:
         """Writes what a finished run hands over: a weight file and pictures."""
         path = self.workdir / f'{self.config.task}.safetensors'
         variables = trained_variables(self.config.task, state)
         weights.save_weights(path, variables, self.origin(state), self.config.training.weight_type)
-        print(f'weights: {path}', file=sys.stderr)
+        written = [path]
+        if self.config.task == 'lifter':
+            result = self.result or evaluate.evaluate_task(
+                self.task, state, self.builder, self.config
+            )
+            written += pictures.write(
+                result, state, self.builder, self.config, self.workdir / 'pictures', self.logs.path
+            )
+        print('written:', *written, sep='\n  ', file=sys.stderr)
 
     def origin(self, state: TrainState) -> dict[str, Any]:
         """The metadata of the weight file: what the weights are and where they come from."""

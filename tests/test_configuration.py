@@ -1,0 +1,128 @@
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+from capf_jax import configuration
+from configs import base
+
+ROOT = pathlib.Path(__file__).parents[1]
+BASE = f'--config={ROOT / "configs" / "base.py"}'
+
+
+def parse(*arguments):
+    return configuration.parse(['train', *arguments])
+
+
+def test_overrides_and_workdir_are_read():
+    arguments = parse(
+        BASE, '--config.training.epochs=3', '--config.model.lifter.levels=(0,1)', '--workdir=w'
+    )
+    assert arguments.config.training.epochs == 3
+    assert arguments.config.model.lifter.levels == (0, 1)
+    assert arguments.workdir == pathlib.Path('w')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'message'),
+    [
+        (['--config.training.epoch=3'], "no config field 'training.epoch'; .*'training.epochs'"),
+        (['--config.modle.lifter.layers=3'], "'modle.lifter.layers'; .*'model.lifter.layers'"),
+        (['--config.epochs', '3'], "'epochs'; the nearest is 'training.epochs'"),
+        (['--config.training.epochs=many'], 'config.training.epochs=many'),
+        (['--workdri=w'], "'workdri'. Did you mean: workdir"),
+        (['stray'], "unknown argument 'stray'"),
+    ],
+)
+def test_a_bad_argument_is_one_sentence(arguments, message):
+    with pytest.raises(ValueError, match=message) as caught:
+        parse(BASE, '--workdir=w', *arguments)
+    assert '\n' not in str(caught.value)
+
+
+def test_a_field_that_a_config_file_misspells_is_named(tmp_path):
+    path = tmp_path / 'wrong.py'
+    path.write_text(
+        'from configs import base\n\ndef get_config():\n    config = base.get_config()\n'
+        '    config.training.epoch = 3\n    return config\n'
+    )
+    with pytest.raises(ValueError, match='field that does not exist: .*epochs'):
+        parse(f'--config={path}', '--workdir=w')
+
+
+def test_a_missing_config_file_is_named():
+    with pytest.raises(ValueError, match=r'absent\.py'):
+        parse('--config=absent.py', '--workdir=w')
+
+
+@pytest.mark.parametrize(('given', 'missing'), [([BASE], 'workdir'), (['--workdir=w'], 'config')])
+def test_a_missing_argument_is_named(given, missing):
+    with pytest.raises(ValueError, match=f'--{missing} is missing'):
+        parse(*given)
+
+
+def test_a_saved_configuration_comes_back_equal(tmp_path):
+    config = base.get_config()
+    configuration.save(config, tmp_path / 'run')
+    assert configuration.load(tmp_path / 'run').to_dict() == config.to_dict()
+
+
+def test_versions_and_commit_are_kept_for_each_start(tmp_path):
+    for _ in range(2):
+        configuration.save(base.get_config(), tmp_path)
+    starts = json.loads((tmp_path / 'versions.json').read_text())
+    assert len(starts) == 2
+    assert {'python', 'jax', 'flax', 'git_commit', 'started'} <= starts[0].keys()
+
+
+def test_a_workdir_of_another_configuration_is_refused(tmp_path):
+    config = base.get_config()
+    configuration.save(config, tmp_path)
+    config.training.epochs = 7
+    config.model.lifter.levels = (0,)
+    with pytest.raises(ValueError, match=r'model\.lifter\.levels .*training\.epochs 50 there, 7'):
+        configuration.save(config, tmp_path)
+    assert configuration.load(tmp_path).training.epochs == 50
+
+
+def test_fields_that_change_no_result_may_change(tmp_path):
+    config = base.get_config()
+    configuration.save(config, tmp_path)
+    config.data.threads = 1
+    config.training.log_steps = 1
+    configuration.save(config, tmp_path)
+    assert configuration.load(tmp_path).data.threads == 1
+
+
+def test_a_folder_without_a_run_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no run in'):
+        configuration.load(tmp_path)
+
+
+def test_only_our_own_sentences_are_expected_errors():
+    with pytest.raises(ValueError, match='is missing') as ours:
+        parse(BASE)
+    with pytest.raises(ValueError, match='Expecting value') as librarys:
+        json.loads('')
+    assert configuration.is_expected(ours.value)
+    assert not configuration.is_expected(librarys.value)
+
+
+def test_a_command_prints_the_sentence_and_exits_with_2(capsys, monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['train', BASE, '--config.training.epoch=3', '--workdir=w'])
+    with pytest.raises(SystemExit) as caught:
+        configuration.run(lambda argv: configuration.parse(argv) and 0)
+    assert caught.value.code == 2
+    captured = capsys.readouterr().err
+    assert captured.startswith("error: no config field 'training.epoch'")
+    assert captured.count('\n') == 1
+
+
+def test_without_git_the_commit_is_unknown(monkeypatch):
+    def no_git(*args, **kwargs):
+        raise FileNotFoundError('git')
+
+    monkeypatch.setattr(subprocess, 'run', no_git)
+    assert configuration.git_commit() == 'unknown'
