@@ -7,6 +7,7 @@ import pkgutil
 
 import tensorflow_datasets as tfds
 from array_record.python import array_record_module
+from google.protobuf import json_format
 from ml_collections import ConfigDict
 
 import data_pipeline
@@ -55,12 +56,10 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
         for path, length in zip(split.filepaths, split.shard_lengths, strict=True):
             if not path.exists():
                 raise refuse(f'{path.name} is missing')
-            try:
-                found = array_record_module.ArrayRecordReader(str(path)).num_records()
-            except (ValueError, RuntimeError) as error:
-                raise refuse(f'{path.name} is damaged') from error
+            reader = array_record_module.ArrayRecordReader(str(path))
+            found = reader.num_records()  # 0 for a file that is cut short
             if found != length:
-                raise refuse(f'{path.name} holds {found} of {length} records')
+                raise refuse(f'{path.name} is damaged, {found} of its {length} records are there')
 
 
 def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
@@ -77,4 +76,10 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
         raise ValueError(
             f'config.data.name is {data.name!r}; data_pipeline/ has {", ".join(known)}'
         ) from error
-    return from_config(data)
+    try:
+        return from_config(data)
+    except json_format.ParseError as error:  # TFDS reads dataset_info.json when it is constructed
+        raise RuntimeError(
+            f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is cut short; '
+            f'delete the folder that has it and build it again with `{BUILD_COMMAND}`'
+        ) from error

@@ -106,12 +106,6 @@ class Reader:
                 values = np.array(example[name].float_list.value, np.float32)
                 array[row] = values.reshape(array.shape[1:])
             image_size[row] = example['image_size'].int64_list.value
-            for name in _JOINTS:
-                if not np.isfinite(floats[name][row]).all():
-                    raise ValueError(
-                        f'{name} of {self._name(index, example)} holds NaN or infinity; '
-                        'correct the annotation and build the dataset again'
-                    )
             trouble = _decode(example['image'].bytes_list.value[0], images[row])
             if trouble:
                 complaint = f'the image of {self._name(index, example)} {trouble}'
@@ -121,6 +115,12 @@ class Reader:
                     )
                 valid[row] = False
                 complaints.append(complaint)
+        for name in _JOINTS:
+            for row in np.flatnonzero(~np.isfinite(floats[name]).all(axis=(1, 2)))[:1]:
+                raise ValueError(
+                    f'{name} of {self._name(indices[row], examples[row])} holds NaN or infinity; '
+                    'correct the annotation and build the dataset again'
+                )
         affine, joints3d, joints2d = floats['affine'], floats['joints3d'], floats[self._joints2d]
         return Batch(
             images=images,
@@ -140,7 +140,7 @@ class Reader:
         Raises:
           ValueError: as `batch`, or no image of the split decodes.
         """
-        indices = np.asarray(indices)
+        indices = np.array(indices)
         batch, complaints = self.batch(indices)
         for _ in range(len(self)):
             if batch.valid.all():
@@ -176,18 +176,17 @@ def labels(builder: tfds.core.DatasetBuilder, split: str) -> Labels:
 
 def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> Sequence[bytes]:
     """TFDS data source of undecoded records; ValueError where the split is missing or empty."""
-    whole = tfds.decode.DeserializeMethod.RAW_BYTES
-    known = ', '.join(builder.info.splits)
     try:
-        source = builder.as_data_source(split, deserialize_method=whole)
+        return builder.as_data_source(
+            split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
+        )
     except ValueError as error:
+        splits = builder.info.splits.items()
+        known = ', '.join(f'{name!r} with {found.num_examples}' for name, found in splits)
         raise ValueError(
-            f'{builder.data_dir} has no split {split!r}; it has {known}: '
-            'set config.data.train_split and test_split to these'
+            f'{builder.data_dir} has no samples in split {split!r}; it has {known}: '
+            'choose config.data.train_split and test_split among these'
         ) from error
-    if not len(source):
-        raise ValueError(f'split {split!r} of {builder.data_dir} is empty; choose among {known}')
-    return source
 
 
 def _parsed(source: Sequence[bytes], indices: Sequence[int]) -> list:

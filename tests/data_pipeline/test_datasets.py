@@ -1,0 +1,79 @@
+"""A dataset is found, built where asked, and refused in one sentence where it is not whole."""
+
+import sys
+
+import pytest
+from ml_collections import ConfigDict
+
+from data_pipeline import datasets
+from tests.data_pipeline import tiny_people
+
+
+@pytest.fixture
+def data(tmp_path, monkeypatch):
+    """config.data of the tiny dataset."""
+    monkeypatch.setitem(sys.modules, 'data_pipeline.tiny_people', tiny_people)
+    return ConfigDict({'name': 'tiny_people', 'dir': str(tmp_path), 'builder': {}})
+
+
+def test_built_where_asked(data):
+    builder = datasets.open_or_build(data, build=True)
+    assert builder.info.splits['train'].num_examples == 10
+
+
+def test_found_when_built(data):
+    datasets.open_or_build(data, build=True)
+    builder = datasets.open_or_build(data, build=False)
+    assert builder.info.splits['test'].num_examples == 7
+
+
+def test_missing_names_the_folder_and_the_command(data, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'data_pipeline\.build') as error:
+        datasets.open_or_build(data, build=False)
+    assert str(tmp_path) in str(error.value)
+
+
+def test_unknown_name_lists_the_known(data):
+    data.name = 'humans'
+    with pytest.raises(ValueError, match=r"'humans'; data_pipeline/ has .*synthetic"):
+        datasets.open_or_build(data, build=True)
+
+
+def test_folder_without_dataset_info_is_refused(data):
+    builder = datasets.open_or_build(data, build=True)
+    (builder.data_path / 'dataset_info.json').unlink()
+    with pytest.raises(RuntimeError, match=r'dataset_info\.json is missing; delete this folder'):
+        datasets.open_or_build(data, build=True)
+
+
+def test_missing_shard_is_refused(data):
+    builder = datasets.open_or_build(data, build=True)
+    builder.info.splits['train'].filepaths[0].unlink()
+    with pytest.raises(RuntimeError, match=r'train.* is missing'):
+        datasets.open_or_build(data, build=True)
+
+
+def test_cut_shard_is_refused(data):
+    shard = datasets.open_or_build(data, build=True).info.splits['train'].filepaths[0]
+    shard.write_bytes(shard.read_bytes()[:-100])
+    with pytest.raises(RuntimeError, match='is damaged'):
+        datasets.open_or_build(data, build=False)
+
+
+def test_cut_dataset_info_is_refused(data):
+    builder = datasets.open_or_build(data, build=True)
+    info = builder.data_path / 'dataset_info.json'
+    info.write_text(info.read_text()[:40])
+    with pytest.raises(RuntimeError, match='not whole'):
+        datasets.open_or_build(data, build=True)
+
+
+def test_a_build_that_fails_leaves_nothing(data, monkeypatch):
+    def fail(i, config):
+        raise OSError('No space left on device')
+
+    monkeypatch.setattr(tiny_people, 'person', fail)
+    with pytest.raises(OSError, match='No space left'):
+        datasets.open_or_build(data, build=True)
+    with pytest.raises(FileNotFoundError):
+        datasets.open_or_build(data, build=False)
