@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import functools
 import hashlib
+import itertools
 import json
 import logging
 import pathlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
+import tqdm
 from ml_collections import ConfigDict
 
 from data_pipeline import crops, records
 from data_pipeline.own_data import annotations, checks, images
 from data_pipeline.own_data.annotations import AnnotationError, Entry
+
+Examples = Iterator[tuple[int, dict[str, Any]]]
+_SHARD = 4096  # entries in a file of the dataset; TFDS holds one file's crops in memory
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +51,12 @@ class OwnDataConfig(tfds.core.BuilderConfig):
     skip_bad_images: bool = False
 
 
-class Builder(tfds.core.GeneratorBasedBuilder):
-    """Crops every person of a checked annotation file once and stores it as a Record."""
+class Builder(tfds.core.ShardBasedBuilder):
+    """Crops every person of a checked annotation file once and stores it as a Record.
+
+    Records are stored by file name, then frame. A GeneratorBasedBuilder would sort them by keys,
+    for which it needs TensorFlow as soon as a split exceeds 1000 MiB.
+    """
 
     name = 'own_data'
     VERSION = tfds.core.Version('1.0.0')
@@ -57,39 +68,56 @@ class Builder(tfds.core.GeneratorBasedBuilder):
             builder=self,
             features=records.features(len(skeleton), fields.height, fields.width),
             metadata=tfds.core.MetadataDict(skeleton=skeleton.name),
-            disable_shuffling=True,  # keeps the order of the annotation file
         )
 
-    def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
+    def _shard_iterators_per_split(
+        self, dl_manager: tfds.download.DownloadManager
+    ) -> dict[str, list[Callable[[], Examples]]]:
         del dl_manager  # nothing is downloaded
         fields = self.builder_config.fields
         source = annotations.locate(fields.source)
         splits = _read_checked(source, fields, self.builder_config.skip_bad_images)
-        return {
-            split: self._generate_examples(source, entries) for split, entries in splits.items()
-        }
+        shards = {}
+        for split, members in splits.items():
+            # All shards draw on one stream, so that a video is read once however many it fills.
+            # The last takes what is left: skipped images make it smaller.
+            stream = self._generate_examples(source, split, members)
+            count = -(-len(members) // _SHARD)
+            shards[split] = [
+                functools.partial(itertools.islice, stream, _SHARD if shard < count - 1 else None)
+                for shard in range(count)
+            ]
+        return shards
 
     def _generate_examples(
-        self, source: pathlib.Path, entries: list[Entry]
-    ) -> Iterator[tuple[int, dict]]:
-        """(key, Record as an example) of every entry whose image decodes."""
+        self, source: pathlib.Path, split: str, entries: list[Entry]
+    ) -> Examples:
+        """(key, Record as an example) of every entry whose image decodes.
+
+        Raises:
+          UnreadableError: an image does not decode and is not to be skipped, or none decodes.
+        """
         config = self.builder_config
-        skipped = []
-        for entry, image in images.read(source, entries):
+        skipped = 0
+        pictures = images.read(source, entries)
+        for entry, image in tqdm.tqdm(pictures, f'{split} crops', len(entries), disable=None):
             if isinstance(image, images.UnreadableError):
                 if not config.skip_bad_images:
                     raise images.UnreadableError(
                         f"{entry.where}: {image}; mend it, or set config.data.bad_image = 'skip'"
                     )
                 logging.warning('%s is skipped: %s', entry.where, image)
-                skipped.append(entry)
+                skipped += 1
                 continue
             yield entry.number, records.to_example(make_record(entry, image, config.fields))
+        if skipped == len(entries):
+            raise images.UnreadableError(f'no image of the split {split!r} decodes')
         if skipped:
             logging.warning(
-                '%d of %d entries were skipped because their images do not decode',
-                len(skipped),
+                '%d of %d entries of the split %r were skipped, their images do not decode',
+                skipped,
                 len(entries),
+                split,
             )
 
 
@@ -138,7 +166,7 @@ def make_record(entry: Entry, image: np.ndarray, fields: Fields) -> records.Reco
         detected = entry.joints2d[entry.confidence > 0]
         centre, width = crops.joints_box(detected, crop_size, fields.margin)
     affine = crops.box_affine(centre, width, crop_size)
-    crop = crops.crop_image(image, affine, crop_size)
+    crop = crops.crop_image(*_shrink(image, affine), crop_size)
     encoded = cv2.imencode('.jpg', crop, [cv2.IMWRITE_JPEG_QUALITY, fields.jpeg_quality])[1]
     camera = entry.camera
     truth = entry.joints2d if camera is None else checks.project(camera, entry.joints3d)
@@ -157,6 +185,24 @@ def make_record(entry: Entry, image: np.ndarray, fields: Fields) -> records.Reco
         camera=camera.name if camera else '',
         frame=entry.frame,
     )
+
+
+def _shrink(image: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A smaller image, and the affine from it to the same crop.
+
+    Bilinear sampling at less than half the size skips pixels: a thin arm breaks into dots.
+    Whole blocks of pixels are averaged first.
+    """
+    block = int(1 / affine[0, 0])
+    if block < 2:
+        return image, affine
+    height, width = (side // block for side in image.shape[:2])
+    whole_blocks = image[: height * block, : width * block]
+    small = cv2.resize(whole_blocks, (width, height), interpolation=cv2.INTER_AREA)
+    # The middle of small pixel i is the middle of its block, i * block + (block - 1) / 2.
+    linear, shift = affine[:, :2], affine[:, 2:]
+    offset = np.full((2, 1), (block - 1) / 2)
+    return small, np.concatenate([linear * block, shift + linear @ offset], axis=1)
 
 
 def builder_from_config(data: ConfigDict) -> Builder:

@@ -39,3 +39,13 @@ def test_bad_value_is_named(arg, message):
 def test_result_is_locked():
     with pytest.raises(AttributeError):
         arguments.parse('', step=3).stepp = 1
+
+
+def test_resolution_is_height_first():
+    assert arguments.resolution('256x192') == (256, 192)
+
+
+@pytest.mark.parametrize('text', ['256', '256x', 'ax192'])
+def test_resolution_of_another_form_is_an_error(text):
+    with pytest.raises(ValueError, match=text):
+        arguments.resolution(text)
