@@ -1,4 +1,4 @@
-"""What arms do: gestures by joint angles, and hands that reach for a part of the body or a point."""
+"""What arms do: gestures by joint angles, and hands that reach for a body part or a point."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ TOUCHES = {
     'pocket': (('hip', 45.0, 92.0, -25.0, 20.0), (-0.9, 0.6, -0.1)),
     'belly': (('pelvis', 165.0, 40.0, 170.0, 45.0), (-0.3, 0.9, -0.4)),
     'back': (('pelvis', -150.0, 20.0, 110.0, 40.0), (-0.4, 0.9, 0.0)),
-    'mouth': (('nose', 85.0, 50.0, -85.0, 25.0), (0.3, 0.5, -0.9)),
+    'mouth': (('nose', 105.0, 60.0, -110.0, 28.0), (0.3, 0.5, -0.9)),
     'ear': (('nose', -10.0, 135.0, -10.0, 25.0), (0.3, 0.8, -0.6)),
     'scalp': (('head', -60.0, 120.0, -20.0, 35.0), (0.2, 1.0, 0.5)),
     'camera': (('nose', 190.0, 70.0, -35.0, 25.0), (0.1, 0.6, -0.8)),
-    'chest': (('thorax', 170.0, -40.0, -130.0, 50.0), (0.2, 0.8, -0.7)),
+    'chest': (('thorax', 200.0, -20.0, -160.0, 55.0), (0.2, 0.8, -0.7)),
     'carried': (('thorax', 300.0, 140.0, -290.0, 60.0), (-0.5, 0.6, -0.6)),
 }
 _PARTS = {'nose': NOSE, 'head': HEAD, 'thorax': THORAX, 'pelvis': PELVIS}
@@ -141,6 +141,14 @@ def set_arm(
         target = shoulder + figure.pelvis @ (70.0 * draw[0], out * (90.0 + 70.0 * draw[1]), 0.0)
         target[2] = low + 35.0
         pole = np.array((-0.4, 1.0, 0.0))
+    elif gesture == 'prone':
+        # Lying on the belly: the hand on the floor somewhere around the head, the elbow outside.
+        angle = math.radians(20.0 + 35.0 * draw[0])
+        length = (0.75 + 0.12 * draw[1]) * (figure.body.upper_arm + figure.body.forearm)
+        ahead = (length * math.cos(angle), out * length * math.sin(angle), 0.0)
+        target = figure.joints[SHOULDER[side]] + ahead
+        target[2] = figure.joints[HIP[side], 2] - 65.0
+        pole = np.array((0.3, 1.0, 0.0))
     else:
         raise ValueError(f'unknown gesture {gesture!r} in a list of arm weights')
     pole = pole + 0.25 * draw[3] * np.array((1.0, 0.0, 1.0))

@@ -58,6 +58,13 @@ CLEARANCE[list(ELBOW)] = 40.0
 CLEARANCE[list(WRIST)] = 30.0
 CLEARANCE[[PELVIS, SPINE, THORAX, NOSE, HEAD]] = 100.0, 95.0, 90.0, 30.0, 30.0
 
+# Share of the body's mass at each joint: segment masses of Winter's tables, halved to their ends.
+MASS = np.array((
+    0.14, 0.08, 0.073, 0.038, 0.08, 0.073, 0.038, 0.16, 0.11, 0.04, 0.041,
+    0.028, 0.022, 0.0135, 0.028, 0.022, 0.0135,
+))  # fmt: skip
+MASS /= MASS.sum()
+
 # Bones that may not come nearer than the distance in mm: (joint, joint), (joint, joint), distance.
 _R, _L = RIGHT, LEFT
 _APART = [
@@ -112,7 +119,10 @@ def arm_angles(pose: Pose, side: int) -> tuple[float, float, float, float]:
 
 
 def leg_angles(pose: Pose, side: int) -> tuple[float, float, float, float]:
-    """Hip flexion, abduction and outward turn, and knee, degrees; turn 0 where the knee is straight."""
+    """Hip flexion, abduction and outward turn, and knee, degrees.
+
+    The turn is 0 where the knee is too straight to tell.
+    """
     joints, out = pose.joints, LATERAL[side]
     hip, knee, ankle = joints[HIP[side]], joints[KNEE[side]], joints[ANKLE[side]]
     upper = unit((knee - hip) @ pose.pelvis)
@@ -164,6 +174,20 @@ def angle_violation(pose: Pose) -> str | None:
         if not low <= angle <= high:
             return name
     return None
+
+
+def imbalance(pose: Pose) -> float:
+    """Distance, mm on the floor, from the centre of mass to the line between the carrying feet."""
+    centre = MASS @ pose.joints[:, :2]
+    feet = [
+        pose.joints[ANKLE[side], :2] + 60.0 * pose.feet[side, :2]
+        for side in (RIGHT, LEFT)
+        if ANKLE[side] in pose.support
+    ]
+    along = feet[-1] - feet[0]
+    share = (centre - feet[0]).dot(along) / max(along.dot(along), 1e-6)
+    gap = feet[0] + min(max(share, 0.0), 1.0) * along - centre
+    return math.sqrt(gap.dot(gap))
 
 
 def collision(pose: Pose) -> str | None:

@@ -18,7 +18,7 @@ PELVIS, SPINE, THORAX, NOSE, HEAD = 0, 7, 8, 9, 10
 RIGHT, LEFT = 0, 1
 LATERAL = (-1.0, 1.0)  # y towards the outside of a side
 
-NOSE_LEAN = math.radians(30.0)  # the nose lies this far in front of the line up from the neck base
+NOSE_LEAN = math.radians(28.0)  # the nose lies this far in front of the line up from the neck base
 HEAD_LEAN = math.radians(-12.0)  # and the top of the head this far behind the line up from the nose
 
 
@@ -91,6 +91,12 @@ def rotation(pitch: float, roll: float = 0.0, yaw: float = 0.0) -> np.ndarray:
     )
 
 
+def normals(rng: np.random.Generator, *wanted: tuple[float, float]) -> list[float]:
+    """One normal number for each (mean, standard deviation)."""
+    draws = rng.standard_normal(len(wanted)).tolist()
+    return [mean + spread * x for (mean, spread), x in zip(wanted, draws, strict=True)]
+
+
 def unit(vector: np.ndarray) -> np.ndarray:
     """A [3] vector at length 1 (a zero vector stays zero)."""
     length = math.sqrt(vector.dot(vector))
@@ -137,6 +143,7 @@ class Figure:
         self.chest = self.head = pelvis
         self.joints = np.zeros((17, 3))
         self.knee_front = np.zeros((2, 3))
+        self.off_balance = math.inf  # how far the centre of mass may be off the feet, mm
         left = pelvis[:, 1] * body.hip
         self.joints[HIP[RIGHT]] = -left
         self.joints[HIP[LEFT]] = left
@@ -206,7 +213,7 @@ def two_bones(
     distance = max(math.sqrt(reach.dot(reach)), 1e-6)
     along = reach / distance
     # Out of reach: stop short, the limb all but straight, or folded as far as flesh allows.
-    folded = math.sqrt(upper**2 + lower**2 - 2 * upper * lower * math.cos(math.radians(32.0)))
+    folded = math.sqrt(upper**2 + lower**2 - 2 * upper * lower * math.cos(math.radians(37.0)))
     distance = min(max(distance, folded), 0.998 * (upper + lower))
     front = unit(pole - along * along.dot(pole))
     advance = (upper**2 - lower**2 + distance**2) / (2.0 * distance)

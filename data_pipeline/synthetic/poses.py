@@ -1,4 +1,4 @@
-"""Random poses of people: proportions, activities in their shares, and one checked pose at a time."""
+"""Random people: proportions, activities in their shares, and one checked pose at a time."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import math
 import numpy as np
 
 from capf_jax.skeleton import H36M17
-from data_pipeline.synthetic import activities
-from data_pipeline.synthetic.joint_limits import CLEARANCE, angle_violation, collision
+from data_pipeline.synthetic import resting_activities as resting
+from data_pipeline.synthetic import standing_activities as standing
+from data_pipeline.synthetic.gestures import pick
+from data_pipeline.synthetic.joint_limits import CLEARANCE, angle_violation, collision, imbalance
 from data_pipeline.synthetic.kinematics import (
     ANKLE,
     KNEE,
@@ -37,6 +39,7 @@ ACTIVITIES = {
     'lying': 0.02,
 }
 
+_DRAW = {name: getattr(standing, name, None) or getattr(resting, name) for name in ACTIVITIES}
 _MIRROR = np.array(H36M17.flip)
 _ATTEMPTS = 500
 
@@ -72,7 +75,7 @@ def sample_proportions(rng: np.random.Generator) -> BodyProportions:
 
 def sample_activity(rng: np.random.Generator) -> str:
     """An activity's name, with the chances of ACTIVITIES."""
-    return activities.pick(rng, ACTIVITIES)
+    return pick(rng, ACTIVITIES)
 
 
 def sample_pose(rng: np.random.Generator, activity: str, proportions: BodyProportions) -> Pose:
@@ -84,24 +87,28 @@ def sample_pose(rng: np.random.Generator, activity: str, proportions: BodyPropor
     """
     if activity not in ACTIVITIES:
         raise ValueError(f'unknown activity {activity!r}; known are {", ".join(ACTIVITIES)}')
-    draw = getattr(activities, activity)
     for _ in range(_ATTEMPTS):
-        figure, support = draw(rng, proportions)
+        figure, support = _DRAW[activity](rng, proportions)
         pose = settle(figure, support)
-        if violation(pose) is None:
+        if violation(pose, figure.off_balance) is None:
             if rng.random() < 0.5:
                 pose = mirror(pose)
             return turn(pose, rng.uniform(-180.0, 180.0))
     raise RuntimeError(
-        f'no possible pose of {activity!r} in {_ATTEMPTS} draws; check the proportions {proportions}'
+        f'no possible pose of {activity!r} in {_ATTEMPTS} draws; check {proportions}'
     )
 
 
-def violation(pose: Pose) -> str | None:
-    """What makes the pose impossible (a joint's range, a collision, floating), or None."""
+def violation(pose: Pose, off_balance: float = math.inf) -> str | None:
+    """What makes the pose impossible, or None: a joint's range, a collision, floating, falling.
+
+    `off_balance` is how far the centre of mass may be from the carrying feet, mm.
+    """
     support = list(pose.support)
-    if support and (pose.joints[support, 2] - CLEARANCE[support]).min() > 45.0:
+    if support and (pose.joints[support, 2] - CLEARANCE[support]).min() > 50.0:
         return 'support'
+    if off_balance < math.inf and imbalance(pose) > off_balance:
+        return 'balance'
     return angle_violation(pose) or collision(pose)
 
 
