@@ -64,20 +64,14 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
 
 def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
     """The builder that `data` describes, built or not."""
-    try:
-        module = importlib.import_module(f'data_pipeline.{data.name}')
-        from_config = module.builder_from_config
-    except (ModuleNotFoundError, AttributeError) as error:
-        if isinstance(error, ModuleNotFoundError) and error.name != f'data_pipeline.{data.name}':
-            raise
-        known = [
-            found.name for found in pkgutil.iter_modules(data_pipeline.__path__) if found.ispkg
-        ]
+    known = [module.name for module in pkgutil.iter_modules(data_pipeline.__path__) if module.ispkg]
+    if data.name not in known:
         raise ValueError(
             f'config.data.name is {data.name!r}; data_pipeline/ has {", ".join(known)}'
-        ) from error
+        )
+    module = importlib.import_module(f'data_pipeline.{data.name}')
     try:
-        return from_config(data)
+        return module.builder_from_config(data)
     except json_format.ParseError as error:  # TFDS reads dataset_info.json when it is constructed
         raise RuntimeError(
             f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is cut short; '

@@ -61,7 +61,7 @@ class Reader:
 
         Raises:
           ValueError: a choice is unknown, the split is missing or empty, or the dataset has
-            another number of joints.
+            other joints.
         """
         _one_of('data.joints2d', joints2d, ('detected', 'truth'))
         _one_of('data.bad_image', bad_image, ('error', 'skip'))
@@ -75,11 +75,12 @@ class Reader:
         self._image_shape = features['image'].shape
         num_joints = self._shapes['joints3d'][0]
         if num_joints != len(skeleton):
-            raise ValueError(
-                f'the dataset in {builder.data_dir} has {num_joints} joints a person and skeleton '
-                f'{skeleton.name!r} has {len(skeleton)}; set config.skeleton to the joint set that '
-                'the dataset was made with'
-            )
+            raise _wrong_skeleton(builder, f'{num_joints} joints', f'has {len(skeleton)}', skeleton)
+        # Joint sets can be equally large; builders note theirs under this name.
+        noted = builder.info.metadata  # read from disk by items(), not by get()
+        made_with = dict(noted.items() if noted is not None else ()).get('skeleton', skeleton.name)
+        if made_with != skeleton.name:
+            raise _wrong_skeleton(builder, f'the joints of {made_with!r}', 'differs', skeleton)
 
     def __len__(self) -> int:
         return len(self._source)
@@ -220,6 +221,15 @@ def _label(example, name: str) -> str | int:
     if name == 'frame':
         return example[name].int64_list.value[0]
     return example[name].bytes_list.value[0].decode()
+
+
+def _wrong_skeleton(
+    builder: tfds.core.DatasetBuilder, found: str, wanted: str, skeleton: Skeleton
+) -> ValueError:
+    return ValueError(
+        f'a person in {builder.data_dir} has {found} and skeleton {skeleton.name!r} {wanted}; '
+        'set config.skeleton to the joint set that the dataset was made with'
+    )
 
 
 def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:

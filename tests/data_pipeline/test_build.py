@@ -1,7 +1,5 @@
 """The build command builds the dataset of a config, and says what is wrong in one sentence."""
 
-import sys
-
 import pytest
 
 from configs import base
@@ -11,7 +9,7 @@ from tests.data_pipeline import tiny_people
 
 @pytest.fixture
 def config(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, 'data_pipeline.tiny_people', tiny_people)
+    tiny_people.add_to_data_pipeline(monkeypatch)
     config = base.get_config()
     config.data.name, config.data.dir = 'tiny_people', str(tmp_path)
     return config

@@ -1,7 +1,5 @@
 """A dataset is found, built where asked, and refused in one sentence where it is not whole."""
 
-import sys
-
 import pytest
 from ml_collections import ConfigDict
 
@@ -12,7 +10,7 @@ from tests.data_pipeline import tiny_people
 @pytest.fixture
 def data(tmp_path, monkeypatch):
     """config.data of the tiny dataset."""
-    monkeypatch.setitem(sys.modules, 'data_pipeline.tiny_people', tiny_people)
+    tiny_people.add_to_data_pipeline(monkeypatch)
     return ConfigDict({'name': 'tiny_people', 'dir': str(tmp_path), 'builder': {}})
 
 

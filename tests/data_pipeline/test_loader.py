@@ -209,7 +209,13 @@ def test_nan_joints_are_an_error_that_names_them(tmp_path, config):
 
 def test_wrong_number_of_joints_says_both(tmp_path, config):
     builder = tiny_people.build(tmp_path, joints=16)
-    with pytest.raises(ValueError, match=r"16 joints a person and skeleton 'h36m17' has 17"):
+    with pytest.raises(ValueError, match=r"has 16 joints and skeleton 'h36m17' has 17"):
+        loader.evaluation_batches(builder, config)
+
+
+def test_another_joint_set_of_the_same_size_is_refused(builder, config):
+    config.skeleton = 'coco17'
+    with pytest.raises(ValueError, match=r"the joints of 'h36m17' and skeleton 'coco17' differs"):
         loader.evaluation_batches(builder, config)
 
 

@@ -1,11 +1,14 @@
 """A builder of very few people whose numbers follow from their number, for the loader's tests."""
 
 import dataclasses
+import pathlib
+import sys
 
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
+import data_pipeline
 from data_pipeline import records
 
 CROP = (12, 16)  # (width, height)
@@ -28,7 +31,11 @@ class Builder(tfds.core.GeneratorBasedBuilder):
 
     def _info(self):
         shape = (self.builder_config.joints, CROP[1], CROP[0])
-        return tfds.core.DatasetInfo(builder=self, features=records.features(*shape))
+        return tfds.core.DatasetInfo(
+            builder=self,
+            features=records.features(*shape),
+            metadata=tfds.core.MetadataDict(skeleton='h36m17'),
+        )
 
     def _split_generators(self, dl_manager):
         config = self.builder_config
@@ -68,6 +75,13 @@ def person(i, config=TinyConfig(name='default')):  # noqa: B008
 def builder_from_config(data):
     config = TinyConfig(name=data.builder.get('label', 'default'), **data.builder.get('tiny', {}))
     return Builder(data_dir=data.dir, config=config)
+
+
+def add_to_data_pipeline(monkeypatch):
+    """Makes this package one of data_pipeline's for a test, so that configs can name it."""
+    path = [*data_pipeline.__path__, str(pathlib.Path(__file__).parents[1])]
+    monkeypatch.setattr(data_pipeline, '__path__', path)
+    monkeypatch.setitem(sys.modules, 'data_pipeline.tiny_people', sys.modules[__name__])
 
 
 def build(folder, **fields):
