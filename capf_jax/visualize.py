@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 
 import matplotlib
@@ -82,7 +83,9 @@ def people_figure(people: Sequence[Person], skeleton: Skeleton, caption: str = '
     """
     columns = 1 if len(people) == 1 else 2
     rows = -(-len(people) // columns)
-    width, row_height, footer = PAGE_WIDTH / 2 * columns, 1.72, 0.24 + (0.17 if caption else 0)
+    width, row_height, legend = PAGE_WIDTH / 2 * columns, 1.72, 0.24  # inches
+    lines = textwrap.wrap(caption, int(16 * width))  # letters that fit
+    footer = legend + 0.14 * len(lines) + (0.04 if lines else 0)
     height = rows * row_height + footer
     with matplotlib.rc_context(STYLE):
         figure = new_figure(width, height)
@@ -95,14 +98,14 @@ def people_figure(people: Sequence[Person], skeleton: Skeleton, caption: str = '
         figure.legend(
             handles=_people_legend(),
             loc='lower center',
-            bbox_to_anchor=(0.5, (footer - 0.24) / height),
+            bbox_to_anchor=(0.5, (footer - legend) / height),
             ncols=5 if columns == 2 else 3,
             columnspacing=1.6,
             handlelength=1.8,
             borderaxespad=0.1,
         )
-        if caption:
-            figure.text(0.5, 0.05 / height, caption, ha='center', va='bottom', color=SOFT)
+        place = {'x': 0.5, 'y': 0.05 / height, 'ha': 'center', 'va': 'bottom'}
+        figure.text(**place, s='\n'.join(lines), color=SOFT, linespacing=1.2)
     return figure
 
 

@@ -26,6 +26,7 @@ def random_rotations(count):
     return q * np.sign(np.linalg.det(q))[:, None, None]
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize(
     ('name', 'key'), [('mpjpe', 'mpjpe'), ('pa_mpjpe', 'p_mpjpe'), ('n_mpjpe', 'n_mpjpe')]
 )
@@ -34,21 +35,25 @@ def test_position_errors_equal_the_published_ones(golden, name, key):
     np.testing.assert_allclose(value, golden[key], atol=1e-5)
 
 
+@pytest.mark.parity
 def test_mpjve_across_borders_equals_the_published_one(golden):
     value = metrics.mpjve_across_borders(golden['pred'], golden['gt']).mean()
     np.testing.assert_allclose(value, golden['mpjve'], atol=1e-5)
 
 
+@pytest.mark.parity
 def test_mpjve_of_one_sequence_equals_the_published_one(golden):
     value = metrics.mpjve(golden['pred'], golden['gt'], np.zeros(64), np.arange(64))
     np.testing.assert_allclose(np.nanmean(value), golden['mpjve'], atol=1e-5)
 
 
+@pytest.mark.parity
 def test_pck_equals_the_published_one(golden):
     value = metrics.pck(golden['pred'][:, :14], golden['gt'][:, :14], 0.15).mean()
     np.testing.assert_allclose(value, golden['pck150'], atol=1e-5)
 
 
+@pytest.mark.parity
 def test_auc_equals_the_published_one(golden):
     millimetres = 1000 * golden['pred'][:, :14], 1000 * golden['gt'][:, :14]
     value = metrics.auc(*millimetres, metrics.AUC_THRESHOLDS_MM).mean()
