@@ -140,31 +140,41 @@ def flatten(fields: dict[str, Any], prefix: str = '') -> dict[str, Any]:
     return flat
 
 
+def check(config: ConfigDict, workdir: pathlib.Path) -> None:
+    """ValueError if the workdir holds a run with another configuration; the fields are named."""
+    path = workdir / 'config.json'
+    if not path.exists():
+        return
+    before, now = flatten(read_json(path)), flatten(_plain(config))
+    differences = [
+        f'{name} {before.get(name, "absent")} there, {now.get(name, "absent")} here'
+        for name in sorted(before.keys() | now)
+        if name not in OPERATIONAL and before.get(name) != now.get(name)
+    ]
+    if differences:
+        raise ValueError(
+            f'{workdir} holds a run with another configuration ({"; ".join(differences)}): '
+            'give the same values, or another --workdir'
+        )
+
+
 def save(config: ConfigDict, workdir: pathlib.Path) -> None:
     """Keeps the configuration, and the versions that run it, in the workdir.
 
     Raises:
-      ValueError: the workdir holds a run with another configuration; the fields are named.
+      ValueError: as `check`.
     """
+    check(config, workdir)
     workdir.mkdir(parents=True, exist_ok=True)
-    path = workdir / 'config.json'
-    fields = json.loads(json.dumps(config.to_dict()))
-    if path.exists():
-        before, now = flatten(read_json(path)), flatten(fields)
-        differences = [
-            f'{name} {before.get(name, "absent")} there, {now.get(name, "absent")} here'
-            for name in sorted(before.keys() | now)
-            if name not in OPERATIONAL and before.get(name) != now.get(name)
-        ]
-        if differences:
-            raise ValueError(
-                f'{workdir} holds a run with another configuration ({"; ".join(differences)}): '
-                'give the same values, or another --workdir'
-            )
-    write_json(path, fields)
+    write_json(workdir / 'config.json', _plain(config))
     path = workdir / 'versions.json'
     starts = read_json(path) if path.exists() else []
     write_json(path, [*starts, versions()])  # one entry for each time the run was started
+
+
+def _plain(config: ConfigDict) -> dict[str, Any]:
+    """The fields as JSON holds them: tuples become lists."""
+    return json.loads(json.dumps(config.to_dict()))
 
 
 def load(workdir: str | os.PathLike) -> ConfigDict:

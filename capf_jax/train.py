@@ -72,8 +72,7 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> Outcome:
     """
     for section in ('training', 'evaluation'):
         parallel.check_batch_size(config[section].batch_size, f'{section}.batch_size')
-    if parallel.is_main_process():
-        configuration.save(config, workdir)
+    configuration.check(config, workdir)
     builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
     task = make_task(config, steps_per_epoch)
@@ -90,6 +89,8 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> Outcome:
         first = next(batches)
         state = first_state(task, config, first, checkpoints)
         total = steps_per_epoch * config.training.epochs
+        if parallel.is_main_process():
+            configuration.save(config, workdir)  # not before: what never began may be mended
         with Logs(workdir, start, total, config.training.batch_size) as logs:
             run = Run(config, workdir, builder, steps_per_epoch, task, checkpoints, logs)
             if run.is_evaluated_at(start) and not was_evaluated(workdir, start):
