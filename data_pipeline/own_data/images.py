@@ -13,12 +13,13 @@ from collections.abc import Iterable, Iterator
 
 import cv2
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageOps
 
 from data_pipeline.own_data.annotations import Entry
 
 _EXIF_ORIENTATION = 0x0112
 _EXIF_TRANSPOSED = (5, 6, 7, 8)  # orientations that swap width and height
+_PILLOW_ERRORS = (OSError, SyntaxError, ValueError)  # what it raises on broken files
 
 
 class UnreadableError(ValueError):
@@ -39,11 +40,26 @@ def probe_image(path: pathlib.Path) -> Medium:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            if image.getexif().get(_EXIF_ORIENTATION) in _EXIF_TRANSPOSED:
+            # Of the base class: the one of PNG files decodes every pixel first.
+            exif = Image.Image.getexif(image)
+            if exif.get(_EXIF_ORIENTATION) in _EXIF_TRANSPOSED:
                 width, height = height, width
-    except (OSError, UnidentifiedImageError, SyntaxError):  # what Pillow raises on broken headers
+    except _PILLOW_ERRORS:
         raise UnreadableError(f'the image {path} does not decode') from None
     return Medium(width, height, 1)
+
+
+def read_image(path: pathlib.Path) -> np.ndarray:
+    """Pixels [H, W, 3] uint8 BGR. Raises UnreadableError.
+
+    By Pillow, since OpenCV fills the rest of a file that was cut short with grey, silently.
+    """
+    try:
+        with Image.open(path) as image:
+            pixels = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
+    except _PILLOW_ERRORS:
+        raise UnreadableError(f'the image {path} does not decode') from None
+    return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
 
 
 def probe_video(path: pathlib.Path) -> Medium:
@@ -79,9 +95,10 @@ def read(
         if group[0].is_video:
             yield from _read_video(source / medium, group)
             continue
-        image = cv2.imread(str(source / medium), cv2.IMREAD_COLOR)
-        if image is None:
-            image = UnreadableError(f'the image {source / medium} does not decode')
+        try:
+            image = read_image(source / medium)
+        except UnreadableError as error:
+            image = error
         for entry in group:
             yield entry, image
 
