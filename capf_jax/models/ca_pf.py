@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -10,11 +11,16 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from capf_jax import skeleton as skeletons
-from capf_jax import weights
 from capf_jax.batch import Array, Batch
 from capf_jax.models.detectors.heatmaps import heatmaps_to_joints
-from capf_jax.models.detectors.hrnet import HRNet, hrnet_from_config, normalise_images
+from capf_jax.models.detectors.hrnet import (
+    HRNet,
+    hrnet_from_config,
+    normalise_images,
+    random_variables,
+)
 from capf_jax.models.lifter import Lifter, lifter_from_config
+from capf_jax.weights import load_weights
 from data_pipeline.normalise import normalise_by_crop, normalise_by_image
 
 
@@ -58,12 +64,12 @@ class ContextAwarePoseFormer:
         key_detector, key_lifter = jax.random.split(key)
         detector: dict[str, Any] = {}
         if self.detector is not None:
-            images = normalise_images(batch.images[:1])
+            start = functools.partial(random_variables, self.detector)
             if self.detector_weights:
-                shapes = jax.eval_shape(self.detector.init, key_detector, images)
+                shapes = jax.eval_shape(start, key_detector)
                 detector = load_detector(self.detector_weights, shapes)
             else:
-                detector = jax.jit(self.detector.init)(key_detector, images)
+                detector = jax.jit(start)(key_detector)
 
         def init_lifter(key: Array, detector: dict[str, Any], one: Batch) -> dict[str, Any]:
             return self.lifter.init(key, *self._lifter_inputs(detector, one)[0])
@@ -145,7 +151,7 @@ def load_detector(path: str, shapes: Any) -> dict[str, Any]:
     Raises:
       ValueError: the file holds other tensors or shapes.
     """
-    tree, _ = weights.load_weights(path)
+    tree, _ = load_weights(path)
     expected = {jax.tree_util.keystr(k): v.shape for k, v in jax.tree.leaves_with_path(shapes)}
     present = {jax.tree_util.keystr(k): v.shape for k, v in jax.tree.leaves_with_path(tree)}
     different = sorted(k for k in expected.keys() | present if expected.get(k) != present.get(k))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
@@ -10,6 +12,7 @@ from capf_jax.models.detectors.hrnet import STRIDE
 FLOOR = 1e-3  # share of a heatmap's peak below which its logarithm is cut off
 
 
+@functools.partial(jax.jit, static_argnames='subpixel')
 def heatmaps_to_joints(
     heatmaps: jax.Array, *, subpixel: bool = False
 ) -> tuple[jax.Array, jax.Array]:
@@ -60,6 +63,7 @@ def _parabola_peak(before: jax.Array, centre: jax.Array, after: jax.Array) -> ja
     return jnp.where(flat, 0.0, jnp.clip(shift, -0.5, 0.5))
 
 
+@functools.partial(jax.jit, static_argnames='map_size')
 def target_heatmaps(joints: jax.Array, map_size: tuple[int, int], sigma: float) -> jax.Array:
     """A Gaussian of height 1 at every joint, centred between pixels where the joint is.
 

@@ -52,7 +52,6 @@ class ConvNorm(nn.Module):
             self.stride,
             padding=self.kernel // 2,
             use_bias=False,
-            kernel_init=nn.initializers.he_normal(),
             name='conv',
         )(x)
         return nn.BatchNorm(
@@ -202,9 +201,7 @@ class HRNet(nn.Module):
                 outputs = 1 if last else len(branches)
                 branches = Fusion(outputs, name=f'{name}_fusion', **shared)(branches, train)
         finest = branches[0]
-        # A small start keeps the first heatmaps near zero, which most of a target is.
-        start = nn.initializers.normal(0.001)
-        heatmaps = nn.Conv(self.num_joints, (1, 1), kernel_init=start, name='heatmaps')(finest)
+        heatmaps = nn.Conv(self.num_joints, (1, 1), name='heatmaps')(finest)
         return Detection((finest, *maps), heatmaps)
 
     def _transition(self, branches: list[jax.Array], stage: int, train: bool) -> list[jax.Array]:
@@ -220,6 +217,30 @@ class HRNet(nn.Module):
             **shared,
         )
         return [*made, nn.relu(new(coarsest, train))]
+
+
+def random_variables(model: HRNet, key: jax.Array) -> dict[str, Any]:
+    """Variables to start training from: He's normal kernels, a head of nearly zero.
+
+    One draw serves all kernels: compiling a random generator for each, as `model.init` does,
+    takes longer than compiling the network. A small head gives first heatmaps near zero, which
+    most of a target is.
+    """
+    shapes = jax.eval_shape(model.init, key, jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32))
+    leaves, structure = jax.tree.flatten_with_path(shapes)
+    size = sum(leaf.size for path, leaf in leaves if path[-1].key == 'kernel')
+    random, used, filled = jax.random.normal(key, (size,)), 0, []
+    for path, leaf in leaves:
+        if path[-1].key == 'kernel':
+            fan_in = leaf.size // leaf.shape[-1]
+            deviation = 0.001 if path[-2].key == 'heatmaps' else (2 / fan_in) ** 0.5
+            part = random[used : used + leaf.size].reshape(leaf.shape)
+            filled.append(deviation * part)
+            used += leaf.size
+        else:
+            start = jnp.ones if path[-1].key in ('scale', 'var') else jnp.zeros
+            filled.append(start(leaf.shape, leaf.dtype))
+    return jax.tree.unflatten(structure, filled)
 
 
 def hrnet_from_config(detector: Any, num_joints: int, axis_name: str | None = None) -> HRNet:

@@ -1,0 +1,65 @@
+"""Heatmaps: a joint drawn into a map comes back out of it."""
+
+import numpy as np
+import pytest
+
+from capf_jax.models.detectors.heatmaps import heatmaps_to_joints, target_heatmaps
+
+SIZE = (16, 12)
+
+
+def joints(number=50, seed=0):
+    """[number, 1, 2] crop pixels, at least two heatmap pixels inside the map."""
+    rng = np.random.default_rng(seed)
+    return rng.uniform([8, 8], [36, 52], (number, 1, 2)).astype(np.float32)
+
+
+def test_subpixel_peak_of_a_gaussian_is_exact():
+    truth = joints()
+    found, _ = heatmaps_to_joints(target_heatmaps(truth, SIZE, 1.5), subpixel=True)
+    np.testing.assert_allclose(found, truth, atol=2e-3)
+
+
+def test_quarter_pixel_shift_is_within_a_quarter_heatmap_pixel():
+    truth = joints()
+    found, _ = heatmaps_to_joints(target_heatmaps(truth, SIZE, 1.5))
+    assert np.abs(found - truth).max() <= 1.0 + 1e-4
+
+
+@pytest.mark.parametrize(
+    ('higher', 'expected'),
+    [((5, 4), (4.25, 4)), ((3, 4), (3.75, 4)), ((4, 5), (4, 4.25)), ((4, 3), (4, 3.75))],
+)
+def test_quarter_pixel_shift_goes_to_the_higher_neighbour(higher, expected):
+    heatmaps = np.zeros((1, *SIZE, 1), np.float32)
+    heatmaps[0, 4, 4] = 1.0
+    heatmaps[0, higher[1], higher[0]] = 0.5
+    found, height = heatmaps_to_joints(heatmaps)
+    np.testing.assert_array_equal(found[0, 0], 4 * np.array(expected))
+    assert height[0, 0] == 1.0
+
+
+@pytest.mark.parametrize('subpixel', [False, True])
+@pytest.mark.parametrize('corner', [(0, 0), (11, 15)])
+def test_peak_in_a_corner_stays(subpixel, corner):
+    heatmaps = np.zeros((1, *SIZE, 1), np.float32)
+    heatmaps[0, corner[1], corner[0]] = 1.0
+    found, _ = heatmaps_to_joints(heatmaps, subpixel=subpixel)
+    np.testing.assert_array_equal(found[0, 0], 4 * np.array(corner))
+
+
+@pytest.mark.parametrize('value', [0.0, -1.0, 1.0])
+def test_flat_map_gives_finite_joints(value):
+    found, _ = heatmaps_to_joints(np.full((1, *SIZE, 2), value, np.float32), subpixel=True)
+    assert np.isfinite(found).all()
+
+
+def test_joints_are_decoded_each_from_its_own_map():
+    truth = joints(6).reshape(2, 3, 2)
+    found, _ = heatmaps_to_joints(target_heatmaps(truth, SIZE, 1.5), subpixel=True)
+    np.testing.assert_allclose(found, truth, atol=2e-3)
+
+
+def test_target_outside_the_map_is_only_a_flank():
+    target = target_heatmaps(np.array([[[-40.0, 20.0]]]), SIZE, 1.5)
+    assert target.max() < 1e-6
