@@ -15,15 +15,11 @@ The trainer-free baseline that predicts the training split's mean pose for every
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import jax
-import numpy as np
-import tensorflow_datasets as tfds
 from absl import flags
 from ml_collections import ConfigDict
 
@@ -37,159 +33,19 @@ from capf_jax import (
     steps,
 )
 from capf_jax import skeleton as skeletons
-from capf_jax.batch import Batch
 from capf_jax.checkpoints import Checkpoints
 from capf_jax.detection_report import DetectionResult
 from capf_jax.report import Result
+from capf_jax.scoring import evaluate_mean_pose, evaluate_split, evaluate_task
 from capf_jax.steps import Task
-from data_pipeline import datasets, loader
+from data_pipeline import datasets
 from data_pipeline.reader import Reader
 
-PredictFn = Callable[[Batch], Mapping[str, np.ndarray]]
-TRUTH = ('joints3d', 'joints2d_crop_truth', 'affine', 'image_size', 'valid', 'index')
-OUTPUTS = ('pose', 'joints2d_crop', *TRUTH[:4])  # what is kept of a prediction
+__all__ = ['evaluate', 'evaluate_mean_pose', 'evaluate_split', 'evaluate_task', 'main']
 
 
-def evaluate_split(
-    predict_fn: PredictFn,
-    builder: tfds.core.DatasetBuilder,
-    config: ConfigDict,
-    *,
-    split: str | None = None,
-    protocol: Mapping[str, Any] | None = None,
-) -> Result | DetectionResult:
-    """Errors over a whole split, every sample exactly once, however many processes share the work.
-
-    Args:
-      predict_fn: this process's batch -> arrays of the whole batch, with 'index' and 'valid' [B]
-        and 'pose' [B, J, 3] metres (lifter) or 'joints2d_crop' [B, J, 2] pixels (detector).
-      builder: a built dataset.
-      config: a whole configuration.
-      split: a TFDS split; config.data.test_split if not given.
-      protocol: what to add to the protocol, for example the checkpoint.
-
-    Raises:
-      ValueError: no image could be read, a prediction is not finite, or labels are inconsistent.
-    """
-    split = split or config.data.test_split
-    batches = loader.evaluation_batches(
-        builder,
-        config,
-        split=split,
-        process_index=parallel.process_index(),
-        process_count=parallel.process_count(),
-    )
-    labels = dataclasses.asdict(loader.labels(builder, split))
-    outputs = _collect(predict_fn, batches, len(labels['frame']))
-    seen = outputs.pop('seen')
-    protocol = {
-        'split': split,
-        **describe(builder, config),
-        'skipped_images': int((~seen).sum()),
-        **(protocol or {}),
-    }
-    if 'pose' in outputs:
-        labels = {name: values[seen] for name, values in labels.items()}
-        labels['index'] = np.flatnonzero(seen)
-        return report.pose_result(outputs['pose'], outputs['joints3d'], labels, protocol)
-    return detection_report.detection_result(
-        outputs['joints2d_crop'],
-        outputs['joints2d_crop_truth'],
-        outputs['affine'],
-        outputs['image_size'][:, 0],
-        skeletons.get(config.skeleton).joints,
-        {k: v for k, v in protocol.items() if k not in ('joints2d', 'flip_test', 'root_joint')},
-    )
-
-
-def evaluate_task(
-    task: Task,
-    state: Any,
-    builder: tfds.core.DatasetBuilder,
-    config: ConfigDict,
-    *,
-    split: str | None = None,
-    protocol: Mapping[str, Any] | None = None,
-) -> Result | DetectionResult:
-    """`evaluate_split` of a task's jitted evaluation step in this state; `state` stays usable."""
-    step = parallel.eval_step(_with_truth(task.eval_step))
-    return evaluate_split(
-        lambda batch: step(state, batch), builder, config, split=split, protocol=protocol
-    )
-
-
-@functools.lru_cache(maxsize=8)  # one function a step, so that it is compiled once
-def _with_truth(step: Callable[[Any, Batch], dict[str, Any]]) -> Callable:
-    """The step, giving the truth beside its outputs: other processes hold other shares of it."""
-
-    def run(state: Any, batch: Batch) -> dict[str, Any]:
-        return {**{name: getattr(batch, name) for name in TRUTH}, **step(state, batch)}
-
-    return run
-
-
-def _collect(predict_fn: PredictFn, batches: Any, number: int) -> dict[str, np.ndarray]:
-    """Outputs of all valid samples in the order of the split, and 'seen' [N] bool."""
-    collected: dict[str, np.ndarray] = {}
-    seen = np.zeros(number, bool)
-    for batch in batches:
-        outputs = predict_fn(batch)
-        valid = np.asarray(outputs['valid'], bool)
-        index = np.asarray(outputs['index'])[valid]
-        if seen[index].any() or len(set(index.tolist())) < len(index):
-            raise ValueError('a sample of the split came twice; build the dataset again')
-        seen[index] = True
-        # a plain step gives no truth; alone, a process has all of it
-        outputs = {**{name: getattr(batch, name) for name in TRUTH}, **outputs}
-        for name in OUTPUTS:
-            if name in outputs:
-                values = np.asarray(outputs[name])[valid]
-                if name not in collected:
-                    collected[name] = np.zeros((number, *values.shape[1:]), values.dtype)
-                collected[name][index] = values
-    return {name: values[seen] for name, values in collected.items()} | {'seen': seen}
-
-
-def describe(builder: tfds.core.DatasetBuilder, config: ConfigDict) -> dict[str, Any]:
-    """What the dataset and the configuration say of an evaluation's protocol."""
-    joint_set = skeletons.get(config.skeleton)
-    lifter, detector = config.model.lifter, config.model.detector
-    source = {'truth': 'ground truth', 'detected': 'detections stored in the dataset'}
-    joints2d = source.get(config.data.joints2d, config.data.joints2d)
-    if lifter.detector_joints:
-        joints2d += f' and those of the frozen {detector.name}'
-    metadata = builder.info.metadata or {}
-    return {
-        'dataset': builder.info.full_name,
-        'skeleton': config.skeleton,
-        'root_joint': joint_set.joints[joint_set.root],
-        'joints2d': joints2d,
-        'box_source': metadata.get('box_source', f'as the builder {builder.name} crops'),
-        'flip_test': bool(config.evaluation.flip_test),
-        'ablation_step': lifter.ablation_step,
-    }
-
-
-def evaluate_mean_pose(builder: tfds.core.DatasetBuilder, config: ConfigDict) -> Result:
-    """The trainer-free baseline: the training split's mean pose for every test sample."""
-    train = (
-        batch.joints3d[batch.valid]
-        for batch in loader.evaluation_batches(builder, config, split=config.data.train_split)
-    )
-    joints = len(skeletons.get(config.skeleton))
-    pose = report.mean_pose(train, joints)
-
-    def predict(batch: Batch) -> dict[str, np.ndarray]:
-        everyone = np.broadcast_to(pose, batch.joints3d.shape)
-        return {**{name: getattr(batch, name) for name in TRUTH}, 'pose': everyone}
-
-    unused = {'joints2d': '-', 'box_source': '-', 'flip_test': False, 'ablation_step': '-'}
-    protocol = {'predictor': 'mean pose of the training split', **unused}
-    return evaluate_split(predict, builder, config, protocol=protocol)
-
-
-def make_task(config: ConfigDict) -> Task:
-    """The task of a configuration; its optimizer is not used.
+def make_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
+    """The task that `config.task` names; `steps_per_epoch` matters to its optimizer alone.
 
     Raises:
       ValueError: there is no such task.
@@ -197,7 +53,7 @@ def make_task(config: ConfigDict) -> Task:
     tasks = {'lifter': steps.lifter_task, 'detector': detector_steps.detector_task}
     if config.task not in tasks:
         raise ValueError(f'config.task is {config.task!r}; known are {", ".join(tasks)}')
-    return tasks[config.task](config, 1)
+    return tasks[config.task](config, steps_per_epoch)
 
 
 def restore(
