@@ -1,0 +1,1 @@
+"""Configurations: base fields once, one file an experiment."""

@@ -23,7 +23,7 @@ def get_config() -> ConfigDict:
     data.bad_image = 'error'  # an image that does not decode: 'error' or 'skip' (counted)
     data.threads = 4  # threads that read and decode
 
-    detector = config.model = ConfigDict()
+    config.model = ConfigDict()
     detector = config.model.detector = ConfigDict()
     detector.name = 'hrnet'  # family of the 2D detector
     detector.width = 32  # channels of the finest branch
@@ -34,7 +34,7 @@ def get_config() -> ConfigDict:
     detector.weights = ''  # safetensors file of the frozen detector; '' for random weights
 
     lifter = config.model.lifter = ConfigDict()
-    lifter.ablation_step = 3  # paper Table 3: 0 coordinates, 1 + context, 2 + fusion, 3 + deformable
+    lifter.ablation_step = 3  # 0 coordinates, 1 + context, 2 + fusion, 3 + deformable (Table 3)
     lifter.levels = (0, 1, 2, 3)  # feature levels used, 0 is the finest (paper Table 4)
     lifter.deformable = True  # deformable context extraction; False for MPI-INF-3DHP
     lifter.detector_joints = False  # also give the detector's own 2D joints (a control experiment)

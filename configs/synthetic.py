@@ -1,4 +1,4 @@
-"""Context-Aware PoseFormer on rendered people: the default run, and the ablation of the paper's Table 3.
+"""Context-Aware PoseFormer on rendered people: the default run, and the paper's Table 3 on them.
 
     python -m capf_jax.train --config=configs/synthetic.py --workdir=runs/synthetic
 
