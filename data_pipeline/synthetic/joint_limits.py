@@ -33,7 +33,7 @@ from data_pipeline.synthetic.kinematics import (
 LIMITS = {
     'hip flexion': (-28.0, 132.0),
     'hip abduction': (-32.0, 62.0),
-    'hip turn': (-48.0, 68.0),
+    'hip turn': (-48.0, 82.0),  # the outer end is that of sitting with crossed legs
     'knee': (0.0, 160.0),
     'elbow': (0.0, 152.0),
     'shoulder turn': (-85.0, 100.0),

@@ -116,11 +116,13 @@ def settle(figure: Figure, support: tuple[int, ...]) -> Pose:
     """Lower the figure until it touches the floor z = 0, and place its feet."""
     joints = figure.joints
     joints[:, 2] -= (joints[:, 2] - CLEARANCE).min()
-    feet = np.stack([_foot(joints, figure.knee_front[side], side) for side in (RIGHT, LEFT)])
+    feet = np.stack(
+        [foot_direction(joints, figure.knee_front[side], side) for side in (RIGHT, LEFT)]
+    )
     return Pose(joints, figure.pelvis, figure.chest, figure.head, feet, support)
 
 
-def _foot(joints: np.ndarray, knee_front: np.ndarray, side: int) -> np.ndarray:
+def foot_direction(joints: np.ndarray, knee_front: np.ndarray, side: int) -> np.ndarray:
     """Direction [3] ankle to toes: flat on the floor if it can be, else hanging a little."""
     ankle = joints[ANKLE[side]]
     shank = unit(ankle - joints[KNEE[side]])

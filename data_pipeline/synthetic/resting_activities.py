@@ -93,7 +93,7 @@ def sitting(rng: np.random.Generator, body: BodyProportions) -> Drawn:
         if rng.random() < 0.5:  # the ankle rests on the other knee
             back, aside, up = normals(rng, (-60, 20), (-40, 25), (112, 6))
             ankle = figure.joints[KNEE[1 - over]] + (back, out * aside, up)
-            figure.reach_foot(over, ankle, np.array((0.3, out, 0.1)))
+            figure.reach_foot(over, ankle, np.array((0.2, out, 0.35)))
         else:  # one thigh over the other
             figure.set_leg(over, *normals(rng, (110 + lean, 3), (-12, 3), (4, 5), (88, 8)))
     set_arms(rng, figure, SIT)
@@ -111,9 +111,9 @@ def sitting_on_floor(rng: np.random.Generator, body: BodyProportions) -> Drawn:
     for side in SIDES:
         out = LATERAL[side]
         if kind == 'crossed':
-            forward, inward = normals(rng, (0.26 if side == front else 0.40, 0.02), (80, 25))
-            foot = np.array((forward * legs, -out * inward, 0.0 if side == front else -25.0))
-            figure.reach_foot(side, foot, np.array((0.3, out, rng.normal(0.35, 0.12))))
+            forward, inward = normals(rng, (0.33 if side == front else 0.46, 0.02), (55, 25))
+            foot = np.array((forward * legs, -out * inward, -25.0))
+            figure.reach_foot(side, foot, np.array((0.1, out, rng.normal(0.5, 0.15))))
             continue
         straight = kind == 'stretched' or (kind == 'mixed' and side == front)
         reach = legs * (rng.uniform(0.9, 0.99) if straight else rng.uniform(0.42, 0.75))
@@ -127,7 +127,7 @@ def sitting_on_floor(rng: np.random.Generator, body: BodyProportions) -> Drawn:
 
 def lying(rng: np.random.Generator, body: BodyProportions) -> Drawn:
     """On the back, on a side or on the belly; knees straight, bent or drawn up."""
-    return pick_lying[pick(rng, {'back': 5, 'side': 3, 'belly': 2})](rng, body)
+    return _LYING[pick(rng, {'back': 5, 'side': 3, 'belly': 2})](rng, body)
 
 
 def _on_back(rng: np.random.Generator, body: BodyProportions) -> Drawn:
@@ -159,7 +159,7 @@ def _on_side(rng: np.random.Generator, body: BodyProportions) -> Drawn:
     for side in SIDES:
         # The upper leg lies on or before the lower one.
         hip, abduction, turn, knee = normals(
-            rng, (flexion + 18 * side, 8), (3 if side == RIGHT else 6, 3), (0, 5),
+            rng, (flexion + 18 * side, 8), (3 if side == RIGHT else -13, 3), (0, 5),
             (8 + 1.2 * flexion, 10),
         )  # fmt: skip
         figure.set_leg(side, hip, abduction, turn, min(max(knee, 4.0), 140.0))
@@ -181,4 +181,4 @@ def _on_belly(rng: np.random.Generator, body: BodyProportions) -> Drawn:
     return figure, (PELVIS, *HIP)
 
 
-pick_lying = {'back': _on_back, 'side': _on_side, 'belly': _on_belly}
+_LYING = {'back': _on_back, 'side': _on_side, 'belly': _on_belly}
