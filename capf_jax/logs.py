@@ -14,6 +14,9 @@ import tensorboardX
 import tqdm
 
 
+MEASURABLE = 0.5  # seconds; metrics may arrive in bursts, so that less says nothing of the speed
+
+
 class Logs:
     """Writes what is measured; a context manager.
 
@@ -47,7 +50,8 @@ class Logs:
             mininterval=0.5 if sys.stderr.isatty() else 20,
             file=sys.stderr,
         )
-        self._last = (time.perf_counter(), start_step)
+        self._last = (time.perf_counter(), start_step)  # when and where the speed was last measured
+        self._rate = 0.0  # samples a second
 
     def __enter__(self) -> Logs:
         return self
@@ -65,10 +69,11 @@ class Logs:
         """Logs the metrics of a training step and the samples a second since the last call."""
         now = time.perf_counter()
         since, before = self._last
-        self._last = (now, step)
-        rate = (step - before) * self._batch_size / max(now - since, 1e-9)
-        self._write(step, 'train', {**metrics, 'samples_per_second': rate})
-        text = f'loss {metrics["loss"]:.4f}, {rate:.0f} samples/s'
+        if now - since > MEASURABLE or not self._rate:
+            self._rate = (step - before) * self._batch_size / max(now - since, 1e-9)
+            self._last = (now, step)
+        self._write(step, 'train', {**metrics, 'samples_per_second': self._rate})
+        text = f'loss {metrics["loss"]:.4f}, {self._rate:.0f} samples/s'
         self._progress.set_postfix_str(text, refresh=False)
 
     def evaluation(self, step: int, scores: Mapping[str, float]) -> None:

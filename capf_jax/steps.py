@@ -141,7 +141,8 @@ def lifter_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
             pose, _ = model.apply(
                 variables_of(state, params), batch, train=True, drop_path_key=shard_key(key_drop)
             )
-            distances = joint_distances(pose, batch.joints3d)
+            target = jnp.where(batch.valid[:, None, None], batch.joints3d, 0)
+            distances = joint_distances(pose, target)
             return mean_over_valid(jnp.mean(distances, axis=-1), batch.valid)
 
         loss, gradients = jax.lax.psum(jax.value_and_grad(loss_share)(state.params), AXIS)
