@@ -62,6 +62,8 @@ def get_config() -> ConfigDict:
     detection.sigma = 2.0  # standard deviation of the target heatmaps, heatmap pixels
     detection.max_rotation = 30.0  # augmentation of detector training, degrees
     detection.max_scale = 0.25  # augmentation of detector training, share of the crop
+    detection.max_shift = 0.05  # augmentation of detector training, share of the crop's width
+    detection.max_gain = 0.25  # augmentation of detector training, share of each colour channel
 
     evaluation = config.evaluation = ConfigDict()
     evaluation.batch_size = 256  # samples a step over all devices

@@ -1,0 +1,39 @@
+"""The small 2D detector of the default run, trained on rendered people.
+
+    python -m capf_jax.train --config=configs/synthetic_detector.py --workdir=runs/detector
+
+The weights go to `pretrained/synthetic_detector.safetensors`, which comes with the repository.
+Arguments follow a colon, `--config=configs/synthetic_detector.py:light=random`:
+  light            overhead, or random for light from anywhere
+  resolution       HEIGHTxWIDTH of the crops
+  size             rendered people to train on
+  seed             of the weights and the order of the data; the images have a seed of their own
+"""
+
+from ml_collections import ConfigDict
+
+from configs import arguments, synthetic
+
+
+def get_config(arg: str = '') -> ConfigDict:
+    """The configuration for `arg`, see above."""
+    given = arguments.parse(arg, light='overhead', resolution='128x96', size=20_000, seed=0)
+    config = synthetic.get_config(f'light={given.light},resolution={given.resolution}')
+    config.task = 'detector'
+    config.seed = given.seed
+    config.data.builder.train_size = given.size
+    config.model.detector.weights = ''
+
+    detection = config.detection
+    detection.sigma = 1.5  # narrower than for 256x192 crops: the maps have half the pixels
+    detection.max_rotation = 15.0  # light comes from above: strong rotation would unlearn it
+    detection.max_scale = 0.15
+
+    training = config.training
+    training.batch_size = 64
+    training.epochs = 20
+    training.learning_rate = 2e-3
+    training.learning_rate_decay = 0.8
+    training.weight_decay = 1e-4
+    training.weight_type = 'float16'  # half the size; the detector's joints move by under 0.01 px
+    return config
