@@ -1,0 +1,179 @@
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+
+from capf_jax import configuration, evaluate, metrics, parallel, scoring
+from capf_jax.checkpoints import Checkpoints
+from configs import base
+from data_pipeline import loader
+from tests.data_pipeline import tiny_people
+
+
+def tiny_config(folder, **tiny):
+    """Coordinates alone, so that no detector runs, on the seven test people of tiny_people."""
+    config = base.get_config()
+    with config.unlocked():
+        config.data.builder.label = 'tiny'
+        config.data.builder.tiny = tiny
+    config.data.name = 'tiny_people'
+    config.data.dir = str(folder)
+    config.data.threads = 1
+    config.model.lifter.update(ablation_step=0, channels=4, layers=1, heads=2)
+    config.training.batch_size = 2 * jax.device_count()
+    config.evaluation.batch_size = 4 * jax.device_count()
+    config.evaluation.flip_test = False
+    config.evaluation.pictures = 1
+    return config
+
+
+@pytest.fixture(scope='module')
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp('data')
+
+
+@pytest.fixture(scope='module')
+def builder(folder):
+    return tiny_people.build(folder)
+
+
+@pytest.fixture
+def config(folder, builder, monkeypatch):
+    tiny_people.add_to_data_pipeline(monkeypatch)
+    return tiny_config(folder)
+
+
+@pytest.fixture(scope='module')
+def finished_run(folder, builder, tmp_path_factory):
+    """A workdir with a latest checkpoint of an untrained lifter at step 3."""
+    config, workdir = tiny_config(folder), tmp_path_factory.mktemp('run')
+    task = evaluate.make_task(config)
+    batch = next(loader.evaluation_batches(builder, config))
+    state = jax.jit(task.init)(jax.random.PRNGKey(0), batch)
+    configuration.save(config, workdir)
+    with Checkpoints(workdir) as checkpoints:
+        checkpoints.save_latest(3, parallel.replicate(state))
+    return workdir
+
+
+@pytest.fixture
+def run(config, finished_run, tmp_path):
+    """A copy of its own for each test."""
+    return shutil.copytree(finished_run, tmp_path / 'run')
+
+
+def off_by(millimetres):
+    """A predictor that puts every joint of sample i `millimetres` times i beside the truth."""
+
+    def predict(batch):
+        shift = millimetres / 1000 * batch.index[:, None, None] * np.array([1, 0, 0])
+        return {'pose': batch.joints3d + shift, 'valid': batch.valid, 'index': batch.index}
+
+    return predict
+
+
+def test_every_sample_is_counted_once_and_padding_never(builder, config):
+    result = scoring.evaluate_split(off_by(10), builder, config)
+    np.testing.assert_allclose(result.errors['mpjpe'], 10.0 * np.arange(7), atol=1e-3)
+
+
+def test_an_image_that_does_not_decode_is_left_out_and_said(tmp_path, monkeypatch):
+    tiny_people.add_to_data_pipeline(monkeypatch)
+    config = tiny_config(tmp_path, cut=(2,))
+    config.data.bad_image = 'skip'
+    result = scoring.evaluate_split(off_by(10), tiny_people.build(tmp_path, cut=(2,)), config)
+    assert (result.protocol['samples'], result.protocol['skipped_images']) == (6, 1)
+    assert set(result.labels['frame']) == {0, 1, 3, 4, 5, 6}
+
+
+def test_a_sample_that_comes_twice_is_an_error(builder, config):
+    def predict(batch):
+        return off_by(0)(batch) | {'index': np.zeros_like(batch.index)}
+
+    with pytest.raises(ValueError, match='came twice'):
+        scoring.evaluate_split(predict, builder, config)
+
+
+def test_velocity_errors_stay_inside_one_subjects_video(builder, config):
+    # frames of a tiny sequence belong to two subjects in turn: none follows another
+    errors = scoring.evaluate_split(off_by(10), builder, config).errors
+    assert 'mpjve' not in errors
+
+
+def test_a_detector_is_scored_in_2d(builder, config):
+    def predict(batch):
+        found = batch.joints2d_crop_truth + np.array([4, 0])  # 2 px of an image 100 px wide
+        return {'joints2d_crop': found, 'valid': batch.valid, 'index': batch.index}
+
+    result = scoring.evaluate_split(predict, builder, config)
+    assert result.score == pytest.approx(20, abs=1e-3)
+
+
+def test_the_mean_pose_is_that_of_the_training_split(builder, config):
+    train = np.concatenate(
+        [
+            batch.joints3d[batch.valid]
+            for batch in loader.evaluation_batches(builder, config, split='train')
+        ]
+    )
+    result = scoring.evaluate_mean_pose(builder, config)
+    expected = metrics.mpjpe(np.repeat(train.mean(0)[None], 7, 0), result.targets).mean()
+    assert result.score == pytest.approx(1000 * expected, rel=1e-5)
+
+
+def test_evaluate_task_equals_the_step_on_the_whole_split(run, builder, config):
+    task = evaluate.make_task(config)
+    result, state, _ = evaluate.evaluate(run, config, 'latest')
+    batch = next(loader.evaluation_batches(builder, config))
+    pose = task.eval_step(state, batch)['pose']
+    np.testing.assert_allclose(result.predictions[: len(pose)], pose[:7], atol=1e-6)
+
+
+def test_the_command_writes_a_report_that_names_its_protocol(run, capsys):
+    code = evaluate.main(['evaluate', f'--workdir={run}', '--checkpoint=latest', '--flip_test'])
+    content = json.loads((run / 'evaluation_latest_test_flip.json').read_text())
+    protocol = content['protocol']
+    assert code == 0
+    assert (protocol['checkpoint_step'], protocol['flip_test'], protocol['samples']) == (3, True, 7)
+    assert {'joints2d', 'box_source', 'averaging', 'joints', 'versions'} <= protocol.keys()
+    assert f'{content["mean_over_frames"]["mpjpe"]:.1f}' in capsys.readouterr().out
+
+
+def test_the_command_draws_people(run):
+    evaluate.main(['evaluate', f'--workdir={run}', '--checkpoint=latest', '--pictures=2'])
+    assert [path.name for path in (run / 'pictures').iterdir()] == ['people.png']
+
+
+def test_a_split_may_be_part_of_one(run):
+    evaluate.main(
+        ['evaluate', f'--workdir={run}', '--checkpoint=latest', '--split=train[:3]', '--pictures=0']
+    )
+    content = json.loads((run / 'evaluation_latest_train__3__noflip.json').read_text())
+    assert content['protocol']['samples'] == 3
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        ([], '--workdir is missing'),
+        (['--workdir=/nowhere'], 'no run in /nowhere'),
+        (['--workdir={run}'], "no checkpoint 'best'; use --checkpoint=latest"),
+        (['--workdir={run}', '--checkpoint=newest'], 'newest'),
+        (['--workdir={run}', '--chekpoint=best'], "unknown argument '--chekpoint=best'"),
+        (['--workdir={run}', '--split=dev', '--checkpoint=latest'], "split 'dev'"),
+        (['--workdir={run}', '--data_dir=/nowhere', '--checkpoint=latest'], 'no dataset'),
+        (['--workdir={run}', '--pictures=many'], 'pictures'),
+        (['--mean_pose'], 'config'),
+    ],
+)
+def test_a_wrong_command_is_one_sentence_and_code_2(run, arguments, sentence, capsys, monkeypatch):
+    argv = ['evaluate', *(argument.format(run=run) for argument in arguments)]
+    monkeypatch.setattr('sys.argv', argv)
+    with pytest.raises(SystemExit) as stopped:
+        configuration.run(evaluate.main)
+    error = capsys.readouterr().err
+    assert stopped.value.code == 2
+    assert error.count('\n') == 1
+    assert sentence in error
