@@ -12,18 +12,22 @@ import numpy as np
 
 from capf_jax.skeleton import H36M17
 from data_pipeline.synthetic.kinematics import Pose
-from data_pipeline.synthetic.primitives import PrimitiveList, Primitives
+from data_pipeline.synthetic.primitives import PrimitiveList, Primitives, cross
 from data_pipeline.synthetic.subjects import (
     HAIR,
-    SHIRT,
+    SEAT,
     SHOES,
     SKIN,
+    SLEEVES,
     SOLES,
+    TORSO,
     TROUSERS,
     Subject,
 )
 
 J = {name: H36M17.index(name) for name in H36M17.joints}
+
+_ODD = np.array([0.3, 0.2, 0.9])  # a direction that no arm has exactly
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,12 +36,14 @@ class Body:
 
     Attributes:
       primitives: metres, in the frame of the joints; materials are those of subjects.py.
+      pelvis: [4, 3], origin at the pelvis, then unit vectors right, forward, up.
       chest: [4, 3], origin at the thorax, then unit vectors right, forward, up.
       head: [4, 3], origin at the head's middle, then unit vectors right, forward, up.
       scale: size relative to a person of 1.75 m.
     """
 
     primitives: Primitives
+    pelvis: np.ndarray
     chest: np.ndarray
     head: np.ndarray
     scale: float
@@ -48,6 +54,7 @@ class Body:
         return dataclasses.replace(
             self,
             primitives=self.primitives.moved(np.eye(3), shift),
+            pelvis=self.pelvis + move,
             chest=self.chest + move,
             head=self.head + move,
         )
@@ -83,7 +90,7 @@ def build_body(pose: Pose, subject: Subject) -> Body:
     for side, toes in (('right', pose.feet[0]), ('left', pose.feet[1])):
         _arm(shapes, at, side, thick, scale, subject)
         _leg(shapes, at, side, pelvis, toes, thick, scale, subject)
-    return Body(shapes.build(), chest, head, scale)
+    return Body(shapes.build(), pelvis, chest, head, scale)
 
 
 def _torso(shapes, at, pelvis, chest, thick, scale, subject):
@@ -94,46 +101,46 @@ def _torso(shapes, at, pelvis, chest, thick, scale, subject):
     shapes.add(
         middle - 0.32 * hips + 0.02 * up,
         middle + 0.32 * hips + 0.02 * up,
-        0.107 * thick,
-        0.107 * thick,
+        0.098 * thick,
+        0.098 * thick,
         TROUSERS,
         forward,
-        (0.92, 1.08),
+        (0.92, 1.12),
     )
     for sign in (-1, 1):  # the seat
-        seat = middle + sign * 0.3 * hips - 0.055 * forward * thick - 0.035 * up
-        shapes.add(seat, seat, 0.083 * thick, 0.083 * thick, TROUSERS)
+        seat = middle + sign * 0.3 * hips - 0.04 * forward * thick - 0.035 * up
+        shapes.add(seat, seat, 0.08 * thick, 0.08 * thick, TROUSERS)
     belly = subject.belly * thick
     shapes.add(
         at['pelvis'] + 0.06 * up,
         waist + 0.012 * forward,
-        0.118 * belly,
-        0.114 * belly,
-        SHIRT,
+        0.12 * belly,
+        0.116 * belly,
+        TORSO,
         right,
         (1.16, 0.88),
     )
     chest_right, chest_forward, chest_up = chest[1:]
     breast = at['thorax'] - 0.13 * chest_up * scale + 0.008 * chest_forward
-    shapes.add(waist, breast, 0.117 * thick, 0.128 * thick, SHIRT, chest_right, (1.2, 0.86))
+    shapes.add(waist, breast, 0.117 * thick, 0.128 * thick, TORSO, chest_right, (1.2, 0.86))
     shapes.add(
         breast,
         at['thorax'] - 0.035 * chest_up * scale - 0.012 * chest_forward,
         0.128 * thick,
         0.075 * thick,
-        SHIRT,
+        TORSO,
         chest_right,
         (1.25, 0.84),
     )
     for sign in (-1, 1):
         centre = breast + sign * 0.075 * thick * chest_right
         centre = centre + (0.045 * thick + subject.bust) * chest_forward
-        shapes.add(centre, centre, 0.072 * thick, 0.072 * thick, SHIRT)
+        shapes.add(centre, centre, 0.072 * thick, 0.072 * thick, TORSO)
         blade = breast + sign * 0.085 * thick * chest_right - 0.045 * thick * chest_forward
-        shapes.add(blade, blade + 0.06 * chest_up, 0.065 * thick, 0.06 * thick, SHIRT)
+        shapes.add(blade, blade + 0.06 * chest_up, 0.065 * thick, 0.06 * thick, TORSO)
         shoulder = at['right_shoulder' if sign > 0 else 'left_shoulder']
         base = at['thorax'] + 0.02 * chest_up * scale - 0.01 * chest_forward
-        shapes.add(base, shoulder, 0.058 * thick, 0.062 * thick, SHIRT)
+        shapes.add(base, shoulder, 0.058 * thick, 0.062 * thick, SLEEVES)
 
 
 def _head(shapes, at, head, chest, scale, thick, subject):
@@ -190,16 +197,16 @@ def _arm(shapes, at, side, thick, scale, subject):
     if not covered:
         shapes.add(shoulder, elbow, radii[0], radii[1], SKIN)
         shapes.add(elbow, wrist, radii[1], radii[2], SKIN)
-    _sleeved(shapes, (shoulder, elbow, wrist), radii, subject.sleeve, SHIRT, 0.009)
+    _sleeved(shapes, (shoulder, elbow, wrist), radii, subject.sleeve, SLEEVES, 0.009)
     along = unit(wrist - elbow)
     muscle = elbow + 0.07 * along
-    shapes.add(muscle, muscle, 0.045 * thick, 0.045 * thick, SHIRT if covered else SKIN)
+    shapes.add(muscle, muscle, 0.045 * thick, 0.045 * thick, SLEEVES if covered else SKIN)
     # The palm lies in the plane of the arm; a straight arm has none, so any plane does.
-    across = np.cross(elbow - shoulder, along)
-    across = unit(across + 1e-3 * np.cross(along, [0.3, 0.2, 0.9]))
+    across = cross(elbow - shoulder, along)
+    across = unit(across + 1e-3 * cross(along, _ODD))
     palm = wrist + 0.055 * scale * along
     shapes.add(wrist, palm, 0.029 * scale, 0.036 * scale, SKIN, across, (0.6, 1.1))
-    curl = unit(along + 0.25 * np.cross(across, along))
+    curl = unit(along + 0.25 * cross(across, along))
     shapes.add(
         palm, palm + 0.065 * scale * curl, 0.034 * scale, 0.02 * scale, SKIN, across, (0.5, 1)
     )
@@ -226,9 +233,16 @@ def _leg(shapes, at, side, pelvis, toes, thick, scale, subject):
     cap = knee + 0.022 * thick * front
     shapes.add(cap, cap, 0.044 * thick + loose, 0.044 * thick + loose, skin)
     quad = hip + 0.35 * (knee - hip) + 0.02 * thick * front
-    shapes.add(quad, quad + 0.3 * (knee - hip), 0.068 * thick + loose, 0.055 * thick + loose, skin)
-    side_axis = unit(np.cross(shin, toes) + 1e-3 * pelvis[1])
-    down = np.cross(toes, side_axis)  # away from the shin, through the sole
+    muscle = loose if covered else 0.014
+    shapes.add(
+        quad,
+        quad + 0.3 * (knee - hip),
+        0.068 * thick + muscle,
+        0.055 * thick + muscle,
+        TROUSERS if subject.leg > 0.33 else skin,
+    )
+    side_axis = unit(cross(shin, toes) + 1e-3 * pelvis[1])
+    down = cross(toes, side_axis)  # away from the shin, through the sole
     heel = ankle + (0.045 * down - 0.035 * toes) * scale
     ball = ankle + (0.05 * down + 0.125 * toes) * scale
     shapes.add(ankle, heel, 0.041 * scale, 0.038 * scale, SHOES)
@@ -245,6 +259,18 @@ def _leg(shapes, at, side, pelvis, toes, thick, scale, subject):
         side_axis,
         (1.5, 0.8),
     )
+
+
+def stool(body: Body) -> Primitives:
+    """What a sitting `body` sits on, down to the floor z = 0: a round seat on a post."""
+    centre, _, forward, _ = body.pelvis
+    ahead = unit(np.array([forward[0], forward[1], 0.0]))
+    seat = centre + 0.05 * ahead
+    seat[2] = centre[2] - 0.13 * body.scale
+    shapes = PrimitiveList()
+    shapes.add_ellipsoid(seat, np.eye(3), np.array([0.19, 0.19, 0.035]), SEAT)
+    shapes.add(seat * [1, 1, 0], seat, 0.05, 0.03, SEAT)
+    return shapes.build()
 
 
 def lowest_point(primitives: Primitives) -> float:

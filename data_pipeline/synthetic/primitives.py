@@ -38,10 +38,26 @@ class Primitives:
         return len(self.length)
 
     @property
+    def sine(self) -> np.ndarray:
+        """Sine of half the cones' opening angle [P]; 0 for ellipsoids and capsules."""
+        length = np.maximum(self.length, 1e-9)
+        return np.where(self.length > 0, (self.radius_a - self.radius_b) / length, 0.0)
+
+    @property
+    def shape(self) -> tuple[np.ndarray, ...]:
+        """length, radius_a, radius_b, sine: what `enter` needs."""
+        return self.length, self.radius_a, self.radius_b, self.sine
+
+    @property
     def end(self) -> np.ndarray:
         """Centre of the second sphere, [P, 3]."""
         axis = np.linalg.inv(self.to_local)[:, :, 2]
         return self.origin + self.length[:, None] * axis
+
+    def joined(self, other: Primitives) -> Primitives:
+        """These primitives, then the other ones."""
+        pairs = zip(vars(self).values(), vars(other).values(), strict=True)
+        return Primitives(*(np.concatenate(pair) for pair in pairs))
 
     def moved(self, rotation: np.ndarray, translation: np.ndarray) -> Primitives:
         """The same primitives where points map to `rotation @ x + translation`."""
@@ -100,9 +116,15 @@ def _frame(axis: np.ndarray, side) -> np.ndarray:
     """Rows (side, across, axis) of a right-handed orthonormal frame, [3, 3]."""
     if side is None:
         side = (1.0, 0.0, 0.0) if abs(axis[0]) < 0.7 else (0.0, 1.0, 0.0)
-    side = side - (side @ axis) * axis if isinstance(side, np.ndarray) else _reject(side, axis)
+    side = _reject(side, axis)
     side = side / max(np.sqrt(side @ side), 1e-9)
-    return np.stack([side, np.cross(axis, side), axis])
+    return np.stack([side, cross(axis, side), axis])
+
+
+def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Cross product of two [3] vectors, without the checks that make NumPy's ten times slower."""
+    (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
+    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
 
 
 def _reject(vector, axis: np.ndarray) -> np.ndarray:
@@ -111,7 +133,7 @@ def _reject(vector, axis: np.ndarray) -> np.ndarray:
     return vector - (vector @ axis) * axis
 
 
-def enter(origins, directions, length, radius_a, radius_b) -> np.ndarray:
+def enter(origins, directions, shape) -> np.ndarray:
     """Where rays enter local rounded cones: t of origin + t * direction, inf where they miss.
 
     All arguments broadcast over N rays; each ray meets its own primitive.
@@ -119,14 +141,11 @@ def enter(origins, directions, length, radius_a, radius_b) -> np.ndarray:
     Args:
       origins: three arrays (x, y, z), local frame.
       directions: three arrays (x, y, z), local frame, any length.
-      length: distance of the spheres.
-      radius_a: radius of the sphere at the local origin.
-      radius_b: radius of the sphere at (0, 0, length).
+      shape: arrays length, radius_a, radius_b and sine, as `Primitives` has them.
     """
     ox, oy, oz = origins
     dx, dy, dz = directions
-    sine = np.where(length > 0, (radius_a - radius_b) / np.maximum(length, 1e-9), 0.0)
-    cos2 = 1 - sine * sine
+    length, radius_a, radius_b, sine = shape
     from_a, from_b = sine * radius_a, length + sine * radius_b  # z range of the conical part
 
     across_dd = dx * dx + dy * dy
@@ -136,38 +155,33 @@ def enter(origins, directions, length, radius_a, radius_b) -> np.ndarray:
     # each candidate counts only on its own part of the axis.
     dd = across_dd + dz * dz
     t_a = _near_root(dd, across_od + oz * dz, across_oo + oz * oz - radius_a * radius_a)
-    with np.errstate(invalid='ignore'):
-        t = np.where((oz + t_a * dz <= from_a) | (length <= 0), t_a, np.inf)
-        bz = oz - length
-        t_b = _near_root(dd, across_od + bz * dz, across_oo + bz * bz - radius_b * radius_b)
-        t = np.where(oz + t_b * dz >= from_b, np.minimum(t, t_b), t)
-        slope, reach = sine * dz, radius_a - sine * oz
-        t_cone = _near_root(
-            cos2 * across_dd - slope * slope,
-            cos2 * across_od + reach * slope,
-            cos2 * across_oo - reach * reach,
-        )
-        z = oz + t_cone * dz
-        t = np.where((z > from_a) & (z < from_b), np.minimum(t, t_cone), t)
-    return t
+    bz = oz - length
+    t_b = _near_root(dd, across_od + bz * dz, across_oo + bz * bz - radius_b * radius_b)
+    slope, reach, cos2 = sine * dz, radius_a - sine * oz, 1 - sine * sine
+    t_cone = _near_root(
+        cos2 * across_dd - slope * slope,
+        cos2 * across_od + reach * slope,
+        cos2 * across_oo - reach * reach,
+    )
+    # A miss is NaN, and NaN fails every comparison.
+    t = np.where((oz + t_a * dz <= from_a) | (length <= 0), t_a, np.nan)
+    t = np.fmin(t, np.where(oz + t_b * dz >= from_b, t_b, np.nan))
+    z = oz + t_cone * dz
+    t = np.fmin(t, np.where((z > from_a) & (z < from_b), t_cone, np.nan))
+    return np.where(np.isnan(t), np.inf, t)
 
 
 def _near_root(a, b, c) -> np.ndarray:
-    """The root of a t^2 + 2 b t + c where the value falls through zero, inf where none does."""
-    discriminant = b * b - a * c
-    hit = (discriminant > 0) & (np.abs(a) > 1e-12)
-    root = np.sqrt(np.where(hit, discriminant, 0.0))
-    return np.where(hit, (-b - root) / np.where(hit, a, 1.0), np.inf)
+    """The root of a t^2 + 2 b t + c where the value falls through zero, NaN where none does."""
+    with np.errstate(invalid='ignore', divide='ignore'):
+        return (-b - np.sqrt(b * b - a * c)) / a
 
 
 def normals(points: np.ndarray, which: np.ndarray, primitives: Primitives) -> np.ndarray:
     """Outward unit normals [N, 3] at surface `points` [N, 3] of primitives `which` [N]."""
     to_local = primitives.to_local[which].astype(np.float32)
     p = np.einsum('nij,nj->ni', to_local, points - primitives.origin[which].astype(np.float32))
-    length, radius_a = primitives.length[which], primitives.radius_a[which]
-    sine = np.where(
-        length > 0, (radius_a - primitives.radius_b[which]) / np.maximum(length, 1e-9), 0.0
-    )
+    length, sine = primitives.length[which], primitives.sine[which]
     across = np.hypot(p[:, 0], p[:, 1])
     p[:, 2] -= np.clip(p[:, 2] - sine / np.sqrt(1 - sine * sine) * across, 0.0, length)
     normal = np.einsum('nij,ni->nj', to_local, p)
@@ -183,11 +197,5 @@ def first_hit(primitives: Primitives, directions: np.ndarray) -> np.ndarray:
     """
     local = np.einsum('pij,nj->ipn', primitives.to_local, directions)
     start = -np.einsum('pij,pj->ip', primitives.to_local, primitives.origin)[:, :, None]
-    t = enter(
-        start,
-        local,
-        primitives.length[:, None],
-        primitives.radius_a[:, None],
-        primitives.radius_b[:, None],
-    )
+    t = enter(start, local, [array[:, None] for array in primitives.shape])
     return t.min(axis=0)

@@ -38,33 +38,19 @@ def draw_perspective(
       size: (width, height) of the grid.
     """
     fx, fy, cx, cy = intrinsics
-    a, b = primitives.origin, primitives.end
-    radius_a = primitives.reach * primitives.radius_a
-    radius_b = primitives.reach * primitives.radius_b
-    bounds = []
-    for axis, focal, centre in ((0, fx, cx), (1, fy, cy)):
-        sides = []
-        for sign in (-1, 1):
-            ends = []
-            for point, radius in ((a, radius_a), (b, radius_b)):
-                # The sphere's tangent: its silhouette is wider than radius / depth off the axis.
-                x, z = point[:, axis], np.maximum(point[:, 2], NEAREST + radius)
-                angle = np.arctan2(x, z) + sign * np.arcsin(
-                    np.minimum(radius / np.hypot(x, z), 0.99)
-                )
-                ends.append(focal * np.tan(np.clip(angle, -1.5, 1.5)) + centre)
-            sides.append(np.minimum(*ends) if sign < 0 else np.maximum(*ends))
-        bounds.append(sides)
-    which, x, y = _pairs(bounds, size)
-    to_local = primitives.to_local.astype(np.float32)
-    start = -np.einsum('pij,pj->pi', primitives.to_local, primitives.origin).astype(np.float32)
+    discs = [
+        _disc(primitives.origin, primitives.reach * primitives.radius_a, intrinsics),
+        _disc(primitives.end, primitives.reach * primitives.radius_b, intrinsics),
+    ]
+    which, x, y = _pairs(*discs[0], *discs[1], size)
+    to_local, start = _columns(primitives)
     dx = (x.astype(np.float32) - np.float32(cx)) / np.float32(fx)
     dy = (y.astype(np.float32) - np.float32(cy)) / np.float32(fy)
     origins, directions = [], []
     for i in range(3):
-        row = to_local[:, i, :]
-        directions.append(row[which, 0] * dx + row[which, 1] * dy + row[which, 2])
-        origins.append(start[which, i])
+        mx, my, mz = (column.take(which) for column in to_local[i])
+        directions.append(mx * dx + my * dy + mz)
+        origins.append(start[i].take(which))
     return _resolve(primitives, which, x, y, origins, directions, size)
 
 
@@ -79,55 +65,85 @@ def draw_parallel(
       texel: distance of two pixels, metres.
       size: (width, height) of the grid.
     """
-    a, b = primitives.origin, primitives.end
-    radius_a = primitives.reach * primitives.radius_a
-    radius_b = primitives.reach * primitives.radius_b
-    bounds = [
-        [
-            (np.minimum(a[:, i] - radius_a, b[:, i] - radius_b) - low[i]) / texel,
-            (np.maximum(a[:, i] + radius_a, b[:, i] + radius_b) - low[i]) / texel,
-        ]
-        for i in range(2)
-    ]
-    which, x, y = _pairs(bounds, size)
-    to_local = primitives.to_local.astype(np.float32)
-    start = -np.einsum('pij,pj->pi', primitives.to_local, primitives.origin).astype(np.float32)
+    which, x, y = _pairs(
+        (primitives.origin[:, :2] - low) / texel,
+        primitives.reach * primitives.radius_a / texel,
+        (primitives.end[:, :2] - low) / texel,
+        primitives.reach * primitives.radius_b / texel,
+        size,
+    )
+    to_local, start = _columns(primitives)
     px = x.astype(np.float32) * np.float32(texel) + np.float32(low[0])
     py = y.astype(np.float32) * np.float32(texel) + np.float32(low[1])
     origins, directions = [], []
     for i in range(3):
-        row = to_local[:, i, :]
-        origins.append(start[which, i] + row[which, 0] * px + row[which, 1] * py)
-        directions.append(row[which, 2])
+        mx, my, mz = (column.take(which) for column in to_local[i])
+        origins.append(start[i].take(which) + mx * px + my * py)
+        directions.append(mz)
     return _resolve(primitives, which, x, y, origins, directions, size)
 
 
-def _pairs(bounds, size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every (primitive, pixel) whose pixel lies in the primitive's box: which, x, y, each [N]."""
-    (left, right), (top, bottom) = bounds
-    x0 = np.clip(np.floor(left), 0, size[0]).astype(np.int32)
-    x1 = np.clip(np.ceil(right) + 1, 0, size[0]).astype(np.int32)
-    y0 = np.clip(np.floor(top), 0, size[1]).astype(np.int32)
-    y1 = np.clip(np.ceil(bottom) + 1, 0, size[1]).astype(np.int32)
-    width = np.maximum(x1 - x0, 0)
-    count = width * np.maximum(y1 - y0, 0)
-    which = np.repeat(np.arange(len(count), dtype=np.int32), count)
-    position = np.arange(len(which), dtype=np.int32) - np.repeat(
-        (np.cumsum(count) - count).astype(np.int32), count
-    )
-    row, column = np.divmod(position, width[which])
-    return which, x0[which] + column, y0[which] + row
+def _columns(primitives: Primitives) -> tuple[np.ndarray, np.ndarray]:
+    """`to_local` as [3, 3, P] and the local position of the frame's origin [3, P], float32."""
+    start = -np.einsum('pij,pj->ip', primitives.to_local, primitives.origin)
+    to_local = np.ascontiguousarray(np.moveaxis(primitives.to_local, 0, -1), np.float32)
+    return to_local, start.astype(np.float32)
+
+
+def _disc(centre: np.ndarray, radius: np.ndarray, intrinsics) -> tuple[np.ndarray, np.ndarray]:
+    """Discs that hold the pictures of spheres: middles [P, 2] and radii [P], pixels."""
+    middles, radii = [], []
+    z = np.maximum(centre[:, 2], NEAREST + radius)
+    for axis in range(2):
+        # Tangents of the sphere: away from the axis its picture is wider than radius / depth.
+        angle = np.arctan2(centre[:, axis], z)
+        half = np.arcsin(np.minimum(radius / np.hypot(centre[:, axis], z), 0.99))
+        low, high = np.tan(np.clip([angle - half, angle + half], -1.5, 1.5))
+        middles.append(intrinsics[axis] * (low + high) / 2 + intrinsics[axis + 2])
+        radii.append(intrinsics[axis] * (high - low) / 2)
+    # The picture is an ellipse; its long half-axis is at most the hypotenuse of these.
+    return np.stack(middles, 1), np.maximum(*radii) * 1.03
+
+
+def _pairs(a, radius_a, b, radius_b, size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every (primitive, pixel) in the hull of two discs, row by row: which, x, y, each [N].
+
+    Args:
+      a: [P, 2], middles of the first discs, pixels.
+      radius_a: [P], pixels.
+      b: [P, 2], middles of the second discs.
+      radius_b: [P].
+      size: (width, height) of the grid.
+    """
+    top = np.minimum(a[:, 1] - radius_a, b[:, 1] - radius_b)
+    bottom = np.maximum(a[:, 1] + radius_a, b[:, 1] + radius_b)
+    y0 = np.clip(np.ceil(top), 0, size[1]).astype(np.int64)
+    y1 = np.clip(np.floor(bottom) + 1, 0, size[1]).astype(np.int64)
+    owner, y = _ranges(y0, y1)
+    # The discs along the hull that touch this row have their middles in a stretch of a..b.
+    radius = np.maximum(radius_a, radius_b)[owner]
+    rise = (b[:, 1] - a[:, 1])[owner]
+    rise = np.where(np.abs(rise) < 1e-6, 1e-6, rise)
+    ends = (y - a[owner, 1] + np.stack([-radius, radius])) / rise
+    x = a[owner, 0] + np.clip(ends, 0, 1) * (b[:, 0] - a[:, 0])[owner]
+    x0 = np.clip(np.ceil(x.min(0) - radius), 0, size[0]).astype(np.int64)
+    x1 = np.clip(np.floor(x.max(0) + radius) + 1, 0, size[0]).astype(np.int64)
+    row, x = _ranges(x0, x1)
+    return owner[row], x, y[row]
+
+
+def _ranges(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The numbers of many ranges end to end: which range [N], number [N]."""
+    count = np.maximum(stop - start, 0)
+    which = np.repeat(np.arange(len(count)), count)
+    offset = start - (np.cumsum(count) - count)
+    return which, np.arange(len(which)) + offset.take(which)
 
 
 def _resolve(primitives, which, x, y, origins, directions, size) -> Raster:
     """The nearest hit of each pixel."""
-    t = enter(
-        origins,
-        directions,
-        primitives.length.astype(np.float32)[which],
-        primitives.radius_a.astype(np.float32)[which],
-        primitives.radius_b.astype(np.float32)[which],
-    )
+    shape = [array.astype(np.float32).take(which) for array in primitives.shape]
+    t = enter(origins, directions, shape)
     hit = np.isfinite(t)
     pixel, t, which = (y * size[0] + x)[hit], t[hit].astype(np.float32), which[hit]
     depth = np.full(size[0] * size[1], np.inf, np.float32)

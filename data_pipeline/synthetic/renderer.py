@@ -11,11 +11,11 @@ from data_pipeline.synthetic import scenes
 from data_pipeline.synthetic.bodies import Body
 from data_pipeline.synthetic.cameras import IMAGE_SIZE, Camera
 from data_pipeline.synthetic.primitives import Primitives, normals
-from data_pipeline.synthetic.rasterizer import Raster, draw_parallel, draw_perspective
+from data_pipeline.synthetic.rasterizer import draw_parallel, draw_perspective
 from data_pipeline.synthetic.scenes import Scene
-from data_pipeline.synthetic.subjects import FURNITURE, HAIR, SHIRT, SKIN, TROUSERS, Subject
+from data_pipeline.synthetic.subjects import HAIR, SKIN, SLEEVES, TORSO, TROUSERS, Subject
 
-SHADOW_SIZE = 96  # texels of the shadow map, each way
+SHADOW_SIZE = 72  # texels of the shadow map, each way
 SHADOW_BIAS = 0.03  # metres below a surface that its own shadow starts
 FILL = 0.12  # light that comes back from the camera's side of the room
 
@@ -48,6 +48,14 @@ class ShadowMap:
             row = np.clip(np.rint(v + dv), 0, last).astype(np.int32)
             total += self.depth[row, column] > z - SHADOW_BIAS
         return total / len(taps)
+
+    def lit_below(self, points: np.ndarray) -> np.ndarray:
+        """The same for points [N, 3] under everything solid, as the floor's are: smoother."""
+        x, y = (points @ self.rotation[:2].T.astype(np.float32)).T
+        u, v = (x - self.low[0]) / self.texel, (y - self.low[1]) / self.texel
+        solid = cv2.GaussianBlur(np.isfinite(self.depth).astype(np.float32), (0, 0), 0.9)
+        uv = np.stack([u, v], -1).astype(np.float32)[None]
+        return 1 - cv2.remap(solid, uv, None, cv2.INTER_LINEAR, borderValue=0)[0]
 
 
 def shadow_map(primitives: Primitives, light: np.ndarray) -> ShadowMap:
@@ -89,29 +97,35 @@ def render(
       crop_size: (width, height), pixels.
       supersample: rays per pixel, each way.
     """
-    width, height = crop_size[0] * supersample, crop_size[1] * supersample
-    fx, fy, cx, cy = camera.intrinsics
-    shift = (supersample - 1) / 2  # pixel centres of the finer grid
-    intrinsics = supersample * np.array(
-        [
-            affine[0, 0] * fx,
-            affine[1, 1] * fy,
-            affine[0, 0] * cx + affine[0, 2],
-            affine[1, 1] * cy + affine[1, 2],
-        ]
-    ) + [0, 0, shift, shift]
-    in_camera = primitives.moved(camera.rotation, -camera.rotation @ camera.position)
-    raster = draw_perspective(in_camera, intrinsics, (width, height))
-    rays = _world_rays(camera, intrinsics, (width, height))
     shadow = shadow_map(primitives, scene.light)
-    linear = np.empty((height * width, 3), np.float32)
-    seen = raster.which.ravel() >= 0
-    linear[~seen] = _room(scene, shadow, camera.position, rays[~seen])
-    linear[seen] = _solid(
-        primitives, body, subject, scene, shadow, camera.position, rays[seen], raster, seen
+    # Only silhouettes need the finer grid; the room behind is drawn on the crop's own.
+    rays = _world_rays(camera, _crop_intrinsics(camera, affine, 1), crop_size)
+    room = _room(scene, shadow, camera.position, rays).reshape(crop_size[1], crop_size[0], 3)
+
+    size = (crop_size[0] * supersample, crop_size[1] * supersample)
+    intrinsics = _crop_intrinsics(camera, affine, supersample)
+    in_camera = primitives.moved(camera.rotation, -camera.rotation @ camera.position)
+    raster = draw_perspective(in_camera, intrinsics, size)
+    seen = raster.which >= 0
+    person = np.zeros((*seen.shape, 4), np.float32)
+    rays = _world_rays(camera, intrinsics, size)[seen.ravel()]
+    points = camera.position.astype(np.float32) + raster.depth[seen][:, None] * rays
+    # Colour and, last, the share of a pixel that is covered.
+    person[seen, :3] = _solid(
+        primitives, body, subject, scene, shadow, rays, points, raster.which[seen]
     )
-    linear = cv2.resize(linear.reshape(height, width, 3), crop_size, interpolation=cv2.INTER_AREA)
-    return _photograph(rng, linear, affine)
+    person[seen, 3] = 1
+    person = cv2.resize(person, crop_size, interpolation=cv2.INTER_AREA)
+    return _photograph(rng, person[..., :3] + (1 - person[..., 3:]) * room, affine)
+
+
+def _crop_intrinsics(camera: Camera, affine: np.ndarray, supersample: int) -> np.ndarray:
+    """[4] fx, fy, cx, cy of the crop's grid with `supersample` rays per pixel each way."""
+    fx, fy, cx, cy = camera.intrinsics
+    sx, sy = affine[0, 0], affine[1, 1]
+    shift = (supersample - 1) / 2  # the middle of the first pixel on the finer grid
+    crop = np.array([sx * fx, sy * fy, sx * cx + affine[0, 2], sy * cy + affine[1, 2]])
+    return supersample * crop + [0, 0, shift, shift]
 
 
 def _world_rays(camera: Camera, intrinsics: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -137,7 +151,7 @@ def _room(scene: Scene, shadow: ShadowMap, eye: np.ndarray, rays: np.ndarray) ->
     points = points.astype(np.float32)
     out = np.empty_like(points)
     on_floor = points[floor]
-    lit = shadow.lit(on_floor)
+    lit = shadow.lit_below(on_floor)
     fade = 1 / (1 + 0.02 * (on_floor[:, :2] ** 2).sum(1))  # the lamp hangs over the middle
     # Feet and a lying body keep the room's light off the floor too.
     near = np.clip(0.55 + 0.45 * lit, 0, 1)
@@ -149,10 +163,8 @@ def _room(scene: Scene, shadow: ShadowMap, eye: np.ndarray, rays: np.ndarray) ->
     return out
 
 
-def _solid(primitives, body, subject, scene, shadow, eye, rays, raster: Raster, seen):
-    """Light [N, 3] from the primitives seen along `rays` [N, 3]."""
-    which = raster.which.ravel()[seen]
-    points = eye.astype(np.float32) + raster.depth.ravel()[seen][:, None] * rays
+def _solid(primitives, body, subject, scene, shadow, rays, points, which) -> np.ndarray:
+    """Light [N, 3] from surface `points` [N, 3] of primitives `which` [N] along `rays` [N, 3]."""
     # normals() takes the primitives' own frame, the world.
     normal = normals(points, which, primitives).astype(np.float32)
     albedo = _albedo(primitives.material[which], points, normal, body, subject)
@@ -171,13 +183,11 @@ def _albedo(material, points, normal, body: Body, subject: Subject) -> np.ndarra
     """Linear colour [N, 3] of body points: clothes with a front and a back, a face, hair."""
     linear = (subject.colours / 255).astype(np.float32) ** 2.2
     albedo = linear[material]
-    shirt = np.flatnonzero(material == SHIRT)
-    right, forward, up = (_coordinates(points[shirt], body.chest) / body.scale).T
-    facing = normal[shirt] @ body.chest[2]
-    torso = np.abs(right) < 0.19
-    print_linear = (subject.print_colour / 255) ** 2.2
-    albedo[shirt[torso & (facing < -0.1)]] = (subject.back_colour / 255) ** 2.2
-    front = torso & (facing > 0.15)
+    torso = np.flatnonzero(material == TORSO)
+    right, _, up = (_coordinates(points[torso], body.chest) / body.scale).T
+    facing = normal[torso] @ body.chest[2]
+    albedo[torso[facing < -0.1]] = (subject.back_colour / 255) ** 2.2
+    front = facing > 0.15
     if subject.print_kind == 1:
         front &= (np.abs(right) < 0.11) & (np.abs(up + 0.17) < 0.09)
     elif subject.print_kind == 2:
@@ -186,11 +196,13 @@ def _albedo(material, points, normal, body: Body, subject: Subject) -> np.ndarra
         front &= np.abs(right) < 0.05
     else:
         front &= (np.abs(right) < 0.015) & (up > -0.25)
-    albedo[shirt[front]] = print_linear
+    albedo[torso[front]] = (subject.print_colour / 255) ** 2.2
+    below_hem = _coordinates(points[torso], body.pelvis)[:, 2] < 0.05 * body.scale
+    albedo[torso[below_hem]] = linear[TROUSERS]
     folds = scenes.look_up_noise(
         (points[:, 0] + points[:, 2] * 0.5 + 9) * 90, (points[:, 1] + points[:, 2] + 9) * 90
     )
-    cloth = np.isin(material, (SHIRT, TROUSERS, FURNITURE))
+    cloth = np.isin(material, (TORSO, SLEEVES, TROUSERS))
     albedo[cloth] *= 1 + 0.07 * folds[cloth][:, None]
     _face(albedo, material, points, body, linear)
     return np.clip(albedo, 0.003, 1)

@@ -10,11 +10,11 @@ import numpy as np
 
 from data_pipeline import crops
 from data_pipeline.records import Record
-from data_pipeline.synthetic import bodies, poses
+from data_pipeline.synthetic import bodies, motion_capture, poses
 from data_pipeline.synthetic.cameras import IMAGE_SIZE, Camera, sample_camera
 from data_pipeline.synthetic.configuration import SPLITS, SyntheticConfig
 from data_pipeline.synthetic.detections import Detections, detect, hidden_joints
-from data_pipeline.synthetic.primitives import first_hit
+from data_pipeline.synthetic.primitives import Primitives, first_hit
 from data_pipeline.synthetic.renderer import render
 from data_pipeline.synthetic.scenes import Scene, sample_scene
 from data_pipeline.synthetic.subjects import Subject, sample_subject
@@ -36,6 +36,7 @@ class Person:
     subject: Subject
     activity: str
     body: bodies.Body
+    solids: Primitives  # the body and what it sits on
     joints3d: np.ndarray  # [17, 3], metres, camera frame
     joints2d: np.ndarray  # [17, 2], pixels, true
     camera: Camera
@@ -61,8 +62,7 @@ def sample_person(rng: np.random.Generator, config: SyntheticConfig, split: str)
     """Draws a subject in a pose somewhere in a room, and what a 2D detector says of it."""
     subject = subject_of(config.seed, split, int(rng.integers(config.subjects(split))))
     camera = camera_of(config.seed, split, int(rng.integers(CAMERAS[split])))
-    activity, pose = _pose(rng, config, subject)
-    pose = _turned(pose, rng.uniform(0, 2 * np.pi))
+    activity, pose = _pose(rng, config, split, subject)
     body = bodies.build_body(pose, subject)
     height = -bodies.lowest_point(body.primitives)  # the shoes decide what stands on the floor
     for _ in range(ATTEMPTS):
@@ -73,33 +73,28 @@ def sample_person(rng: np.random.Generator, config: SyntheticConfig, split: str)
             break
     body = body.shifted(shift)
     rays = np.concatenate([joints3d[:, :2] / joints3d[:, 2:], np.ones((len(joints3d), 1))], 1)
-    in_camera = body.primitives.moved(camera.rotation, -camera.rotation @ camera.position)
+    solids = body.primitives
+    if activity == 'sitting':
+        solids = solids.joined(bodies.stool(body))
+    in_camera = solids.moved(camera.rotation, -camera.rotation @ camera.position)
     hidden = hidden_joints(first_hit(in_camera, rays), joints3d[:, 2])
     detections = detect(rng, joints2d, hidden, config.noise_sigma)
     scene = sample_scene(rng, config.light, camera.rotation[2])
-    return Person(subject, activity, body, joints3d, joints2d, camera, scene, detections)
+    return Person(subject, activity, body, solids, joints3d, joints2d, camera, scene, detections)
 
 
-def _pose(rng, config: SyntheticConfig, subject: Subject):
-    """An activity and a pose of it, from the built-in sampler or from motion capture."""
+def _pose(rng, config: SyntheticConfig, split: str, subject: Subject):
+    """An activity and a pose of it, turned any way: from the sampler or from motion capture."""
     if config.poses:
-        return poses_from(config.poses).sample(rng, subject.proportions)
+        return _recorded(config.poses, split).sample(rng, subject.proportions)
     activity = poses.sample_activity(rng)
     return activity, poses.sample_pose(rng, activity, subject.proportions)
 
 
-def _turned(pose, yaw: float):
-    """A pose turned about the vertical through the origin by `yaw` radians."""
-    c, s = np.cos(yaw), np.sin(yaw)
-    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
-    return dataclasses.replace(
-        pose,
-        joints=pose.joints @ turn.T,
-        pelvis=turn @ pose.pelvis,
-        chest=turn @ pose.chest,
-        head=turn @ pose.head,
-        feet=pose.feet @ turn.T,
-    )
+@functools.lru_cache(maxsize=4)
+def _recorded(path: str, split: str) -> motion_capture.MotionCapture:
+    """The part of a motion-capture file that a split may use."""
+    return motion_capture.load(path).split(split)
 
 
 def sample_box(rng: np.random.Generator, detections: Detections, crop_size: tuple[int, int]):
@@ -117,7 +112,7 @@ def make_sample(config: SyntheticConfig, split: str, index: int) -> Record:
     affine = crops.box_affine(*sample_box(rng, person.detections, crop_size), crop_size)
     image = render(
         rng,
-        person.body.primitives,
+        person.solids,
         person.body,
         person.subject,
         person.camera,

@@ -8,8 +8,9 @@ import numpy as np
 
 from data_pipeline.synthetic import poses
 
-MATERIALS = ('skin', 'hair', 'shirt', 'trousers', 'shoes', 'soles', 'furniture')
-SKIN, HAIR, SHIRT, TROUSERS, SHOES, SOLES, FURNITURE = range(len(MATERIALS))
+# The shirt's torso has a front, a back and a hem; its sleeves have not.
+MATERIALS = ('skin', 'hair', 'torso', 'sleeves', 'trousers', 'shoes', 'soles', 'seat')
+SKIN, HAIR, TORSO, SLEEVES, TROUSERS, SHOES, SOLES, SEAT = range(len(MATERIALS))
 
 SKINS = np.array([[236, 196, 170], [222, 172, 140], [198, 146, 112], [156, 106, 78], [104, 70, 52]])
 HAIRS = np.array([[30, 24, 22], [62, 42, 30], [112, 78, 46], [176, 140, 86], [120, 118, 116]])
@@ -52,17 +53,17 @@ def sample_subject(rng: np.random.Generator, name: str) -> Subject:
     """A person with clothes."""
     skin = SKINS[rng.integers(len(SKINS))] * rng.uniform(0.9, 1.08)
     hair = HAIRS[rng.integers(len(HAIRS))] * rng.uniform(0.8, 1.2)
-    shirt, trousers = _cloth(rng, 0.15, 0.9), _cloth(rng, 0.1, 0.6)
-    shoes = _cloth(rng, 0.05, 0.9)
+    shirt, trousers = _cloth(rng, 0.25, 0.95), _cloth(rng, 0.15, 0.75)
+    shoes = _cloth(rng, 0.15, 0.95)
     soles = np.full(3, rng.choice([30.0, 215.0]))
-    furniture = np.array([120, 95, 70]) * rng.uniform(0.5, 1.5)
+    seat = np.array([125, 105, 85]) * rng.uniform(0.4, 1.6)
     return Subject(
         name=name,
         proportions=poses.sample_proportions(rng),
         girth=float(np.clip(rng.normal(1.0, 0.09), 0.82, 1.25)),
         belly=float(np.clip(rng.normal(1.0, 0.1), 0.8, 1.35)),
         bust=float(rng.choice([0.0, 0.025]) + rng.uniform(0, 0.015)),
-        colours=np.clip(np.stack([skin, hair, shirt, trousers, shoes, soles, furniture]), 4, 250),
+        colours=np.clip(np.stack([skin, hair, shirt, shirt, trousers, shoes, soles, seat]), 4, 250),
         sleeve=float(rng.choice([rng.uniform(0.22, 0.4), 1.0])),
         leg=float(rng.choice([rng.uniform(0.3, 0.45), 1.0], p=[0.35, 0.65])),
         print_kind=int(rng.integers(4)),
