@@ -10,8 +10,6 @@ from typing import Any
 import numpy as np
 import tabulate
 
-from capf_jax.report import NO_SAMPLE
-
 
 @dataclasses.dataclass(frozen=True)
 class DetectionResult:
@@ -64,7 +62,7 @@ def detection_result(
       ValueError: there is no sample or a joint found is not finite.
     """
     if len(found) == 0:
-        raise ValueError(NO_SAMPLE)
+        raise ValueError('the split holds no sample to evaluate; choose another split')
     if not np.isfinite(found).all():
         raise ValueError('the detector found joints that are not finite; use another checkpoint')
     crop_pixels_per_pixel = np.sqrt(np.abs(np.linalg.det(np.float64(affine)[:, :, :2])))

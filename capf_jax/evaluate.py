@@ -25,7 +25,6 @@ from ml_collections import ConfigDict
 
 from capf_jax import (
     configuration,
-    detection_report,
     detector_steps,
     parallel,
     pictures,
@@ -34,8 +33,7 @@ from capf_jax import (
 )
 from capf_jax import skeleton as skeletons
 from capf_jax.checkpoints import Checkpoints
-from capf_jax.detection_report import DetectionResult
-from capf_jax.report import Result
+from capf_jax.report import DetectionResult, Result
 from capf_jax.scoring import evaluate_mean_pose, evaluate_split, evaluate_task
 from capf_jax.steps import Task
 from data_pipeline import datasets
@@ -114,11 +112,8 @@ def write_report(
     result: Result | DetectionResult, path: pathlib.Path, group: str | None = None
 ) -> str:
     """Writes the JSON file and returns the text for people: table, then protocol."""
-    if isinstance(result, DetectionResult):
-        table, content = detection_report.table(result), detection_report.to_json(result)
-    else:
-        table, content = report.table(result, group), report.to_json(result)
-    report.write_json(path, content)
+    report.write_json(path, report.to_json(result))
+    table = report.table(result, group)
     return f'{table}\n\n{report.describe(result.protocol)}\n\nresult: {path}'
 
 

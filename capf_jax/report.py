@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 import tabulate
 
-from capf_jax import configuration, metrics
+from capf_jax import configuration, detection_report, metrics
+from capf_jax.detection_report import DetectionResult
 
 MM = 1000.0  # millimetres in a metre: poses are kept in metres, errors are reported in mm
 TITLES = {'mpjpe': 'MPJPE', 'pa_mpjpe': 'PA-MPJPE', 'n_mpjpe': 'N-MPJPE', 'mpjve': 'MPJVE'}
-NO_SAMPLE = 'the split holds no sample to evaluate; choose another split'
 GROUPS = ('action', 'sequence', 'subject', 'camera')  # labels that a table can be made by
 
 
@@ -92,7 +92,7 @@ def pose_result(
         sequence holds a frame twice.
     """
     if len(predictions) == 0:
-        raise ValueError(NO_SAMPLE)
+        raise ValueError('the split holds no sample to evaluate; choose another split')
     broken = np.flatnonzero(~np.isfinite(predictions).all(axis=(1, 2)))
     if broken.size:  # left out of a mean they would flatter it
         raise ValueError(
@@ -153,8 +153,13 @@ def default_group(labels: Mapping[str, np.ndarray]) -> str:
     return next((name for name in GROUPS if len(set(labels[name])) > 1), 'action')
 
 
-def table(result: Result, group: str | None = None) -> str:
-    """Text table by `group` (default: `default_group`) with both averages named below it."""
+def table(result: Result | DetectionResult, group: str | None = None) -> str:
+    """Text table by `group` (default: `default_group`) with both averages named below it.
+
+    A detector's is by joint.
+    """
+    if isinstance(result, DetectionResult):
+        return detection_report.table(result)
     group = group or default_group(result.labels)
     names = list(result.errors)
     rows = [
@@ -185,8 +190,10 @@ def describe(protocol: Mapping[str, Any]) -> str:
     return '\n'.join(f'{name:<{width}}  {_words(value)}' for name, value in lines)
 
 
-def to_json(result: Result) -> dict[str, Any]:
-    """For `write_json`: protocol, both averages, and the groups of every label."""
+def to_json(result: Result | DetectionResult) -> dict[str, Any]:
+    """For `write_json`: protocol, both averages, and the groups of every label (or joint)."""
+    if isinstance(result, DetectionResult):
+        return detection_report.to_json(result)
     return {
         'protocol': dict(result.protocol),
         'mean_over_frames': result.mean_over_frames,

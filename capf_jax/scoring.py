@@ -14,8 +14,7 @@ from ml_collections import ConfigDict
 from capf_jax import detection_report, parallel, report
 from capf_jax import skeleton as skeletons
 from capf_jax.batch import Batch
-from capf_jax.detection_report import DetectionResult
-from capf_jax.report import Result
+from capf_jax.report import DetectionResult, Result
 from capf_jax.steps import Task
 from data_pipeline import loader
 
