@@ -51,11 +51,15 @@ class ShadowMap:
 
     def lit_below(self, points: np.ndarray) -> np.ndarray:
         """The same for points [N, 3] under everything solid, as the floor's are: smoother."""
-        x, y = (points @ self.rotation[:2].T.astype(np.float32)).T
-        u, v = (x - self.low[0]) / self.texel, (y - self.low[1]) / self.texel
         solid = cv2.GaussianBlur(np.isfinite(self.depth).astype(np.float32), (0, 0), 0.9)
-        uv = np.stack([u, v], -1).astype(np.float32)[None]
-        return 1 - cv2.remap(solid, uv, None, cv2.INTER_LINEAR, borderValue=0)[0]
+        last = len(solid) - 1.001
+        uv = (points @ self.rotation[:2].T.astype(np.float32) - self.low) / self.texel
+        u, v = np.clip(uv, 0, last).astype(np.float32).T
+        column, row = u.astype(np.int32), v.astype(np.int32)
+        u, v = u - column, v - row
+        upper = solid[row, column] * (1 - u) + solid[row, column + 1] * u
+        lower = solid[row + 1, column] * (1 - u) + solid[row + 1, column + 1] * u
+        return 1 - upper * (1 - v) - lower * v
 
 
 def shadow_map(primitives: Primitives, light: np.ndarray) -> ShadowMap:
@@ -67,8 +71,8 @@ def shadow_map(primitives: Primitives, light: np.ndarray) -> ShadowMap:
     radius = (primitives.reach * np.maximum(primitives.radius_a, primitives.radius_b))[:, None]
     low = (np.minimum(moved.origin, moved.end) - radius)[:, :2].min(0)
     high = (np.maximum(moved.origin, moved.end) + radius)[:, :2].max(0)
-    texel = float((high - low).max() / (SHADOW_SIZE - 5))
-    low = low - 2 * texel  # an empty border, which stands for everything outside the map
+    texel = float((high - low).max() / (SHADOW_SIZE - 9))
+    low = low - 4 * texel  # an empty border, which stands for everything outside the map
     raster = draw_parallel(moved, low, texel, (SHADOW_SIZE, SHADOW_SIZE))
     return ShadowMap(rotation, low, texel, raster.depth)
 

@@ -189,3 +189,22 @@ def test_outside_of_the_whole_image_is_black():
     )
     assert (image[:, : crop_size[0] // 2 - 1] == 0).all()
     assert image[:, crop_size[0] // 2 + 2 :].mean() > 20
+
+
+@pytest.mark.parametrize('middle', [(500.0, -400.0), (500.0, 1400.0)])
+def test_a_crop_of_the_wall_or_the_floor_alone_can_be_drawn(middle):
+    person = samples.sample_person(np.random.default_rng(5), CONFIG, 'train')
+    crop_size = (192, 256)
+    affine = crops.box_affine(np.array(middle), 100.0, crop_size)
+    image = render(
+        np.random.default_rng(0),
+        person.solids,
+        person.body,
+        person.subject,
+        person.camera,
+        person.scene,
+        affine,
+        crop_size,
+        1,
+    )
+    assert (image == 0).all()
