@@ -113,9 +113,7 @@ def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """
     with warnings.catch_warnings():  # pmap may be deprecated: this file is the place to leave it
         warnings.simplefilter('ignore', DeprecationWarning)
-        mapped = jax.pmap(
-            step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0
-        )
+        mapped = jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0)
 
     def run(state: Any, batch: Batch) -> Any:
         with warnings.catch_warnings():

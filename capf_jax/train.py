@@ -19,7 +19,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from capf_jax import configuration, detector_steps, evaluate, parallel, pictures, steps, weights
+from capf_jax import configuration, evaluate, parallel, pictures, weights
 from capf_jax.checkpoints import Checkpoints
 from capf_jax.logs import Logs, was_evaluated
 from capf_jax.report import DetectionResult, Result
@@ -28,7 +28,6 @@ from capf_jax.stopping import StopRequest
 from data_pipeline import datasets, loader
 
 AHEAD = 2  # steps under way on the devices before the loop waits for the oldest
-TASKS = {'lifter': steps.lifter_task, 'detector': detector_steps.detector_task}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,17 +47,6 @@ class Outcome:
     signal: int | None = None
 
 
-def make_task(config: ConfigDict, steps_per_epoch: int) -> Task:
-    """The task that `config.task` names.
-
-    Raises:
-      ValueError: there is no such task.
-    """
-    if config.task not in TASKS:
-        raise ValueError(f'config.task is {config.task!r}; known are {", ".join(TASKS)}')
-    return TASKS[config.task](config, steps_per_epoch)
-
-
 def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> Outcome:
     """Trains what `config.task` names, evaluating on the way, or goes on with a run begun before.
 
@@ -75,7 +63,7 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> Outcome:
     configuration.check(config, workdir)
     builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
-    task = make_task(config, steps_per_epoch)
+    task = evaluate.make_task(config, steps_per_epoch)
 
     with Checkpoints(workdir, clean=True) as checkpoints:
         start = checkpoints.step() or 0

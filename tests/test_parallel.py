@@ -59,17 +59,13 @@ def numbers(lines, name):
 
 def test_two_devices_give_the_losses_of_one(outputs):
     assert len(numbers(outputs[2], 'loss')) == 3
-    np.testing.assert_allclose(
-        numbers(outputs[1], 'loss'), numbers(outputs[2], 'loss'), rtol=2e-5
-    )
+    np.testing.assert_allclose(numbers(outputs[1], 'loss'), numbers(outputs[2], 'loss'), rtol=2e-5)
 
 
 def test_evaluation_gathers_the_whole_batch_in_order(outputs):
     gathered = [line for line in outputs[2] if line.startswith('devices')]
     assert gathered == ['devices 2 pose (8, 17, 3) index [0 1 2 3 4 5 6 7]']
-    np.testing.assert_allclose(
-        numbers(outputs[1], 'mean'), numbers(outputs[2], 'mean'), rtol=1e-4
-    )
+    np.testing.assert_allclose(numbers(outputs[1], 'mean'), numbers(outputs[2], 'mean'), rtol=1e-4)
 
 
 def test_an_indivisible_batch_names_both_numbers(outputs):

@@ -1,0 +1,216 @@
+import json
+import os
+import signal
+
+import jax
+import numpy as np
+import pytest
+
+from capf_jax import checkpoints, configuration, evaluate, parallel, steps, train, weights
+from capf_jax.checkpoints import Checkpoints
+from data_pipeline import datasets, loader
+from tests import tiny
+
+
+@pytest.fixture(scope='module')
+def data_dir(tmp_path_factory):
+    """Rendered people: 24 to train on, 6 to test on; 3 steps an epoch."""
+    folder = tmp_path_factory.mktemp('data')
+    datasets.open_or_build(tiny.config(folder).data, build=True)
+    return folder
+
+
+@pytest.fixture
+def linear(monkeypatch, data_dir):
+    """The tiny configuration with a task that compiles at once."""
+    monkeypatch.setattr(evaluate, 'make_task', tiny.linear_task)
+    monkeypatch.setattr(train.pictures, 'write', lambda *_: [])
+    return tiny.config(data_dir)
+
+
+def stop_at(monkeypatch, step, number=signal.SIGTERM):
+    """Sends this process a signal while it takes the batch of `step`, counted from this call."""
+    taken = loader.Batches.__next__
+    count = 0
+
+    def take(self):
+        nonlocal count
+        if self._length is None:  # of training, not of an evaluation
+            count += 1
+            if count == step:
+                os.kill(os.getpid(), number)
+        return taken(self)
+
+    monkeypatch.setattr(loader.Batches, '__next__', take)
+
+
+def assert_equal_bits(one, other):
+    jax.tree.map(np.testing.assert_array_equal, parallel.to_host(one), parallel.to_host(other))
+
+
+def log(workdir, part):
+    lines = [json.loads(line) for line in (workdir / 'log.jsonl').read_text().splitlines()]
+    return [line for line in lines if line['part'] == part]
+
+
+def test_a_run_leaves_all_it_should(linear, tmp_path):
+    outcome = train.train_and_evaluate(linear, tmp_path)
+    assert (outcome.step, outcome.total_steps, outcome.signal) == (6, 6, None)
+    assert [line['step'] for line in log(tmp_path, 'train')] == [1, 2, 3, 4, 5, 6]
+    assert [line['step'] for line in log(tmp_path, 'test')] == [3, 6]
+    assert configuration.load(tmp_path).to_dict() == linear.to_dict()
+    variables, metadata = weights.load_weights(tmp_path / 'lifter.safetensors')
+    assert metadata['step'] == 6
+    assert metadata['config']['training']['epochs'] == 2
+    np.testing.assert_array_equal(variables['lifter']['params']['w'], outcome.state.params['w'])
+    with Checkpoints(tmp_path) as kept:
+        scores = {line['step']: line['mpjpe'] for line in log(tmp_path, 'test')}
+        assert kept.step() == 6
+        assert kept.step('best') == min(scores, key=scores.get)
+        assert kept.best_score == pytest.approx(min(scores.values()))
+
+
+@pytest.mark.parametrize(('step', 'number'), [(3, signal.SIGINT), (5, signal.SIGTERM)])
+def test_a_signal_saves_and_the_rerun_ends_with_the_same_bits(
+    linear, tmp_path, monkeypatch, step, number
+):
+    whole = train.train_and_evaluate(linear, tmp_path / 'whole')
+    with monkeypatch.context() as patch:
+        stop_at(patch, step, number)
+        stopped = train.train_and_evaluate(linear, tmp_path / 'parts')
+    assert stopped.signal == number
+    assert 0 < stopped.step < 6
+    resumed = train.train_and_evaluate(linear, tmp_path / 'parts')
+    assert resumed.step == 6
+    assert_equal_bits(whole.state, resumed.state)
+    for part, key in (('train', 'loss'), ('test', 'mpjpe')):
+        one, other = log(tmp_path / 'whole', part), log(tmp_path / 'parts', part)
+        assert [(line['step'], line[key]) for line in one] == [
+            (line['step'], line[key]) for line in other
+        ]
+
+
+def test_an_evaluation_that_a_signal_prevented_is_made_up_for(linear, tmp_path, monkeypatch):
+    class StopAfterThree:
+        signal = signal.SIGTERM
+        calls = 0
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def __bool__(self):
+            self.calls += 1
+            return self.calls == 3
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train, 'StopRequest', StopAfterThree)
+        assert train.train_and_evaluate(linear, tmp_path).step == 3
+    assert not log(tmp_path, 'test')
+    train.train_and_evaluate(linear, tmp_path)
+    assert [line['step'] for line in log(tmp_path, 'test')] == [3, 6]
+
+
+def test_a_finished_run_is_not_trained_further(linear, tmp_path):
+    first = train.train_and_evaluate(linear, tmp_path)
+    second = train.train_and_evaluate(linear, tmp_path)
+    assert second.step == 6
+    assert_equal_bits(first.state, second.state)
+
+
+def test_the_message_of_a_stopped_run_says_how_to_go_on(linear, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        configuration, 'parse', lambda argv: configuration.Arguments(linear, tmp_path)
+    )
+    stop_at(monkeypatch, 3)
+    assert train.main(['train']) == 128 + signal.SIGTERM
+    assert 'the same command goes on from there' in capsys.readouterr().err
+
+
+def test_a_loss_that_is_not_finite_stops_with_step_and_checkpoint(linear, tmp_path, monkeypatch):
+    def task(config, steps_per_epoch):
+        good = tiny.linear_task(config, steps_per_epoch)
+
+        def train_step(state, batch):
+            state, metrics = good.train_step(state, batch)
+            broken = jax.numpy.where(state.step == 5, jax.numpy.nan, 1.0)
+            return state, {'loss': metrics['loss'] * broken}
+
+        return steps.Task(good.init, train_step, good.eval_step)
+
+    monkeypatch.setattr(evaluate, 'make_task', task)
+    with pytest.raises(ValueError, match=r'loss is nan at step 5; .*checkpoints/latest/3'):
+        train.train_and_evaluate(linear, tmp_path)
+    with Checkpoints(tmp_path) as kept:
+        assert kept.step() == 3
+
+
+def test_a_full_disk_stops_with_the_older_checkpoint_whole(linear, tmp_path, monkeypatch):
+    save = checkpoints.ocp.CheckpointManager.save
+
+    def full(self, step, *args, **kwargs):
+        if step == 6:
+            raise OSError(28, 'No space left on device')
+        return save(self, step, *args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints.ocp.CheckpointManager, 'save', full)
+        with pytest.raises(OSError, match=r'the disk is full; .*latest/3'):
+            train.train_and_evaluate(linear, tmp_path)
+    assert train.train_and_evaluate(linear, tmp_path).step == 6
+
+
+def test_a_workdir_of_another_configuration_is_refused(linear, tmp_path):
+    train.train_and_evaluate(linear, tmp_path)
+    linear.training.learning_rate = 0.5
+    with pytest.raises(ValueError, match=r'another configuration \(training\.learning_rate'):
+        train.train_and_evaluate(linear, tmp_path)
+
+
+def test_an_indivisible_batch_is_refused_before_anything_is_made(linear, tmp_path, monkeypatch):
+    monkeypatch.setattr(jax, 'device_count', lambda: 3)
+    with pytest.raises(ValueError, match=r'training\.batch_size is 8, .* the 3 devices'):
+        train.train_and_evaluate(linear, tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
+
+
+def test_an_unknown_task_is_named(data_dir, tmp_path):
+    config = tiny.config(data_dir)
+    config.task = 'liftr'
+    with pytest.raises(ValueError, match="config.task is 'liftr'; known are lifter, detector"):
+        train.train_and_evaluate(config, tmp_path)
+
+
+def test_the_lifter_resumes_bit_for_bit_and_its_detector_never_changes(
+    data_dir, tmp_path, monkeypatch
+):
+    config = tiny.config(data_dir)  # flips and drop path are on
+    whole = train.train_and_evaluate(config, tmp_path / 'whole')
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        assert train.train_and_evaluate(config, tmp_path / 'parts').signal
+    resumed = train.train_and_evaluate(config, tmp_path / 'parts')
+    assert_equal_bits(whole.state, resumed.state)
+    first = next(loader.training_batches(datasets.open_or_build(config.data, False), config))
+    key = jax.random.PRNGKey(config.seed)
+    initial = evaluate.make_task(config).init(key, first)
+    assert_equal_bits(initial.frozen, whole.state.frozen)
+
+
+def test_a_detector_is_trained_and_a_lifter_takes_its_weight_file(data_dir, tmp_path):
+    config = tiny.config(data_dir, epochs=1, weight_type='float16')
+    config.task = 'detector'
+    outcome = train.train_and_evaluate(config, tmp_path)
+    (line,) = log(tmp_path, 'test')
+    with Checkpoints(tmp_path) as kept:
+        assert kept.best_score == pytest.approx(line['error_px'])
+    config.task = 'lifter'
+    config.model.detector.weights = str(tmp_path / 'detector.safetensors')
+    frozen = evaluate.make_task(config).init(jax.random.PRNGKey(1), tiny.batch()).frozen
+    jax.tree.map(
+        lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6),
+        parallel.to_host(frozen['params']),
+        parallel.to_host(outcome.state.params),
+    )
