@@ -92,7 +92,7 @@ def set_arm(
         flexion, abduction, turn, elbow = (
             mean + spread * x for (mean, spread), x in zip(FREE_ARMS[gesture], draw, strict=True)
         )
-        figure.set_arm(side, flexion, abduction, turn, max(elbow, 4.0))
+        figure.set_arm(side, flexion, abduction, turn, max(elbow, 7.0))
         return
     chest = figure.chest
     pole = np.array((-0.3, 0.7, -0.6))
@@ -122,7 +122,7 @@ def set_arm(
             math.sin(azimuth) * math.cos(height) * out,
             math.sin(height),
         ))  # fmt: skip
-        share = 0.995 - 0.16 * abs(draw[2])
+        share = 0.985 - 0.16 * abs(draw[2])
         length = share * (figure.body.upper_arm + figure.body.forearm)
         target = figure.joints[SHOULDER[side]] + chest @ direction * length
     elif gesture in ('thigh', 'knee'):

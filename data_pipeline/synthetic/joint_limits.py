@@ -65,26 +65,31 @@ MASS = np.array((
 ))  # fmt: skip
 MASS /= MASS.sum()
 
-# Bones that may not come nearer than the distance in mm: (joint, joint), (joint, joint), distance.
-_R, _L = RIGHT, LEFT
-_APART = [
-    ((ELBOW[_R], WRIST[_R]), (ELBOW[_L], WRIST[_L]), 62.0),
-    ((KNEE[_R], ANKLE[_R]), (KNEE[_L], ANKLE[_L]), 82.0),
-    ((HIP[_R], KNEE[_R]), (HIP[_L], KNEE[_L]), 100.0),
-]
-for _a, _b in ((_R, _L), (_L, _R)):
-    _APART += [
-        ((KNEE[_a], ANKLE[_a]), (HIP[_b], KNEE[_b]), 95.0),
-        ((ELBOW[_a], WRIST[_a]), (SHOULDER[_b], ELBOW[_b]), 65.0),
-    ]
-    for _c in (_a, _b):
-        _APART += [
-            ((ELBOW[_a], WRIST[_a]), (HIP[_c], KNEE[_c]), 78.0),
-            ((ELBOW[_a], WRIST[_a]), (KNEE[_c], ANKLE[_c]), 68.0),
-        ]
-_FIRST = np.array([first for first, _, _ in _APART])
-_SECOND = np.array([second for _, second, _ in _APART])
-_DISTANCE = np.array([distance for *_, distance in _APART])
+# Limbs as (upper joint, lower joint), and how near, in mm, each may come to each.
+_LIMBS = {
+    'forearm': (ELBOW, WRIST),
+    'shank': (KNEE, ANKLE),
+    'thigh': (HIP, KNEE),
+    'arm': (SHOULDER, ELBOW),
+}
+_NAMES = tuple(_LIMBS)
+_ENDS = np.array(
+    [[(upper[s], lower[s]) for s in (RIGHT, LEFT)] for upper, lower in _LIMBS.values()]
+)
+_ENDS = _ENDS.reshape(-1, 2)
+_NEAREST = np.zeros((len(_ENDS), len(_ENDS)))
+for _first, _second, _same_side, _other_side in (
+    ('forearm', 'forearm', 0.0, 62.0),
+    ('shank', 'shank', 0.0, 82.0),
+    ('thigh', 'thigh', 0.0, 100.0),
+    ('shank', 'thigh', 0.0, 95.0),
+    ('forearm', 'arm', 0.0, 65.0),
+    ('forearm', 'thigh', 78.0, 78.0),
+    ('forearm', 'shank', 68.0, 68.0),
+):
+    _a, _b = 2 * _NAMES.index(_first), 2 * _NAMES.index(_second)
+    _NEAREST[_a : _a + 2, _b : _b + 2] = _other_side
+    _NEAREST[(_a, _a + 1), (_b, _b + 1)] = _same_side
 _STEPS = np.linspace(0.0, 1.0, 6)[:, None]
 
 # Half width and half depth of the trunk over its upper-bone widths, see trunk_hit.
@@ -195,36 +200,26 @@ def collision(pose: Pose) -> str | None:
     joints = pose.joints
     if (joints[:, 2] < CLEARANCE - 12.0).any():
         return 'floor'
-    first = (
-        joints[_FIRST[:, 0], None] + _STEPS * (joints[_FIRST[:, 1]] - joints[_FIRST[:, 0]])[:, None]
-    )
-    second = (
-        joints[_SECOND[:, 0], None]
-        + _STEPS * (joints[_SECOND[:, 1]] - joints[_SECOND[:, 0]])[:, None]
-    )
-    gap = first[:, :, None] - second[:, None]
-    nearest = np.einsum('pijk,pijk->pij', gap, gap).min((1, 2))
-    if (nearest < _DISTANCE**2).any():
+    start = joints[_ENDS[:, 0], None]
+    points = start + _STEPS * (joints[_ENDS[:, 1], None] - start)  # [limb, step, 3]
+    flat = points.reshape(-1, 3)
+    squares = np.einsum('ij,ij->i', flat, flat)
+    gaps = squares[:, None] + squares - 2.0 * (flat @ flat.T)
+    # A limb is at no distance from itself, give or take rounding.
+    if (gaps.reshape(8, 6, 8, 6).min((1, 3)) < _NEAREST**2 - 0.01).any():
         return 'limbs'
-    if _trunk_hit(pose):
+    forearms = flat[:12]
+    if _trunk_hit(pose, forearms):
         return 'trunk'
-    centre = 0.5 * (joints[NOSE] + joints[HEAD]) - 35.0 * pose.head[:, 0]
-    forearms = np.concatenate([
-        joints[ELBOW[side]] + _STEPS * (joints[WRIST[side]] - joints[ELBOW[side]])
-        for side in (RIGHT, LEFT)
-    ]) - centre  # fmt: skip
-    if (np.einsum('ij,ij->i', forearms, forearms) < HEAD_RADIUS**2).any():
+    skull = forearms - (0.5 * (joints[NOSE] + joints[HEAD]) - 35.0 * pose.head[:, 0])
+    if (np.einsum('ij,ij->i', skull, skull) < HEAD_RADIUS**2).any():
         return 'head'
     return None
 
 
-def _trunk_hit(pose: Pose) -> bool:
-    """Whether an elbow, a forearm or a wrist is inside the trunk, an elliptic tube."""
+def _trunk_hit(pose: Pose, points: np.ndarray) -> bool:
+    """Whether any of the points [P, 3] is inside the trunk, an elliptic tube."""
     joints = pose.joints
-    points = np.concatenate([
-        joints[ELBOW[side]] + _STEPS * (joints[WRIST[side]] - joints[ELBOW[side]])
-        for side in (RIGHT, LEFT)
-    ])  # fmt: skip
     width = TRUNK_WIDTH * np.linalg.norm(joints[SHOULDER[LEFT]] - joints[THORAX])
     for axes, low, high, half in (
         (pose.pelvis, joints[PELVIS] - 60.0 * pose.pelvis[:, 2], joints[SPINE], TRUNK_WAIST),
@@ -232,11 +227,11 @@ def _trunk_hit(pose: Pose) -> bool:
     ):
         local = (points - low) @ axes
         length = float((high - low) @ axes[:, 2])
-        share = np.clip(local[:, 2] / max(length, 1.0), 0.0, 1.0)
+        share = local[:, 2] / max(length, 1.0)
         centre = (high - low) @ axes
         inside = ((local[:, 0] - share * centre[0]) / TRUNK_DEPTH) ** 2 + (
             (local[:, 1] - share * centre[1]) / half
         ) ** 2
-        if ((inside < 1.0) & (local[:, 2] > 0.0) & (local[:, 2] < length)).any():
+        if ((inside < 1.0) & (share > 0.0) & (share < 1.0)).any():
             return True
     return False

@@ -201,20 +201,28 @@ class Figure:
     def reach_hand(self, side: int, target: np.ndarray, elbow: np.ndarray) -> None:
         """Put the wrist at `target` [3], or as near as it goes, elbow towards vector `elbow`."""
         root, body = self.joints[SHOULDER[side]], self.body
-        middle, end, _ = two_bones(root, target, elbow, body.upper_arm, body.forearm)
+        middle, end, _ = two_bones(root, target, elbow, body.upper_arm, body.forearm, 0.99)
         self.joints[ELBOW[side]], self.joints[WRIST[side]] = middle, end
 
 
 def two_bones(
-    root: np.ndarray, target: np.ndarray, pole: np.ndarray, upper: float, lower: float
+    root: np.ndarray,
+    target: np.ndarray,
+    pole: np.ndarray,
+    upper: float,
+    lower: float,
+    straight: float = 0.998,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Middle and end joint [3] of two bones from `root` to `target`, and the bend's direction."""
+    """Middle and end joint [3] of two bones from `root` to `target`, and the bend's direction.
+
+    `straight` is the greatest distance over the bones' sum.
+    """
     reach = target - root
     distance = max(math.sqrt(reach.dot(reach)), 1e-6)
     along = reach / distance
     # Out of reach: stop short, the limb all but straight, or folded as far as flesh allows.
     folded = math.sqrt(upper**2 + lower**2 - 2 * upper * lower * math.cos(math.radians(37.0)))
-    distance = min(max(distance, folded), 0.998 * (upper + lower))
+    distance = min(max(distance, folded), straight * (upper + lower))
     front = unit(pole - along * along.dot(pole))
     advance = (upper**2 - lower**2 + distance**2) / (2.0 * distance)
     height = math.sqrt(max(upper**2 - advance**2, 0.0))

@@ -145,7 +145,7 @@ def _from_npz(path: pathlib.Path) -> MotionCapture:
             raise ValueError(f'pose_rel_dmm has shape {relative.shape}, not [N, 17, 3]')
         if root.shape != (len(relative), 3) or clip.shape != (len(relative),):
             raise ValueError('root_mm must be [N, 3] and clip [N], N as in pose_rel_dmm')
-        if not np.issubdtype(clip.dtype, np.integer) or (clip >= len(names)).any():
+        if not np.issubdtype(clip.dtype, np.integer) or not np.isin(clip, range(len(names))).all():
             raise ValueError('clip must hold indices of clip_names')
     except (ValueError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise ValueError(f'cannot read poses from {path}: {error}') from error

@@ -53,7 +53,7 @@ def sample_proportions(rng: np.random.Generator) -> BodyProportions:
     stature = float(np.clip(rng.normal(1715.0, 95.0), 1500.0, 1950.0))
 
     def bone(share: float, spread: float, common: float = 1.0) -> float:
-        return stature * share * common * (1.0 + spread * float(np.clip(rng.normal(), -2.2, 2.2)))
+        return stature * share * common * (1.0 + spread * min(max(float(rng.normal()), -2.2), 2.2))
 
     legs = bone(1.0, 0.022) / stature  # long legs come with a short trunk
     trunk = bone(0.2905, 0.02, 2.0 - legs)
