@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import multiprocessing
+import signal
 from collections.abc import Iterator
 from typing import Any
 
+import cv2
 import tensorflow_datasets as tfds
+from absl import logging
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
@@ -66,15 +69,14 @@ def render_split(config: SyntheticConfig, split: str) -> Iterator[records.Record
         yield from map(make, range(config.size(split)))
         return
     # 'spawn': forking a process that runs JAX's threads may hang.
-    with multiprocessing.get_context('spawn').Pool(config.processes, _single_threaded) as pool:
+    with multiprocessing.get_context('spawn').Pool(config.processes, _prepare_process) as pool:
         yield from pool.imap(make, range(config.size(split)), CHUNK)
 
 
-def _single_threaded() -> None:
-    """The processes already share the cores."""
-    import cv2
-
-    cv2.setNumThreads(1)
+def _prepare_process() -> None:
+    """Makes a rendering process a quiet neighbour."""
+    cv2.setNumThreads(1)  # the processes already share the cores
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
 
 
 def builder_from_config(data: ConfigDict) -> Builder:
@@ -84,7 +86,10 @@ def builder_from_config(data: ConfigDict) -> Builder:
       ValueError: a field of `data.builder` is unknown or senseless.
     """
     synthetic = from_fields(dict(data.builder))
-    return Builder(
-        data_dir=data.dir,
-        config=SyntheticBuilderConfig(name=synthetic.name, synthetic=synthetic),
-    )
+    config = SyntheticBuilderConfig(name=synthetic.name, synthetic=synthetic)
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)  # TFDS warns of every configuration it was not born with
+    try:
+        return Builder(data_dir=data.dir, config=config)
+    finally:
+        logging.set_verbosity(verbosity)

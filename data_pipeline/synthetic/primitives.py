@@ -69,10 +69,11 @@ class Primitives:
 
 
 class PrimitiveList:
-    """Collects primitives one by one."""
+    """Collects primitives one by one; the arithmetic is done for all at once, in `build`."""
 
     def __init__(self):
         self._rows: list[tuple] = []
+        self._ellipsoids: dict[int, np.ndarray] = {}
 
     def add(self, a, b, radius_a, radius_b, material, side=None, stretch=(1.0, 1.0)) -> None:
         """A rounded cone from a to b [3].
@@ -86,51 +87,58 @@ class PrimitiveList:
           side: [3], direction that `stretch[0]` acts on; any by default.
           stretch: factors of the cross-section along `side` and across it.
         """
-        axis = np.subtract(b, a)
-        length = float(np.sqrt(axis @ axis))
-        axis = axis / length if length > 1e-6 else np.array([0.0, 0.0, 1.0])
-        frame = _frame(axis, side)
-        # A ball that holds the other one whole needs no cone between them.
-        if length <= abs(radius_a - radius_b) + 1e-4:
-            a, radius_a = (a, radius_a) if radius_a >= radius_b else (b, radius_b)
-            radius_b, length = radius_a, 0.0
-        scale = np.array([1 / stretch[0], 1 / stretch[1], 1.0])
-        self._rows.append(
-            (a, scale[:, None] * frame, length, radius_a, radius_b, max(*stretch, 1.0), material)
-        )
+        side = _ANY_SIDE if side is None else side
+        self._rows.append((a, b, radius_a, radius_b, material, side, stretch))
 
     def add_ellipsoid(self, centre, axes, radii, material) -> None:
         """An ellipsoid with half-axes `radii` [3] (metres) along the rows of `axes` [3, 3]."""
-        to_local = np.asarray(axes) / np.asarray(radii)[:, None]
-        self._rows.append((centre, to_local, 0.0, 1.0, 1.0, max(radii), material))
+        self._ellipsoids[len(self._rows)] = np.asarray(axes) / np.asarray(radii)[:, None]
+        size = float(np.max(radii))
+        self._rows.append((centre, centre, 1.0, 1.0, material, _ANY_SIDE, (size, size)))
 
     def build(self) -> Primitives:
-        """All that was added."""
-        columns = list(zip(*self._rows, strict=True))
+        """All that was added, in order."""
+        columns = zip(*self._rows, strict=True)
+        a, b, radius_a, radius_b, material, side, stretch = map(np.array, columns)
+        axis = b - a
+        length = np.sqrt((axis * axis).sum(1))
+        # A ball that holds the other one whole needs no cone between them.
+        ball = length <= np.abs(radius_a - radius_b) + 1e-4
+        a = np.where((ball & (radius_b > radius_a))[:, None], b, a)
+        larger = np.maximum(radius_a, radius_b)
+        radius_a, radius_b = np.where(ball, larger, radius_a), np.where(ball, larger, radius_b)
+        to_local = _frames(axis, side)
+        to_local[:, :2] /= stretch[:, :, None]
+        for row, matrix in self._ellipsoids.items():
+            to_local[row] = matrix
+        reach = np.maximum(stretch.max(1), 1.0)
+        reach[list(self._ellipsoids)] = stretch[list(self._ellipsoids), 0]
         return Primitives(
-            *(np.asarray(c, np.float64) for c in columns[:-1]), np.asarray(columns[-1], np.int32)
+            a, to_local, np.where(ball, 0.0, length), radius_a, radius_b, reach, material
         )
 
 
-def _frame(axis: np.ndarray, side) -> np.ndarray:
-    """Rows (side, across, axis) of a right-handed orthonormal frame, [3, 3]."""
-    if side is None:
-        side = (1.0, 0.0, 0.0) if abs(axis[0]) < 0.7 else (0.0, 1.0, 0.0)
-    side = _reject(side, axis)
-    side = side / max(np.sqrt(side @ side), 1e-9)
-    return np.stack([side, cross(axis, side), axis])
+_ANY_SIDE = (0.36, 0.48, 0.8)  # a direction that hardly anything has exactly
+
+
+def _frames(axis: np.ndarray, side: np.ndarray) -> np.ndarray:
+    """Rows (side, across, axis) of right-handed orthonormal frames [P, 3, 3]; any for no axis."""
+    axis = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9)
+    axis = np.where(np.abs(axis).sum(1, keepdims=True) > 0.5, axis, [0.0, 0.0, 1.0])
+    side = side - (side * axis).sum(1, keepdims=True) * axis
+    length = np.linalg.norm(side, axis=1, keepdims=True)
+    # An axis that happens to be the side takes another one.
+    spare = np.where(np.abs(axis[:, :1]) < 0.7, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
+    spare = spare - (spare * axis).sum(1, keepdims=True) * axis
+    side = np.where(length > 1e-6, side, spare)
+    side = side / np.linalg.norm(side, axis=1, keepdims=True)
+    return np.stack([side, np.cross(axis, side), axis], 1)
 
 
 def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Cross product of two [3] vectors, without the checks that make NumPy's ten times slower."""
     (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
     return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
-
-
-def _reject(vector, axis: np.ndarray) -> np.ndarray:
-    """The part of `vector` that is orthogonal to the unit vector `axis`."""
-    vector = np.asarray(vector, np.float64)
-    return vector - (vector @ axis) * axis
 
 
 def enter(origins, directions, shape) -> np.ndarray:
