@@ -40,41 +40,77 @@ def grid_sample(
             'they must be [B, H, W, C] and [B, ..., 2]'
         )
 
-    def sample(one_map, one_points):
-        return _sample_map(one_map, one_points, padding_mode, align_corners)
+    batch, height, width, channels = maps.shape
 
-    samples = jax.vmap(sample)(maps, points.reshape(len(points), -1, 2))
-    return samples.reshape(*points.shape[:-1], maps.shape[-1])
+    def corners(point):
+        return _corners(point, height, width, padding_mode, align_corners)
 
-
-def _sample_map(one_map, points, padding_mode, align_corners):
-    """One map [H, W, C] at points [N, 2] -> [N, C]."""
-    height, width, channels = one_map.shape
-    points = points.astype(jnp.float32)
-    columns = _neighbours(points[:, 0], width, padding_mode, align_corners)
-    rows = _neighbours(points[:, 1], height, padding_mode, align_corners)
-    pixels = one_map.reshape(height * width, channels)
-    samples = 0.0
-    for row, row_weight in rows:
-        for column, column_weight in columns:
-            # Indices are inside the map by construction, so the gather needs no check of its own.
-            corner = pixels.at[row * width + column].get(mode='promise_in_bounds')
-            samples += (row_weight * column_weight)[:, None] * corner
-    return samples.astype(one_map.dtype)
+    index, weights = jax.vmap(jax.vmap(corners))(points.reshape(batch, -1, 2))  # [B, N, 4]
+    # The maps of a batch become one list of pixels: a gather with a batch dimension, and still
+    # more its gradient, runs several times slower on XLA's CPU.
+    index += (height * width) * jnp.arange(batch, dtype=jnp.int32)[:, None, None]
+    pixels = jnp.asarray(maps).reshape(-1, channels)
+    samples = _weighted_pixels(pixels, index.reshape(-1, 4), weights.reshape(-1, 4))
+    return samples.reshape(*points.shape[:-1], channels)
 
 
-def _neighbours(points, size, padding_mode, align_corners):
-    """The two pixels beside each coordinate of one axis, with their weights.
+@jax.custom_vjp
+def _weighted_pixels(pixels, index, weights):
+    """Sums of four weighted pixels: pixels [P, C], index and weights [N, 4] -> [N, C].
+
+    The gradient is written out, since automatic differentiation scatters each corner on its own.
+    """
+    samples = sum(weights[:, i, None] * _take(pixels, index[:, i]) for i in range(4))
+    return samples.astype(pixels.dtype)
+
+
+def _take(pixels, index):
+    # Indices are inside the maps by construction, so the gather needs no check of its own.
+    return pixels.at[index].get(mode='promise_in_bounds')
+
+
+def _weighted_pixels_forward(pixels, index, weights):
+    return _weighted_pixels(pixels, index, weights), (pixels, index, weights)
+
+
+def _weighted_pixels_backward(saved, cotangent):
+    pixels, index, weights = saved
+    cotangent = cotangent.astype(jnp.float32)
+    d_weights = [(cotangent * _take(pixels, index[:, i])).sum(axis=-1) for i in range(4)]
+    # jit drops this scatter where nobody asks for it: the maps of a frozen detector.
+    shares = weights[..., None] * cotangent[:, None]  # [N, 4, C]
+    d_pixels = jnp.zeros(pixels.shape, jnp.float32)
+    d_pixels = d_pixels.at[index].add(shares, mode='promise_in_bounds')
+    return d_pixels.astype(pixels.dtype), None, jnp.stack(d_weights, axis=-1)
+
+
+_weighted_pixels.defvjp(_weighted_pixels_forward, _weighted_pixels_backward)
+
+
+def _corners(point, height, width, padding_mode, align_corners):
+    """The four pixels around one point [2] -> index [4] into the map's pixels, weights [4]."""
+    point = point.astype(jnp.float32)
+    columns, column_weights = _neighbours(point[0], width, padding_mode, align_corners)
+    rows, row_weights = _neighbours(point[1], height, padding_mode, align_corners)
+    index = rows[:, None] * width + columns
+    weights = row_weights[:, None] * column_weights
+    return index.reshape(4), weights.reshape(4)
+
+
+def _neighbours(coordinate, size, padding_mode, align_corners):
+    """The two pixels beside a coordinate of one axis, with their weights.
 
     Args:
-      points: [N] normalised coordinates.
+      coordinate: [] normalised.
       size: pixels along the axis.
+      padding_mode: as in `grid_sample`.
+      align_corners: as in `grid_sample`.
 
     Returns:
-      Two pairs (index [N] int32 within the axis, weight [N] float32). A pixel outside the axis has
-      weight 0 under 'zeros'. A NaN coordinate has NaN weights.
+      Indices [2] int32 within the axis, weights [2]. A pixel outside the axis has weight 0 under
+      'zeros'. A NaN coordinate has NaN weights.
     """
-    unit = (points + 1) / 2
+    unit = (coordinate + 1) / 2
     position = unit * (size - 1) if align_corners else unit * size - 0.5
     # Outside this interval the sample does not change with the point, so the gradient is 0; the
     # ends are as PyTorch has them. Clipping first also keeps far points in the range of int32.
@@ -86,11 +122,8 @@ def _neighbours(points, size, padding_mode, align_corners):
         low, high = -1, size
     position = jnp.where(outside, jax.lax.stop_gradient(jnp.clip(position, low, high)), position)
     first = jax.lax.stop_gradient(jnp.floor(position))
-    weight = position - first
-    first = jnp.where(jnp.isnan(first), 0, first).astype(jnp.int32)
-    neighbours = []
-    for index, share in ((first, 1 - weight), (first + 1, weight)):
-        inside = (index >= 0) & (index < size)
-        # NaN must survive: a mask by multiplication keeps it, `where` would hide it.
-        neighbours.append((jnp.clip(index, 0, size - 1), share * inside))
-    return neighbours
+    share = position - first
+    index = jnp.where(jnp.isnan(first), 0, first).astype(jnp.int32) + jnp.arange(2)
+    inside = (index >= 0) & (index < size)
+    # NaN must survive: a mask by multiplication keeps it, `where` would hide it.
+    return jnp.clip(index, 0, size - 1), jnp.stack([1 - share, share]) * inside

@@ -1,0 +1,97 @@
+"""What every benchmark shares: timing two programs fairly, and this machine's matmul peak."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Row:
+    """One line of the benchmark table.
+
+    Attributes:
+      name: what ran, with its sizes.
+      seconds: median time of one call of ours.
+      reference_seconds: median time of PyTorch's in the same run; None without a counterpart.
+      goal: how many times as fast as PyTorch it should be; None without a goal.
+      flops: multiply-adds times 2 of one call; None where arithmetic is not what limits it.
+      note: anything else worth a column, such as images per second.
+    """
+
+    name: str
+    seconds: float
+    reference_seconds: float | None = None
+    goal: float | None = None
+    flops: float | None = None
+    note: str = ''
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as text: name, milliseconds, PyTorch's, ratio, goal, share of peak, note."""
+        ratio = self.reference_seconds and self.reference_seconds / self.seconds
+        return (
+            self.name,
+            f'{1e3 * self.seconds:.2f}',
+            f'{1e3 * self.reference_seconds:.2f}' if self.reference_seconds else '',
+            f'{ratio:.2f}x' if ratio else '',
+            f'{self.goal:.1f}x' if self.goal else '',
+            f'{self.flops / self.seconds / matmul_peak():.0%}' if self.flops else '',
+            self.note,
+        )
+
+
+HEADER = ('what', 'ms', 'PyTorch ms', 'ratio', 'goal', 'of matmul peak', 'note')
+
+
+def median_seconds(
+    programs: Mapping[str, Callable[[], object]], seconds: float = 3.0, least: int = 5
+) -> dict[str, float]:
+    """Median time of each program, their calls taken in turns so that noise hits all alike.
+
+    Args:
+      programs: name -> function that runs once and waits for its result.
+      seconds: about how long to measure, in all.
+      least: fewest rounds.
+    """
+    for program in programs.values():  # compiles, and fills caches
+        program()
+        program()
+    times = {name: [] for name in programs}
+    end = time.perf_counter() + seconds
+    rounds = 0
+    while rounds < least or time.perf_counter() < end:
+        for name, program in programs.items():
+            start = time.perf_counter()
+            program()
+            times[name].append(time.perf_counter() - start)
+        rounds += 1
+    return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def ready(function: Callable[..., object], *args: object) -> Callable[[], object]:
+    """`function` jitted, as a program that waits for the result."""
+    compiled = jax.jit(function)
+    args = jax.tree.map(jnp.asarray, args)
+    return lambda: jax.block_until_ready(compiled(*args))
+
+
+@functools.cache
+def matmul_peak(size: int = 2048) -> float:
+    """FLOPs per second of the best float32 matrix product of NumPy, JAX and PyTorch here."""
+    import torch
+
+    x = np.random.default_rng(0).standard_normal((size, size)).astype(np.float32)
+    x_torch = torch.from_numpy(x)
+    programs = {
+        'numpy': lambda: x @ x,
+        'jax': ready(jnp.matmul, x, x),
+        'torch': lambda: x_torch @ x_torch,
+    }
+    return 2 * size**3 / min(median_seconds(programs).values())

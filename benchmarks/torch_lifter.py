@@ -1,0 +1,115 @@
+"""A plain PyTorch lifter of the same graph, written from the paper's facts to measure against."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import nn
+from torch.nn import functional
+
+
+class _MLP(nn.Sequential):
+    def __init__(self, channels):
+        super().__init__(
+            nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels)
+        )
+
+
+class _TransformerBlock(nn.Module):
+    def __init__(self, channels, heads):
+        super().__init__()
+        self.heads = heads
+        self.norm1 = nn.LayerNorm(channels, eps=1e-6)
+        self.qkv = nn.Linear(channels, 3 * channels)
+        self.proj = nn.Linear(channels, channels)
+        self.norm2 = nn.LayerNorm(channels, eps=1e-6)
+        self.mlp = _MLP(channels)
+
+    def forward(self, x):
+        batch, tokens, channels = x.shape
+        qkv = self.qkv(self.norm1(x)).reshape(batch, tokens, 3, self.heads, -1)
+        query, key, value = qkv.permute(2, 0, 3, 1, 4)
+        weights = query @ key.transpose(-2, -1) * (channels // self.heads) ** -0.5
+        mixed = (weights.softmax(dim=-1) @ value).transpose(1, 2).reshape(x.shape)
+        x = x + self.proj(mixed)
+        return x + self.mlp(self.norm2(x))
+
+
+class _DeformableBlock(nn.Module):
+    def __init__(self, channels, widths, heads, points):
+        super().__init__()
+        self.heads, self.points = heads, points
+        self.norm1 = nn.LayerNorm(channels)
+        self.weights = nn.Linear(channels, heads * points)
+        self.offsets = nn.Linear(channels, heads * points * 2)
+        self.projections = nn.ModuleList(nn.Linear(width, channels // heads) for width in widths)
+        self.norm2 = nn.LayerNorm(channels)
+        self.mlp = _MLP(channels)
+        nn.init.zeros_(self.weights.weight)
+        nn.init.zeros_(self.offsets.weight)
+        angles = torch.arange(heads) * (2 * math.pi / heads)
+        directions = torch.stack([angles.cos(), angles.sin()], dim=-1)
+        directions = directions / directions.abs().amax(dim=-1, keepdim=True)
+        steps = 0.01 * torch.arange(1, points + 1)
+        self.offsets.bias.data = (directions[:, None] * steps[:, None]).flatten()
+
+    def forward(self, contexts, joints, where, maps):
+        batch, levels, count, _ = contexts.shape
+        normed = self.norm1(contexts + joints)
+        weights = self.weights(normed).reshape(batch, levels, count, self.heads, self.points)
+        weights = weights.softmax(dim=-1)
+        offsets = self.offsets(normed).tanh().reshape(batch, levels, count, -1, 2)
+        points = where[:, None, :, None] + offsets
+        attended = []
+        for level, projection in enumerate(self.projections):
+            samples = functional.grid_sample(
+                maps[level], points[:, level], padding_mode='border', align_corners=True
+            )
+            samples = projection(samples.permute(0, 2, 3, 1))
+            samples = samples.reshape(batch, count, self.heads, self.points, -1)
+            mixed = (samples * weights[:, level, ..., None]).sum(dim=-2)
+            attended.append(mixed.flatten(2))
+        contexts = contexts + torch.stack(attended, dim=1)
+        return contexts + self.mlp(self.norm2(contexts))
+
+
+class TorchLifter(nn.Module):
+    """The full lifter (step 3). Drop path is left out: it costs nothing worth measuring."""
+
+    def __init__(self, widths=(32, 64, 128, 256), joints=17, channels=128, layers=4):
+        super().__init__()
+        tokens = len(widths) + 1
+        self.coordinates = nn.Linear(2, channels)
+        self.contexts = nn.ModuleList(nn.Linear(width, channels) for width in widths)
+        self.position = nn.Parameter(torch.zeros(1, tokens, joints, channels))
+        self.deformable = nn.ModuleList(
+            _DeformableBlock(channels, widths, 4, 4) for _ in range(layers)
+        )
+        self.fusion = nn.ModuleList(_TransformerBlock(channels, 8) for _ in range(layers))
+        self.inter_joint = nn.ModuleList(
+            _TransformerBlock(tokens * channels, 8) for _ in range(layers)
+        )
+        self.head = nn.Sequential(nn.LayerNorm(tokens * channels), nn.Linear(tokens * channels, 3))
+
+    def forward(self, joints2d, joints2d_crop, maps):
+        """joints2d, joints2d_crop [B, J, 2], maps [B, C_l, H, W] -> pose [B, J, 3]."""
+        tokens = [self.coordinates(joints2d)]
+        for one_map, embed in zip(maps, self.contexts, strict=True):
+            samples = functional.grid_sample(
+                one_map, joints2d_crop[:, :, None], padding_mode='zeros', align_corners=True
+            )
+            tokens.append(embed(samples[..., 0].transpose(1, 2)))
+        x = torch.stack(tokens, dim=1) + self.position
+        joints, contexts = x[:, :1], x[:, 1:]
+        for block in self.deformable:
+            contexts = block(contexts, joints, joints2d_crop, maps)
+        x = torch.cat([joints, contexts], dim=1)
+        batch, count, number, channels = x.shape
+        x = x.transpose(1, 2).reshape(batch * number, count, channels)
+        for block in self.fusion:
+            x = block(x)
+        x = x.reshape(batch, number, count * channels)
+        for block in self.inter_joint:
+            x = block(x)
+        return self.head(x)
