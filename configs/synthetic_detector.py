@@ -17,11 +17,13 @@ from configs import arguments, synthetic
 
 def get_config(arg: str = '') -> ConfigDict:
     """The configuration for `arg`, see above."""
-    given = arguments.parse(arg, light='overhead', resolution='128x96', size=20_000, seed=0)
+    given = arguments.parse(arg, light='overhead', resolution='128x96', size=24_000, seed=0)
     config = synthetic.get_config(f'light={given.light},resolution={given.resolution}')
     config.task = 'detector'
     config.seed = given.seed
     config.data.builder.train_size = given.size
+    with config.data.builder.unlocked():
+        config.data.builder.seed = 1  # other people than those the lifter learns from
     config.model.detector.weights = ''
 
     detection = config.detection

@@ -1,0 +1,1 @@
+"""Pixels and labels: TFDS builders, crops, normalisation and the loader."""

@@ -23,7 +23,7 @@ from data_pipeline.synthetic.kinematics import (
     unit,
 )  # fmt: skip
 
-# Chance of each activity; they sum to 1. Shares follow what the scenes of Human3.6M show.
+# Chance of each activity; they sum to 1. Shares are a judgement, most people being upright.
 ACTIVITIES = {
     'walking': 0.18,
     'standing': 0.10,

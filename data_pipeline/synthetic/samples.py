@@ -22,7 +22,7 @@ from data_pipeline.synthetic.subjects import Subject, sample_subject
 # What the first number after the seed is drawn for: samples never share chance with people.
 _SAMPLE, _SUBJECT, _CAMERA = range(3)
 CAMERAS = {'train': 40, 'test': 12}
-BOX_MARGIN = 1.3  # the crop over the detected joints
+BOX_MARGIN = 1.2  # the crop over the detected joints
 BOX_SHIFT = 0.03  # standard deviation of the crop's middle, share of its width
 BOX_SCALE = 0.06  # standard deviation of the logarithm of its width
 BORDER = 20  # pixels that a joint keeps from the edge of the whole image
