@@ -13,7 +13,6 @@ from typing import Any
 import tensorboardX
 import tqdm
 
-
 MEASURABLE = 0.5  # seconds; metrics may arrive in bursts, so that less says nothing of the speed
 
 

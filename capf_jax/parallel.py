@@ -76,7 +76,7 @@ def to_host(tree: Any) -> Any:
 
 
 def shard(batch: Batch) -> Batch:
-    """This process's share of a batch, arrays [b, ...], on its devices as [devices, b/devices, ...].
+    """This process's share of a batch on its devices: arrays [b, ...] to [D, b / D, ...].
 
     Raises:
       ValueError: the share does not divide by the devices of this process.
@@ -106,6 +106,7 @@ def prefetch(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
         waiting.extend(shard(batch) for batch in itertools.islice(batches, 1))
 
 
+@functools.lru_cache(maxsize=8)  # one compilation a process
 def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """A training step over all devices: (state, sharded batch) -> (state, metrics).
 

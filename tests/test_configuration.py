@@ -48,7 +48,7 @@ def test_a_field_that_a_config_file_misspells_is_named(tmp_path):
         'from configs import base\n\ndef get_config():\n    config = base.get_config()\n'
         '    config.training.epoch = 3\n    return config\n'
     )
-    with pytest.raises(ValueError, match='field that does not exist: .*epochs'):
+    with pytest.raises(ValueError, match=r'field that does not exist: .*epochs'):
         parse(f'--config={path}', '--workdir=w')
 
 
