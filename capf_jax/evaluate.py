@@ -182,8 +182,8 @@ def main(argv: Sequence[str]) -> int:
 def _name(checkpoint: str, config: ConfigDict) -> str:
     """File name of a result, without its ending: other protocols do not overwrite each other."""
     split = ''.join(c if c.isalnum() else '_' for c in config.data.test_split)
-    flip = 'flip' if config.evaluation.flip_test else 'noflip'
-    return f'evaluation_{checkpoint}_{split}_{flip}'
+    flip = '_flip' if config.evaluation.flip_test else '_noflip'
+    return f'evaluation_{checkpoint}_{split}{flip if config.task == "lifter" else ""}'
 
 
 if __name__ == '__main__':

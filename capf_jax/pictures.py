@@ -57,8 +57,8 @@ def write(
             for row, sample in enumerate(chosen)
         ]
         caption = (
-            f'Test people at the {visualize.ordinals(percentiles)} percentile of the MPJPE, '
-            f'{result.errors["mpjpe"].size} samples. Side views have the camera at the left.'
+            f'Test people at the {visualize.ordinals(percentiles)} percentile of MPJPE, '
+            f'{len(result.predictions)} samples; side views: camera at the left.'
         )
         figure = visualize.people_figure(people, joint_set, caption)
         written.append(visualize.save(figure, folder / 'people.png'))

@@ -18,6 +18,7 @@ from capf_jax.report import DetectionResult, Result
 from capf_jax.steps import Task
 from data_pipeline import loader
 
+LIFTER_ONLY = ('joints2d', 'flip_test', 'root_joint', 'ablation_step')  # of the protocol
 PredictFn = Callable[[Batch], Mapping[str, np.ndarray]]
 TRUTH = ('joints3d', 'joints2d_crop_truth', 'affine', 'image_size', 'valid', 'index')
 OUTPUTS = ('pose', 'joints2d_crop', *TRUTH[:4])  # what is kept of a prediction
@@ -71,7 +72,7 @@ def evaluate_split(
         outputs['affine'],
         outputs['image_size'][:, 0],
         skeletons.get(config.skeleton).joints,
-        {k: v for k, v in protocol.items() if k not in ('joints2d', 'flip_test', 'root_joint')},
+        {name: value for name, value in protocol.items() if name not in LIFTER_ONLY},
     )
 
 

@@ -84,7 +84,7 @@ def people_figure(people: Sequence[Person], skeleton: Skeleton, caption: str = '
     columns = 1 if len(people) == 1 else 2
     rows = -(-len(people) // columns)
     width, row_height, legend = PAGE_WIDTH / 2 * columns, 1.72, 0.24  # inches
-    lines = textwrap.wrap(caption, int(16 * width))  # letters that fit
+    lines = textwrap.wrap(caption, int(17 * width))  # letters that fit
     footer = legend + 0.14 * len(lines) + (0.04 if lines else 0)
     height = rows * row_height + footer
     with matplotlib.rc_context(STYLE):
