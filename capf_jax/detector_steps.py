@@ -74,7 +74,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
         loss, error, gradients = jax.lax.psum((loss, error, gradients), AXIS)
         metrics = {
             'loss': loss,
-            'gradient_norm': optax.global_norm(gradients),
+            'gradient_norm': optax.tree.norm(gradients),
             'crop_error_px': error,
         }
         return state.apply_gradients(optimizer, gradients, batch_stats=batch_stats), metrics

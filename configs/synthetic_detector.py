@@ -37,5 +37,5 @@ def get_config(arg: str = '') -> ConfigDict:
     training.learning_rate = 2e-3
     training.learning_rate_decay = 0.8
     training.weight_decay = 1e-4
-    training.weight_type = 'float16'  # half the size; the detector's joints move by under 0.01 px
+    training.weight_type = 'float16'  # 2.5 MB instead of 5
     return config
