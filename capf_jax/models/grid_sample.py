@@ -74,14 +74,24 @@ def _weighted_pixels_forward(pixels, index, weights):
 
 
 def _weighted_pixels_backward(saved, cotangent):
+    # One corner after the other: four at once need buffers so large that the allocator takes
+    # them from the system, and faults their pages in, at every call.
     pixels, index, weights = saved
     cotangent = cotangent.astype(jnp.float32)
-    d_weights = [(cotangent * _take(pixels, index[:, i])).sum(axis=-1) for i in range(4)]
-    # jit drops this scatter where nobody asks for it: the maps of a frozen detector.
-    shares = weights[..., None] * cotangent[:, None]  # [N, 4, C]
+
+    def d_weight(index):
+        return (cotangent * _take(pixels, index)).sum(axis=-1)
+
+    def add_corner(d_pixels, corner):
+        index, weight = corner
+        share = weight[:, None] * cotangent
+        return d_pixels.at[index].add(share, mode='promise_in_bounds'), None
+
+    d_weights = jax.lax.map(d_weight, index.T).T
+    # jit drops this scan where nobody asks for it: the maps of a frozen detector.
     d_pixels = jnp.zeros(pixels.shape, jnp.float32)
-    d_pixels = d_pixels.at[index].add(shares, mode='promise_in_bounds')
-    return d_pixels.astype(pixels.dtype), None, jnp.stack(d_weights, axis=-1)
+    d_pixels, _ = jax.lax.scan(add_corner, d_pixels, (index.T, weights.T))
+    return d_pixels.astype(pixels.dtype), None, d_weights
 
 
 _weighted_pixels.defvjp(_weighted_pixels_forward, _weighted_pixels_backward)
