@@ -49,7 +49,7 @@ def set_small_models(config: ConfigDict) -> None:
     """The small detector that comes with the repository, and a lifter to match two CPU cores."""
     detector = config.model.detector
     detector.width = 16
-    detector.stem_channels = 32
+    detector.stem_channels = 16
     detector.bottlenecks = 1
     detector.modules = (1, 1, 1)
     detector.blocks = 2

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 PADDING_MODES = ('zeros', 'border')
+FAR = 1e9  # normalised coordinates beyond this are all alike
 
 
 def grid_sample(
@@ -120,6 +121,11 @@ def _neighbours(coordinate, size, padding_mode, align_corners):
       Indices [2] int32 within the axis, weights [2]. A pixel outside the axis has weight 0 under
       'zeros'. A NaN coordinate has NaN weights.
     """
+    # XLA may compute a coordinate twice, for the index and for the weight. If the two rounded
+    # differently, a point exactly on a pixel would take the weight of another one: what a caller
+    # computes under the same jit must not contract with the addition here, and clipping, which is
+    # needed for far points anyhow, prevents it.
+    coordinate = jnp.clip(coordinate, -FAR, FAR)
     unit = (coordinate + 1) / 2
     position = unit * (size - 1) if align_corners else unit * size - 0.5
     # Outside this interval the sample does not change with the point, so the gradient is 0; the

@@ -113,3 +113,17 @@ def test_unknown_padding_mode_is_named():
 def test_shapes_that_do_not_fit_are_named():
     with pytest.raises(ValueError, match=r'\(2, 4, 4, 1\).*\(3, 5, 2\)'):
         grid_sample(np.zeros((2, 4, 4, 1)), np.zeros((3, 5, 2)))
+
+
+def test_an_identity_grid_under_jit_gives_the_map_back():
+    # Inside one jit XLA may fuse the making of the grid into the sampling, and round twice.
+    maps = np.random.default_rng(0).normal(size=(1, 64, 32, 1)).astype(np.float32)
+
+    @jax.jit
+    def identity(maps, shift):
+        middle = jnp.array([31, 63]) / 2
+        columns, rows = jnp.meshgrid(jnp.arange(32), jnp.arange(64))
+        pixels = jnp.stack([columns, rows], axis=-1)[None] + shift
+        return grid_sample(maps, (pixels - middle) / middle)
+
+    np.testing.assert_allclose(identity(maps, 0.0), maps, atol=1e-4)
