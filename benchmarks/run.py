@@ -17,6 +17,7 @@ import tabulate
 import torch
 
 from benchmarks import machine
+from capf_jax.allocator import keep_freed_memory
 
 
 def _names() -> list[str]:
@@ -31,6 +32,7 @@ def main(names: list[str]) -> None:
     unknown = sorted(set(names) - set(known))
     if unknown:
         sys.exit(f'no benchmark is called {", ".join(unknown)}; there are {", ".join(known)}')
+    keep_freed_memory()  # for both sides
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     print(f'{platform.machine()}, {cores} CPU cores, JAX {jax.__version__} on ', end='')
     print(f'{jax.devices()[0].device_kind}, PyTorch {torch.__version__} on its CPU, ', end='')
