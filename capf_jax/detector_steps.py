@@ -33,7 +33,7 @@ from data_pipeline.flip import flip_batch
 def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
     """Training of the detector that `config.model.detector` describes, from random weights.
 
-    `train_step` gives the metrics 'loss' (see `heatmap_loss`), 'gradient_norm' and
+    `train_step` gives the metrics 'loss' (see LOSSES), 'gradient_norm' and
     'crop_error_px', the mean distance of the joints found in the augmented crops. `eval_step` gives
     'joints2d_crop' [B, J, 2], the joints found in crop pixels.
 
@@ -44,6 +44,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
     joint_set, detection = skeletons.get(config.skeleton), config.detection
     model = detector_from_config(config.model.detector, len(joint_set), axis_name=AXIS)
     optimizer = make_optimizer(config.training, steps_per_epoch)
+    loss_of = LOSSES[config.model.detector.heatmaps]
 
     def init(key: Array, batch: Batch) -> TrainState:
         del batch  # a detector takes crops of any size
@@ -63,7 +64,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
             found, moved = model.apply(
                 variables, normalise_images(images), train=True, mutable=['batch_stats']
             )
-            losses = heatmap_loss(found.heatmaps, joints, detection.sigma)
+            losses = loss_of(found.heatmaps, joints, detection.sigma)
             return mean_over_valid(losses, batch.valid), (found.heatmaps, moved['batch_stats'])
 
         (loss, (heatmaps, batch_stats)), gradients = jax.value_and_grad(loss_share, has_aux=True)(
@@ -88,7 +89,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
     return Task(init, train_step, eval_step)
 
 
-def heatmap_loss(heatmaps: Array, joints: Array, sigma: float) -> Array:
+def squared_error(heatmaps: Array, joints: Array, sigma: float) -> Array:
     """Squared error of heatmaps [B, h, w, J] to Gaussians at joints [B, J, 2] crop pixels: [B].
 
     Summed over the pixels, averaged over the joints, and in units of a Gaussian's own sum of
@@ -97,6 +98,19 @@ def heatmap_loss(heatmaps: Array, joints: Array, sigma: float) -> Array:
     target = target_heatmaps(joints, heatmaps.shape[1:3], sigma)
     squared = jnp.square(heatmaps - target).sum(axis=(1, 2))
     return squared.mean(axis=-1) / (math.pi * sigma**2)
+
+
+def cross_entropy(heatmaps: Array, joints: Array, sigma: float) -> Array:
+    """Cross-entropy of probabilities [B, h, w, J] with Gaussians at joints [B, J, 2] crop pixels: [B].
+
+    Averaged over the joints; a joint outside the map counts by the share of its Gaussian inside.
+    """
+    target = target_heatmaps(joints, heatmaps.shape[1:3], sigma) / (2 * math.pi * sigma**2)
+    surprise = -jnp.log(jnp.maximum(heatmaps, jnp.finfo(jnp.float32).tiny))
+    return (target * surprise).sum(axis=(1, 2)).mean(axis=-1)
+
+
+LOSSES = {'gaussian': squared_error, 'probability': cross_entropy}  # by model.detector.heatmaps
 
 
 def augment(

@@ -20,6 +20,7 @@ import jax
 from ml_collections import ConfigDict
 
 from capf_jax import configuration, evaluate, parallel, pictures, weights
+from capf_jax.allocator import keep_freed_memory
 from capf_jax.checkpoints import Checkpoints
 from capf_jax.logs import Logs, was_evaluated
 from capf_jax.report import DetectionResult, Result
@@ -228,6 +229,7 @@ def trained_variables(task: str, state: TrainState) -> dict[str, Any]:
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     arguments = configuration.parse(argv)
+    keep_freed_memory()
     outcome = train_and_evaluate(arguments.config, arguments.workdir)
     if outcome.signal is not None:
         print(

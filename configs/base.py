@@ -31,6 +31,7 @@ def get_config() -> ConfigDict:
     detector.bottlenecks = 4  # bottleneck blocks of the first stage
     detector.modules = (1, 4, 3)  # modules in the stages of 2, 3 and 4 branches
     detector.blocks = 4  # basic blocks on every branch of a module
+    detector.heatmaps = 'gaussian'  # what its heatmaps are: 'gaussian' or 'probability'
     detector.weights = ''  # safetensors file of the frozen detector; '' for random weights
 
     lifter = config.model.lifter = ConfigDict()

@@ -53,6 +53,7 @@ def set_small_models(config: ConfigDict) -> None:
     detector.bottlenecks = 1
     detector.modules = (1, 1, 1)
     detector.blocks = 2
+    detector.heatmaps = 'probability'
     detector.weights = 'pretrained/synthetic_detector.safetensors'
 
     lifter = config.model.lifter

@@ -27,15 +27,15 @@ def get_config(arg: str = '') -> ConfigDict:
     config.model.detector.weights = ''
 
     detection = config.detection
-    detection.sigma = 1.5  # narrower than for 256x192 crops: the maps have half the pixels
+    detection.sigma = 1.0  # narrower than for 256x192 crops: the maps have half the pixels
     detection.max_rotation = 15.0  # light comes from above: strong rotation would unlearn it
     detection.max_scale = 0.15
 
     training = config.training
     training.batch_size = 64
-    training.epochs = 20
-    training.learning_rate = 2e-3
-    training.learning_rate_decay = 0.8
+    training.epochs = 9
+    training.learning_rate = 3e-3
+    training.learning_rate_decay = 0.6
     training.weight_decay = 1e-4
     training.weight_type = 'float16'  # 2.5 MB instead of 5
     return config

@@ -21,7 +21,7 @@ def hrnet_rules(detector: HRNet, prefix: str = '', heatmaps: bool = True) -> lis
         rules += conv(f'{prefix}{conv_key}', ('params', *path, 'conv'))
         rules += batch_norm(f'{prefix}{norm_key}', (*path, 'norm'))
     if heatmaps:
-        rules += conv(f'{prefix}final_layer', ('params', 'heatmaps'), bias=True)
+        rules += conv(f'{prefix}final_layer', ('params', 'head'), bias=True)
     return rules
 
 

@@ -86,7 +86,7 @@ def test_people_are_augmented_each_differently():
 
 def test_maps_of_zeros_lose_one():
     joints = jnp.full((1, 3, 2), 64.0)
-    loss = detector_steps.heatmap_loss(jnp.zeros((1, 32, 32, 3)), joints, 2.0)
+    loss = detector_steps.squared_error(jnp.zeros((1, 32, 32, 3)), joints, 2.0)
     np.testing.assert_allclose(loss, 1.0, rtol=1e-4)
 
 

@@ -14,6 +14,9 @@ import jax
 import jax.numpy as jnp
 
 STRIDE = 4  # crop pixels per pixel of the finest map
+# What a joint's heatmap is: a Gaussian of height 1, as published detectors learn by mean squared
+# error, or a probability over the pixels, which cross-entropy teaches in far fewer steps.
+HEATMAPS = ('gaussian', 'probability')
 EXPANSION = 4  # a bottleneck's output channels over its inner channels
 IMAGE_MEAN = (0.485, 0.456, 0.406)  # of ImageNet, RGB in [0, 1]
 IMAGE_DEVIATION = (0.229, 0.224, 0.225)
@@ -162,6 +165,7 @@ class HRNet(nn.Module):
     bottlenecks: int = 4
     modules: tuple[int, int, int] = (1, 4, 3)  # of the stages with 2, 3 and 4 branches
     blocks: int = 4
+    heatmaps: str = 'gaussian'  # what they are trained to be, see HEATMAPS
     axis_name: str | None = None  # mapped axis over which training shares BatchNorm statistics
 
     @nn.compact
@@ -201,7 +205,9 @@ class HRNet(nn.Module):
                 outputs = 1 if last else len(branches)
                 branches = Fusion(outputs, name=f'{name}_fusion', **shared)(branches, train)
         finest = branches[0]
-        heatmaps = nn.Conv(self.num_joints, (1, 1), name='heatmaps')(finest)
+        heatmaps = nn.Conv(self.num_joints, (1, 1), name='head')(finest)
+        if self.heatmaps == 'probability':
+            heatmaps = nn.softmax(heatmaps, axis=(1, 2))
         return Detection((finest, *maps), heatmaps)
 
     def _transition(self, branches: list[jax.Array], stage: int, train: bool) -> list[jax.Array]:
@@ -233,7 +239,7 @@ def random_variables(model: HRNet, key: jax.Array) -> dict[str, Any]:
     for path, leaf in leaves:
         if path[-1].key == 'kernel':
             fan_in = leaf.size // leaf.shape[-1]
-            deviation = 0.001 if path[-2].key == 'heatmaps' else (2 / fan_in) ** 0.5
+            deviation = 0.001 if path[-2].key == 'head' else (2 / fan_in) ** 0.5
             part = random[used : used + leaf.size].reshape(leaf.shape)
             filled.append(deviation * part)
             used += leaf.size
@@ -247,8 +253,12 @@ def hrnet_from_config(detector: Any, num_joints: int, axis_name: str | None = No
     """The HRNet that `config.model.detector` describes.
 
     Raises:
-      ValueError: `modules` does not name three stages.
+      ValueError: `modules` does not name three stages, or `heatmaps` is unknown.
     """
+    if detector.heatmaps not in HEATMAPS:
+        raise ValueError(
+            f'model.detector.heatmaps is {detector.heatmaps!r}; choose one of {", ".join(HEATMAPS)}'
+        )
     if len(detector.modules) != 3 or min(detector.modules) < 1:
         raise ValueError(
             f'model.detector.modules is {tuple(detector.modules)}; give three numbers of at least '
@@ -261,5 +271,6 @@ def hrnet_from_config(detector: Any, num_joints: int, axis_name: str | None = No
         bottlenecks=detector.bottlenecks,
         modules=tuple(detector.modules),
         blocks=detector.blocks,
+        heatmaps=detector.heatmaps,
         axis_name=axis_name,
     )
