@@ -67,7 +67,9 @@ class Builder(tfds.core.ShardBasedBuilder):
         return tfds.core.DatasetInfo(
             builder=self,
             features=records.features(len(skeleton), fields.height, fields.width),
-            metadata=tfds.core.MetadataDict(skeleton=skeleton.name),
+            metadata=tfds.core.MetadataDict(
+                skeleton=skeleton.name, box_source='annotated box, else the detected 2D joints'
+            ),
         )
 
     def _shard_iterators_per_split(
