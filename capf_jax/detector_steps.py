@@ -101,7 +101,7 @@ def squared_error(heatmaps: Array, joints: Array, sigma: float) -> Array:
 
 
 def cross_entropy(heatmaps: Array, joints: Array, sigma: float) -> Array:
-    """Cross-entropy of probabilities [B, h, w, J] with Gaussians at joints [B, J, 2] crop pixels: [B].
+    """Cross-entropy [B] of probabilities [B, h, w, J] with Gaussians at joints [B, J, 2] crop pixels.
 
     Averaged over the joints; a joint outside the map counts by the share of its Gaussian inside.
     """

@@ -33,9 +33,9 @@ def get_config(arg: str = '') -> ConfigDict:
 
     training = config.training
     training.batch_size = 64
-    training.epochs = 9
+    training.epochs = 5
     training.learning_rate = 3e-3
-    training.learning_rate_decay = 0.6
+    training.learning_rate_decay = 0.4
     training.weight_decay = 1e-4
     training.weight_type = 'float16'  # 2.5 MB instead of 5
     return config
