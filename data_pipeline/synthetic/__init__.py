@@ -1,12 +1,5 @@
-"""Synthetic people: a TFDS builder that renders them. `Builder` loads when it is asked for."""
+"""Synthetic people: a TFDS builder that renders them."""
 
-from typing import Any
+from data_pipeline.synthetic.builder import Builder, builder_from_config
 
-
-def __getattr__(name: str) -> Any:
-    # Rendering processes import this package too, and need neither TFDS nor its start-up time.
-    if name in ('Builder', 'builder_from_config'):
-        from data_pipeline.synthetic import builder
-
-        return getattr(builder, name)
-    raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+__all__ = ['Builder', 'builder_from_config']

@@ -1,16 +1,13 @@
-"""The TFDS builder of the synthetic dataset: renders people in several processes."""
+"""The TFDS builder of the synthetic dataset."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import itertools
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import cv2
 import tensorflow_datasets as tfds
 from absl import logging
 from ml_collections import ConfigDict
@@ -19,11 +16,10 @@ from tqdm import tqdm
 from capf_jax.skeleton import H36M17
 from data_pipeline import records
 from data_pipeline.synthetic.configuration import SPLITS, SyntheticConfig, from_fields
-from data_pipeline.synthetic.samples import make_sample
+from data_pipeline.synthetic.workers import render_split
 
 Examples = Iterator[tuple[int, dict[str, Any]]]
 SHARD = 5000  # samples in a file of the dataset; TFDS holds one file's crops in memory
-CHUNK = 32  # samples a process renders between two deliveries
 
 
 @dataclasses.dataclass(eq=False)
@@ -77,23 +73,6 @@ class Builder(tfds.core.ShardBasedBuilder):
             for index, record in enumerate(render_split(config, split)):
                 yield index, records.to_example(record)
                 progress.update()
-
-
-def render_split(config: SyntheticConfig, split: str) -> Iterator[records.Record]:
-    """All samples of a split in order, rendered by `config.processes` processes."""
-    make = functools.partial(make_sample, config, split)
-    if config.processes == 1:
-        yield from map(make, range(config.size(split)))
-        return
-    # 'spawn': forking a process that runs JAX's threads may hang.
-    with multiprocessing.get_context('spawn').Pool(config.processes, _prepare_process) as pool:
-        yield from pool.imap(make, range(config.size(split)), CHUNK)
-
-
-def _prepare_process() -> None:
-    """Makes a rendering process a quiet neighbour."""
-    cv2.setNumThreads(1)  # the processes already share the cores
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one
 
 
 def builder_from_config(data: ConfigDict) -> Builder:

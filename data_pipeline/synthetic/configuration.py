@@ -49,8 +49,9 @@ class SyntheticConfig:
             raise ValueError(
                 f'config.data.builder.light is {self.light!r}; choose one of {", ".join(LIGHTS)}'
             )
-        if self.noise_sigma < 0:
-            raise ValueError(f'config.data.builder.noise_sigma is {self.noise_sigma}; give >= 0')
+        for name in ('noise_sigma', 'seed'):
+            if not getattr(self, name) >= 0:
+                raise ValueError(f'config.data.builder.{name} is {getattr(self, name)}; give >= 0')
         if not 1 <= self.jpeg_quality <= 100 or not 1 <= self.supersample <= 8:
             raise ValueError(
                 'config.data.builder needs jpeg_quality in 1..100 and supersample in 1..8'

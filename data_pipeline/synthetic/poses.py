@@ -44,6 +44,10 @@ _MIRROR = np.array(H36M17.flip)
 _ATTEMPTS = 500
 
 
+class NoPossiblePoseError(RuntimeError):
+    """No draw of an activity was possible for a body."""
+
+
 def sample_proportions(rng: np.random.Generator) -> BodyProportions:
     """A person's bone lengths: a stature of 1.5 to 1.95 m, and limbs that follow it loosely.
 
@@ -83,7 +87,7 @@ def sample_pose(rng: np.random.Generator, activity: str, proportions: BodyPropor
 
     Raises:
       ValueError: `activity` is not one of ACTIVITIES.
-      RuntimeError: no draw was possible for these proportions.
+      NoPossiblePoseError: no draw was possible for these proportions.
     """
     if activity not in ACTIVITIES:
         raise ValueError(f'unknown activity {activity!r}; known are {", ".join(ACTIVITIES)}')
@@ -94,7 +98,7 @@ def sample_pose(rng: np.random.Generator, activity: str, proportions: BodyPropor
             if rng.random() < 0.5:
                 pose = mirror(pose)
             return turn(pose, rng.uniform(-180.0, 180.0))
-    raise RuntimeError(
+    raise NoPossiblePoseError(
         f'no possible pose of {activity!r} in {_ATTEMPTS} draws; check {proportions}'
     )
 

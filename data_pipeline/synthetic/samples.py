@@ -27,6 +27,7 @@ BOX_SHIFT = 0.03  # standard deviation of the crop's middle, share of its width
 BOX_SCALE = 0.06  # standard deviation of the logarithm of its width
 BORDER = 20  # pixels that a joint keeps from the edge of the whole image
 ATTEMPTS = 20  # places tried for a person before one at the edge is taken
+ACTIVITIES_TRIED = 10  # activities tried for a person whose body takes no pose of the first
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,8 +88,14 @@ def _pose(rng, config: SyntheticConfig, split: str, subject: Subject):
     """An activity and a pose of it, turned any way: from the sampler or from motion capture."""
     if config.poses:
         return _recorded(config.poses, split).sample(rng, subject.proportions)
-    activity = poses.sample_activity(rng)
-    return activity, poses.sample_pose(rng, activity, subject.proportions)
+    for tried in range(1, ACTIVITIES_TRIED + 1):
+        activity = poses.sample_activity(rng)
+        try:
+            return activity, poses.sample_pose(rng, activity, subject.proportions)
+        except poses.NoPossiblePoseError:
+            # One odd body must not end the rendering of thousands: it does something else.
+            if tried == ACTIVITIES_TRIED:
+                raise
 
 
 @functools.lru_cache(maxsize=4)

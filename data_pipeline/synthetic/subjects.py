@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 
 from data_pipeline.synthetic import poses
+from data_pipeline.synthetic.kinematics import BodyProportions
 
 # The shirt's torso has a front, a back and a hem; its sleeves have not.
 MATERIALS = ('skin', 'hair', 'torso', 'sleeves', 'trousers', 'shoes', 'soles', 'seat')
@@ -36,7 +37,7 @@ class Subject:
     """
 
     name: str
-    proportions: object
+    proportions: BodyProportions
     girth: float
     belly: float
     bust: float
