@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 
 import tensorflow_datasets as tfds
+from absl import logging
 from array_record.python import array_record_module
 from google.protobuf import json_format
 from ml_collections import ConfigDict
@@ -70,6 +71,8 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
             f'config.data.name is {data.name!r}; data_pipeline/ has {", ".join(known)}'
         )
     module = importlib.import_module(f'data_pipeline.{data.name}')
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)  # TFDS warns of every configuration it was not born with
     try:
         return module.builder_from_config(data)
     except json_format.ParseError as error:  # TFDS reads dataset_info.json when it is constructed
@@ -77,3 +80,5 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
             f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is cut short; '
             f'delete the folder that has it and build it again with `{BUILD_COMMAND}`'
         ) from error
+    finally:
+        logging.set_verbosity(verbosity)

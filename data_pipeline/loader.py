@@ -2,6 +2,7 @@
 
 One Grain element is one whole batch of positions, so that Grain's threads read and decode batches
 side by side (OpenCV decodes outside Python's lock) and Python's cost is paid once a batch.
+Grain imports JAX, and its threads share this process: no reading process is ever forked or spawned.
 Every process knows the order of all; it reads its own part of each global batch, so the global
 batches do not depend on the number of processes.
 """

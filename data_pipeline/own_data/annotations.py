@@ -172,7 +172,7 @@ def _check_top(content: Any) -> list[Problem]:
     if not isinstance(content, dict):
         return [Problem('format', where, f'must be an object with {", ".join(_TOP)}')]
     problems = _unknown_names(where, content, _TOP)
-    if content.get('skeleton') not in skeletons.SKELETONS:
+    if content.get('skeleton') not in list(skeletons.SKELETONS):  # it may be anything in JSON
         problems.append(
             Problem(
                 'skeleton',
@@ -269,7 +269,7 @@ def _read_entry(
         elif name not in arrays:
             found.append(Problem(name, where, f'{name!r} is missing'))
     camera = fields.get('camera')
-    if camera is not None and camera not in cameras:
+    if camera is not None and camera not in list(cameras):  # it may be anything in JSON
         known = ', '.join(cameras) or 'none'
         found.append(
             Problem('camera', where, f"there is no {camera!r} under 'cameras', which has: {known}")

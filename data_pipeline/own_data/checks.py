@@ -168,7 +168,7 @@ def assign_splits(
     rules = {label: tuple(values) for label, values in rules.items() if values}
     for label, values in rules.items():
         present = sorted({label_of[label](entry) for entry in entries} - {''})
-        for value in set(values) - set(present):
+        for value in sorted(set(values) - set(present)):
             near = difflib.get_close_matches(value, present, 1, 0.0)
             what = f'no entry has {label} {value!r}' + (
                 f', the nearest is {near[0]!r}' * bool(near)

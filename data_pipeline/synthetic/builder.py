@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import tensorflow_datasets as tfds
-from absl import logging
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
@@ -83,9 +82,4 @@ def builder_from_config(data: ConfigDict) -> Builder:
     """
     synthetic = from_fields(dict(data.builder))
     config = SyntheticBuilderConfig(name=synthetic.name, synthetic=synthetic)
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)  # TFDS warns of every configuration it was not born with
-    try:
-        return Builder(data_dir=data.dir, config=config)
-    finally:
-        logging.set_verbosity(verbosity)
+    return Builder(data_dir=data.dir, config=config)

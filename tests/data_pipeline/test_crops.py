@@ -99,22 +99,48 @@ def test_joints_box_refuses_nan():
         crops.joints_box(np.full((17, 2), np.nan))
 
 
-def test_real_joints_land_on_their_2d_and_in_the_crop(real_samples):
-    """Four Human3.6M frames: 3D joints, projected with distortion, pass through the crop."""
+@pytest.fixture
+def human36m(real_samples):
+    """Four frames: joints in 3D (mm), cameras, 2D joints; and the images."""
     with np.load(real_samples / 'h36m-mmpose' / 'sample.npz') as arrays:
         frames = {key: arrays[key] for key in arrays.files}
-    for i in range(4):
+    paths = sorted((real_samples / 'h36m-mmpose' / 'images').iterdir())
+    return frames, [cv2.imread(str(path)) for path in paths]
+
+
+def test_real_joints_land_on_their_2d_and_come_back_from_the_crop(human36m):
+    """Four Human3.6M frames: project with distortion, crop, normalise, and all the way back."""
+    frames, images = human36m
+    assert len(images) == len(frames['joints_3d_cam_mm']) == 4
+    for i, image in enumerate(images):
         joints = frames['joints_3d_cam_mm'][i].astype(np.float64)
-        lens = frames['K'][i].astype(np.float64)
-        projected, _ = cv2.projectPoints(
-            joints, np.zeros(3), np.zeros(3), lens, frames['dist_k1k2p1p2k3'][i].astype(np.float64)
-        )
-        projected, truth = projected[:, 0], frames['joints_2d_gt'][i]
+        lens, distortion = (frames[key][i].astype(np.float64) for key in ('K', 'dist_k1k2p1p2k3'))
+        zero = np.zeros(3)
+        projected = cv2.projectPoints(joints, zero, zero, lens, distortion)[0][:, 0]
+        truth = frames['joints_2d_gt'][i]
         np.testing.assert_allclose(projected, truth, rtol=0, atol=0.5)
+
         box = crops.root_box(joints[0], [lens[0, 0], lens[1, 1], lens[0, 2], lens[1, 2]])
-        in_crop = crops.apply_affine(crops.box_affine(*box), projected)
-        assert (np.abs(normalise.normalise_by_crop(in_crop, crops.CROP_SIZE)) < 1).all()
+        affine = crops.box_affine(*box)
+        of_crop = normalise.normalise_by_crop(
+            crops.apply_affine(affine, projected), crops.CROP_SIZE
+        )
+        assert (np.abs(of_crop) < 1).all()
+        in_crop = normalise.denormalise_by_crop(of_crop, crops.CROP_SIZE)
+        back = crops.apply_affine(crops.invert_affine(affine), in_crop)
+        np.testing.assert_allclose(back, truth, rtol=0, atol=0.5)
+
         size = frames['image_hw'][i][::-1].astype(np.float64)
-        whole = normalise.normalise_by_image(projected, size)
-        assert (np.abs(whole) < [1, size[1] / size[0]]).all()
-        np.testing.assert_allclose(normalise.denormalise_by_image(whole, size), projected)
+        assert image.shape[1::-1] == tuple(size)
+        of_image = normalise.normalise_by_image(projected, size)
+        assert (np.abs(of_image) < [1, size[1] / size[0]]).all()
+        back = normalise.denormalise_by_image(of_image, size)
+        np.testing.assert_allclose(back, truth, rtol=0, atol=0.5)
+
+        # The crop shows at each joint what the image shows there, both blurred against jumps.
+        image = cv2.GaussianBlur(image, (0, 0), 4)
+        pixels = np.rint(in_crop)
+        columns, rows = pixels.astype(int).T
+        x, y = np.rint(crops.apply_affine(crops.invert_affine(affine), pixels)).astype(int).T
+        shown = crops.crop_image(image, affine)[rows, columns].astype(int)
+        assert np.abs(shown - image[y, x]).max() < 12

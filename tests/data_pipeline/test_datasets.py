@@ -25,6 +25,14 @@ def test_found_when_built(data):
     assert builder.info.splits['test'].num_examples == 7
 
 
+def test_opening_says_nothing(data, caplog):
+    """TFDS warns of configurations that it does not know; ours are all of that kind."""
+    datasets.open_or_build(data, build=True)
+    caplog.clear()
+    datasets.open_or_build(data, build=False)
+    assert not caplog.records
+
+
 def test_missing_names_the_folder_and_the_command(data, tmp_path):
     with pytest.raises(FileNotFoundError, match=r'data_pipeline\.build') as error:
         datasets.open_or_build(data, build=False)

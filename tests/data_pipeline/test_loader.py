@@ -1,5 +1,6 @@
 """Batches hold what the records hold, in a repeatable order, each sample exactly once."""
 
+import multiprocessing
 import subprocess
 import sys
 
@@ -243,6 +244,22 @@ def test_batch_that_does_not_divide_by_the_processes(builder, config):
         loader.training_batches(builder, config, process_count=3)
 
 
-def test_tensorflow_stays_out():
-    code = 'import sys, data_pipeline.loader; sys.exit("tensorflow" in sys.modules)'
-    assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0
+@pytest.mark.parametrize(
+    ('module', 'left_out'),
+    [
+        ('data_pipeline.loader', {'tensorflow'}),  # Grain imports JAX
+        ('data_pipeline.synthetic.workers', {'tensorflow', 'jax'}),  # in each rendering process
+        ('data_pipeline.reader', {'tensorflow', 'jax'}),
+    ],
+)
+def test_heavy_imports_stay_out(module, left_out):
+    code = f'import sys, {module}; print(*{left_out} & set(sys.modules))'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, check=True, text=True)
+    assert done.stdout.split() == []
+
+
+def test_reading_starts_no_process(builder, config):
+    before = multiprocessing.active_children()
+    batches = loader.training_batches(builder, config)
+    next(batches)
+    assert multiprocessing.active_children() == before

@@ -46,6 +46,7 @@ def in_camera(**fields):
         (spoil(joints2d=[[1, 2]] * 16 + [[1]]), "'joints2d' holds lists of unequal lengths"),
         (spoil(confidence=[1.0] * 3), r"'confidence' has shape \[3\]"),
         (spoil(camera='right'), "there is no 'right' under 'cameras', which has: left"),
+        (spoil(camera=['left']), r"there is no \['left'\] under 'cameras'"),
         (spoil(video='a.mp4', frame=0), "either 'image' or 'video'"),
         (spoil(split='val'), "'split' must be train or test, is 'val'"),
         (spoil(subject=3), "'subject' must be a text, is 3"),
@@ -80,6 +81,7 @@ def test_all_mistakes_are_found_at_once(folder):
         ('{"skeleton": ', 'is not JSON'),
         ('[]', 'must be an object'),
         ('{"skeleton": "h36m", "entries": [{}]}', "'skeleton' is 'h36m', known are h36m17"),
+        ('{"skeleton": ["h36m17"], "entries": [{}]}', r"'skeleton' is \['h36m17'\]"),
         ('{"skeleton": "h36m17", "entries": []}', "'entries' must be a list of at least one"),
     ],
 )

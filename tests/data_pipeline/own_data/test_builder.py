@@ -88,6 +88,16 @@ def test_a_split_may_fill_many_files(folder, monkeypatch):
     assert [int(e['frame']) for e in data.as_data_source('train')] == [0, 1, 2, 0, 4]
 
 
+def test_skipped_images_may_leave_the_last_file_empty(folder, monkeypatch):
+    cut_short(folder)
+    monkeypatch.setattr(builder, '_SHARD', 4)
+    data = folder.data()
+    data.bad_image = 'skip'
+    built = build(data)
+    assert built.info.splits['train'].num_examples == 4
+    assert [int(e['frame']) for e in built.as_data_source('train')] == [0, 2, 0, 4]
+
+
 def test_bad_annotations_build_nothing(folder):
     folder.content['entries'][2]['joints3d'] = [[0, 0, 1]] * 16
     folder.write()
@@ -136,7 +146,7 @@ def test_name_follows_fields_and_annotations(folder):
 def test_unchanged_source_is_the_same_dataset(built, folder):
     again = datasets.open_or_build(folder.data(), build=False)
     assert again.data_dir == built.data_dir
-    assert again.info.metadata == {'skeleton': H36M17.name}
+    assert again.info.metadata['skeleton'] == H36M17.name
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from data_pipeline import crops
-from data_pipeline.synthetic import bodies, poses, samples
+from data_pipeline.synthetic import bodies, poses, renderer, samples, scenes
+from data_pipeline.synthetic.cameras import Camera
 from data_pipeline.synthetic.configuration import SyntheticConfig
 from data_pipeline.synthetic.primitives import PrimitiveList, first_hit, normals
 from data_pipeline.synthetic.rasterizer import draw_parallel, draw_perspective
@@ -121,15 +122,17 @@ def test_joints_lie_inside_the_body():
     assert (first_hit(in_camera, rays) < person.joints3d[:, 2]).all()
 
 
-def picture(person, body=None, subject=None):
+def crop_around(person):
     crop_size = (CONFIG.width, CONFIG.height)
-    affine = crops.box_affine(*crops.joints_box(person.joints2d, crop_size), crop_size)
-    body = body or person.body
+    return crops.box_affine(*crops.joints_box(person.joints2d, crop_size), crop_size)
+
+
+def picture(person, affine, crop_size=(CONFIG.width, CONFIG.height)):
     return render(
         np.random.default_rng(0),
-        body.primitives,
-        body,
-        subject or person.subject,
+        person.body.primitives,
+        person.body,
+        person.subject,
         person.camera,
         person.scene,
         affine,
@@ -149,10 +152,10 @@ def test_light_from_above_makes_upward_surfaces_brighter():
     lamp_below = dataclasses.replace(
         person.scene, light=person.scene.light * np.array([1.0, 1.0, -1.0])
     )
-    above = picture(person, subject=grey)
-    below = picture(dataclasses.replace(person, scene=lamp_below), subject=grey)
-    crop_size = (CONFIG.width, CONFIG.height)
-    affine = crops.box_affine(*crops.joints_box(person.joints2d, crop_size), crop_size)
+    affine = crop_around(person)
+    person = dataclasses.replace(person, subject=grey)
+    above = picture(person, affine)
+    below = picture(dataclasses.replace(person, scene=lamp_below), affine)
     joints = crops.apply_affine(affine, person.joints2d)
     column, row = np.rint(joints[[bodies.J['head']]]).astype(int).T
     assert above[row, column].mean() > below[row, column].mean() + 10
@@ -172,21 +175,44 @@ def test_left_and_right_are_built_alike():
     assert gaps.min(1).max() < 2e-3
 
 
+@pytest.mark.parametrize('number', [0, 1, 2, 3])
+def test_picture_of_a_mirrored_person_is_the_mirrored_picture(number, monkeypatch):
+    """So nothing but the pose tells left from right: no colour, no print, no shape."""
+    monkeypatch.setattr(scenes, 'look_up_noise', lambda x, y: 0 * x)  # folds lie in the world
+    monkeypatch.setattr(renderer, '_room', lambda scene, shadow, eye, rays: 0 * rays)
+    monkeypatch.setattr(renderer, '_photograph', lambda rng, linear, affine: 255 * linear)
+    subject = samples.subject_of(0, 'train', number)
+    pose = poses.sample_pose(np.random.default_rng(number), 'handling', subject.proportions)
+    # The camera looks along -x and the light comes down: the mirror plane is y = 0.
+    camera = Camera(
+        'front',
+        np.array([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]]),
+        np.array([4.5, 0, 1.0]),
+        np.array([1150.0, 1150, 500, 500]),
+    )
+    scene = scenes.Scene(np.array([0.0, 0, 1]), 0.4, np.array([1.0, 0, 0]), 3.0, 0)
+    crop_size = (96, 128)
+    affine = crops.box_affine(np.array([500.0, 500.0]), 500.0, crop_size)
+
+    def photograph(pose):
+        body = bodies.build_body(pose, subject)
+        solids = body.primitives
+        return render(None, solids, body, subject, camera, scene, affine, crop_size, supersample=2)
+
+    plain, mirrored = photograph(pose), photograph(poses.mirror(pose))
+    seen = plain.any(-1) | mirrored[:, ::-1].any(-1)
+    assert seen.sum() > 500
+    # Borders of colours and shadows may fall on the next pixel.
+    difference = np.abs(plain - mirrored[:, ::-1]).max(-1)[seen]
+    assert np.median(difference) < 1
+    assert difference.mean() < 2
+    assert np.abs(plain - mirrored).max(-1)[seen].mean() > 5
+
+
 def test_outside_of_the_whole_image_is_black():
     person = samples.sample_person(np.random.default_rng(5), CONFIG, 'train')
     crop_size = (CONFIG.width, CONFIG.height)
-    affine = crops.box_affine(np.array([0.0, 500.0]), 400.0, crop_size)
-    image = render(
-        np.random.default_rng(0),
-        person.body.primitives,
-        person.body,
-        person.subject,
-        person.camera,
-        person.scene,
-        affine,
-        crop_size,
-        1,
-    )
+    image = picture(person, crops.box_affine(np.array([0.0, 500.0]), 400.0, crop_size))
     assert (image[:, : crop_size[0] // 2 - 1] == 0).all()
     assert image[:, crop_size[0] // 2 + 2 :].mean() > 20
 
@@ -196,15 +222,4 @@ def test_a_crop_of_the_wall_or_the_floor_alone_can_be_drawn(middle):
     person = samples.sample_person(np.random.default_rng(5), CONFIG, 'train')
     crop_size = (192, 256)
     affine = crops.box_affine(np.array(middle), 100.0, crop_size)
-    image = render(
-        np.random.default_rng(0),
-        person.solids,
-        person.body,
-        person.subject,
-        person.camera,
-        person.scene,
-        affine,
-        crop_size,
-        1,
-    )
-    assert (image == 0).all()
+    assert (picture(person, affine, crop_size) == 0).all()
