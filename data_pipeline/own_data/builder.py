@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
 import hashlib
-import itertools
 import json
 import logging
 import pathlib
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
 import cv2
 import numpy as np
@@ -19,12 +16,11 @@ import tensorflow_datasets as tfds
 import tqdm
 from ml_collections import ConfigDict
 
-from data_pipeline import crops, records
+from data_pipeline import crops, records, shards
 from data_pipeline.own_data import annotations, checks, images
 from data_pipeline.own_data.annotations import AnnotationError, Entry
 
-Examples = Iterator[tuple[int, dict[str, Any]]]
-_SHARD = 4096  # entries in a file of the dataset; TFDS holds one file's crops in memory
+_SHARD = 4096  # entries in a file of the dataset
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,26 +70,19 @@ class Builder(tfds.core.ShardBasedBuilder):
 
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, list[Callable[[], Examples]]]:
+    ) -> dict[str, list[Callable[[], shards.Examples]]]:
         del dl_manager  # nothing is downloaded
         fields = self.builder_config.fields
         source = annotations.locate(fields.source)
         splits = _read_checked(source, fields, self.builder_config.skip_bad_images)
-        shards = {}
-        for split, members in splits.items():
-            # All shards draw on one stream, so that a video is read once however many it fills.
-            # The last takes what is left: skipped images make it smaller.
-            stream = self._generate_examples(source, split, members)
-            count = -(-len(members) // _SHARD)
-            shards[split] = [
-                functools.partial(itertools.islice, stream, _SHARD if shard < count - 1 else None)
-                for shard in range(count)
-            ]
-        return shards
+        return {
+            split: shards.cut(self._generate_examples(source, split, members), len(members), _SHARD)
+            for split, members in splits.items()
+        }
 
     def _generate_examples(
         self, source: pathlib.Path, split: str, entries: list[Entry]
-    ) -> Examples:
+    ) -> shards.Examples:
         """(key, Record as an example) of every entry whose image decodes.
 
         Raises:
@@ -144,6 +133,14 @@ def _read_checked(
         split_problems = []
     if problems or split_problems:
         raise AnnotationError(source, problems + split_problems)
+    train, test = ({entry.sequence for entry in splits[name]} for name in annotations.SPLITS)
+    if shared := sorted(train & test - {''}):
+        logging.warning(
+            'frames of %d sequences, such as %r, are in both splits: neighbouring frames are '
+            'alike, and the test flatters',
+            len(shared),
+            shared[0],
+        )
     return splits
 
 

@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
-import itertools
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
 from capf_jax.skeleton import H36M17
-from data_pipeline import records
+from data_pipeline import records, shards
+from data_pipeline.synthetic import motion_capture
 from data_pipeline.synthetic.configuration import SPLITS, SyntheticConfig, from_fields
 from data_pipeline.synthetic.workers import render_split
 
-Examples = Iterator[tuple[int, dict[str, Any]]]
-SHARD = 5000  # samples in a file of the dataset; TFDS holds one file's crops in memory
+SHARD = 5000  # samples in a file of the dataset
 
 
 @dataclasses.dataclass(eq=False)
@@ -55,23 +55,39 @@ class Builder(tfds.core.ShardBasedBuilder):
 
     def _shard_iterators_per_split(
         self, dl_manager: tfds.download.DownloadManager
-    ) -> dict[str, list[Callable[[], Examples]]]:
+    ) -> dict[str, list[Callable[[], shards.Examples]]]:
         del dl_manager  # nothing is downloaded
         tfds.disable_progress_bar()  # our own knows the total, and so the time left
-        shards = {}
-        for split in SPLITS:
-            # All shards draw on one stream, so that the processes start once a split.
-            stream = self._generate_examples(split)
-            count = -(-self.builder_config.synthetic.size(split) // SHARD)
-            shards[split] = [functools.partial(itertools.islice, stream, SHARD)] * count
-        return shards
+        config = self.builder_config.synthetic
+        if config.poses:
+            _check_recordings(config.poses)
+        return {
+            split: shards.cut(self._generate_examples(split), config.size(split), SHARD)
+            for split in SPLITS
+        }
 
-    def _generate_examples(self, split: str) -> Examples:
+    def _generate_examples(self, split: str) -> shards.Examples:
         config = self.builder_config.synthetic
         with tqdm(total=config.size(split), desc=f'rendering {split}', unit=' images') as progress:
             for index, record in enumerate(render_split(config, split)):
                 yield index, records.to_example(record)
                 progress.update()
+
+
+def _check_recordings(path: str) -> None:
+    """Warns of a file with one clip only.
+
+    Raises:
+      ValueError: the file is damaged, see motion_capture.load.
+    """
+    clips = np.unique(motion_capture.load(path).clips)
+    if len(clips) == 1:
+        logging.warning(
+            '%s holds one clip, %r, whose last part is the test split: neighbouring frames are '
+            'alike, and the test flatters; take a file with several clips to measure anything',
+            path,
+            str(clips[0]),
+        )
 
 
 def builder_from_config(data: ConfigDict) -> Builder:

@@ -14,6 +14,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import cv2
 
+from capf_jax.allocator import keep_freed_memory
 from data_pipeline.records import Record
 from data_pipeline.synthetic.configuration import SyntheticConfig
 from data_pipeline.synthetic.samples import make_sample
@@ -63,4 +64,5 @@ def _hidden_main() -> Iterator[None]:
 def _prepare_process() -> None:
     """Makes a rendering process a quiet neighbour."""
     cv2.setNumThreads(1)  # the processes already share the cores
+    keep_freed_memory()  # a fifth faster at 256x192: its pictures are large enough to be returned
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which ends this one

@@ -131,6 +131,16 @@ def test_bad_image_is_skipped_and_counted(folder, caplog):
     assert "1 of 5 entries of the split 'train' were skipped" in caplog.text
 
 
+def test_sequences_on_both_sides_are_told(folder, caplog):
+    folder.write()
+    with caplog.at_level(logging.WARNING):
+        build(folder.data())
+    assert "frames of 2 sequences, such as 'stills', are in both splits" in caplog.text
+    caplog.clear()
+    build(folder.data(test_sequences=('walk',)))
+    assert 'both splits' not in caplog.text
+
+
 def test_name_follows_fields_and_annotations(folder):
     folder.write()
     names = [own_data.builder_from_config(folder.data()).builder_config.name]

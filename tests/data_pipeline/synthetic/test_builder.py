@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from data_pipeline.synthetic import builder_from_config, samples, workers
+from data_pipeline.synthetic import builder_from_config, poses, samples, workers
 from data_pipeline.synthetic.configuration import SyntheticConfig
 
 SMALL = {
@@ -54,3 +54,32 @@ def test_an_interrupted_build_leaves_no_dataset(tmp_path, monkeypatch):
         built.download_and_prepare()
     assert not built.data_path.exists()
     assert not list(tmp_path.rglob('*.array_record*'))
+
+
+@pytest.fixture
+def recorded(tmp_path):
+    """A builder of poses from a file with as many clips as asked."""
+
+    def build(clips):
+        rng = np.random.default_rng(0)
+        body = poses.sample_proportions(rng)
+        joints = np.stack([poses.sample_pose(rng, 'walking', body).joints for _ in range(8)])
+        np.savez(
+            tmp_path / 'poses.npz',
+            pose_rel_dmm=np.rint(10 * joints).astype(np.int16),
+            root_mm=np.zeros((8, 3)),
+            clip=np.arange(8) % clips,
+            clip_names=np.array([f'clip {number}' for number in range(clips)]),
+        )
+        fields = SMALL | {'poses': str(tmp_path / 'poses.npz')}
+        built = builder_from_config(ConfigDict({'dir': str(tmp_path), 'builder': fields}))
+        built.download_and_prepare()
+        return built
+
+    return build
+
+
+@pytest.mark.parametrize('clips', [1, 4])
+def test_a_single_recording_on_both_sides_is_told(recorded, caplog, clips):
+    recorded(clips)
+    assert ('holds one clip' in caplog.text) == (clips == 1)
