@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import Any
 
@@ -12,7 +13,7 @@ from ml_collections import ConfigDict
 
 from capf_jax import skeleton as skeletons
 from capf_jax.batch import Array, Batch
-from capf_jax.models.ca_pf import detector_from_config
+from capf_jax.models.ca_pf import detector_from_config, load_detector
 from capf_jax.models.detectors.heatmaps import heatmaps_to_joints, target_heatmaps
 from capf_jax.models.detectors.hrnet import normalise_images, random_variables
 from capf_jax.models.grid_sample import grid_sample
@@ -31,7 +32,9 @@ from data_pipeline.flip import flip_batch
 
 
 def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
-    """Training of the detector that `config.model.detector` describes, from random weights.
+    """Training of the detector that `config.model.detector` describes.
+
+    It starts from `model.detector.weights`, or from random weights where no file is named.
 
     `train_step` gives the metrics 'loss' (see LOSSES), 'gradient_norm' and
     'crop_error_px', the mean distance of the joints found in the augmented crops. `eval_step` gives
@@ -49,7 +52,12 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
     def init(key: Array, batch: Batch) -> TrainState:
         del batch  # a detector takes crops of any size
         key_model, key_steps = jax.random.split(key)
-        variables = jax.jit(lambda key: random_variables(model, key))(key_model)
+        start = functools.partial(random_variables, model)
+        if config.model.detector.weights:
+            shapes = jax.eval_shape(start, key_model)
+            variables = load_detector(config.model.detector.weights, shapes)
+        else:
+            variables = jax.jit(start)(key_model)
         params, batch_stats = variables['params'], variables['batch_stats']
         return new_state(optimizer, key_steps, params, batch_stats=batch_stats)
 

@@ -1,12 +1,16 @@
 """The small 2D detector of the default run, trained on rendered people.
 
-    python -m capf_jax.train --config=configs/synthetic_detector.py --workdir=runs/detector
+    python -m capf_jax.train --config=configs/synthetic_detector.py --workdir=runs/detector-1
+    python -m capf_jax.train --workdir=runs/detector-2 \\
+        --config=configs/synthetic_detector.py:start=runs/detector-1/detector.safetensors
 
-The weights go to `pretrained/synthetic_detector.safetensors`, which comes with the repository.
+The second command goes on from the first one's weights, at a lower learning rate. What it writes,
+`runs/detector-2/detector.safetensors`, is `pretrained/synthetic_detector.safetensors`.
 Arguments follow a colon, `--config=configs/synthetic_detector.py:light=random`:
   light            overhead, or random for light from anywhere
   resolution       HEIGHTxWIDTH of the crops
   size             rendered people to train on
+  start            weights to go on from; random ones without
   seed             of the weights and the order of the data; the images have a seed of their own
 """
 
@@ -17,14 +21,16 @@ from configs import arguments, synthetic
 
 def get_config(arg: str = '') -> ConfigDict:
     """The configuration for `arg`, see above."""
-    given = arguments.parse(arg, light='overhead', resolution='128x96', size=24_000, seed=0)
+    given = arguments.parse(
+        arg, light='overhead', resolution='128x96', size=24_000, start='', seed=0
+    )
     config = synthetic.get_config(f'light={given.light},resolution={given.resolution}')
     config.task = 'detector'
     config.seed = given.seed
     config.data.builder.train_size = given.size
     with config.data.builder.unlocked():
         config.data.builder.seed = 1  # other people than those the lifter learns from
-    config.model.detector.weights = ''
+    config.model.detector.weights = given.start
 
     detection = config.detection
     detection.sigma = 1.0  # narrower than for 256x192 crops: the maps have half the pixels
@@ -33,8 +39,8 @@ def get_config(arg: str = '') -> ConfigDict:
 
     training = config.training
     training.batch_size = 64
-    training.epochs = 5
-    training.learning_rate = 3e-3
+    training.epochs = 4 if given.start else 3
+    training.learning_rate = 1.5e-3 if given.start else 3e-3
     training.learning_rate_decay = 0.4
     training.weight_decay = 1e-4
     training.weight_type = 'float16'  # 2.5 MB instead of 5
