@@ -2,7 +2,7 @@
 
     python -m capf_jax.train --config=configs/synthetic_detector.py --workdir=runs/detector-1
     python -m capf_jax.train --workdir=runs/detector-2 \\
-        --config=configs/synthetic_detector.py:start=runs/detector-1/detector.safetensors
+        --config=configs/synthetic_detector.py:start=runs/detector-1/detector.safetensors,seed=1
 
 The second command goes on from the first one's weights, at a lower learning rate. What it writes,
 `runs/detector-2/detector.safetensors`, is `pretrained/synthetic_detector.safetensors`.
@@ -39,7 +39,7 @@ def get_config(arg: str = '') -> ConfigDict:
 
     training = config.training
     training.batch_size = 64
-    training.epochs = 4 if given.start else 3
+    training.epochs = 3
     training.learning_rate = 1.5e-3 if given.start else 3e-3
     training.learning_rate_decay = 0.4
     training.weight_decay = 1e-4
