@@ -1,0 +1,201 @@
+"""The whole training step and the frozen detector alone, against the same graph in PyTorch.
+
+uint8 crops -> normalise -> frozen HRNet in evaluation mode -> lifter -> mean joint error ->
+gradients -> AdamW. Ours is the step that `capf_jax.train` runs, random flips and drop path
+included, which PyTorch's is spared. PyTorch gets the faster of its two memory layouts, and its
+fused AdamW.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import torch
+from ml_collections import ConfigDict
+from torch.utils.flop_counter import FlopCounterMode
+
+from benchmarks.machine import Row, median_seconds, ready
+from benchmarks.torch_hrnet import TorchHRNet, copy_variables
+from benchmarks.torch_lifter import TorchLifter
+from capf_jax import parallel, skeleton, steps
+from capf_jax.batch import Batch
+from capf_jax.models.ca_pf import detector_from_config
+from capf_jax.models.detectors.hrnet import IMAGE_DEVIATION, IMAGE_MEAN, normalise_images
+from configs import base, synthetic
+from data_pipeline.normalise import normalise_by_crop, normalise_by_image
+
+GOAL = 1.3  # times as fast as PyTorch, of the whole step
+LAYOUTS = {'NCHW': torch.contiguous_format, 'NHWC': torch.channels_last}
+Program = Callable[[], object]
+
+
+def rows() -> list[Row]:
+    """The paper's sizes in a small batch, and the default run's."""
+    small = synthetic.get_config()
+    small.model.detector.weights = ''  # speed does not depend on what it has learned
+    return [
+        *_rows('paper', base.get_config(), people(batch=8, height=256, width=192)),
+        *_rows('default run', small, people(batch=64, height=128, width=96)),
+    ]
+
+
+def people(batch: int, height: int, width: int, joints: int = 17) -> Batch:
+    """Random people in crops [B, height, width, 3]."""
+    rng = np.random.default_rng(0)
+    crop = rng.uniform(0, (width - 1, height - 1), (batch, joints, 2)).astype(np.float32)
+    pose = rng.normal(0, 0.3, (batch, joints, 3)).astype(np.float32)
+    return Batch(
+        images=rng.integers(0, 256, (batch, height, width, 3), np.uint8),
+        joints2d=4 * crop,
+        joints2d_crop=crop,
+        joints2d_crop_truth=crop,
+        image_size=np.full((batch, 2), 1000, np.float32),
+        affine=np.tile(np.eye(2, 3, dtype=np.float32) / 4, (batch, 1, 1)),
+        joints3d=pose - pose[:, :1],
+        valid=np.ones(batch, bool),
+        index=np.arange(batch, dtype=np.int32),
+    )
+
+
+def torch_models(config: ConfigDict, detector_variables: dict) -> tuple[TorchHRNet, TorchLifter]:
+    """PyTorch's detector, with our variables, and its lifter.
+
+    Raises:
+      RuntimeError: the detector's parameters are not ours.
+    """
+    settings, joints = config.model.detector, len(skeleton.get(config.skeleton))
+    detector = TorchHRNet(
+        joints=joints,
+        width=settings.width,
+        stem_channels=settings.stem_channels,
+        bottlenecks=settings.bottlenecks,
+        modules=settings.modules,
+        blocks=settings.blocks,
+        heatmaps=settings.heatmaps,
+    )
+    copy_variables(detector_variables, detector)
+    lifter = TorchLifter(
+        widths=tuple(settings.width * 2**i for i in range(4)),
+        joints=joints,
+        channels=config.model.lifter.channels,
+        layers=config.model.lifter.layers,
+    )
+    return detector, lifter
+
+
+def _rows(name: str, config: ConfigDict, batch: Batch) -> list[Row]:
+    """Detector alone and whole step, of one configuration."""
+    task = steps.lifter_task(config)
+    state = task.init(jax.random.PRNGKey(0), batch)
+    detector, lifter = torch_models(config, state.frozen)
+    trained = sum(leaf.size for leaf in jax.tree.leaves(state.params))
+    assert trained == sum(parameter.numel() for parameter in lifter.parameters())
+
+    size = '{1}x{2} crops, batch {0}'.format(*batch.images.shape)
+    detectors = {
+        layout: torch_detection(detector, batch, memory_format)
+        for layout, memory_format in LAYOUTS.items()
+    }
+    whole = {
+        layout: torch_training(detector, lifter, batch, config.training, memory_format)
+        for layout, memory_format in LAYOUTS.items()
+    }
+    # Our programs are made last: the training step uses the state up.
+    return [
+        _row(f'detector ({name}), {size}', _detection(config, state, batch), detectors),
+        _row(f'training step ({name}), {size}', _training(task, state, batch), whole, GOAL),
+    ]
+
+
+def _row(name: str, ours: Program, theirs: dict[str, Program], goal: float | None = None) -> Row:
+    """Ours against the faster of PyTorch's layouts."""
+    with FlopCounterMode(display=False) as counter:  # convolutions and matrix products
+        next(iter(theirs.values()))()
+    seconds = median_seconds({'ours': ours, **theirs}, seconds=10)
+    best = min(theirs, key=seconds.__getitem__)
+    flops = counter.get_total_flops()
+    note = f'{flops / 1e9:.1f} GFLOP, PyTorch in {best}'
+    return Row(name, seconds['ours'], seconds[best], goal, flops, note)
+
+
+def _detection(config: ConfigDict, state: steps.TrainState, batch: Batch) -> Program:
+    """Our detector, maps and heatmaps."""
+    model = detector_from_config(config.model.detector, batch.joints2d.shape[1])
+
+    def detect(variables, images):
+        return model.apply(variables, normalise_images(images), train=False)
+
+    return ready(detect, state.frozen, batch.images)
+
+
+def _training(task: steps.Task, state: steps.TrainState, batch: Batch) -> Program:
+    """Our training step, on all devices, with the batch already there."""
+    step = parallel.train_step(task.train_step)
+    state, on_devices = parallel.replicate(state), parallel.shard(batch)
+
+    def program():
+        nonlocal state
+        state, metrics = step(state, on_devices)
+        return jax.block_until_ready((state, metrics))
+
+    return program
+
+
+def _normaliser(batch: Batch, memory_format: torch.memory_format) -> Program:
+    """uint8 crops -> normalised images [B, 3, H, W] in the layout given."""
+    images = torch.from_numpy(batch.images)
+    mean, deviation = 255 * torch.tensor(IMAGE_MEAN), 255 * torch.tensor(IMAGE_DEVIATION)
+
+    def normalise():
+        normalised = (images.float() - mean) / deviation
+        return normalised.permute(0, 3, 1, 2).contiguous(memory_format=memory_format)
+
+    return normalise
+
+
+def torch_detection(
+    detector: TorchHRNet, batch: Batch, memory_format: torch.memory_format
+) -> Program:
+    """PyTorch's detector as a program giving maps and heatmaps."""
+    detector = copy.deepcopy(detector).to(memory_format=memory_format)
+    normalise = _normaliser(batch, memory_format)
+    return lambda: detector(normalise())
+
+
+def torch_training(
+    detector: TorchHRNet,
+    lifter: TorchLifter,
+    batch: Batch,
+    training: ConfigDict,
+    memory_format: torch.memory_format,
+) -> Program:
+    """PyTorch's training step as a program giving the loss before it."""
+    detector = copy.deepcopy(detector).to(memory_format=memory_format)
+    lifter = copy.deepcopy(lifter)
+    slow = [weights for name, weights in lifter.named_parameters() if '.offsets.' in name]
+    others = [weights for name, weights in lifter.named_parameters() if '.offsets.' not in name]
+    rate = training.learning_rate
+    optimizer = torch.optim.AdamW(
+        [{'params': others}, {'params': slow, 'lr': rate * training.offset_learning_rate_factor}],
+        lr=rate,
+        weight_decay=training.weight_decay,
+        fused=True,
+    )
+    normalise = _normaliser(batch, memory_format)
+    height, width = batch.images.shape[1:3]
+    joints2d = torch.from_numpy(normalise_by_image(batch.joints2d, batch.image_size))
+    crop = torch.from_numpy(normalise_by_crop(batch.joints2d_crop, (width, height)))
+    target = torch.from_numpy(batch.joints3d)
+
+    def program():
+        pose = lifter(joints2d, crop, detector.maps(normalise()))
+        loss = (pose - target).norm(dim=-1).mean()
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        optimizer.step()
+        return loss.detach()
+
+    return program

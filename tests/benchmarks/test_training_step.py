@@ -1,0 +1,104 @@
+import jax
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import training_step
+from benchmarks.torch_hrnet import TorchHRNet
+from benchmarks.torch_lifter import TorchLifter
+from capf_jax.models.ca_pf import detector_from_config
+from capf_jax.models.detectors.hrnet import HRNet, normalise_images, random_variables
+from capf_jax.models.lifter import Lifter
+from tests import tiny
+
+OUR_NAMES = {  # of the lifter: PyTorch's -> ours
+    'coordinates': 'joint_embedding',
+    'head.0': 'head_norm',
+    'head.1': 'head',
+    'weights': 'attention_weights',
+    'offsets': 'sampling_offsets',
+    'qkv': 'attention.qkv',
+    'proj': 'attention.proj',
+    'mlp.0': 'mlp.fc1',
+    'mlp.2': 'mlp.fc2',
+}
+
+
+@pytest.fixture(scope='module')
+def detection():
+    """A small detector of ours, its variables, a batch, and what it says about that."""
+    config = tiny.config()
+    config.model.detector.heatmaps = 'probability'
+    model = detector_from_config(config.model.detector, 17)
+    variables = jax.jit(lambda key: random_variables(model, key))(jax.random.PRNGKey(0))
+    batch = training_step.people(2, tiny.HEIGHT, tiny.WIDTH)
+    ours = jax.jit(lambda v, x: model.apply(v, normalise_images(x)))(variables, batch.images)
+    return config, variables, batch, ours
+
+
+@pytest.mark.parametrize('memory_format', training_step.LAYOUTS.values())
+def test_the_detectors_are_the_same(detection, memory_format):
+    config, variables, batch, ours = detection
+    detector, _ = training_step.torch_models(config, variables)
+    maps, heatmaps = training_step.torch_detection(detector, batch, memory_format)()
+    for our, their in zip((*ours.maps, ours.heatmaps), (*maps, heatmaps), strict=True):
+        their = their.permute(0, 2, 3, 1).numpy()
+        np.testing.assert_allclose(our, their, rtol=0, atol=2e-5 * np.abs(their).max())
+
+
+def test_the_lifters_are_the_same():
+    random = np.random.default_rng(0)
+    lifter = Lifter(channels=32, layers=1)
+    joints2d, crop = random.uniform(-1, 1, (2, 3, 17, 2)).astype(np.float32)
+    maps = [random.normal(size=(3, 8, 6, width)).astype(np.float32) for width in (4, 8, 16, 32)]
+    shapes = jax.eval_shape(lifter.init, jax.random.PRNGKey(0), joints2d, crop, maps)['params']
+    params = jax.tree.map(lambda x: random.normal(0, 0.2, x.shape).astype(np.float32), shapes)
+    ours = jax.jit(lambda *inputs: lifter.apply({'params': params}, *inputs)[0])
+    theirs = TorchLifter(widths=(4, 8, 16, 32), channels=32, layers=1)
+    copy_lifter(params, theirs)
+    with torch.no_grad():
+        inputs = torch.from_numpy(joints2d), torch.from_numpy(crop)
+        pose = theirs(*inputs, [torch.from_numpy(x.transpose(0, 3, 1, 2)) for x in maps])
+    np.testing.assert_allclose(ours(joints2d, crop, maps), pose, atol=2e-5)
+
+
+def copy_lifter(params, lifter):
+    """Puts our lifter's parameters into PyTorch's, by name."""
+    ours = {
+        '.'.join(key.key for key in path): leaf for path, leaf in jax.tree.leaves_with_path(params)
+    }
+    used = set()
+    for name, theirs in lifter.named_parameters():
+        array, key = find(ours, name)
+        used.add(key)
+        theirs.data = torch.from_numpy(array.reshape(theirs.shape).copy())
+    assert used == set(ours)
+
+
+def find(ours, name):
+    """Our array for PyTorch's parameter `name`, in its layout, and our name for it."""
+    if name == 'position':  # [1, L+1, J, C]; ours lies as [J, L+1, C]
+        return np.asarray(ours['position_embedding']).swapaxes(0, 1), 'position_embedding'
+    module, _, kind = name.rpartition('.')
+    first, *rest = module.split('.')
+    if first == 'contexts':
+        module = f'context_embedding_{rest[0]}'
+    elif first in ('deformable', 'fusion', 'inter_joint'):
+        inner = '.'.join(rest[1:]).replace('projections.', 'value_projection_')
+        module = f'{first}_{rest[0]}.{OUR_NAMES.get(inner, inner)}'
+    else:
+        module = OUR_NAMES[module]
+    for ours_kind in ('kernel', 'scale') if kind == 'weight' else ('bias',):
+        if (key := f'{module}.{ours_kind}') in ours:
+            array = np.asarray(ours[key])
+            return (array.T if ours_kind == 'kernel' else array), key
+    raise KeyError(name)
+
+
+def test_hrnet_w32_has_as_many_parameters_as_ours():
+    shapes = jax.eval_shape(
+        lambda key: random_variables(HRNet(num_joints=17), key), jax.random.PRNGKey(0)
+    )
+    with torch.device('meta'):
+        theirs = sum(parameter.numel() for parameter in TorchHRNet().parameters())
+    assert theirs == sum(leaf.size for leaf in jax.tree.leaves(shapes['params']))
