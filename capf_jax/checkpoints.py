@@ -89,6 +89,8 @@ class Checkpoints:
         """
         if not np.isfinite(score) or (self.best_score is not None and score >= self.best_score):
             return False
+        if self.step('best') == step:  # the same state scored again, on other devices
+            return False
         self._save('best', step, state, {'score': float(score)})
         return True
 

@@ -1,8 +1,4 @@
-"""Configurations: read from the command line, kept in the workdir, compared when resuming.
-
-It also holds what every command of ours does with an error that its user can mend: one sentence
-on stderr and exit code 2, no traceback.
-"""
+"""Configurations: read from the command line, kept in the workdir, compared when resuming."""
 
 from __future__ import annotations
 
@@ -15,11 +11,10 @@ import json
 import os
 import pathlib
 import platform
+import shlex
 import subprocess
-import sys
-import traceback
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from absl import flags
@@ -38,7 +33,14 @@ PACKAGES = (
     'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'ml-collections',
     'tensorflow-datasets', 'grain', 'opencv-python-headless',
 )  # fmt: skip
-OWN = ('capf_jax', 'configs', 'converters', 'data_pipeline')
+LEAST = {  # the smallest values that make sense
+    'training.batch_size': 1,
+    'training.epochs': 1,
+    'training.log_steps': 1,
+    'evaluation.batch_size': 1,
+    'evaluation.every_epochs': 1,
+}
+CHOICES = {'training.weight_type': ('float32', 'float16')}
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -48,13 +50,15 @@ class Arguments:
 
     config: ConfigDict
     workdir: pathlib.Path
+    command: str = ''  # the arguments as they were given: they name the configuration file
 
 
-def parse(argv: Sequence[str]) -> Arguments:
+def parse(argv: Sequence[str], required: Sequence[str] = ('config', 'workdir')) -> Arguments:
     """Reads `--config=FILE [--config.FIELD=VALUE ...] --workdir=FOLDER`.
 
     Args:
       argv: as `sys.argv`, the program first.
+      required: the arguments that must be there.
 
     Raises:
       ValueError: a missing, unknown or ill-typed argument or field; a field's nearest is named.
@@ -65,17 +69,19 @@ def parse(argv: Sequence[str]) -> Arguments:
     try:
         rest = _read(values, argv)
     except flags.Error as error:
-        raise ValueError(' '.join(str(error).split())) from error
+        raise ValueError(_refused(error)) from error
     except (AttributeError, KeyError) as error:
         raise ValueError(_unknown_field(argv, error)) from error
     except OSError as error:
         raise ValueError(_no_file(error)) from error
     if len(rest) > 1:
         raise ValueError(f'unknown argument {rest[1]!r}: arguments look like --name=value')
-    for name in ('config', 'workdir'):
+    for name in required:
         if not values[name].value:
             raise ValueError(f'--{name} is missing')
-    return Arguments(values['config'].value, pathlib.Path(values['workdir'].value))
+    config, workdir = values['config'].value, pathlib.Path(values['workdir'].value or '.')
+    check_values(config)
+    return Arguments(config, workdir, shlex.join(argv[1:]))
 
 
 def _flags(argv: Sequence[str]) -> flags.FlagValues:
@@ -96,6 +102,14 @@ def _read(values: flags.FlagValues, argv: Sequence[str], **options: bool) -> lis
         if values['config'].value is not None:
             values['config'].value.to_dict()  # a missing file is an error only when it is used
         return rest
+
+
+def _refused(error: flags.Error) -> str:
+    """What absl says, without the traceback that ml_collections puts into it."""
+    text = str(error).strip()
+    if 'Traceback (most recent call last)' in text:
+        text = text.splitlines()[-1].removeprefix('ValueError: ')
+    return ' '.join(text.split())
 
 
 def _no_file(error: OSError) -> str:
@@ -140,6 +154,19 @@ def flatten(fields: dict[str, Any], prefix: str = '') -> dict[str, Any]:
     return flat
 
 
+def check_values(config: ConfigDict) -> None:
+    """ValueError for a value that would fail later, perhaps after hours."""
+    fields = flatten(config.to_dict())
+    for name, least in LEAST.items():
+        if fields[name] < least:
+            raise ValueError(f'config.{name} is {fields[name]}; it must be at least {least}')
+    for name, known in CHOICES.items():
+        if fields[name] not in known:
+            raise ValueError(
+                f'config.{name} is {fields[name]!r}; it must be one of {", ".join(known)}'
+            )
+
+
 def check(config: ConfigDict, workdir: pathlib.Path) -> None:
     """ValueError if the workdir holds a run with another configuration; the fields are named."""
     path = workdir / 'config.json'
@@ -158,8 +185,8 @@ def check(config: ConfigDict, workdir: pathlib.Path) -> None:
         )
 
 
-def save(config: ConfigDict, workdir: pathlib.Path) -> None:
-    """Keeps the configuration, and the versions that run it, in the workdir.
+def save(config: ConfigDict, workdir: pathlib.Path, command: str = '') -> None:
+    """Keeps the configuration, the command, and the versions that run it, in the workdir.
 
     Raises:
       ValueError: as `check`.
@@ -167,9 +194,19 @@ def save(config: ConfigDict, workdir: pathlib.Path) -> None:
     check(config, workdir)
     workdir.mkdir(parents=True, exist_ok=True)
     write_json(workdir / 'config.json', _plain(config))
+    # One entry for each time the run was started.
+    write_json(workdir / 'versions.json', [*_starts(workdir), {'command': command, **versions()}])
+
+
+def command_of(workdir: pathlib.Path) -> str:
+    """The arguments that a workdir was last trained with; '' where they are not known."""
+    starts = _starts(workdir)
+    return starts[-1].get('command', '') if starts else ''
+
+
+def _starts(workdir: pathlib.Path) -> list[dict[str, str]]:
     path = workdir / 'versions.json'
-    starts = read_json(path) if path.exists() else []
-    write_json(path, [*starts, versions()])  # one entry for each time the run was started
+    return read_json(path) if path.exists() else []
 
 
 def _plain(config: ConfigDict) -> dict[str, Any]:
@@ -233,27 +270,3 @@ def write_json(path: pathlib.Path, content: Any) -> None:
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
-
-
-def is_expected(error: BaseException) -> bool:
-    """Whether our own code raised an error on purpose: its message is a sentence for the user.
-
-    An error out of a library, or a TypeError of ours, is a fault to be seen with its traceback.
-    """
-    if not isinstance(error, (ValueError, OSError, RuntimeError)):
-        return False
-    frames = traceback.extract_tb(error.__traceback__)
-    return bool(frames) and any(
-        pathlib.Path(frames[-1].filename).resolve().is_relative_to(ROOT / name) for name in OWN
-    )
-
-
-def run(main: Callable[[Sequence[str]], int | None]) -> None:
-    """Runs a command's main(argv) and exits; an expected error is one sentence and code 2."""
-    try:
-        sys.exit(main(sys.argv))
-    except (ValueError, OSError, RuntimeError) as error:
-        if not is_expected(error):
-            raise
-        print(f'error: {error}', file=sys.stderr)
-        sys.exit(2)

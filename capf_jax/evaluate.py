@@ -16,6 +16,7 @@ The trainer-free baseline that predicts the training split's mean pose for every
 from __future__ import annotations
 
 import pathlib
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +25,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from capf_jax import (
+    commands,
     configuration,
     detector_steps,
     parallel,
@@ -32,6 +34,7 @@ from capf_jax import (
     steps,
 )
 from capf_jax import skeleton as skeletons
+from capf_jax.allocator import keep_freed_memory
 from capf_jax.checkpoints import Checkpoints
 from capf_jax.report import DetectionResult, Result
 from capf_jax.scoring import evaluate_mean_pose, evaluate_split, evaluate_task
@@ -102,6 +105,7 @@ def evaluate(
         'workdir': str(workdir),
         'checkpoint': checkpoint,
         'checkpoint_step': step,
+        'trained_with': configuration.command_of(workdir),
         'versions': configuration.versions(),
     }
     result = evaluate_task(task, state, builder, config, split=split, protocol=protocol)
@@ -140,8 +144,7 @@ def _parse(argv: Sequence[str]) -> tuple[flags.FlagValues, ConfigDict]:
     except flags.Error as error:
         raise ValueError(' '.join(str(error).split())) from error
     if values.mean_pose:
-        # configuration.parse also wants a workdir, which this baseline has not
-        config = configuration.parse([argv[0], *rest, '--workdir=-']).config
+        config = configuration.parse([argv[0], *rest], required=('config',)).config
     elif rest:
         raise ValueError(f'unknown argument {rest[0]!r}; flags are {", ".join(sorted(values))}')
     elif not values.workdir:
@@ -156,15 +159,17 @@ def _parse(argv: Sequence[str]) -> tuple[flags.FlagValues, ConfigDict]:
         'data.test_split': values.split,
     }
     config.update_from_flattened_dict({k: v for k, v in overrides.items() if v is not None})
+    configuration.check_values(config)
     return values, config
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     values, config = _parse(argv)
+    keep_freed_memory()
     if values.mean_pose:
         builder = datasets.open_or_build(config.data, build=False)
-        result = evaluate_mean_pose(builder, config)
+        result = evaluate_mean_pose(builder, config, protocol={'command': shlex.join(argv[1:])})
         print(f'{report.table(result, values.group)}\n\n{report.describe(result.protocol)}')
         return 0
     workdir = pathlib.Path(values.workdir)
@@ -187,4 +192,4 @@ def _name(checkpoint: str, config: ConfigDict) -> str:
 
 
 if __name__ == '__main__':
-    configuration.run(main)
+    commands.run(main)

@@ -94,6 +94,31 @@ class Logs:
         self._board.flush()
 
 
+class SilentLogs(Logs):
+    """Writes nothing: for all processes but the main one."""
+
+    def __init__(
+        self, workdir: pathlib.Path, start_step: int, total_steps: int, batch_size: int
+    ) -> None:
+        del start_step, total_steps, batch_size
+        self.path = workdir / 'log.jsonl'
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+    def advance(self, steps: int = 1) -> None:
+        """Does nothing."""
+
+    def training(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Does nothing."""
+
+    def evaluation(self, step: int, scores: Mapping[str, float]) -> None:
+        """Does nothing."""
+
+    def say(self, text: str) -> None:
+        """Does nothing."""
+
+
 def entries(path: pathlib.Path) -> list[dict[str, Any]]:
     """The objects of a JSON-lines file; a last line cut short by a kill is left out."""
     found = []

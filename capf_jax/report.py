@@ -224,7 +224,9 @@ def _blank(cell: Any) -> Any:
 def _words(value: Any) -> str:
     if isinstance(value, Mapping):
         return ', '.join(f'{name} {_words(inner)}' for name, inner in value.items())
-    if value is None:
+    if isinstance(value, (list, tuple)):
+        return '; '.join(map(_words, value))
+    if value is None or value == '':
         return '-'
     return {True: 'yes', False: 'no'}[value] if isinstance(value, bool) else str(value)
 

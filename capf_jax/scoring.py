@@ -60,6 +60,7 @@ def evaluate_split(
         'split': split,
         **describe(builder, config),
         'skipped_images': int((~seen).sum()),
+        **({'skipped': tuple(batches.bad_images)} if batches.bad_images else {}),
         **(protocol or {}),
     }
     if 'pose' in outputs:
@@ -144,8 +145,16 @@ def describe(builder: tfds.core.DatasetBuilder, config: ConfigDict) -> dict[str,
     }
 
 
-def evaluate_mean_pose(builder: tfds.core.DatasetBuilder, config: ConfigDict) -> Result:
-    """The trainer-free baseline: the training split's mean pose for every test sample."""
+def evaluate_mean_pose(
+    builder: tfds.core.DatasetBuilder,
+    config: ConfigDict,
+    *,
+    protocol: Mapping[str, Any] | None = None,
+) -> Result:
+    """The trainer-free baseline: the training split's mean pose for every test sample.
+
+    `protocol` is what to add to the protocol.
+    """
     train = (
         batch.joints3d[batch.valid]
         for batch in loader.evaluation_batches(builder, config, split=config.data.train_split)
@@ -158,5 +167,5 @@ def evaluate_mean_pose(builder: tfds.core.DatasetBuilder, config: ConfigDict) ->
         return {**{name: getattr(batch, name) for name in TRUTH}, 'pose': everyone}
 
     unused = {'joints2d': '-', 'box_source': '-', 'flip_test': False, 'ablation_step': '-'}
-    protocol = {'predictor': 'mean pose of the training split', **unused}
+    protocol = {'predictor': 'mean pose of the training split', **unused, **(protocol or {})}
     return evaluate_split(predict, builder, config, protocol=protocol)

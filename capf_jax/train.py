@@ -19,10 +19,10 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from capf_jax import configuration, evaluate, parallel, pictures, weights
+from capf_jax import commands, configuration, evaluate, parallel, pictures, weights
 from capf_jax.allocator import keep_freed_memory
 from capf_jax.checkpoints import Checkpoints
-from capf_jax.logs import Logs, was_evaluated
+from capf_jax.logs import Logs, SilentLogs, was_evaluated
 from capf_jax.report import DetectionResult, Result
 from capf_jax.steps import Task, TrainState
 from capf_jax.stopping import StopRequest
@@ -48,12 +48,13 @@ class Outcome:
     signal: int | None = None
 
 
-def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> Outcome:
+def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str = '') -> Outcome:
     """Trains what `config.task` names, evaluating on the way, or goes on with a run begun before.
 
     Args:
       config: a whole configuration.
       workdir: folder of the run: configuration, checkpoints, logs, weights and pictures.
+      command: the command line's arguments, to be kept in the workdir.
 
     Raises:
       ValueError: bad input or a loss that is not finite; the message says where and what to do.
@@ -79,19 +80,22 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path) -> Outcome:
         state = first_state(task, config, first, checkpoints)
         total = steps_per_epoch * config.training.epochs
         if parallel.is_main_process():
-            configuration.save(config, workdir)  # not before: what never began may be mended
-        with Logs(workdir, start, total, config.training.batch_size) as logs:
+            # Not before: what never began may be mended.
+            configuration.save(config, workdir, command)
+        kind = Logs if parallel.is_main_process() else SilentLogs
+        with kind(workdir, start, total, config.training.batch_size) as logs:
             run = Run(config, workdir, builder, steps_per_epoch, task, checkpoints, logs)
-            if run.is_evaluated_at(start) and not was_evaluated(workdir, start):
+            missing = run.is_evaluated_at(start) and not was_evaluated(workdir, start)
+            if parallel.anyone(missing):
                 run.evaluate(start, state)  # the run was stopped before it could
             coming = itertools.islice(itertools.chain([first], batches), total - start)
             outcome = run.train(start, state, parallel.prefetch(coming))
-        if outcome.signal is None and parallel.is_main_process():
+        if outcome.signal is None:
             run.finish(outcome.state)
     if batches.bad_images:
+        print(*batches.bad_images, sep='\n', file=sys.stderr)
         print(
-            f'{len(batches.bad_images)} images did not decode and were skipped while training, '
-            f'the first: {batches.bad_images[0]}',
+            f'{len(batches.bad_images)} images did not decode and were skipped while training',
             file=sys.stderr,
         )
     return outcome
@@ -188,14 +192,16 @@ class Run:
 
     def finish(self, state: TrainState) -> None:
         """Writes what a finished run hands over: a weight file and pictures."""
+        result = self.result
+        if result is None and self.config.task == 'lifter':  # by all processes, as any evaluation
+            result = evaluate.evaluate_task(self.task, state, self.builder, self.config)
+        if not parallel.is_main_process():
+            return
         path = self.workdir / f'{self.config.task}.safetensors'
         variables = trained_variables(self.config.task, state)
         weights.save_weights(path, variables, self.origin(state), self.config.training.weight_type)
         written = [path]
         if self.config.task == 'lifter':
-            result = self.result or evaluate.evaluate_task(
-                self.task, state, self.builder, self.config
-            )
             written += pictures.write(
                 result, state, self.builder, self.config, self.workdir / 'pictures', self.logs.path
             )
@@ -230,7 +236,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     arguments = configuration.parse(argv)
     keep_freed_memory()
-    outcome = train_and_evaluate(arguments.config, arguments.workdir)
+    outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command)
     if outcome.signal is not None:
         print(
             f'stopped after step {outcome.step} of {outcome.total_steps}, all is saved in '
@@ -242,4 +248,4 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == '__main__':
-    configuration.run(main)
+    commands.run(main)

@@ -6,12 +6,12 @@ do the same but needs TensorFlow.)
 
 from __future__ import annotations
 
-from absl import app
-from ml_collections import ConfigDict, config_flags
+from collections.abc import Sequence
 
+from ml_collections import ConfigDict
+
+from capf_jax import commands, configuration
 from data_pipeline import datasets
-
-_CONFIG = config_flags.DEFINE_config_file('config', None, 'Configuration file.')
 
 
 def build(config: ConfigDict) -> None:
@@ -22,15 +22,11 @@ def build(config: ConfigDict) -> None:
         print(f'  {name}: {split.num_examples} people')
 
 
-def main(argv: list[str]) -> None:
-    """Command line; an error in the config or the data ends it with one sentence."""
-    if len(argv) > 1:
-        raise app.UsageError(f'unexpected arguments {argv[1:]}; use --config=configs/X.py')
-    try:
-        build(_CONFIG.value)
-    except (ValueError, RuntimeError, OSError) as error:
-        raise SystemExit(f'error: {error}') from error
+def main(argv: Sequence[str]) -> int:
+    """Runs the command; returns the exit code."""
+    build(configuration.parse(argv, required=('config',)).config)
+    return 0
 
 
 if __name__ == '__main__':
-    app.run(main)
+    commands.run(main)

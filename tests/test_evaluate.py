@@ -5,7 +5,7 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax import configuration, evaluate, metrics, parallel, scoring
+from capf_jax import commands, configuration, evaluate, metrics, parallel, scoring
 from capf_jax.checkpoints import Checkpoints
 from configs import base
 from data_pipeline import loader
@@ -52,7 +52,7 @@ def finished_run(folder, builder, tmp_path_factory):
     task = evaluate.make_task(config)
     batch = next(loader.evaluation_batches(builder, config))
     state = jax.jit(task.init)(jax.random.PRNGKey(0), batch)
-    configuration.save(config, workdir)
+    configuration.save(config, workdir, '--config=configs/tiny.py:step=0')
     with Checkpoints(workdir) as checkpoints:
         checkpoints.save_latest(3, parallel.replicate(state))
     return workdir
@@ -137,6 +137,7 @@ def test_the_command_writes_a_report_that_names_its_protocol(run, capsys):
     protocol = content['protocol']
     assert code == 0
     assert (protocol['checkpoint_step'], protocol['flip_test'], protocol['samples']) == (3, True, 7)
+    assert protocol['trained_with'] == '--config=configs/tiny.py:step=0'
     assert {'joints2d', 'box_source', 'averaging', 'joints', 'versions'} <= protocol.keys()
     assert f'{content["mean_over_frames"]["mpjpe"]:.1f}' in capsys.readouterr().out
 
@@ -172,7 +173,7 @@ def test_a_wrong_command_is_one_sentence_and_code_2(run, arguments, sentence, ca
     argv = ['evaluate', *(argument.format(run=run) for argument in arguments)]
     monkeypatch.setattr('sys.argv', argv)
     with pytest.raises(SystemExit) as stopped:
-        configuration.run(evaluate.main)
+        commands.run(evaluate.main)
     error = capsys.readouterr().err
     assert stopped.value.code == 2
     assert error.count('\n') == 1
