@@ -109,7 +109,7 @@ def squared_error(heatmaps: Array, joints: Array, sigma: float) -> Array:
 
 
 def cross_entropy(heatmaps: Array, joints: Array, sigma: float) -> Array:
-    """Cross-entropy [B] of probabilities [B, h, w, J] with Gaussians at joints [B, J, 2] crop pixels.
+    """Cross-entropy [B] of probabilities [B, h, w, J] with Gaussians at joints [B, J, 2], crop px.
 
     Averaged over the joints; a joint outside the map counts by the share of its Gaussian inside.
     """

@@ -70,10 +70,12 @@ def assert_like_golden(name, actual):
         np.testing.assert_allclose(mean, golden[f'{name}/channel_mean'], rtol=0, atol=tolerance)
 
 
+@pytest.mark.parity
 def test_heatmaps_of_w32_equal_the_published(detect):
     assert_like_golden('heatmaps', detect(published('')).heatmaps)
 
 
+@pytest.mark.parity
 def test_maps_of_w32_equal_the_published(detect):
     maps = detect(published('backbone.')).maps
     assert len(maps) == 4
