@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from capf_jax import skeleton as skeletons
 from capf_jax.batch import Array, Batch
 from capf_jax.models.ca_pf import detector_from_config, load_detector
-from capf_jax.models.detectors.heatmaps import heatmaps_to_joints, target_heatmaps
+from capf_jax.models.detectors.heatmaps import find_joints, target_heatmaps
 from capf_jax.models.detectors.hrnet import normalise_images, random_variables
 from capf_jax.models.grid_sample import grid_sample
 from capf_jax.optimizer import make_optimizer
@@ -78,7 +78,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
         (loss, (heatmaps, batch_stats)), gradients = jax.value_and_grad(loss_share, has_aux=True)(
             state.params
         )
-        found, _ = heatmaps_to_joints(heatmaps, subpixel=True)
+        found, _ = find_joints(heatmaps, model.heatmaps)
         error = mean_over_valid(joint_distances(found, joints).mean(axis=-1), batch.valid)
         loss, error, gradients = jax.lax.psum((loss, error, gradients), AXIS)
         metrics = {
@@ -91,7 +91,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
         heatmaps = model.apply(variables, normalise_images(batch.images)).heatmaps
-        found, _ = heatmaps_to_joints(heatmaps, subpixel=True)
+        found, _ = find_joints(heatmaps, model.heatmaps)
         return {'joints2d_crop': found, 'valid': batch.valid, 'index': batch.index}
 
     return Task(init, train_step, eval_step)

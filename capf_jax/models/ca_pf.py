@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from capf_jax import skeleton as skeletons
 from capf_jax.batch import Array, Batch
-from capf_jax.models.detectors.heatmaps import heatmaps_to_joints
+from capf_jax.models.detectors.heatmaps import find_joints
 from capf_jax.models.detectors.hrnet import (
     HRNet,
     hrnet_from_config,
@@ -117,7 +117,7 @@ class ContextAwarePoseFormer:
         variables = jax.lax.stop_gradient(detector_variables)
         detection = self.detector.apply(variables, normalise_images(batch.images), train=False)
         detection = jax.lax.stop_gradient(detection)
-        found, _ = heatmaps_to_joints(detection.heatmaps, subpixel=True)
+        found, _ = find_joints(detection.heatmaps, self.detector.heatmaps)
         if self.detector_joints:
             on_image = to_image(found, batch.affine)
             own = normalise_by_image(on_image, batch.image_size)

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from capf_jax.models.detectors.hrnet import STRIDE
 
+REACH = 2  # heatmap pixels around the most probable one that its joint is the mean of
 FLOOR = 1e-3  # share of a heatmap's peak below which its logarithm is cut off
 
 
@@ -53,6 +54,33 @@ def heatmaps_to_joints(
     return position * STRIDE, centre
 
 
+@jax.jit
+def probabilities_to_joints(heatmaps: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Joints at the mean position around the most probable pixel, within `REACH` of it.
+
+    The mean is what errs least where a joint may be anywhere near; the restriction keeps the other
+    side's joint, the second most probable place, out of it.
+
+    Args:
+      heatmaps: [B, H, W, J], probabilities that sum to 1 over the pixels of each map.
+
+    Returns:
+      Joints [B, J, 2], pixels of the crop, and the most probable pixels' probabilities [B, J].
+    """
+    b, height, width, joints = heatmaps.shape
+    flat = heatmaps.reshape(b, height * width, joints)
+    peak = jnp.argmax(flat, axis=1)  # [B, J]
+
+    columns, rows = jnp.arange(width)[:, None], jnp.arange(height)[:, None, None]
+    inside = (jnp.abs(columns - (peak % width)[:, None, None]) <= REACH) & (
+        jnp.abs(rows - (peak // width)[:, None, None]) <= REACH
+    )  # [B, H, W, J]
+    near = jnp.where(inside, heatmaps, 0.0)
+    total = near.sum(axis=(1, 2))
+    x, y = ((near * pixels).sum(axis=(1, 2)) / total for pixels in (columns, rows))
+    return jnp.stack([x, y], axis=-1) * STRIDE, flat.max(axis=1)
+
+
 def _parabola_peak(before: jax.Array, centre: jax.Array, after: jax.Array) -> jax.Array:
     """Offset [B, J, 2] in [-0.5, 0.5] of the peak of a parabola through three logarithms."""
     peak = jnp.maximum(centre, 1e-12)[..., None]
@@ -61,6 +89,18 @@ def _parabola_peak(before: jax.Array, centre: jax.Array, after: jax.Array) -> ja
     flat = curvature > -1e-6
     shift = 0.5 * (before - after) / jnp.where(flat, -1.0, curvature)
     return jnp.where(flat, 0.0, jnp.clip(shift, -0.5, 0.5))
+
+
+def find_joints(heatmaps: jax.Array, kind: str) -> tuple[jax.Array, jax.Array]:
+    """Joints [B, J, 2], crop pixels, and confidences [B, J] of one of our own detectors.
+
+    Args:
+      heatmaps: [B, H, W, J].
+      kind: what they are, `config.model.detector.heatmaps`.
+    """
+    if kind == 'probability':
+        return probabilities_to_joints(heatmaps)
+    return heatmaps_to_joints(heatmaps, subpixel=True)
 
 
 @functools.partial(jax.jit, static_argnames='map_size')

@@ -3,7 +3,11 @@
 import numpy as np
 import pytest
 
-from capf_jax.models.detectors.heatmaps import heatmaps_to_joints, target_heatmaps
+from capf_jax.models.detectors.heatmaps import (
+    heatmaps_to_joints,
+    probabilities_to_joints,
+    target_heatmaps,
+)
 
 SIZE = (16, 12)
 
@@ -63,3 +67,18 @@ def test_joints_are_decoded_each_from_its_own_map():
 def test_target_outside_the_map_is_only_a_flank():
     target = target_heatmaps(np.array([[[-40.0, 20.0]]]), SIZE, 1.5)
     assert target.max() < 1e-6
+
+
+def test_mean_of_a_narrow_probability_is_its_place_within_a_tenth_of_a_heatmap_pixel():
+    truth = joints()
+    heatmaps = target_heatmaps(truth, SIZE, 0.7)
+    found, _ = probabilities_to_joints(heatmaps / heatmaps.sum(axis=(1, 2), keepdims=True))
+    np.testing.assert_allclose(found, truth, atol=0.4)
+
+
+def test_mean_of_a_probability_leaves_a_second_place_out():
+    near, far = np.array([[[12.0, 12.0]]]), np.array([[[32.0, 48.0]]])
+    heatmaps = 0.6 * target_heatmaps(near, SIZE, 0.5) + 0.4 * target_heatmaps(far, SIZE, 0.5)
+    found, confidence = probabilities_to_joints(heatmaps / heatmaps.sum(axis=(1, 2), keepdims=True))
+    np.testing.assert_allclose(found, near, atol=0.01)
+    assert 0 < confidence[0, 0] < 1
