@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
-import functools
+import itertools
 import multiprocessing
 import signal
 import sys
@@ -20,6 +21,7 @@ from data_pipeline.synthetic.configuration import SyntheticConfig
 from data_pipeline.synthetic.samples import make_sample
 
 CHUNK = 16  # samples that a process renders between two deliveries
+AHEAD = 3  # chunks that wait or are being rendered, for each process
 
 
 def render_split(config: SyntheticConfig, split: str) -> Iterator[Record]:
@@ -28,22 +30,36 @@ def render_split(config: SyntheticConfig, split: str) -> Iterator[Record]:
     Raises:
       RuntimeError: a rendering process was ended from outside.
     """
-    make = functools.partial(make_sample, config, split)
+    size = config.size(split)
     if config.processes == 1:
-        yield from map(make, range(config.size(split)))
+        yield from (make_sample(config, split, index) for index in range(size))
         return
+    chunks = (range(start, min(start + CHUNK, size)) for start in range(0, size, CHUNK))
     # 'spawn': forking a process that runs JAX's threads may hang.
     context = multiprocessing.get_context('spawn')
     with futures.ProcessPoolExecutor(config.processes, context, _prepare_process) as pool:
-        with _hidden_main():  # map() starts the processes
-            rendered = pool.map(make, range(config.size(split)), chunksize=CHUNK)
+
+        def submit(count: int) -> Iterator[futures.Future]:
+            with _hidden_main():  # submitting starts the processes
+                for chunk in itertools.islice(chunks, count):
+                    yield pool.submit(_render, config, split, chunk)
+
         try:
-            yield from rendered
+            # Few at a time: Python finishes what is submitted before it ends, on Ctrl-C too.
+            pending = collections.deque(submit(AHEAD * config.processes))
+            while pending:
+                rendered = pending.popleft().result()
+                pending.extend(submit(1))
+                yield from rendered
         except BrokenProcessPool as error:
             raise RuntimeError(
                 f'a process that rendered {split} images was ended from outside, perhaps for lack '
                 'of memory; free some, or set config.data.builder.processes=1'
             ) from error
+
+
+def _render(config: SyntheticConfig, split: str, indices: range) -> list[Record]:
+    return [make_sample(config, split, index) for index in indices]
 
 
 @contextlib.contextmanager
