@@ -59,11 +59,13 @@ def set_small_models(config: ConfigDict) -> None:
     lifter = config.model.lifter
     lifter.channels = 32
     lifter.layers = 2
+    lifter.heads = 4
     lifter.drop_path = 0.0
 
     training = config.training
-    training.batch_size = 128
-    training.epochs = 8
+    training.batch_size = 32
+    training.epochs = 3
     training.learning_rate = 1e-3
-    training.learning_rate_decay = 0.75
+    training.learning_rate_decay = 0.6
     training.weight_decay = 0.05
+    config.evaluation.every_epochs = 3
