@@ -165,6 +165,13 @@ def check_values(config: ConfigDict) -> None:
             raise ValueError(
                 f'config.{name} is {fields[name]!r}; it must be one of {", ".join(known)}'
             )
+    channels = fields['model.lifter.channels']
+    for name in ('model.lifter.heads', 'model.lifter.deformable_heads'):
+        if channels % fields[name]:
+            raise ValueError(
+                f'config.{name} is {fields[name]}, which does not divide '
+                f'config.model.lifter.channels, {channels}'
+            )
 
 
 def check(config: ConfigDict, workdir: pathlib.Path) -> None:

@@ -85,6 +85,7 @@ def test_the_command_is_kept_and_names_the_config_file(tmp_path):
     [
         ('evaluation.every_epochs=0', 'every_epochs is 0; it must be at least 1'),
         ('training.batch_size=-8', 'batch_size is -8; it must be at least 1'),
+        ('model.lifter.heads=7', 'heads is 7, which does not divide .*channels, 128'),
         ('training.weight_type=half', "is 'half'; it must be one of float32, float16"),
     ],
 )
