@@ -61,6 +61,17 @@ def test_a_folder_that_is_a_file_is_one_sentence(tmp_path, capsys):
     assert 'Not a directory' in error
 
 
+@pytest.fixture
+def signals():
+    """Ctrl-C as in a terminal, also where the tests run in the background of a shell."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures('signals')
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_unwinds_and_is_one_sentence(number, capsys):
     cleaned = []
