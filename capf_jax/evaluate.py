@@ -58,7 +58,7 @@ def make_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
 
 
 def restore(
-    workdir: pathlib.Path, checkpoint: str, config: ConfigDict, builder: Any, task: Task
+    workdir: pathlib.Path, checkpoint: str, config: ConfigDict, builder: Any
 ) -> tuple[Any, int]:
     """State and step of a checkpoint, 'best' or 'latest'.
 
@@ -75,7 +75,11 @@ def restore(
         one, _ = Reader(
             builder, config.data.test_split, skeletons.get(config.skeleton), bad_image='skip'
         ).batch([0])
-        shapes = jax.eval_shape(task.init, jax.random.PRNGKey(config.seed), one)
+        # Only shapes are needed: the checkpoint holds the detector, its first weights may be gone.
+        bare = config.copy_and_resolve_references()
+        with bare.unlocked():
+            bare.model.detector.weights = ''
+        shapes = jax.eval_shape(make_task(bare).init, jax.random.PRNGKey(config.seed), one)
         return checkpoints.restore(parallel.abstract(shapes), checkpoint), step
 
 
@@ -100,7 +104,7 @@ def evaluate(
     parallel.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
     builder = datasets.open_or_build(config.data, build=False)
     task = make_task(config)
-    state, step = restore(workdir, checkpoint, config, builder, task)
+    state, step = restore(workdir, checkpoint, config, builder)
     protocol = {
         'workdir': str(workdir),
         'checkpoint': checkpoint,
