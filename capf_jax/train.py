@@ -63,7 +63,8 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
     for section in ('training', 'evaluation'):
         parallel.check_batch_size(config[section].batch_size, f'{section}.batch_size')
     configuration.check(config, workdir)
-    builder = datasets.open_or_build(config.data, build=True)
+    with parallel.main_process_first():
+        builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
     task = evaluate.make_task(config, steps_per_epoch)
 
@@ -234,7 +235,7 @@ def trained_variables(task: str, state: TrainState) -> dict[str, Any]:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    arguments = configuration.parse(argv)
+    arguments = configuration.parse(parallel.join_processes(argv))
     keep_freed_memory()
     outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command)
     if outcome.signal is not None:
