@@ -21,7 +21,7 @@ from ml_collections import ConfigDict
 
 from capf_jax import commands, configuration, evaluate, parallel, pictures, weights
 from capf_jax.allocator import keep_freed_memory
-from capf_jax.checkpoints import Checkpoints
+from capf_jax.checkpoints import Checkpoints, begun
 from capf_jax.logs import Logs, SilentLogs, was_evaluated
 from capf_jax.report import DetectionResult, Result
 from capf_jax.steps import Task, TrainState
@@ -62,7 +62,8 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
     """
     for section in ('training', 'evaluation'):
         parallel.check_batch_size(config[section].batch_size, f'{section}.batch_size')
-    configuration.check(config, workdir)
+    if begun(workdir):  # what never came to a checkpoint may be mended
+        configuration.check(config, workdir)
     with parallel.main_process_first():
         builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
@@ -81,7 +82,6 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
         state = first_state(task, config, first, checkpoints)
         total = steps_per_epoch * config.training.epochs
         if parallel.is_main_process():
-            # Not before: what never began may be mended.
             configuration.save(config, workdir, command)
         kind = Logs if parallel.is_main_process() else SilentLogs
         with kind(workdir, start, total, config.training.batch_size) as logs:
