@@ -23,6 +23,7 @@ from capf_jax import commands, configuration, evaluate, parallel, pictures, weig
 from capf_jax.allocator import keep_freed_memory
 from capf_jax.checkpoints import Checkpoints, begun
 from capf_jax.logs import Logs, SilentLogs, was_evaluated
+from capf_jax.models.detectors import catalog
 from capf_jax.report import DetectionResult, Result
 from capf_jax.steps import Task, TrainState
 from capf_jax.stopping import StopRequest
@@ -62,6 +63,7 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
     """
     for section in ('training', 'evaluation'):
         parallel.check_batch_size(config[section].batch_size, f'{section}.batch_size')
+    catalog.from_config(config.model)  # an unknown detector is an error before data are built
     if begun(workdir):  # what never came to a checkpoint may be mended
         configuration.check(config, workdir)
     with parallel.main_process_first():
@@ -225,7 +227,7 @@ class Run:
 def trained_variables(task: str, state: TrainState) -> dict[str, Any]:
     """What the weight file of a task holds: all that is needed to predict.
 
-    'detector': {'params', 'batch_stats'}, as `model.detector.weights` wants it.
+    'detector': {'params', 'batch_stats'}, as `model.detector_weights` wants it.
     'lifter': {'lifter': {'params'}, 'detector': the frozen detector's variables}.
     """
     if task == 'detector':
