@@ -26,6 +26,7 @@ def get_config() -> ConfigDict:
     config.model = ConfigDict()
     config.model.detector = 'hrnet_w32'  # a name in capf_jax/models/detectors/catalog.py
     config.model.detector_weights = ''  # safetensors file of it; '' for random weights
+    config.model.detector_skeleton = ''  # joints that it finds; '' for those of `skeleton`
 
     hrnet = config.model.hrnet = ConfigDict()  # of your own size; read if the detector is 'hrnet'
     hrnet.width = 32  # channels of the finest branch

@@ -30,6 +30,8 @@ class ContextAwarePoseFormer:
       lifter: what learns.
       detector: frozen, in evaluation mode; None where the lifter sees coordinates alone.
       entry: what the catalog says of the detector.
+      found: where the lifter's joints are among those that the detector finds; () if it does not
+        find them all.
       detector_joints: whether the lifter is also given the joints that the detector itself finds,
         a control experiment: it tells better 2D from context.
       detector_weights: safetensors file of the detector; '' for random weights.
@@ -38,6 +40,7 @@ class ContextAwarePoseFormer:
     lifter: Lifter
     detector: nn.Module | None
     entry: DetectorEntry
+    found: tuple[int, ...] = ()
     detector_joints: bool = False
     detector_weights: str = ''
 
@@ -48,18 +51,26 @@ class ContextAwarePoseFormer:
         Raises:
           ValueError: an unknown detector, or one without heatmaps that is to give joints.
         """
-        settings, num_joints = config.model, len(skeletons.get(config.skeleton))
+        settings, joint_set = config.model, skeletons.get(config.skeleton)
+        found = skeletons.get(settings.detector_skeleton or config.skeleton)
         entry = catalog.from_config(settings)
         if settings.lifter.detector_joints and entry.heatmaps is None:
             raise ValueError(
                 f'model.lifter.detector_joints is set, but {entry.name} finds no joints: choose a '
                 f'model.detector with heatmaps'
             )
+        missing = [name for name in joint_set.joints if name not in found.joints]
+        if settings.lifter.detector_joints and missing:
+            raise ValueError(
+                f'model.lifter.detector_joints is set, but a detector of {found.name!r} finds no '
+                f'{missing[0]}: choose a model.detector_skeleton that has all of {joint_set.name!r}'
+            )
         wanted = settings.lifter.ablation_step > 0 or settings.lifter.detector_joints
         return cls(
             lifter=lifter_from_config(config),
-            detector=entry.build(num_joints) if wanted else None,
+            detector=entry.build(len(found)) if wanted else None,
             entry=entry,
+            found=() if missing else tuple(map(found.index, joint_set.joints)),
             detector_joints=settings.lifter.detector_joints,
             detector_weights=settings.detector_weights,
         )
@@ -106,8 +117,8 @@ class ContextAwarePoseFormer:
         Returns:
           Poses [B, J, 3], metres, camera frame, relative to the root, and a dict of the lifter's
           intermediates together with, where there is a detector with a head, its 'heatmaps'
-          [B, H/4, W/4, J] and 'detector_joints' [B, J, 2], pixels of the crop. `jit` prunes what
-          nobody uses.
+          [B, H/4, W/4, joints that it finds] and, where these are all of the lifter's,
+          'detector_joints' [B, J, 2], pixels of the crop. `jit` prunes what nobody uses.
         """
         inputs, seen = self._lifter_inputs(variables['detector'], batch)
         random = {} if drop_path_key is None else {'drop_path': drop_path_key}
@@ -131,7 +142,9 @@ class ContextAwarePoseFormer:
         detection = jax.lax.stop_gradient(detection)
         if detection.heatmaps is None:  # a classifier, or a published file without the head
             return (joints2d, joints2d_crop, detection.maps), {}
-        found, _ = find_joints(detection.heatmaps, self.entry.decode)
+        if not self.found:
+            return (joints2d, joints2d_crop, detection.maps), {'heatmaps': detection.heatmaps}
+        found, _ = find_joints(detection.heatmaps[..., jnp.array(self.found)], self.entry.decode)
         if self.detector_joints:
             on_image = to_image(found, batch.affine)
             own = normalise_by_image(on_image, batch.image_size)
