@@ -22,8 +22,13 @@ from benchmarks.torch_hrnet import TorchHRNet, copy_variables
 from benchmarks.torch_lifter import TorchLifter
 from capf_jax import parallel, skeleton, steps
 from capf_jax.batch import Batch
-from capf_jax.models.ca_pf import detector_from_config
-from capf_jax.models.detectors.hrnet import IMAGE_DEVIATION, IMAGE_MEAN, normalise_images
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.catalog import (
+    IMAGENET_DEVIATION,
+    IMAGENET_MEAN,
+    normalise_images,
+)
+from capf_jax.models.detectors.folding import fold
 from configs import base, synthetic
 from data_pipeline.normalise import normalise_by_crop, normalise_by_image
 
@@ -35,7 +40,7 @@ Program = Callable[[], object]
 def rows() -> list[Row]:
     """The paper's sizes in a small batch, and the default run's."""
     small = synthetic.get_config()
-    small.model.detector.weights = ''  # speed does not depend on what it has learned
+    small.model.detector_weights = ''  # speed does not depend on what it has learned
     return [
         *_rows('paper', base.get_config(), people(batch=8, height=256, width=192)),
         *_rows('default run', small, people(batch=64, height=128, width=96)),
@@ -66,7 +71,8 @@ def torch_models(config: ConfigDict, detector_variables: dict) -> tuple[TorchHRN
     Raises:
       RuntimeError: the detector's parameters are not ours.
     """
-    settings, joints = config.model.detector, len(skeleton.get(config.skeleton))
+    joints = len(skeleton.get(config.skeleton))
+    settings = catalog.from_config(config.model).build(joints)
     detector = TorchHRNet(
         joints=joints,
         width=settings.width,
@@ -123,12 +129,13 @@ def _row(name: str, ours: Program, theirs: dict[str, Program], goal: float | Non
 
 def _detection(config: ConfigDict, state: steps.TrainState, batch: Batch) -> Program:
     """Our detector, maps and heatmaps."""
-    model = detector_from_config(config.model.detector, batch.joints2d.shape[1])
+    entry = catalog.from_config(config.model)
+    model, variables = fold(entry.build(batch.joints2d.shape[1]), state.frozen)
 
     def detect(variables, images):
-        return model.apply(variables, normalise_images(images), train=False)
+        return model.apply(variables, normalise_images(images, entry))
 
-    return ready(detect, state.frozen, batch.images)
+    return ready(detect, variables, batch.images)
 
 
 def _training(task: steps.Task, state: steps.TrainState, batch: Batch) -> Program:
@@ -147,7 +154,7 @@ def _training(task: steps.Task, state: steps.TrainState, batch: Batch) -> Progra
 def _normaliser(batch: Batch, memory_format: torch.memory_format) -> Program:
     """uint8 crops -> normalised images [B, 3, H, W] in the layout given."""
     images = torch.from_numpy(batch.images)
-    mean, deviation = 255 * torch.tensor(IMAGE_MEAN), 255 * torch.tensor(IMAGE_DEVIATION)
+    mean, deviation = 255 * torch.tensor(IMAGENET_MEAN), 255 * torch.tensor(IMAGENET_DEVIATION)
 
     def normalise():
         normalised = (images.float() - mean) / deviation

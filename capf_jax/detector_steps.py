@@ -13,9 +13,11 @@ from ml_collections import ConfigDict
 
 from capf_jax import skeleton as skeletons
 from capf_jax.batch import Array, Batch
-from capf_jax.models.ca_pf import detector_from_config, load_detector
+from capf_jax.models.ca_pf import load_detector
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.catalog import normalise_images
 from capf_jax.models.detectors.heatmaps import find_joints, target_heatmaps
-from capf_jax.models.detectors.hrnet import normalise_images, random_variables
+from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.grid_sample import grid_sample
 from capf_jax.optimizer import make_optimizer
 from capf_jax.steps import (
@@ -32,9 +34,9 @@ from data_pipeline.flip import flip_batch
 
 
 def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
-    """Training of the detector that `config.model.detector` describes.
+    """Training of the detector that `config.model.detector` names.
 
-    It starts from `model.detector.weights`, or from random weights where no file is named.
+    It starts from `model.detector_weights`, or from random weights where no file is named.
 
     `train_step` gives the metrics 'loss' (see LOSSES), 'gradient_norm' and
     'crop_error_px', the mean distance of the joints found in the augmented crops. `eval_step` gives
@@ -43,19 +45,27 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
     Args:
       config: a whole configuration.
       steps_per_epoch: steps after which the learning rate decays.
+
+    Raises:
+      ValueError: an unknown detector, or one without heatmaps.
     """
     joint_set, detection = skeletons.get(config.skeleton), config.detection
-    model = detector_from_config(config.model.detector, len(joint_set), axis_name=AXIS)
+    entry = catalog.from_config(config.model)
+    if entry.heatmaps is None:
+        raise ValueError(
+            f'{entry.name} has no heatmaps to learn: choose a model.detector that finds joints'
+        )
+    model = entry.build(len(joint_set), axis_name=AXIS)
     optimizer = make_optimizer(config.training, steps_per_epoch)
-    loss_of = LOSSES[config.model.detector.heatmaps]
+    loss_of = LOSSES[entry.heatmaps]
 
     def init(key: Array, batch: Batch) -> TrainState:
         del batch  # a detector takes crops of any size
         key_model, key_steps = jax.random.split(key)
         start = functools.partial(random_variables, model)
-        if config.model.detector.weights:
+        if config.model.detector_weights:
             shapes = jax.eval_shape(start, key_model)
-            variables = load_detector(config.model.detector.weights, shapes)
+            variables = load_detector(config.model.detector_weights, shapes)
         else:
             variables = jax.jit(start)(key_model)
         params, batch_stats = variables['params'], variables['batch_stats']
@@ -70,7 +80,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
         def loss_share(params: Any) -> tuple[Array, Any]:
             variables = {'params': params, 'batch_stats': state.batch_stats}
             found, moved = model.apply(
-                variables, normalise_images(images), train=True, mutable=['batch_stats']
+                variables, normalise_images(images, entry), train=True, mutable=['batch_stats']
             )
             losses = loss_of(found.heatmaps, joints, detection.sigma)
             return mean_over_valid(losses, batch.valid), (found.heatmaps, moved['batch_stats'])
@@ -78,7 +88,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
         (loss, (heatmaps, batch_stats)), gradients = jax.value_and_grad(loss_share, has_aux=True)(
             state.params
         )
-        found, _ = find_joints(heatmaps, model.heatmaps)
+        found, _ = find_joints(heatmaps, entry.decode)
         error = mean_over_valid(joint_distances(found, joints).mean(axis=-1), batch.valid)
         loss, error, gradients = jax.lax.psum((loss, error, gradients), AXIS)
         metrics = {
@@ -90,8 +100,8 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
 
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
-        heatmaps = model.apply(variables, normalise_images(batch.images)).heatmaps
-        found, _ = find_joints(heatmaps, model.heatmaps)
+        heatmaps = model.apply(variables, normalise_images(batch.images, entry)).heatmaps
+        found, _ = find_joints(heatmaps, entry.decode)
         return {'joints2d_crop': found, 'valid': batch.valid, 'index': batch.index}
 
     return Task(init, train_step, eval_step)
@@ -118,7 +128,10 @@ def cross_entropy(heatmaps: Array, joints: Array, sigma: float) -> Array:
     return (target * surprise).sum(axis=(1, 2)).mean(axis=-1)
 
 
-LOSSES = {'gaussian': squared_error, 'probability': cross_entropy}  # by model.detector.heatmaps
+LOSSES = {
+    'gaussian': squared_error,
+    'probability': cross_entropy,
+}  # by entry.heatmaps
 
 
 def augment(

@@ -78,7 +78,7 @@ def restore(
         # Only shapes are needed: the checkpoint holds the detector, its first weights may be gone.
         bare = config.copy_and_resolve_references()
         with bare.unlocked():
-            bare.model.detector.weights = ''
+            bare.model.detector_weights = ''
         shapes = jax.eval_shape(make_task(bare).init, jax.random.PRNGKey(config.seed), one)
         return checkpoints.restore(parallel.abstract(shapes), checkpoint), step
 

@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 from capf_jax import logs, parallel, visualize
 from capf_jax import skeleton as skeletons
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.models.detectors import catalog
 from capf_jax.report import TITLES, Result
 from data_pipeline.reader import Reader
 
@@ -68,13 +69,15 @@ def write(
             middle = len(chosen) // 2
             one = type(batch)(*(array[middle : middle + 1] for array in batch))
             points, weights = sampling_points(state, one, config)
+            entry = catalog.from_config(config.model)
+            levels = lifter.levels or entry.levels
             figure = visualize.sampling_figure(
                 one.images[0],
                 one.joints2d_crop[0],
                 points,
                 weights,
                 joint_set,
-                level_names=[f'map at stride {4 * 2**level}' for level in lifter.levels],
+                level_names=[f'map at stride {entry.strides[level]}' for level in levels],
             )
             written.append(visualize.save(figure, folder / 'sampling_points.png'))
     lines = logs.entries(log) if log else []

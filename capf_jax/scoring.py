@@ -128,11 +128,11 @@ def _collect(predict_fn: PredictFn, batches: Any, number: int) -> dict[str, np.n
 def describe(builder: tfds.core.DatasetBuilder, config: ConfigDict) -> dict[str, Any]:
     """What the dataset and the configuration say of an evaluation's protocol."""
     joint_set = skeletons.get(config.skeleton)
-    lifter, detector = config.model.lifter, config.model.detector
+    lifter = config.model.lifter
     source = {'truth': 'ground truth', 'detected': 'detections stored in the dataset'}
     joints2d = source.get(config.data.joints2d, config.data.joints2d)
     if lifter.detector_joints:
-        joints2d += f' and those of the frozen {detector.name}'
+        joints2d += f' and those of the frozen {config.model.detector}'
     metadata = dict((builder.info.metadata or {}).items())
     return {
         'dataset': builder.info.full_name,

@@ -23,6 +23,7 @@ from capf_jax import commands, configuration, evaluate, parallel, pictures, weig
 from capf_jax.allocator import keep_freed_memory
 from capf_jax.checkpoints import Checkpoints
 from capf_jax.logs import Logs, SilentLogs, was_evaluated
+from capf_jax.models.detectors import catalog
 from capf_jax.report import DetectionResult, Result
 from capf_jax.steps import Task, TrainState
 from capf_jax.stopping import StopRequest
@@ -63,6 +64,7 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
     for section in ('training', 'evaluation'):
         parallel.check_batch_size(config[section].batch_size, f'{section}.batch_size')
     configuration.check(config, workdir)
+    catalog.from_config(config.model)  # an unknown detector is an error before data are built
     builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
     task = evaluate.make_task(config, steps_per_epoch)
@@ -224,7 +226,7 @@ class Run:
 def trained_variables(task: str, state: TrainState) -> dict[str, Any]:
     """What the weight file of a task holds: all that is needed to predict.
 
-    'detector': {'params', 'batch_stats'}, as `model.detector.weights` wants it.
+    'detector': {'params', 'batch_stats'}, as `model.detector_weights` wants it.
     'lifter': {'lifter': {'params'}, 'detector': the frozen detector's variables}.
     """
     if task == 'detector':

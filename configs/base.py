@@ -24,19 +24,20 @@ def get_config() -> ConfigDict:
     data.threads = 4  # threads that read and decode
 
     config.model = ConfigDict()
-    detector = config.model.detector = ConfigDict()
-    detector.name = 'hrnet'  # family of the 2D detector
-    detector.width = 32  # channels of the finest branch
-    detector.stem_channels = 64  # channels of the two stride-2 stem convolutions
-    detector.bottlenecks = 4  # bottleneck blocks of the first stage
-    detector.modules = (1, 4, 3)  # modules in the stages of 2, 3 and 4 branches
-    detector.blocks = 4  # basic blocks on every branch of a module
-    detector.heatmaps = 'gaussian'  # what its heatmaps are: 'gaussian' or 'probability'
-    detector.weights = ''  # safetensors file of the frozen detector; '' for random weights
+    config.model.detector = 'hrnet_w32'  # a name in capf_jax/models/detectors/catalog.py
+    config.model.detector_weights = ''  # safetensors file of it; '' for random weights
+
+    hrnet = config.model.hrnet = ConfigDict()  # of your own size; read if the detector is 'hrnet'
+    hrnet.width = 32  # channels of the finest branch
+    hrnet.stem_channels = 64  # channels of the two stride-2 stem convolutions
+    hrnet.bottlenecks = 4  # bottleneck blocks of the first stage
+    hrnet.modules = (1, 4, 3)  # modules in the stages of 2, 3 and 4 branches
+    hrnet.blocks = 4  # basic blocks on every branch of a module
+    hrnet.heatmaps = 'gaussian'  # what its heatmaps are: 'gaussian' or 'probability'
 
     lifter = config.model.lifter = ConfigDict()
     lifter.ablation_step = 3  # 0 coordinates, 1 + context, 2 + fusion, 3 + deformable (Table 3)
-    lifter.levels = (0, 1, 2, 3)  # feature levels used, 0 is the finest (paper Table 4)
+    lifter.levels = ()  # maps used, 0 is the finest (paper Table 4); () all that there are
     lifter.deformable = True  # deformable context extraction; False for MPI-INF-3DHP
     lifter.detector_joints = False  # also give the detector's own 2D joints (a control experiment)
     lifter.channels = 128  # C, the shared dimension

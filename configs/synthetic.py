@@ -48,14 +48,15 @@ def get_config(arg: str = '') -> ConfigDict:
 
 def set_small_models(config: ConfigDict) -> None:
     """The small detector that comes with the repository, and a lifter to match two CPU cores."""
-    detector = config.model.detector
-    detector.width = 16
-    detector.stem_channels = 16
-    detector.bottlenecks = 1
-    detector.modules = (1, 1, 1)
-    detector.blocks = 2
-    detector.heatmaps = 'probability'
-    detector.weights = 'pretrained/synthetic_detector.safetensors'
+    config.model.detector = 'hrnet'
+    config.model.detector_weights = 'pretrained/synthetic_detector.safetensors'
+    hrnet = config.model.hrnet
+    hrnet.width = 16
+    hrnet.stem_channels = 16
+    hrnet.bottlenecks = 1
+    hrnet.modules = (1, 1, 1)
+    hrnet.blocks = 2
+    hrnet.heatmaps = 'probability'
 
     lifter = config.model.lifter
     lifter.channels = 32

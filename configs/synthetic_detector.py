@@ -31,7 +31,7 @@ def get_config(arg: str = '') -> ConfigDict:
     with config.data.builder.unlocked():
         config.data.builder.seed = 1  # other people than those the lifter learns from
         config.data.builder.noise_sigma = 8.0  # crops placed less well than the lifter's
-    config.model.detector.weights = given.start
+    config.model.detector_weights = given.start
 
     detection = config.detection
     detection.sigma = 1.0  # narrower than for 256x192 crops: the maps have half the pixels

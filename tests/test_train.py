@@ -210,7 +210,7 @@ def test_a_detector_is_trained_and_a_lifter_takes_its_weight_file(data_dir, tmp_
     with Checkpoints(tmp_path) as kept:
         assert kept.best_score == pytest.approx(line['error_px'])
     config.task = 'lifter'
-    config.model.detector.weights = str(tmp_path / 'detector.safetensors')
+    config.model.detector_weights = str(tmp_path / 'detector.safetensors')
     frozen = evaluate.make_task(config).init(jax.random.PRNGKey(1), tiny.batch()).frozen
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6),

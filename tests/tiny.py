@@ -21,7 +21,8 @@ def config(data_dir='data', **training):
             train_size=24, test_size=6, height=HEIGHT, width=WIDTH,
             train_subjects=2, test_subjects=1, processes=1,
         )  # fmt: skip
-    settings.model.detector.update(
+    settings.model.detector = 'hrnet'
+    settings.model.hrnet.update(
         width=4, stem_channels=4, bottlenecks=1, modules=(1, 1, 1), blocks=1
     )
     settings.model.lifter.update(

@@ -6,19 +6,18 @@ import dataclasses
 import functools
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from capf_jax import skeleton as skeletons
 from capf_jax.batch import Array, Batch
-from capf_jax.models.detectors.heatmaps import find_joints
-from capf_jax.models.detectors.hrnet import (
-    HRNet,
-    hrnet_from_config,
-    normalise_images,
-    random_variables,
-)
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
+from capf_jax.models.detectors.folding import fold
+from capf_jax.models.detectors.heatmaps import find_joints, to_image
+from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter, lifter_from_config
 from capf_jax.weights import load_weights
 from data_pipeline.normalise import normalise_by_crop, normalise_by_image
@@ -31,26 +30,39 @@ class ContextAwarePoseFormer:
     Attributes:
       lifter: what learns.
       detector: frozen, in evaluation mode; None where the lifter sees coordinates alone.
+      entry: what the catalog says of the detector.
       detector_joints: whether the lifter is also given the joints that the detector itself finds,
         a control experiment: it tells better 2D from context.
       detector_weights: safetensors file of the detector; '' for random weights.
     """
 
     lifter: Lifter
-    detector: HRNet | None
+    detector: nn.Module | None
+    entry: DetectorEntry
     detector_joints: bool = False
     detector_weights: str = ''
 
     @classmethod
     def from_config(cls, config: ConfigDict) -> ContextAwarePoseFormer:
-        """The model of a whole configuration."""
+        """The model of a whole configuration.
+
+        Raises:
+          ValueError: an unknown detector, or one without heatmaps that is to give joints.
+        """
         settings, num_joints = config.model, len(skeletons.get(config.skeleton))
+        entry = catalog.from_config(settings)
+        if settings.lifter.detector_joints and entry.heatmaps is None:
+            raise ValueError(
+                f'model.lifter.detector_joints is set, but {entry.name} finds no joints: choose a '
+                f'model.detector with heatmaps'
+            )
         wanted = settings.lifter.ablation_step > 0 or settings.lifter.detector_joints
         return cls(
             lifter=lifter_from_config(config),
-            detector=detector_from_config(settings.detector, num_joints) if wanted else None,
+            detector=entry.build(num_joints) if wanted else None,
+            entry=entry,
             detector_joints=settings.lifter.detector_joints,
-            detector_weights=settings.detector.weights,
+            detector_weights=settings.detector_weights,
         )
 
     def init(self, key: Array, batch: Batch) -> dict[str, Any]:
@@ -88,14 +100,15 @@ class ContextAwarePoseFormer:
         """Poses from crops and 2D joints.
 
         Args:
-          variables: what `init` returns.
+          variables: what `init` returns, or the same with the detector's folded.
           batch: its images, joints2d, joints2d_crop, image_size and affine are read.
           train: whether drop path is on, which then needs `drop_path_key`.
 
         Returns:
           Poses [B, J, 3], metres, camera frame, relative to the root, and a dict of the lifter's
-          intermediates together with, where there is a detector, its 'heatmaps' [B, H/4, W/4, J]
-          and 'detector_joints' [B, J, 2], pixels of the crop. `jit` prunes what nobody uses.
+          intermediates together with, where there is a detector with a head, its 'heatmaps'
+          [B, H/4, W/4, J] and 'detector_joints' [B, J, 2], pixels of the crop. `jit` prunes what
+          nobody uses.
         """
         inputs, seen = self._lifter_inputs(variables['detector'], batch)
         random = {} if drop_path_key is None else {'drop_path': drop_path_key}
@@ -114,10 +127,12 @@ class ContextAwarePoseFormer:
         if self.detector is None:
             return (joints2d, joints2d_crop, ()), {}
 
-        variables = jax.lax.stop_gradient(detector_variables)
-        detection = self.detector.apply(variables, normalise_images(batch.images), train=False)
+        detector, variables = fold(self.detector, jax.lax.stop_gradient(detector_variables))
+        detection = detector.apply(variables, normalise_images(batch.images, self.entry))
         detection = jax.lax.stop_gradient(detection)
-        found, _ = find_joints(detection.heatmaps, self.detector.heatmaps)
+        if self.entry.decode is None:
+            return (joints2d, joints2d_crop, detection.maps), {}
+        found, _ = find_joints(detection.heatmaps, self.entry.decode)
         if self.detector_joints:
             on_image = to_image(found, batch.affine)
             own = normalise_by_image(on_image, batch.image_size)
@@ -126,26 +141,11 @@ class ContextAwarePoseFormer:
         return (joints2d, joints2d_crop, detection.maps), seen
 
 
-def detector_from_config(
-    detector: ConfigDict, num_joints: int, axis_name: str | None = None
-) -> HRNet:
-    """The detector of `config.model.detector`.
-
-    Raises:
-      ValueError: an unknown family.
-    """
-    if detector.name != 'hrnet':
-        raise ValueError(
-            f"model.detector.name is {detector.name!r}; the only detector family is 'hrnet'"
-        )
-    return hrnet_from_config(detector, num_joints, axis_name)
-
-
 def load_detector(path: str, shapes: Any) -> dict[str, Any]:
     """A detector's variables, float32, from a safetensors file of ours.
 
     Args:
-      path: the file, named by `config.model.detector.weights`.
+      path: the file, named by `config.model.detector_weights`.
       shapes: the tree of shapes that the detector of the configuration has.
 
     Raises:
@@ -158,19 +158,6 @@ def load_detector(path: str, shapes: Any) -> dict[str, Any]:
     if different:
         raise ValueError(
             f'{path} holds the weights of another detector: {len(different)} tensors differ, '
-            f'first {different[0]}; set model.detector.* to what the file was trained with'
+            f'first {different[0]}; set model.detector and model.hrnet to those it is of'
         )
     return jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), tree)
-
-
-def to_image(joints_crop: jax.Array, affine: jax.Array) -> jax.Array:
-    """Joints [B, J, 2] from crop to whole-image pixels; affine [B, 2, 3] maps the other way.
-
-    Written out, since matrix products in reduced precision would be pixels off.
-    """
-    (a, b, shift_x), (c, d, shift_y) = (
-        [affine[:, None, row, column] for column in range(3)] for row in range(2)
-    )  # each [B, 1]
-    x, y = joints_crop[..., 0] - shift_x, joints_crop[..., 1] - shift_y
-    determinant = a * d - b * c
-    return jnp.stack([d * x - b * y, a * y - c * x], axis=-1) / determinant[..., None]

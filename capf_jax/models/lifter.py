@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from capf_jax import skeleton
+from capf_jax.models.detectors import catalog
 from capf_jax.models.grid_sample import grid_sample
 from capf_jax.models.layers import (
     MLP,
@@ -241,5 +242,13 @@ class Lifter(nn.Module):
 
 
 def lifter_from_config(config: ConfigDict) -> Lifter:
-    """The lifter that `config.model.lifter` and `config.skeleton` describe."""
-    return Lifter(num_joints=len(skeleton.get(config.skeleton)), **config.model.lifter)
+    """The lifter that `config.model.lifter` and `config.skeleton` describe.
+
+    Levels left open are all maps of the detector that `config.model.detector` names.
+
+    Raises:
+      ValueError: an unknown detector.
+    """
+    fields = dict(config.model.lifter)
+    fields['levels'] = tuple(fields['levels']) or catalog.from_config(config.model).levels
+    return Lifter(num_joints=len(skeleton.get(config.skeleton)), **fields)

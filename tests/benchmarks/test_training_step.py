@@ -6,8 +6,10 @@ import torch
 from benchmarks import training_step
 from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
-from capf_jax.models.ca_pf import detector_from_config
-from capf_jax.models.detectors.hrnet import HRNet, normalise_images, random_variables
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.catalog import normalise_images
+from capf_jax.models.detectors.hrnet import HRNet
+from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter
 from tests import tiny
 
@@ -28,11 +30,12 @@ OUR_NAMES = {  # of the lifter: PyTorch's -> ours
 def detection():
     """A small detector of ours, its variables, a batch, and what it says about that."""
     config = tiny.config()
-    config.model.detector.heatmaps = 'probability'
-    model = detector_from_config(config.model.detector, 17)
+    config.model.hrnet.heatmaps = 'probability'
+    entry = catalog.from_config(config.model)
+    model = entry.build(17)
     variables = jax.jit(lambda key: random_variables(model, key))(jax.random.PRNGKey(0))
     batch = training_step.people(2, tiny.HEIGHT, tiny.WIDTH)
-    ours = jax.jit(lambda v, x: model.apply(v, normalise_images(x)))(variables, batch.images)
+    ours = jax.jit(lambda v, x: model.apply(v, normalise_images(x, entry)))(variables, batch.images)
     return config, variables, batch, ours
 
 

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.models import ca_pf
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.models.detectors.heatmaps import to_image
 from capf_jax.weights import save_weights
 from data_pipeline.crops import apply_affine
 from tests import tiny
@@ -69,7 +69,7 @@ def test_joints_come_back_from_the_crop():
     random = np.random.default_rng(0)
     affine = random.normal(size=(3, 2, 3)).astype(np.float32) + np.eye(2, 3, dtype=np.float32)
     joints = random.uniform(0, 1000, (3, 5, 2)).astype(np.float32)
-    back = ca_pf.to_image(apply_affine(affine, joints), affine)
+    back = to_image(apply_affine(affine, joints), affine)
     np.testing.assert_allclose(back, joints, rtol=1e-3)
 
 
@@ -78,7 +78,7 @@ def test_detector_comes_from_its_file(tmp_path, context):
     save_weights(tmp_path / 'detector.safetensors', detector, {})
     config = tiny.config()
     config.model.lifter.update(ablation_step=0, detector_joints=True)  # compiles fastest
-    config.model.detector.weights = str(tmp_path / 'detector.safetensors')
+    config.model.detector_weights = str(tmp_path / 'detector.safetensors')
     model = ContextAwarePoseFormer.from_config(config)
     loaded = model.init(jax.random.key(1), tiny.batch(2))['detector']
     jax.tree.map(np.testing.assert_array_equal, loaded, detector)
@@ -88,8 +88,8 @@ def test_file_of_another_detector_is_an_error(tmp_path, context):
     _, variables, _, batch = context
     save_weights(tmp_path / 'detector.safetensors', variables['detector'], {})
     config = tiny.config()
-    config.model.detector.width = 8
-    config.model.detector.weights = str(tmp_path / 'detector.safetensors')
+    config.model.hrnet.width = 8
+    config.model.detector_weights = str(tmp_path / 'detector.safetensors')
     model = ContextAwarePoseFormer.from_config(config)
     with pytest.raises(ValueError, match='holds the weights of another detector'):
         model.init(jax.random.key(0), batch)
@@ -97,6 +97,6 @@ def test_file_of_another_detector_is_an_error(tmp_path, context):
 
 def test_unknown_detector_is_an_error():
     config = tiny.config()
-    config.model.detector.name = 'hrnett'
-    with pytest.raises(ValueError, match="'hrnett'"):
+    config.model.detector = 'hrnet_w23'
+    with pytest.raises(ValueError, match=r"'hrnet_w23'.* nearest is 'hrnet_w32'"):
         ContextAwarePoseFormer.from_config(config)

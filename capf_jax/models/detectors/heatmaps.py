@@ -1,4 +1,4 @@
-"""Heatmaps and joints: decoding one to the other and the targets a detector learns."""
+"""Heatmaps and joints: decoding one to the other, flip test, and the targets a detector learns."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from capf_jax.models.detectors.hrnet import STRIDE
-
+STRIDE = 4  # crop pixels per pixel of a heatmap, of every detector
 REACH = 2  # heatmap pixels around the most probable one that its joint is the mean of
 FLOOR = 1e-3  # share of a heatmap's peak below which its logarithm is cut off
 
@@ -91,16 +90,56 @@ def _parabola_peak(before: jax.Array, centre: jax.Array, after: jax.Array) -> ja
     return jnp.where(flat, 0.0, jnp.clip(shift, -0.5, 0.5))
 
 
-def find_joints(heatmaps: jax.Array, kind: str) -> tuple[jax.Array, jax.Array]:
-    """Joints [B, J, 2], crop pixels, and confidences [B, J] of one of our own detectors.
+def find_joints(heatmaps: jax.Array, decode: str) -> tuple[jax.Array, jax.Array]:
+    """Joints [B, J, 2], crop pixels, and confidences [B, J] of a detector of the catalog.
 
     Args:
       heatmaps: [B, H, W, J].
-      kind: what they are, `config.model.detector.heatmaps`.
+      decode: 'quarter_pixel' as detectors are published with, 'parabola' or 'mean' for our own of
+        Gaussians and of probabilities; the catalog's entry has it.
     """
-    if kind == 'probability':
-        return probabilities_to_joints(heatmaps)
-    return heatmaps_to_joints(heatmaps, subpixel=True)
+    return DECODERS[decode](heatmaps)
+
+
+DECODERS = {
+    'quarter_pixel': heatmaps_to_joints,
+    'parabola': functools.partial(heatmaps_to_joints, subpixel=True),
+    'mean': probabilities_to_joints,
+}
+
+
+@functools.partial(jax.jit, static_argnames='swap')
+def average_flipped(heatmaps: jax.Array, mirrored: jax.Array, swap: tuple[int, ...]) -> jax.Array:
+    """The flip test: the mean of a crop's heatmaps and those of its mirror image, turned back.
+
+    Pixel x of a map sits at crop pixel 4x, not in the middle of its 4 pixels. Turned back it is 3
+    crop pixels right of that, so that the map is moved one pixel right first, the nearest whole
+    number; its first column stays twice (SPEC section 2).
+
+    Args:
+      heatmaps: [B, H, W, J] of the crops.
+      mirrored: [B, H, W, J] of the mirrored crops.
+      swap: the joint that each joint is in the mirror, `JointSet.flip`.
+
+    Returns:
+      [B, H, W, J].
+    """
+    back = mirrored[:, :, ::-1][..., list(swap)]
+    return (heatmaps + jnp.concatenate([back[:, :, :1], back[:, :, :-1]], axis=2)) / 2
+
+
+@jax.jit
+def to_image(joints_crop: jax.Array, affine: jax.Array) -> jax.Array:
+    """Joints [B, J, 2] from crop to whole-image pixels; affine [B, 2, 3] maps the other way.
+
+    Written out, since matrix products in reduced precision would be pixels off.
+    """
+    (a, b, shift_x), (c, d, shift_y) = (
+        [affine[:, None, row, column] for column in range(3)] for row in range(2)
+    )  # each [B, 1]
+    x, y = joints_crop[..., 0] - shift_x, joints_crop[..., 1] - shift_y
+    determinant = a * d - b * c
+    return jnp.stack([d * x - b * y, a * y - c * x], axis=-1) / determinant[..., None]
 
 
 @functools.partial(jax.jit, static_argnames='map_size')

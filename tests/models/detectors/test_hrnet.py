@@ -8,12 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.models.detectors.hrnet import (
-    HRNet,
-    hrnet_from_config,
-    normalise_images,
-    random_variables,
-)
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.catalog import normalise_images
+from capf_jax.models.detectors.hrnet import HRNet, hrnet_from_settings
+from capf_jax.models.detectors.initial import random_variables
 from configs import base
 from converters.engine import to_flax
 from converters.hrnet_names import hrnet_rules
@@ -43,7 +41,7 @@ def published(prefix):
 def detect():
     """HRNet-W32 on the recipe's two images, compiled once."""
     model = HRNet(num_joints=17)
-    images = normalise_images(jnp.asarray(recipe.images(2)))
+    images = normalise_images(jnp.asarray(recipe.images(2)), catalog.get('hrnet_w32'))
 
     @jax.jit
     def run(variables):
@@ -133,12 +131,7 @@ def test_crop_of_a_wrong_size_is_an_error():
 
 
 def test_modules_need_three_numbers():
-    detector = base.get_config().model.detector
-    detector.modules = (1, 4)
+    settings = base.get_config().model.hrnet
+    settings.modules = (1, 4)
     with pytest.raises(ValueError, match='three numbers'):
-        hrnet_from_config(detector, 17)
-
-
-def test_images_are_normalised_as_by_imagenet():
-    white = normalise_images(np.full((1, 1, 1, 3), 255, np.uint8))
-    np.testing.assert_allclose(white[0, 0, 0], [2.2489083, 2.4285715, 2.64], rtol=1e-5)
+        hrnet_from_settings(17, settings=settings)

@@ -1,0 +1,158 @@
+"""The 2D detectors by name: how each is built, what it takes and what maps it gives.
+
+`config.model.detector` is a name of this catalog; all that depends on it follows from its entry.
+A new detector is a module that gives a `Detection`, and an entry here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from capf_jax.models.detectors.hrnet import HEATMAPS, HRNet, hrnet_from_settings
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1]
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+HRNET_STRIDES = (4, 8, 16, 32)
+
+
+@dataclasses.dataclass(frozen=True)
+class DetectorEntry:
+    """One detector.
+
+    Attributes:
+      name: what `config.model.detector` calls it.
+      build: (num_joints, axis_name=None, settings=None) -> its Flax module; settings is
+        `config.model.hrnet`, which 'hrnet' alone reads.
+      channels: of each map that it gives.
+      strides: crop pixels per pixel of each map.
+      heatmaps: what they are, 'gaussian' or 'probability'; None for a network without a head.
+      decode: how joints are found in them, a name in heatmaps.py; None without heatmaps.
+      published: the name of the file that its weights are published in; '' if there is none.
+      mean, deviation: RGB in [0, 1]; what is subtracted from an image, then divided by.
+      levels: maps that a lifter uses if its configuration names none.
+    """
+
+    name: str
+    build: Callable[..., nn.Module]
+    channels: tuple[int, ...]
+    strides: tuple[int, ...]
+    heatmaps: str | None = 'gaussian'
+    decode: str | None = 'quarter_pixel'
+    published: str = ''
+    mean: tuple[float, float, float] = IMAGENET_MEAN
+    deviation: tuple[float, float, float] = IMAGENET_DEVIATION
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """All maps, finest first."""
+        return tuple(range(len(self.channels)))
+
+
+def names() -> tuple[str, ...]:
+    """All detectors."""
+    return tuple(ENTRIES)
+
+
+def get(name: str) -> DetectorEntry:
+    """The entry of a detector.
+
+    Raises:
+      ValueError: there is no such detector; the nearest is named.
+    """
+    if name not in ENTRIES:
+        nearest = max(ENTRIES, key=lambda n: difflib.SequenceMatcher(None, n, str(name)).ratio())
+        raise ValueError(
+            f'model.detector is {name!r}, which is no detector; the nearest is {nearest!r} of '
+            f'{", ".join(ENTRIES)}'
+        )
+    return ENTRIES[name]
+
+
+def from_config(model: Any) -> DetectorEntry:
+    """The entry of the detector that `config.model` names; one of your own size has its widths.
+
+    Raises:
+      ValueError: an unknown detector, or `model.hrnet` describes no network.
+    """
+    entry = get(model.detector)
+    if entry.name != 'hrnet':
+        return entry
+    settings = model.hrnet
+    if settings.heatmaps not in HEATMAPS:
+        raise ValueError(
+            f'model.hrnet.heatmaps is {settings.heatmaps!r}; choose one of {", ".join(HEATMAPS)}'
+        )
+    return dataclasses.replace(
+        entry,
+        build=functools.partial(hrnet_from_settings, settings=settings),
+        channels=hrnet_channels(settings.width),
+        heatmaps=settings.heatmaps,
+        decode={'gaussian': 'parabola', 'probability': 'mean'}[settings.heatmaps],
+    )
+
+
+def normalise_images(images: jax.Array, entry: DetectorEntry) -> jax.Array:
+    """Images uint8 [B, H, W, 3], RGB -> float32 as the detector takes them."""
+    scaled = images.astype(jnp.float32) / 255
+    return (scaled - jnp.asarray(entry.mean)) / jnp.asarray(entry.deviation)
+
+
+def hrnet_channels(width: int) -> tuple[int, ...]:
+    """Channels of the four maps of an HRNet."""
+    return tuple(width * 2**i for i in range(4))
+
+
+def _hrnet(width: int) -> DetectorEntry:
+    """As the official COCO files hold it."""
+
+    def build(num_joints: int, axis_name: str | None = None, settings: Any = None) -> HRNet:
+        del settings
+        return HRNet(num_joints=num_joints, width=width, axis_name=axis_name)
+
+    return DetectorEntry(
+        name=f'hrnet_w{width}',
+        build=build,
+        channels=hrnet_channels(width),
+        strides=HRNET_STRIDES,
+        published=f'pose_hrnet_w{width}_256x192.pth',
+    )
+
+
+def _hrnet_imagenet(width: int, published: str) -> DetectorEntry:
+    """As the official classification files hold it, without the classifier."""
+
+    def build(num_joints: int, axis_name: str | None = None, settings: Any = None) -> HRNet:
+        del settings
+        return HRNet(num_joints=num_joints, width=width, heatmaps=None, axis_name=axis_name)
+
+    return DetectorEntry(
+        name=f'hrnet_w{width}_imagenet',
+        build=build,
+        channels=hrnet_channels(width),
+        strides=HRNET_STRIDES,
+        heatmaps=None,
+        decode=None,
+        published=published,
+    )
+
+
+# 'hrnet' is one of your own size; its widths and heatmaps come from `config.model.hrnet`.
+_OWN = DetectorEntry('hrnet', hrnet_from_settings, hrnet_channels(32), HRNET_STRIDES)
+ENTRIES = {
+    entry.name: entry
+    for entry in (
+        _OWN,
+        _hrnet(32),
+        _hrnet(48),
+        _hrnet_imagenet(32, 'hrnetv2_w32_imagenet_pretrained.pth'),
+        _hrnet_imagenet(48, 'hrnetv2_w48_imagenet_pretrained.pth'),
+    )
+}

@@ -1,0 +1,35 @@
+"""Variables that a detector starts training from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+CROP = (256, 192)  # height and width of the paper's crops; a position embedding depends on them
+
+
+def random_variables(model: nn.Module, key: jax.Array) -> dict[str, Any]:
+    """Variables to start training from: He's normal kernels, a head of nearly zero.
+
+    One draw serves all kernels: compiling a random generator for each, as `model.init` does,
+    takes longer than compiling the network. A small head gives first heatmaps near zero, which
+    most of a target is.
+    """
+    shapes = jax.eval_shape(model.init, key, jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32))
+    leaves, structure = jax.tree.flatten_with_path(shapes)
+    size = sum(leaf.size for path, leaf in leaves if path[-1].key == 'kernel')
+    random, used, filled = jax.random.normal(key, (size,)), 0, []
+    for path, leaf in leaves:
+        if path[-1].key == 'kernel':
+            fan_in = leaf.size // leaf.shape[-1]
+            deviation = 0.001 if path[-2].key == 'head' else (2 / fan_in) ** 0.5
+            part = random[used : used + leaf.size].reshape(leaf.shape)
+            filled.append(deviation * part)
+            used += leaf.size
+        else:
+            start = jnp.ones if path[-1].key in ('scale', 'var') else jnp.zeros
+            filled.append(start(leaf.shape, leaf.dtype))
+    return jax.tree.unflatten(structure, filled)
