@@ -67,7 +67,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
             shapes = jax.eval_shape(start, key_model)
             variables = load_detector(config.model.detector_weights, shapes)
         else:
-            variables = jax.jit(start)(key_model)
+            variables = start(key_model)
         params, batch_stats = variables['params'], variables['batch_stats']
         return new_state(optimizer, key_steps, params, batch_stats=batch_stats)
 

@@ -1,4 +1,4 @@
-"""PyTorch names of the official HRNet pose files (COCO) -> our HRNet's."""
+"""PyTorch names of HRNet files -> our HRNet's: official COCO and ImageNet files, and MMPose's."""
 
 from __future__ import annotations
 
@@ -7,22 +7,57 @@ from collections.abc import Iterator
 from capf_jax.models.detectors.hrnet import HRNet
 from converters.engine import Path, Rule, batch_norm, conv
 
+MMPOSE_PREFIX, MMPOSE_HEAD = 'backbone.', 'keypoint_head.final_layer'
 
-def hrnet_rules(detector: HRNet, prefix: str = '', heatmaps: bool = True) -> list[Rule]:
-    """The table of one HRNet's keys.
+
+def hrnet_rules(
+    detector: HRNet,
+    prefix: str = '',
+    heatmaps: bool = True,
+    head: str = 'final_layer',
+    classifier: bool = False,
+) -> list[Rule]:
+    """The table of one HRNet's keys. MMPose's are of prefix MMPOSE_PREFIX and head MMPOSE_HEAD.
 
     Args:
       detector: which modules and blocks there are.
       prefix: what stands before every key, such as 'backbone.' in a CA-PF checkpoint.
       heatmaps: whether the file holds the heatmap head; CA-PF checkpoints do not.
+      head: the heatmap head; it stands after the prefix unless it starts elsewhere, as MMPose's.
+      classifier: whether the file is of an ImageNet classifier, whose further layers are dropped.
     """
     rules = []
     for conv_key, norm_key, path in _layers(detector):
         rules += conv(f'{prefix}{conv_key}', ('params', *path, 'conv'))
         rules += batch_norm(f'{prefix}{norm_key}', (*path, 'norm'))
     if heatmaps:
-        rules += conv(f'{prefix}final_layer', ('params', 'head'), bias=True)
+        key = head if head == MMPOSE_HEAD else f'{prefix}{head}'
+        rules += conv(key, ('params', 'head'), bias=True)
+    if classifier:
+        rules += [Rule(f'{prefix}{key}', None) for key in _classifier_keys(detector)]
     return rules
+
+
+def _classifier_keys(detector: HRNet) -> Iterator[str]:
+    """Keys of an ImageNet classifier beyond the layers that make the maps.
+
+    They are the coarser outputs of the last fusion, and what makes classes of all four.
+    """
+    last = f'stage4.{detector.modules[-1] - 1}'
+    finest = {conv_key for conv_key, _, _ in _fusion(last, '', 4, 1)}
+    layers = [pair[:2] for pair in _fusion(last, '', 4, 4) if pair[0] not in finest]
+    for i in range(4):
+        block = f'incre_modules.{i}.0'
+        layers += [(f'{block}.conv{c}', f'{block}.bn{c}') for c in (1, 2, 3)]
+        layers.append((f'{block}.downsample.0', f'{block}.downsample.1'))
+    biased = [(f'downsamp_modules.{i}.0', f'downsamp_modules.{i}.1') for i in range(3)]
+    biased.append(('final_layer.0', 'final_layer.1'))
+    for conv_key, norm_key in [*layers, *biased]:
+        yield f'{conv_key}.weight'
+        for name in ('weight', 'bias', 'running_mean', 'running_var', 'num_batches_tracked'):
+            yield f'{norm_key}.{name}'
+    yield from (f'{conv_key}.bias' for conv_key, _ in biased)
+    yield from ('classifier.weight', 'classifier.bias')
 
 
 def _layers(detector: HRNet) -> Iterator[tuple[str, str, Path]]:

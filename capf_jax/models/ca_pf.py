@@ -80,7 +80,7 @@ class ContextAwarePoseFormer:
                 shapes = jax.eval_shape(start, key_detector)
                 detector = load_detector(self.detector_weights, shapes)
             else:
-                detector = jax.jit(start)(key_detector)
+                detector = start(key_detector)
 
         def init_lifter(key: Array, detector: dict[str, Any], one: Batch) -> dict[str, Any]:
             return self.lifter.init(key, *self._lifter_inputs(detector, one)[0])
@@ -129,7 +129,7 @@ class ContextAwarePoseFormer:
         variables = jax.lax.stop_gradient(detector_variables)
         detection = self.detector.apply(variables, normalise_images(batch.images, self.entry))
         detection = jax.lax.stop_gradient(detection)
-        if self.entry.decode is None:
+        if detection.heatmaps is None:  # a classifier, or a published file without the head
             return (joints2d, joints2d_crop, detection.maps), {}
         found, _ = find_joints(detection.heatmaps, self.entry.decode)
         if self.detector_joints:

@@ -33,7 +33,7 @@ def detection():
     config.model.hrnet.heatmaps = 'probability'
     entry = catalog.from_config(config.model)
     model = entry.build(17)
-    variables = jax.jit(lambda key: random_variables(model, key))(jax.random.PRNGKey(0))
+    variables = random_variables(model, jax.random.PRNGKey(0))
     batch = training_step.people(2, tiny.HEIGHT, tiny.WIDTH)
     ours = jax.jit(lambda v, x: model.apply(v, normalise_images(x, entry)))(variables, batch.images)
     return config, variables, batch, ours

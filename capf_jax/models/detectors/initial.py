@@ -7,6 +7,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 CROP = (256, 192)  # height and width of the paper's crops; a position embedding depends on them
 
@@ -14,14 +15,16 @@ CROP = (256, 192)  # height and width of the paper's crops; a position embedding
 def random_variables(model: nn.Module, key: jax.Array) -> dict[str, Any]:
     """Variables to start training from: He's normal kernels, a head of nearly zero.
 
-    One draw serves all kernels: compiling a random generator for each, as `model.init` does,
-    takes longer than compiling the network. A small head gives first heatmaps near zero, which
-    most of a target is.
+    One draw serves all kernels, and the host cuts it up: compiling a random generator for each,
+    as `model.init` does, or a slice, takes longer than compiling the network; so call it without
+    `jit`. A small head gives first heatmaps near zero, which most of a target is.
     """
     shapes = jax.eval_shape(model.init, key, jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32))
     leaves, structure = jax.tree.flatten_with_path(shapes)
     size = sum(leaf.size for path, leaf in leaves if path[-1].key == 'kernel')
     random, used, filled = jax.random.normal(key, (size,)), 0, []
+    if not isinstance(random, jax.core.Tracer):  # it is one where only shapes are asked for
+        random = np.asarray(random)
     for path, leaf in leaves:
         if path[-1].key == 'kernel':
             fan_in = leaf.size // leaf.shape[-1]
@@ -30,6 +33,6 @@ def random_variables(model: nn.Module, key: jax.Array) -> dict[str, Any]:
             filled.append(deviation * part)
             used += leaf.size
         else:
-            start = jnp.ones if path[-1].key in ('scale', 'var') else jnp.zeros
+            start = np.ones if path[-1].key in ('scale', 'var') else np.zeros
             filled.append(start(leaf.shape, leaf.dtype))
     return jax.tree.unflatten(structure, filled)

@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 
 from capf_jax.models.detectors.heatmaps import (
+    average_flipped,
+    find_joints,
     heatmaps_to_joints,
     probabilities_to_joints,
     target_heatmaps,
+    to_image,
 )
 
 SIZE = (16, 12)
@@ -82,3 +85,31 @@ def test_mean_of_a_probability_leaves_a_second_place_out():
     found, confidence = probabilities_to_joints(heatmaps / heatmaps.sum(axis=(1, 2), keepdims=True))
     np.testing.assert_allclose(found, near, atol=0.01)
     assert 0 < confidence[0, 0] < 1
+
+
+def test_flip_test_moves_the_mirrored_maps_one_pixel_right_and_swaps_joints():
+    heatmaps = np.zeros((1, 1, 4, 2), np.float32)
+    heatmaps[0, 0, 2, 0] = 1.0  # the left joint
+    mirrored = np.zeros((1, 1, 4, 2), np.float32)
+    mirrored[0, 0, :, 1] = [
+        0.0,
+        0.0,
+        0.5,
+        0.25,
+    ]  # turned back: 0.25 0.5 0 0; moved: 0.25 0.25 0.5 0
+    averaged = average_flipped(heatmaps, mirrored, (1, 0))
+    np.testing.assert_array_equal(averaged[0, 0, :, 0], [0.125, 0.125, 0.75, 0.0])
+    np.testing.assert_array_equal(averaged[0, 0, :, 1], np.zeros(4))
+
+
+def test_a_joint_and_its_mirror_image_meet_in_the_flip_test():
+    place = np.array([[[18.0, 20.0]]])
+    mirror = np.array([[[48 - 1 - 18.0, 20.0]]])  # crop x -> w - 1 - x
+    plain, mirrored = (target_heatmaps(p, SIZE, 1.5) for p in (place, mirror))
+    found, _ = find_joints(average_flipped(plain, mirrored, (0,)), 'parabola')
+    np.testing.assert_allclose(found, place, atol=0.55)  # a pixel is 4, the mirrored one is at 3
+
+
+def test_joint_comes_back_to_the_image():
+    affine = np.array([[[0.0, 0.5, 3.0], [-0.25, 0.0, 7.0]]])  # x' = y / 2 + 3, y' = 7 - x / 4
+    np.testing.assert_allclose(to_image(np.array([[[8.0, 5.0]]]), affine), [[[8.0, 10.0]]])

@@ -10,11 +10,12 @@ import pytest
 
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import normalise_images
+from capf_jax.models.detectors.folding import folded
 from capf_jax.models.detectors.hrnet import HRNet, hrnet_from_settings
 from capf_jax.models.detectors.initial import random_variables
 from configs import base
 from converters.engine import to_flax
-from converters.hrnet_names import hrnet_rules
+from converters.hrnet_names import MMPOSE_HEAD, MMPOSE_PREFIX, hrnet_rules
 from tests.goldens import recipe
 
 GOLDENS = pathlib.Path(__file__).parents[2] / 'goldens'
@@ -30,17 +31,27 @@ def shapes_of(model):
     return jax.eval_shape(model.init, jax.random.key(0), images)
 
 
-def published(prefix):
-    """HRNet-W32 variables from the recipe; weights depend on the key and so on its prefix."""
-    state = recipe.state_dict({prefix + key: shape for key, shape in manifest().items()})
-    model = HRNet(num_joints=17)
-    return to_flax(state, hrnet_rules(model, prefix), shapes_of(model), 'HRNet-W32')
+def torch_shapes(model, prefix=''):
+    """PyTorch keys and shapes of a network, as its official file's manifest would list them."""
+    leaves = {tuple(k.key for k in p): v for p, v in jax.tree.leaves_with_path(shapes_of(model))}
+    return {
+        rule.key: rule.layout.to_torch(np.empty(leaves[rule.path].shape, bool)).shape
+        if rule.path
+        else ()
+        for rule in hrnet_rules(model, prefix, heatmaps=model.heatmaps is not None)
+    }
 
 
-@pytest.fixture(scope='module')
-def detect():
-    """HRNet-W32 on the recipe's two images, compiled once."""
-    model = HRNet(num_joints=17)
+def published(model, prefix):
+    """Variables from the recipe; weights depend on the key and so on its prefix."""
+    state = recipe.state_dict(torch_shapes(model, prefix))
+    return to_flax(state, hrnet_rules(model, prefix), shapes_of(model), 'HRNet')
+
+
+@pytest.fixture(scope='module', params=[32, 48])
+def detect(request):
+    """A published HRNet on the recipe's two images, folded and compiled once, and its width."""
+    model = HRNet(num_joints=17, width=request.param)
     images = normalise_images(jnp.asarray(recipe.images(2)), catalog.get('hrnet_w32'))
 
     @jax.jit
@@ -48,17 +59,17 @@ def detect():
         with jax.default_matmul_precision('highest'):
             return model.apply(variables, images)
 
-    return run
+    return request.param, lambda prefix: run(folded(published(model, prefix)))
 
 
 @pytest.fixture(scope='module')
 def small_variables():
-    return jax.jit(lambda key: random_variables(SMALL, key))(jax.random.key(0))
+    return random_variables(SMALL, jax.random.key(0))
 
 
-def assert_like_golden(name, actual):
+def assert_like_golden(width, name, actual):
     # 1e-4 of the largest value: float32 sums in another order, through up to 60 layers.
-    golden, actual = np.load(GOLDENS / 'hrnet_w32.npz'), np.asarray(actual)
+    golden, actual = np.load(GOLDENS / f'hrnet_w{width}.npz'), np.asarray(actual)
     assert actual.shape == tuple(golden[f'{name}/shape'])
     tolerance = 1e-4 * golden[f'{name}/largest']
     values = actual.reshape(-1)[golden[f'{name}/index']]
@@ -69,16 +80,18 @@ def assert_like_golden(name, actual):
 
 
 @pytest.mark.parity
-def test_heatmaps_of_w32_equal_the_published(detect):
-    assert_like_golden('heatmaps', detect(published('')).heatmaps)
+def test_heatmaps_equal_the_published(detect):
+    width, run = detect
+    assert_like_golden(width, 'heatmaps', run('').heatmaps)
 
 
 @pytest.mark.parity
-def test_maps_of_w32_equal_the_published(detect):
-    maps = detect(published('backbone.')).maps
+def test_maps_equal_the_published(detect):
+    width, run = detect
+    maps = run('backbone.').maps
     assert len(maps) == 4
     for level, feature_map in enumerate(maps):
-        assert_like_golden(f'map{level}', feature_map)
+        assert_like_golden(width, f'map{level}', feature_map)
 
 
 @pytest.mark.parametrize(('width', 'parameters'), [(32, 28_536_113), (48, 63_595_745)])
@@ -87,8 +100,30 @@ def test_number_of_parameters(width, parameters):
     assert sum(leaf.size for leaf in jax.tree.leaves(params)) == parameters
 
 
-def test_table_names_every_key_of_the_official_file():
-    assert {rule.key for rule in hrnet_rules(HRNet(num_joints=17))} == set(manifest())
+def test_table_names_every_key_and_shape_of_the_official_file():
+    shapes = torch_shapes(HRNet(num_joints=17))
+    assert shapes == {key: tuple(shape) for key, shape in manifest().items()}
+
+
+def test_table_of_mmpose_names_the_same_layers():
+    model = HRNet(num_joints=17)
+    rules = hrnet_rules(model, MMPOSE_PREFIX, head=MMPOSE_HEAD)
+    keys = {rule.key for rule in rules}
+    assert {'backbone.stage4.2.branches.0.0.conv1.weight', 'keypoint_head.final_layer.bias'} <= keys
+    assert {rule.path for rule in rules} == {rule.path for rule in hrnet_rules(model)}
+
+
+def test_table_of_the_classifier_drops_what_makes_no_maps():
+    model = HRNet(num_joints=17, heatmaps=None)
+    rules = hrnet_rules(model, heatmaps=False, classifier=True)
+    dropped = {rule.key for rule in rules if rule.path is None}
+    for key in ('classifier.weight', 'final_layer.0.bias', 'incre_modules.3.0.downsample.1.bias',
+                'downsamp_modules.2.0.bias', 'stage4.2.fuse_layers.3.0.2.0.weight'):  # fmt: skip
+        assert key in dropped
+    state = {key: np.zeros(1) for key in dropped}
+    state |= {key: np.zeros(shape) for key, shape in torch_shapes(model).items()}
+    variables = to_flax(state, rules, shapes_of(model), 'HRNet-W32 of ImageNet')
+    assert 'head' not in variables['params']
 
 
 def test_small_network_gives_maps_of_four_strides():

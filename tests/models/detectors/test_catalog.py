@@ -1,0 +1,71 @@
+"""The catalog: each entry says what its network does."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from capf_jax.models import lifter
+from capf_jax.models.detectors import catalog
+from configs import base
+
+CROP = (256, 192)
+
+
+@pytest.mark.parametrize('name', catalog.names())
+def test_entry_tells_maps_and_heatmaps_of_its_network(name):
+    entry, images = catalog.get(name), jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32)
+    detector = entry.build(17)
+    detection, _ = jax.eval_shape(detector.init_with_output, jax.random.key(0), images)
+    assert [feature_map.shape for feature_map in detection.maps] == [
+        (1, CROP[0] // stride, CROP[1] // stride, channels)
+        for stride, channels in zip(entry.strides, entry.channels, strict=True)
+    ]
+    if entry.heatmaps is None:
+        assert detection.heatmaps is None
+    else:
+        assert detection.heatmaps.shape == (1, 64, 48, 17)
+
+
+@pytest.mark.parametrize('name', catalog.names())
+def test_name_alone_gives_the_lifter_all_maps(name):
+    config = base.get_config()
+    config.model.detector = name
+    assert lifter.lifter_from_config(config).levels == tuple(range(len(catalog.get(name).channels)))
+
+
+def test_levels_of_a_config_are_kept():
+    config = base.get_config()
+    config.model.lifter.levels = (1, 3)
+    assert lifter.lifter_from_config(config).levels == (1, 3)
+
+
+def test_unknown_name_is_an_error_with_the_nearest():
+    with pytest.raises(ValueError, match=r"'hrnet_48'.* nearest is 'hrnet_w48'"):
+        catalog.get('hrnet_48')
+
+
+@pytest.mark.parametrize(
+    ('heatmaps', 'decode'), [('gaussian', 'parabola'), ('probability', 'mean')]
+)
+def test_entry_of_ones_own_size_follows_the_config(heatmaps, decode):
+    model = base.get_config().model
+    model.detector = 'hrnet'
+    model.hrnet.update(width=4, heatmaps=heatmaps)
+    entry = catalog.from_config(model)
+    assert entry.channels == (4, 8, 16, 32)
+    assert entry.decode == decode
+    assert entry.build(17).width == 4
+
+
+def test_unknown_kind_of_heatmaps_is_an_error():
+    model = base.get_config().model
+    model.detector, model.hrnet.heatmaps = 'hrnet', 'gauss'
+    with pytest.raises(ValueError, match=r"model\.hrnet\.heatmaps is 'gauss'"):
+        catalog.from_config(model)
+
+
+def test_images_are_normalised_as_by_imagenet():
+    white = np.full((1, 1, 1, 3), 255, np.uint8)
+    normalised = catalog.normalise_images(white, catalog.get('hrnet_w32'))
+    np.testing.assert_allclose(normalised[0, 0, 0], [2.2489083, 2.4285715, 2.64], rtol=1e-5)
