@@ -169,7 +169,7 @@ def _parse(argv: Sequence[str]) -> tuple[flags.FlagValues, ConfigDict]:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    values, config = _parse(argv)
+    values, config = _parse(parallel.join_processes(argv))
     keep_freed_memory()
     if values.mean_pose:
         builder = datasets.open_or_build(config.data, build=False)
