@@ -16,7 +16,7 @@ from capf_jax import detection_report, parallel, protocols, results
 from capf_jax import skeleton as skeletons
 from capf_jax.batch import Array, Batch
 from capf_jax.detection_report import DetectionResult
-from capf_jax.models.ca_pf import to_image
+from capf_jax.models.detectors.heatmaps import to_image
 from capf_jax.results import Result
 from capf_jax.steps import Task
 from data_pipeline import loader
