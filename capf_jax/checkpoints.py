@@ -18,6 +18,11 @@ import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 
+def begun(workdir: str | os.PathLike) -> bool:
+    """Whether a workdir has a checkpoint to go on from; nothing is made there to find out."""
+    return any((pathlib.Path(workdir) / 'checkpoints' / 'latest').glob('[0-9]*'))
+
+
 class Checkpoints:
     """The checkpoints of one workdir; a context manager."""
 

@@ -198,12 +198,7 @@ def check(config: ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def save(config: ConfigDict, workdir: pathlib.Path, command: str = '') -> None:
-    """Keeps the configuration, the command, and the versions that run it, in the workdir.
-
-    Raises:
-      ValueError: as `check`.
-    """
-    check(config, workdir)
+    """Keeps the configuration, the command, and the versions that run it, in the workdir."""
     workdir.mkdir(parents=True, exist_ok=True)
     write_json(workdir / 'config.json', _plain(config))
     # One entry for each time the run was started.

@@ -9,10 +9,12 @@ of all this only the axis name.
 from __future__ import annotations
 
 import collections
+import contextlib
 import functools
 import itertools
+import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -23,8 +25,62 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from capf_jax.batch import Batch
 from capf_jax.steps import AXIS
 
+DISTRIBUTED = '--distributed'  # argument of every command that may run as several processes
+# What JAX is told where it does not find the other processes itself; the first is JAX's own name.
+ENVIRONMENT = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
+
 process_index = jax.process_index
 process_count = jax.process_count
+
+
+def join_processes(argv: Sequence[str]) -> list[str]:
+    """Joins the other processes of this run if `--distributed` is among the arguments.
+
+    On a TPU pod, under Slurm and under Open MPI, JAX finds the others by itself. Elsewhere the
+    environment names them: JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES and
+    JAX_PROCESS_ID. Must come before anything else is asked of JAX.
+
+    Returns:
+      The arguments without it.
+
+    Raises:
+      ValueError: JAX does not find the others, or the environment names them in part.
+    """
+    rest = [argument for argument in argv if argument != DISTRIBUTED]
+    if len(rest) == len(argv):
+        return rest
+    address, number, index = (os.environ.get(name) for name in ENVIRONMENT)
+    missing = [name for name in ENVIRONMENT if name not in os.environ]
+    if 0 < len(missing) < len(ENVIRONMENT):
+        raise ValueError(f'{DISTRIBUTED}: {" and ".join(missing)} must be set as well')
+    try:
+        if missing:
+            jax.distributed.initialize()
+        else:
+            jax.distributed.initialize(address, int(number), int(index))
+    except (ValueError, RuntimeError) as error:
+        raise ValueError(
+            f'{DISTRIBUTED}: the other processes were not found ({" ".join(str(error).split())}); '
+            f'outside a TPU pod, Slurm or Open MPI set {", ".join(ENVIRONMENT)}'
+        ) from error
+    return rest
+
+
+@contextlib.contextmanager
+def main_process_first() -> Iterator[None]:
+    """The main process goes through the block before the others enter: it builds, they find."""
+    if not is_main_process():
+        _wait_for_all()
+    try:
+        yield
+    finally:
+        if is_main_process():
+            _wait_for_all()
+
+
+def _wait_for_all() -> None:
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices('main process first')
 
 
 def is_main_process() -> bool:

@@ -21,7 +21,7 @@ from ml_collections import ConfigDict
 
 from capf_jax import commands, configuration, evaluate, parallel, pictures, weights
 from capf_jax.allocator import keep_freed_memory
-from capf_jax.checkpoints import Checkpoints
+from capf_jax.checkpoints import Checkpoints, begun
 from capf_jax.logs import Logs, SilentLogs, was_evaluated
 from capf_jax.models.detectors import catalog
 from capf_jax.report import DetectionResult, Result
@@ -63,9 +63,11 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
     """
     for section in ('training', 'evaluation'):
         parallel.check_batch_size(config[section].batch_size, f'{section}.batch_size')
-    configuration.check(config, workdir)
     catalog.from_config(config.model)  # an unknown detector is an error before data are built
-    builder = datasets.open_or_build(config.data, build=True)
+    if begun(workdir):  # what never came to a checkpoint may be mended
+        configuration.check(config, workdir)
+    with parallel.main_process_first():
+        builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
     task = evaluate.make_task(config, steps_per_epoch)
 
@@ -82,7 +84,6 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
         state = first_state(task, config, first, checkpoints)
         total = steps_per_epoch * config.training.epochs
         if parallel.is_main_process():
-            # Not before: what never began may be mended.
             configuration.save(config, workdir, command)
         kind = Logs if parallel.is_main_process() else SilentLogs
         with kind(workdir, start, total, config.training.batch_size) as logs:
@@ -236,7 +237,7 @@ def trained_variables(task: str, state: TrainState) -> dict[str, Any]:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    arguments = configuration.parse(argv)
+    arguments = configuration.parse(parallel.join_processes(argv))
     keep_freed_memory()
     outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command)
     if outcome.signal is not None:

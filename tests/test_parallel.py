@@ -12,17 +12,24 @@ from tests import tiny
 # Trains the real lifter three steps on the same batches and prints what must not depend on the
 # number of devices; drop path, the one thing drawn for each device, is off.
 PROGRAM = """
+import sys
 import jax, numpy as np
 from capf_jax import parallel, steps
+from capf_jax.checkpoints import Checkpoints
 from tests import tiny
 config = tiny.config(flip_probability=0.5)
 config.model.lifter.update(ablation_step=0, drop_path=0.0)
 task = steps.lifter_task(config)
 state = parallel.replicate(task.init(jax.random.PRNGKey(0), tiny.batch()))
 step = parallel.train_step(task.train_step)
-for seed in range(3):
-    state, metrics = step(state, parallel.shard(tiny.batch(8, seed)))
-    print('loss', float(metrics['loss']))
+with Checkpoints(sys.argv[1]) as checkpoints:
+    for seed in range(3):
+        if seed == 1 and checkpoints.step() is None:
+            checkpoints.save_latest(1, state)
+        elif seed == 1:  # go on from what a run on another number of devices has saved
+            state = checkpoints.restore(parallel.abstract(state))
+        state, metrics = step(state, parallel.shard(tiny.batch(8, seed)))
+        print('loss', float(metrics['loss']))
 outputs = parallel.eval_step(task.eval_step)(state, tiny.batch(8))
 print('devices', jax.device_count(), 'pose', outputs['pose'].shape, 'index', outputs['index'])
 print('mean', float(np.abs(outputs['pose']).mean()))
@@ -35,16 +42,23 @@ except ValueError as error:
 
 
 @pytest.fixture(scope='module')
-def outputs():
-    """Lines printed with 1 and with 2 devices."""
-    lines = {}
+def outputs(tmp_path_factory):
+    """Lines printed with 1 device, and with 2 that go on from the first one's checkpoint."""
+    lines, workdir = {}, str(tmp_path_factory.mktemp('run'))
     for devices in (1, 2):
         environment = {
             **os.environ,
             'XLA_FLAGS': f'--xla_force_host_platform_device_count={devices}',
             'JAX_PLATFORMS': 'cpu',
         }
-        command = [sys.executable, '-W', 'error::DeprecationWarning:capf_jax', '-c', PROGRAM]
+        command = [
+            sys.executable,
+            '-W',
+            'error::DeprecationWarning:capf_jax',
+            '-c',
+            PROGRAM,
+            workdir,
+        ]
         done = subprocess.run(
             command, capture_output=True, text=True, env=environment, check=False, timeout=300
         )
@@ -57,7 +71,7 @@ def numbers(lines, name):
     return [float(line.split()[1]) for line in lines if line.startswith(name)]
 
 
-def test_two_devices_give_the_losses_of_one(outputs):
+def test_two_devices_give_the_losses_of_one_and_go_on_from_its_checkpoint(outputs):
     assert len(numbers(outputs[2], 'loss')) == 3
     np.testing.assert_allclose(numbers(outputs[1], 'loss'), numbers(outputs[2], 'loss'), rtol=2e-5)
 

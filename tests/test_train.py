@@ -170,6 +170,15 @@ def test_a_workdir_of_another_configuration_is_refused(linear, tmp_path):
         train.train_and_evaluate(linear, tmp_path)
 
 
+def test_a_run_that_failed_before_its_first_checkpoint_may_be_mended(linear, tmp_path, monkeypatch):
+    linear.training.learning_rate = 1e30
+    with pytest.raises(ValueError, match='the last checkpoint is not yet written'):
+        train.train_and_evaluate(linear, tmp_path)
+    linear.training.learning_rate = 1e-3
+    assert train.train_and_evaluate(linear, tmp_path).step == 6
+    assert [line['step'] for line in log(tmp_path, 'train')] == [1, 2, 3, 4, 5, 6]
+
+
 def test_an_indivisible_batch_is_refused_before_anything_is_made(linear, tmp_path, monkeypatch):
     monkeypatch.setattr(jax, 'device_count', lambda: 3)
     with pytest.raises(ValueError, match=r'training\.batch_size is 8, .* the 3 devices'):

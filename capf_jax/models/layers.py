@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+FEW_TOKENS = 8  # up to here attention avoids batches of tiny matrix products
+
 
 def linear(x: jax.Array, features: int, name: str) -> jax.Array:
     """A dense layer of the calling module, initialised as PyTorch does: U(-1, 1) / sqrt(fan in).
@@ -77,6 +79,31 @@ class MLP(nn.Module):
         return linear(nn.gelu(hidden, approximate=False), x.shape[-1], 'fc2')
 
 
+def attention(query: jax.Array, key: jax.Array, value: jax.Array, heads: int) -> jax.Array:
+    """Scaled dot-product attention of several heads: each [..., N, C] -> [..., N, C]."""
+    split = (*query.shape[:-1], heads, query.shape[-1] // heads)
+    query, key, value = (x.reshape(split) for x in (query, key, value))  # [..., N, M, C/M]
+    scores = jnp.einsum('...qmc,...kmc->...mqk', query, key)
+    weights = nn.softmax(scores * split[-1] ** -0.5)
+    mixed = jnp.einsum('...mqk,...kmc->...qmc', weights, value)
+    return mixed.reshape(*mixed.shape[:-2], -1)
+
+
+def attention_among_few(
+    query: jax.Array, key: jax.Array, value: jax.Array, heads: int
+) -> jax.Array:
+    """`attention`, for so few tokens that thousands of tiny matrix products would take longer.
+
+    Each key meets all queries at once, element by element, over all leading dimensions; sums over
+    a head's channels, and weights spread back over them, are products with a matrix of ones.
+    """
+    channels, tokens = query.shape[-1] // heads, range(query.shape[-2])
+    of_head = jnp.repeat(jnp.eye(heads, dtype=query.dtype), channels, axis=0)  # [C, M]
+    scores = [(query * key[..., k : k + 1, :]) @ of_head for k in tokens]  # N of [..., N, M]
+    weights = nn.softmax(jnp.stack(scores) * channels**-0.5, axis=0)
+    return sum((weights[k] @ of_head.T) * value[..., k : k + 1, :] for k in tokens)
+
+
 class SelfAttention(nn.Module):
     """Multi-head self-attention over the second-to-last axis.
 
@@ -90,13 +117,9 @@ class SelfAttention(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """x [..., N, C] -> [..., N, C]."""
         channels = x.shape[-1]
-        qkv = linear(x, 3 * channels, 'qkv')
-        qkv = qkv.reshape(*x.shape[:-1], 3, self.heads, channels // self.heads)
-        query, key, value = (qkv[..., i, :, :] for i in range(3))  # [..., N, M, C/M]
-        scores = jnp.einsum('...qmc,...kmc->...mqk', query, key)
-        weights = nn.softmax(scores * (channels // self.heads) ** -0.5)
-        mixed = jnp.einsum('...mqk,...kmc->...qmc', weights, value).reshape(x.shape)
-        return linear(mixed, channels, 'proj')
+        query, key, value = jnp.split(linear(x, 3 * channels, 'qkv'), 3, axis=-1)
+        attend = attention_among_few if x.shape[-2] <= FEW_TOKENS else attention
+        return linear(attend(query, key, value, self.heads), channels, 'proj')
 
 
 class TransformerBlock(nn.Module):
