@@ -20,7 +20,7 @@ import tensorflow_datasets as tfds
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
-from capf_jax import parallel, report, scoring
+from capf_jax import frozen, parallel, report, scoring
 from capf_jax.batch import Array, Batch
 from capf_jax.drawing import PAGE_WIDTH, STYLE, new_figure
 from capf_jax.protocols import METRICS
@@ -81,6 +81,7 @@ def sweep(
     for sigma in sigmas:
         if not (np.isfinite(sigma) and sigma >= 0):
             raise ValueError(f'--noise has {sigma}; give pixels, at least 0, such as 0,2.5,5')
+    state = frozen.for_use(state)
     step = parallel.eval_step(_noisy(scoring.with_truth(task.eval_step)))
     results = {}
     for sigma in dict.fromkeys(map(float, sigmas)):

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from capf_jax import logs, parallel, visualize
+from capf_jax import frozen, logs, parallel, visualize
 from capf_jax import skeleton as skeletons
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
@@ -89,7 +89,7 @@ def write(
 def sampling_points(state: Any, batch: Any, config: ConfigDict) -> tuple[np.ndarray, np.ndarray]:
     """Points [L, J, M, K, 2] and weights [L, J, M, K] of the last deformable block, one person."""
     model = ContextAwarePoseFormer.from_config(config)
-    state = parallel.to_host(state)
+    state = parallel.to_host(frozen.for_use(state))
     variables = {'detector': state.frozen, 'lifter': {'params': state.params}}
 
     @jax.jit

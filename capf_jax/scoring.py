@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from capf_jax import detection_report, parallel, protocols, results
+from capf_jax import detection_report, frozen, parallel, protocols, results
 from capf_jax import skeleton as skeletons
 from capf_jax.batch import Array, Batch
 from capf_jax.detection_report import DetectionResult
@@ -99,6 +99,7 @@ def evaluate_task(
     protocol: Mapping[str, Any] | None = None,
 ) -> Result | DetectionResult:
     """`evaluate_split` of a task's jitted evaluation step in this state; `state` stays usable."""
+    state = frozen.for_use(state)
     step = parallel.eval_step(with_truth(task.eval_step))
     return evaluate_split(
         lambda batch: step(state, batch), builder, config, split=split, protocol=protocol

@@ -26,7 +26,7 @@ class TrainState(flax.struct.PyTreeNode):
 
     step: Array  # [] int32, optimizer steps done
     params: Any  # trained parameters
-    frozen: Any  # variables that never change: the detector's while the lifter learns
+    frozen: Any  # never changes: the detector's variables while the lifter learns, see frozen.py
     batch_stats: Any  # running statistics of trained BatchNorms; {} where there are none
     opt_state: Any  # the optimizer's moments
     key: Array  # [2] uint32, root of all randomness in steps; never changes

@@ -19,7 +19,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from capf_jax import commands, configuration, evaluate, parallel, pictures, weights
+from capf_jax import commands, configuration, evaluate, frozen, parallel, pictures, weights
 from capf_jax.allocator import keep_freed_memory
 from capf_jax.checkpoints import Checkpoints, begun
 from capf_jax.logs import Logs, SilentLogs, was_evaluated
@@ -87,7 +87,9 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
             configuration.save(config, workdir, command)
         kind = Logs if parallel.is_main_process() else SilentLogs
         with kind(workdir, start, total, config.training.batch_size) as logs:
-            run = Run(config, workdir, builder, steps_per_epoch, task, checkpoints, logs)
+            stored = parallel.to_host(state.frozen)
+            state = frozen.for_use(state)
+            run = Run(config, workdir, builder, steps_per_epoch, task, checkpoints, logs, stored)
             missing = run.is_evaluated_at(start) and not was_evaluated(workdir, start)
             if parallel.anyone(missing):
                 run.evaluate(start, state)  # the run was stopped before it could
@@ -123,6 +125,7 @@ class Run:
     task: Task
     checkpoints: Checkpoints
     logs: Logs
+    frozen: Any  # of the state as it is stored; steps run on the folded one
     result: Result | DetectionResult | None = None  # of the last evaluation, if after the last step
 
     @property
@@ -134,6 +137,10 @@ class Run:
         """Whether an evaluation is due after this step: every N epochs and at the end."""
         between = self.steps_per_epoch * self.config.evaluation.every_epochs
         return step > 0 and (step % between == 0 or step == self.total_steps)
+
+    def stored(self, state: TrainState) -> TrainState:
+        """The state as it is kept: with the frozen detector that the run began with."""
+        return state.replace(frozen=self.frozen)
 
     def train(self, start: int, state: TrainState, batches: Any) -> Outcome:
         """The loop from after step `start` to the end or to a signal.
@@ -158,13 +165,14 @@ class Run:
                 if evaluated or stopping or self.agreed(overdue, step):
                     while under_way:  # what is saved must be known to be finite
                         self.look_at(*under_way.popleft())
-                    self.checkpoints.save_latest(step, state)
+                    self.checkpoints.save_latest(step, self.stored(state))
                     saved_at = time.monotonic()
                 if stopping:
-                    return Outcome(state, step, self.total_steps, stop.signal or signal.SIGTERM)
+                    number = stop.signal or signal.SIGTERM
+                    return Outcome(self.stored(state), step, self.total_steps, number)
                 if evaluated:
                     self.evaluate(step, state)
-        return Outcome(state, step, self.total_steps)
+        return Outcome(self.stored(state), step, self.total_steps)
 
     def agreed(self, wish: bool, step: int) -> bool:
         """Whether any process wishes it; processes ask each other only every `log_steps` steps."""
@@ -189,7 +197,7 @@ class Run:
     def evaluate(self, step: int, state: TrainState) -> None:
         """Scores the state on the test split; the best one so far is kept."""
         result = evaluate.evaluate_task(self.task, state, self.builder, self.config)
-        self.checkpoints.save_best(step, state, result.score)
+        self.checkpoints.save_best(step, self.stored(state), result.score)
         self.logs.evaluation(step, result.scores)  # last: a logged evaluation is a finished one
         self.result = result if step == self.total_steps else None
 
