@@ -74,6 +74,23 @@ H36M17 = Skeleton(
     (0, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
 )  # fmt: skip
 
+# H36M17 and points on the body's surface, as whole-body detectors know them: which way a foot, a
+# knee or a chest points. A detector that learns these has features that tell a limb's direction.
+H36M17_SURFACE = Skeleton(
+    'h36m17_surface',
+    (
+        *H36M17.joints,
+        'right_toe', 'right_heel', 'right_kneecap', 'right_calf',
+        'left_toe', 'left_heel', 'left_kneecap', 'left_calf',
+        'left_fingers', 'right_fingers',
+        'left_ear', 'right_ear',
+        'left_breast', 'left_shoulder_blade', 'left_seat',
+        'right_breast', 'right_shoulder_blade', 'right_seat',
+        'belly',
+    ),
+    (*H36M17.parents, 3, 3, 2, 2, 6, 6, 5, 5, 13, 16, 10, 10, 8, 8, 0, 8, 8, 0, 7),
+)  # fmt: skip
+
 MPI_INF_3DHP17 = Skeleton(
     'mpi_inf_3dhp17',
     (
@@ -100,7 +117,9 @@ COCO17 = Skeleton(
     (0, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
 )  # fmt: skip
 
-SKELETONS = {skeleton.name: skeleton for skeleton in (H36M17, MPI_INF_3DHP17, COCO17)}
+SKELETONS = {
+    skeleton.name: skeleton for skeleton in (H36M17, H36M17_SURFACE, MPI_INF_3DHP17, COCO17)
+}
 
 
 def get(name: str) -> Skeleton:

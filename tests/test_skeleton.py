@@ -52,8 +52,17 @@ def test_every_joint_hangs_on_the_root(joints):
 
 
 @EVERY
-def test_there_are_seventeen_joints_with_names_of_their_own(joints):
-    assert len(joints) == len(joints.parents) == len(set(joints.joints)) == 17
+def test_joints_have_names_of_their_own_and_a_parent_each(joints):
+    assert len(joints) == len(joints.parents) == len(set(joints.joints))
+
+
+@pytest.mark.parametrize('name', ['h36m17', 'mpi_inf_3dhp17', 'coco17'])
+def test_a_name_that_ends_in_17_has_seventeen_joints(name):
+    assert len(skeleton.get(name)) == 17
+
+
+def test_points_of_the_surface_come_after_the_joints():
+    assert skeleton.H36M17_SURFACE.joints[:17] == skeleton.H36M17.joints
 
 
 def test_an_unknown_joint_names_the_nearest():

@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from capf_jax.skeleton import H36M17
+from capf_jax.skeleton import H36M17, H36M17_SURFACE
 from data_pipeline.synthetic.kinematics import Pose
 from data_pipeline.synthetic.primitives import PrimitiveList, Primitives, cross
 from data_pipeline.synthetic.subjects import (
@@ -26,7 +26,9 @@ from data_pipeline.synthetic.subjects import (
 )
 
 J = {name: H36M17.index(name) for name in H36M17.joints}
+SURFACE = H36M17_SURFACE.joints[len(H36M17) :]
 
+SIDES = ((-1, 'left'), (1, 'right'))  # along the unit vectors called right
 _ODD = np.array([0.3, 0.2, 0.9])  # a direction that no arm has exactly
 
 
@@ -40,6 +42,7 @@ class Body:
       chest: [4, 3], origin at the thorax, then unit vectors right, forward, up.
       head: [4, 3], origin at the head's middle, then unit vectors right, forward, up.
       scale: size relative to a person of 1.75 m.
+      surface: [19, 3], what H36M17_SURFACE has beside the joints, in its order.
     """
 
     primitives: Primitives
@@ -47,6 +50,7 @@ class Body:
     chest: np.ndarray
     head: np.ndarray
     scale: float
+    surface: np.ndarray
 
     def shifted(self, shift: np.ndarray) -> Body:
         """The body moved by `shift` [3], metres."""
@@ -57,6 +61,7 @@ class Body:
             pelvis=self.pelvis + move,
             chest=self.chest + move,
             head=self.head + move,
+            surface=self.surface + shift,
         )
 
 
@@ -85,12 +90,16 @@ def build_body(pose: Pose, subject: Subject) -> Body:
     # The skull's middle lies below the crown and a little behind the line down from it.
     head[0] += scale**0.5 * (-0.108 * head[3] - 0.004 * head[2])
     shapes = PrimitiveList()
-    _torso(shapes, at, pelvis, chest, thick, scale, subject)
-    _head(shapes, at, head, chest, scale, thick, subject)
+    marks = _torso(shapes, at, pelvis, chest, thick, scale, subject)
+    marks |= _head(shapes, at, head, chest, scale, thick, subject)
     for side, toes in (('right', pose.feet[0]), ('left', pose.feet[1])):
-        _arm(shapes, at, side, thick, scale, subject)
-        _leg(shapes, at, side, pelvis, toes, thick, scale, subject)
-    return Body(shapes.build(), pelvis, chest, head, scale)
+        marks |= _arm(shapes, at, side, thick, scale, subject)
+        marks |= _leg(shapes, at, side, pelvis, toes, thick, scale, subject)
+    surface = np.stack([marks[name] for name in SURFACE])
+    return Body(shapes.build(), pelvis, chest, head, scale, surface)
+
+
+# Each part adds its shapes and returns the points of SURFACE that lie on it, by name.
 
 
 def _torso(shapes, at, pelvis, chest, thick, scale, subject):
@@ -107,10 +116,13 @@ def _torso(shapes, at, pelvis, chest, thick, scale, subject):
         forward,
         (0.92, 1.12),
     )
-    for sign in (-1, 1):  # the seat
+    marks = {}
+    for sign, side in SIDES:  # the seat
         seat = middle + sign * 0.3 * hips - 0.04 * forward * thick - 0.035 * up
         shapes.add(seat, seat, 0.08 * thick, 0.08 * thick, TROUSERS)
+        marks[f'{side}_seat'] = seat - 0.08 * thick * forward
     belly = subject.belly * thick
+    marks['belly'] = waist + 0.12 * belly * forward
     shapes.add(
         at['pelvis'] + 0.06 * up,
         waist + 0.012 * forward,
@@ -132,15 +144,18 @@ def _torso(shapes, at, pelvis, chest, thick, scale, subject):
         chest_right,
         (1.25, 0.84),
     )
-    for sign in (-1, 1):
+    for sign, side in SIDES:
         centre = breast + sign * 0.075 * thick * chest_right
         centre = centre + (0.045 * thick + subject.bust) * chest_forward
         shapes.add(centre, centre, 0.072 * thick, 0.072 * thick, TORSO)
         blade = breast + sign * 0.085 * thick * chest_right - 0.045 * thick * chest_forward
         shapes.add(blade, blade + 0.06 * chest_up, 0.065 * thick, 0.06 * thick, TORSO)
-        shoulder = at['right_shoulder' if sign > 0 else 'left_shoulder']
+        marks[f'{side}_breast'] = centre + 0.072 * thick * chest_forward
+        marks[f'{side}_shoulder_blade'] = blade - 0.065 * thick * chest_forward
+        shoulder = at[f'{side}_shoulder']
         base = at['thorax'] + 0.02 * chest_up * scale - 0.01 * chest_forward
         shapes.add(base, shoulder, 0.058 * thick, 0.062 * thick, SLEEVES)
+    return marks
 
 
 def _head(shapes, at, head, chest, scale, thick, subject):
@@ -161,9 +176,11 @@ def _head(shapes, at, head, chest, scale, thick, subject):
     shapes.add(
         centre + (0.085 * forward + 0.015 * up) * size, tip, 0.011 * size, 0.016 * size, SKIN
     )
-    for sign in (-1, 1):
+    marks = {}
+    for sign, side in SIDES:
         ear = centre + (sign * 0.076 * right - 0.005 * up - 0.005 * forward) * size
         shapes.add_ellipsoid(ear, axes, np.array([0.012, 0.022, 0.032]) * size, SKIN)
+        marks[f'{side}_ear'] = ear
     crown = centre + (0.022 * up - 0.02 * forward) * size
     shapes.add_ellipsoid(crown, axes, np.array([0.083, 0.096, 0.105]) * size, HAIR)
     if subject.long_hair:
@@ -177,6 +194,7 @@ def _head(shapes, at, head, chest, scale, thick, subject):
             right,
             (1.1, 0.7),
         )
+    return marks
 
 
 def _sleeved(shapes, points, radii, share, material, extra):
@@ -207,9 +225,9 @@ def _arm(shapes, at, side, thick, scale, subject):
     palm = wrist + 0.055 * scale * along
     shapes.add(wrist, palm, 0.029 * scale, 0.036 * scale, SKIN, across, (0.6, 1.1))
     curl = unit(along + 0.25 * cross(across, along))
-    shapes.add(
-        palm, palm + 0.065 * scale * curl, 0.034 * scale, 0.02 * scale, SKIN, across, (0.5, 1)
-    )
+    fingers = palm + 0.065 * scale * curl
+    shapes.add(palm, fingers, 0.034 * scale, 0.02 * scale, SKIN, across, (0.5, 1))
+    return {f'{side}_fingers': fingers}
 
 
 def _leg(shapes, at, side, pelvis, toes, thick, scale, subject):
@@ -259,6 +277,12 @@ def _leg(shapes, at, side, pelvis, toes, thick, scale, subject):
         side_axis,
         (1.5, 0.8),
     )
+    return {
+        f'{side}_toe': ball + 0.06 * toes * scale,
+        f'{side}_heel': heel - 0.03 * toes * scale,
+        f'{side}_kneecap': cap + 0.044 * thick * front,
+        f'{side}_calf': calf - 0.05 * thick * front,
+    }
 
 
 def stool(body: Body) -> Primitives:

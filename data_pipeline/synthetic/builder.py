@@ -12,7 +12,6 @@ import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 from tqdm import tqdm
 
-from capf_jax.skeleton import H36M17
 from data_pipeline import records, shards
 from data_pipeline.synthetic import motion_capture
 from data_pipeline.synthetic.configuration import SPLITS, SyntheticConfig, from_fields
@@ -47,9 +46,10 @@ class Builder(tfds.core.ShardBasedBuilder):
         return tfds.core.DatasetInfo(
             builder=self,
             description=__doc__,
-            features=records.features(len(H36M17), config.height, config.width),
+            features=records.features(len(config.skeleton), config.height, config.width),
             metadata=tfds.core.MetadataDict(
-                skeleton=H36M17.name, box_source='detected 2D joints, shifted and scaled at random'
+                skeleton=config.skeleton.name,
+                box_source='detected 2D joints, shifted and scaled at random',
             ),
         )
 

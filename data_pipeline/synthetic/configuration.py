@@ -10,6 +10,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from capf_jax.skeleton import H36M17, H36M17_SURFACE, Skeleton
 from data_pipeline.synthetic.scenes import LIGHTS
 
 SPLITS = ('train', 'test')
@@ -32,6 +33,7 @@ class SyntheticConfig:
     noise_sigma: float = 8.0  # 2D noise of a visible joint, pixels of the 1000 px image
     train_subjects: int = 200  # people in the training split
     test_subjects: int = 40  # people in the test split
+    surface: bool = False  # also points on the body's surface, for a detector to learn
     poses: str = ''  # .npz or .bvh motion capture; '' samples poses
     jpeg_quality: int = 92  # of the stored crops
     supersample: int = 2  # rays per pixel, each way
@@ -57,6 +59,11 @@ class SyntheticConfig:
                 'config.data.builder needs jpeg_quality in 1..100 and supersample in 1..8'
             )
 
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joints of a sample."""
+        return H36M17_SURFACE if self.surface else H36M17
+
     def subjects(self, split: str) -> int:
         """How many people a split shows."""
         return {'train': self.train_subjects, 'test': self.test_subjects}[split]
@@ -70,6 +77,8 @@ class SyntheticConfig:
         """Name of the dataset on disk: readable, and different for different data."""
         fields = dataclasses.asdict(self)
         del fields['processes']
+        if not self.surface:  # as datasets are called that were built before it was a choice
+            del fields['surface']
         if self.poses:  # another file under the same name is other data
             fields['poses'] = _digest(pathlib.Path(self.poses))
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:6]

@@ -24,9 +24,9 @@ class Detections:
     """2D joints of one person, pixels of the whole image.
 
     Attributes:
-      joints2d: [17, 2].
-      confidence: [17], 0 to 1, falling with the expected error.
-      hidden: [17] bool, joints behind another part of the body.
+      joints2d: [J, 2].
+      confidence: [J], 0 to 1, falling with the expected error.
+      hidden: [J] bool, joints behind another part of the body.
     """
 
     joints2d: np.ndarray
@@ -35,13 +35,14 @@ class Detections:
 
 
 def hidden_joints(depth_seen: np.ndarray, depth_joints: np.ndarray) -> np.ndarray:
-    """Joints [17] whose pixel shows something nearer than their own limb.
+    """Joints [J] whose pixel shows something nearer than their own limb.
 
     Args:
-      depth_seen: [17], depth of the surface seen at each joint's pixel, metres, inf for none.
-      depth_joints: [17], depth of the joints, metres.
+      depth_seen: [J], depth of the surface seen at each joint's pixel, metres, inf for none.
+      depth_joints: [J], depth of the joints, metres; those after the first 17 lie on the surface.
     """
-    return depth_seen < depth_joints - DEPTH_INSIDE - MARGIN
+    inside = np.pad(DEPTH_INSIDE, (0, len(depth_joints) - len(DEPTH_INSIDE)))
+    return depth_seen < depth_joints - inside - MARGIN
 
 
 def detect(
@@ -51,8 +52,8 @@ def detect(
 
     Args:
       rng: source of the noise.
-      truth: [17, 2], true 2D joints, pixels.
-      hidden: [17] bool, joints that cannot be seen.
+      truth: [J, 2], true 2D joints, pixels.
+      hidden: [J] bool, joints that cannot be seen.
       noise_sigma: standard deviation of a visible joint's error per axis, pixels.
     """
     # Some poses and people are harder as a whole, some joints by themselves.

@@ -8,6 +8,7 @@ import functools
 import cv2
 import numpy as np
 
+from capf_jax.skeleton import H36M17
 from data_pipeline import crops
 from data_pipeline.records import Record
 from data_pipeline.synthetic import bodies, motion_capture, poses
@@ -38,8 +39,8 @@ class Person:
     activity: str
     body: bodies.Body
     solids: Primitives  # the body and what it sits on
-    joints3d: np.ndarray  # [17, 3], metres, camera frame
-    joints2d: np.ndarray  # [17, 2], pixels, true
+    joints3d: np.ndarray  # [J, 3], metres, camera frame, joints of the configuration
+    joints2d: np.ndarray  # [J, 2], pixels, true
     camera: Camera
     scene: Scene
     detections: Detections
@@ -66,11 +67,15 @@ def sample_person(rng: np.random.Generator, config: SyntheticConfig, split: str)
     activity, pose = _pose(rng, config, split, subject)
     body = bodies.build_body(pose, subject)
     height = -bodies.lowest_point(body.primitives)  # the shoes decide what stands on the floor
+    points = pose.joints / 1000
+    if config.surface:
+        points = np.concatenate([points, body.surface])
     for _ in range(ATTEMPTS):
         shift = np.array([*rng.uniform(-1.2, 1.2, 2), height])
-        joints3d = camera.to_camera(pose.joints / 1000 + shift)
+        joints3d = camera.to_camera(points + shift)
         joints2d = camera.project(joints3d)
-        if joints2d.min() > BORDER and (joints2d < np.subtract(IMAGE_SIZE, BORDER)).all():
+        inner = joints2d[: len(H36M17)]
+        if inner.min() > BORDER and (inner < np.subtract(IMAGE_SIZE, BORDER)).all():
             break
     body = body.shifted(shift)
     rays = np.concatenate([joints3d[:, :2] / joints3d[:, 2:], np.ones((len(joints3d), 1))], 1)
@@ -106,7 +111,7 @@ def _recorded(path: str, split: str) -> motion_capture.MotionCapture:
 
 def sample_box(rng: np.random.Generator, detections: Detections, crop_size: tuple[int, int]):
     """A person detector's box: around the noisy joints, shifted and scaled. Never the truth's."""
-    centre, width = crops.joints_box(detections.joints2d, crop_size, BOX_MARGIN)
+    centre, width = crops.joints_box(detections.joints2d[: len(H36M17)], crop_size, BOX_MARGIN)
     centre = centre + rng.normal(0, BOX_SHIFT, 2) * width
     return centre, float(width * np.exp(rng.normal(0, BOX_SCALE)))
 

@@ -5,6 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
+from capf_jax.skeleton import H36M17_SURFACE
 from data_pipeline import crops
 from data_pipeline.synthetic import bodies, poses, renderer, samples, scenes
 from data_pipeline.synthetic.cameras import Camera
@@ -173,6 +174,15 @@ def test_left_and_right_are_built_alike():
     gaps += body.material[:, None] != other.material
     gaps += np.abs((body.radius_a + body.radius_b)[:, None] - (other.radius_a + other.radius_b))
     assert gaps.min(1).max() < 2e-3
+
+
+def test_points_of_the_surface_are_mirrored_with_the_pose():
+    subject = samples.subject_of(0, 'train', 3)
+    pose = poses.sample_pose(np.random.default_rng(8), 'walking', subject.proportions)
+    surface = bodies.build_body(pose, subject).surface * [1, -1, 1]
+    other = bodies.build_body(poses.mirror(pose), subject).surface
+    flip = np.array(H36M17_SURFACE.flip)[17:] - 17
+    np.testing.assert_allclose(surface[flip], other, atol=2e-3)
 
 
 @pytest.mark.parametrize('number', [0, 1, 2, 3])

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from capf_jax.skeleton import H36M17_SURFACE
 from data_pipeline import crops
 from data_pipeline.synthetic import poses, samples
 from data_pipeline.synthetic.configuration import SyntheticConfig
@@ -40,6 +41,14 @@ def test_joints_in_3d_project_onto_the_true_2d():
         x, y, z = record.joints3d.T
         projected = np.stack([fx * x / z + cx, fy * y / z + cy], 1)
         np.testing.assert_allclose(projected, record.joints2d_truth, atol=1e-6)
+
+
+def test_points_of_the_surface_come_after_the_same_joints():
+    with_surface = dataclasses.replace(CONFIG, surface=True)
+    record = samples.make_sample(with_surface, 'train', 0)
+    alone = samples.make_sample(CONFIG, 'train', 0)
+    assert record.joints3d.shape == (len(H36M17_SURFACE), 3)
+    np.testing.assert_array_equal(record.joints3d[:17], alone.joints3d)
 
 
 def test_crop_box_does_not_give_the_truth_away():
