@@ -20,6 +20,8 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
+from capf_jax import protocols
+
 # Fields that do not change what is learnt, so that a run may go on with other values of them.
 OPERATIONAL = (
     'data.builder.processes',
@@ -40,7 +42,10 @@ LEAST = {  # the smallest values that make sense
     'evaluation.batch_size': 1,
     'evaluation.every_epochs': 1,
 }
-CHOICES = {'training.weight_type': ('float32', 'float16')}
+CHOICES = {
+    'training.weight_type': ('float32', 'float16'),
+    'evaluation.protocol': tuple(protocols.PROTOCOLS),
+}
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 
 
@@ -161,7 +166,7 @@ def check_values(config: ConfigDict) -> None:
         if fields[name] < least:
             raise ValueError(f'config.{name} is {fields[name]}; it must be at least {least}')
     for name, known in CHOICES.items():
-        if fields[name] not in known:
+        if name in fields and fields[name] not in known:  # older runs lack newer fields
             raise ValueError(
                 f'config.{name} is {fields[name]!r}; it must be one of {", ".join(known)}'
             )

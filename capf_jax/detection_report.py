@@ -77,15 +77,16 @@ def detection_result(
     return DetectionResult(errors, joints, protocol)
 
 
-def table(result: DetectionResult) -> str:
-    """Text table of a detector's mean and median error by joint."""
+def table(result: DetectionResult, form: str = 'simple') -> str:
+    """Table of a detector's mean and median error by joint; `form` is one of tabulate's."""
     rows = [
         [name, errors.mean(), np.median(errors), 100 * np.mean(errors < 10)]
         for name, errors in zip(result.joints, result.errors.T, strict=True)
     ]
-    rows += [tabulate.SEPARATING_LINE, ['all joints', *result.scores.values()]]
+    line = [] if form == 'pipe' else [tabulate.SEPARATING_LINE]  # Markdown has none between rows
+    rows += [*line, ['all joints', *result.scores.values()]]
     headers = ['joint', 'mean [px]', 'median [px]', '< 10 px [%]']
-    return tabulate.tabulate(rows, headers, floatfmt='.1f', disable_numparse=[0])
+    return tabulate.tabulate(rows, headers, form, floatfmt='.1f', disable_numparse=[0])
 
 
 def to_json(result: DetectionResult) -> dict[str, Any]:

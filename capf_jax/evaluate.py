@@ -2,11 +2,23 @@
 
     --checkpoint=best|latest    which checkpoint (default best)
     --split=SPLIT               a TFDS split (default config.data.test_split)
+    --protocol=NAME             plain, human36m or mpi_inf_3dhp (default as configured)
     --flip_test, --noflip_test  average with the mirrored prediction (default as configured)
     --group=LABEL               table by action, sequence, subject or camera
+    --format=text|markdown|latex  of the tables (default text)
     --pictures=N                test people to draw (default config.evaluation.pictures)
     --data_dir=DIR              where built datasets are kept (default as configured)
     --batch_size=N              samples a step over all devices (default as configured)
+
+Into the workdir go a JSON file with everything, the predictions (.npz) and pictures. How the error
+grows with noise on the 2D joints, of a standard deviation of 0 to 5 px or of those given:
+
+    python -m capf_jax.evaluate --workdir=runs/synthetic --noise_sweep
+    python -m capf_jax.evaluate --workdir=runs/synthetic --noise=0,2.5,10
+
+Poses from any other program, in the format of capf_jax/predictions.py; the result goes beside them:
+
+    python -m capf_jax.evaluate --config=configs/human36m_hrnet32.py --predictions=poses.npz
 
 The trainer-free baseline that predicts the training split's mean pose for everyone:
 
@@ -28,15 +40,20 @@ from capf_jax import (
     commands,
     configuration,
     detector_steps,
+    evaluate_arguments,
+    noise_sweep,
     parallel,
     pictures,
+    predictions,
+    protocols,
     report,
     steps,
 )
 from capf_jax import skeleton as skeletons
 from capf_jax.allocator import keep_freed_memory
 from capf_jax.checkpoints import Checkpoints
-from capf_jax.report import DetectionResult, Result
+from capf_jax.detection_report import DetectionResult
+from capf_jax.results import Result
 from capf_jax.scoring import evaluate_mean_pose, evaluate_split, evaluate_task
 from capf_jax.steps import Task
 from data_pipeline import datasets
@@ -101,98 +118,91 @@ def evaluate(
       FileNotFoundError: the checkpoint or the dataset is missing.
       ValueError: the configuration, the split or the devices do not fit.
     """
+    task, state, builder, said = _open(workdir, config, checkpoint)
+    result = evaluate_task(task, state, builder, config, split=split, protocol=said)
+    return result, state, builder
+
+
+def sweep_noise(
+    workdir: pathlib.Path,
+    config: ConfigDict,
+    sigmas: Sequence[float] = noise_sweep.SIGMAS,
+    checkpoint: str = 'best',
+) -> dict[float, Result]:
+    """Results with noise on the 2D joints, one for each sigma (px); arguments as `evaluate`.
+
+    Raises:
+      FileNotFoundError, ValueError: as `evaluate`, or a sigma is negative or the run a detector's.
+    """
+    task, state, builder, said = _open(workdir, config, checkpoint)
+    return noise_sweep.sweep(task, state, builder, config, sigmas, protocol=said)
+
+
+def _open(
+    workdir: pathlib.Path, config: ConfigDict, checkpoint: str
+) -> tuple[Task, Any, Any, dict[str, Any]]:
+    """Task, state and dataset of a run, and what to say of them in the protocol."""
     parallel.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
     builder = datasets.open_or_build(config.data, build=False)
-    task = make_task(config)
     state, step = restore(workdir, checkpoint, config, builder)
-    protocol = {
+    said = {
         'workdir': str(workdir),
         'checkpoint': checkpoint,
         'checkpoint_step': step,
         'trained_with': configuration.command_of(workdir),
         'versions': configuration.versions(),
     }
-    result = evaluate_task(task, state, builder, config, split=split, protocol=protocol)
-    return result, state, builder
-
-
-def write_report(
-    result: Result | DetectionResult, path: pathlib.Path, group: str | None = None
-) -> str:
-    """Writes the JSON file and returns the text for people: table, then protocol."""
-    report.write_json(path, report.to_json(result))
-    table = report.table(result, group)
-    return f'{table}\n\n{report.describe(result.protocol)}\n\nresult: {path}'
-
-
-def _flags() -> flags.FlagValues:
-    values = flags.FlagValues()
-    text, number = flags.DEFINE_string, flags.DEFINE_integer
-    text('workdir', None, 'folder of the run', flag_values=values)
-    text('split', None, 'TFDS split', flag_values=values)
-    text('data_dir', None, 'where built datasets are kept', flag_values=values)
-    flags.DEFINE_enum('checkpoint', 'best', ['best', 'latest'], '', flag_values=values)
-    flags.DEFINE_enum('group', None, list(report.GROUPS), 'table by', flag_values=values)
-    flags.DEFINE_boolean('flip_test', None, 'average with the mirror', flag_values=values)
-    flags.DEFINE_boolean('mean_pose', False, 'the mean-pose baseline', flag_values=values)
-    number('pictures', None, 'test people to draw', lower_bound=0, flag_values=values)
-    number('batch_size', None, 'samples a step', lower_bound=1, flag_values=values)
-    return values
-
-
-def _parse(argv: Sequence[str]) -> tuple[flags.FlagValues, ConfigDict]:
-    """The flags, and the configuration they give; ValueError or OSError in one sentence."""
-    values = _flags()
-    try:
-        rest = values(list(argv), known_only=True)[1:]
-    except flags.Error as error:
-        raise ValueError(' '.join(str(error).split())) from error
-    if values.mean_pose:
-        config = configuration.parse([argv[0], *rest], required=('config',)).config
-    elif rest:
-        raise ValueError(f'unknown argument {rest[0]!r}; flags are {", ".join(sorted(values))}')
-    elif not values.workdir:
-        raise ValueError('--workdir is missing: the folder of a run, such as runs/synthetic')
-    else:
-        config = configuration.load(values.workdir)
-    overrides = {
-        'data.dir': values.data_dir,
-        'evaluation.flip_test': values.flip_test,
-        'evaluation.pictures': values.pictures,
-        'evaluation.batch_size': values.batch_size,
-        'data.test_split': values.split,
-    }
-    config.update_from_flattened_dict({k: v for k, v in overrides.items() if v is not None})
-    configuration.check_values(config)
-    return values, config
+    return make_task(config), state, builder, said
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    values, config = _parse(parallel.join_processes(argv))
+    values, config = evaluate_arguments.parse(parallel.join_processes(argv))
     keep_freed_memory()
-    if values.mean_pose:
+    protocols.get(config.evaluation.get('protocol', 'plain')).check_skeleton(
+        skeletons.get(config.skeleton)
+    )
+    show = {'group': values.group, 'form': values.format}
+    if values.mean_pose or values.predictions:
         builder = datasets.open_or_build(config.data, build=False)
-        result = evaluate_mean_pose(builder, config, protocol={'command': shlex.join(argv[1:])})
-        print(f'{report.table(result, values.group)}\n\n{report.describe(result.protocol)}')
+        said = {'command': shlex.join(argv[1:])}
+        if values.mean_pose:
+            result = evaluate_mean_pose(builder, config, protocol=said)
+            print(report.words(result, **show))
+            return 0
+        path = pathlib.Path(values.predictions)
+        result = predictions.score(path, builder, config, protocol=said)
+        print(report.write(result, path.with_name(f'{path.stem}_scored.json'), **show))
         return 0
     workdir = pathlib.Path(values.workdir)
+    sigmas = evaluate_arguments.sigmas(values)
+    if sigmas:
+        results = sweep_noise(workdir, config, sigmas, values.checkpoint)
+        if parallel.is_main_process():
+            path = workdir / f'{_name(values, config)}_noise.json'
+            print(noise_sweep.write(results, path, values.format))
+        return 0
     result, state, builder = evaluate(workdir, config, values.checkpoint)
     if not parallel.is_main_process():
         return 0
-    print(write_report(result, workdir / f'{_name(values.checkpoint, config)}.json', values.group))
+    path = workdir / f'{_name(values, config)}.json'
+    print(report.write(result, path, **show))
     if isinstance(result, Result):
+        before = report.FORMATS[values.format][1]
+        print(f'{before}predictions: {predictions.save(path.with_suffix(".npz"), result)}')
         folder = workdir / 'pictures'
         for path in pictures.write(result, state, builder, config, folder, workdir / 'log.jsonl'):
-            print(f'picture: {path}')
+            print(f'{before}picture: {path}')
     return 0
 
 
-def _name(checkpoint: str, config: ConfigDict) -> str:
+def _name(values: flags.FlagValues, config: ConfigDict) -> str:
     """File name of a result, without its ending: other protocols do not overwrite each other."""
     split = ''.join(c if c.isalnum() else '_' for c in config.data.test_split)
-    flip = '_flip' if config.evaluation.flip_test else '_noflip'
-    return f'evaluation_{checkpoint}_{split}{flip if config.task == "lifter" else ""}'
+    name = f'evaluation_{values.checkpoint}_{split}'
+    if config.task == 'lifter':
+        name += '_flip' if config.evaluation.flip_test else '_noflip'
+    return name + (f'_{values.protocol}' if values.protocol else '')
 
 
 if __name__ == '__main__':

@@ -1,151 +1,24 @@
-"""The result of an evaluation: per-sample errors, their averages, a table and a JSON file."""
+"""The report of an evaluation: tables, the protocol in words, and a JSON file."""
 
 from __future__ import annotations
 
-import dataclasses
-import functools
 import math
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import tabulate
 
-from capf_jax import configuration, detection_report, metrics
+from capf_jax import configuration, detection_report, protocols
 from capf_jax.detection_report import DetectionResult
+from capf_jax.results import Result
 
-MM = 1000.0  # millimetres in a metre: poses are kept in metres, errors are reported in mm
-TITLES = {'mpjpe': 'MPJPE', 'pa_mpjpe': 'PA-MPJPE', 'n_mpjpe': 'N-MPJPE', 'mpjve': 'MPJVE'}
+TITLES = {name: metric.title for name, metric in protocols.METRICS.items()}
 GROUPS = ('action', 'sequence', 'subject', 'camera')  # labels that a table can be made by
-
-
-@dataclasses.dataclass(frozen=True)
-class Result:
-    """Errors of N samples, each counted once.
-
-    Attributes:
-      errors: metric name -> [N] float64, mm (MPJVE: mm a frame, NaN without a previous frame).
-      labels: 'subject', 'action', 'sequence', 'camera' -> [N] str, 'frame' -> [N] int.
-      predictions: [N, J, 3] metres, camera frame, relative to the root.
-      targets: [N, J, 3] the same of the ground truth.
-      protocol: what the numbers mean: split, samples, joints, 2D source, flip test, averaging...
-    """
-
-    errors: Mapping[str, np.ndarray]
-    labels: Mapping[str, np.ndarray]
-    predictions: np.ndarray
-    targets: np.ndarray
-    protocol: Mapping[str, Any]
-
-    @property
-    def score(self) -> float:
-        """MPJPE over all frames, mm; what the best checkpoint is chosen by."""
-        return self.scores['mpjpe']
-
-    @property
-    def scores(self) -> dict[str, float]:
-        """Numbers for a log: `mean_over_frames`."""
-        return self.mean_over_frames
-
-    @functools.cached_property
-    def mean_over_frames(self) -> dict[str, float]:
-        """Metric name -> plain mean over the samples; NaN where a metric has no value."""
-        return {name: _mean(values) for name, values in self.errors.items()}
-
-    @functools.cached_property
-    def mean_over_actions(self) -> dict[str, float]:
-        """Metric name -> mean over actions of each action's mean, as published figures are."""
-        return self.mean_over_groups('action')
-
-    def mean_over_groups(self, group: str) -> dict[str, float]:
-        """Metric name -> mean over the groups of each group's mean."""
-        rows = self.groups(group).values()
-        return {name: _mean([row[name] for row in rows]) for name in self.errors}
-
-    def groups(self, group: str) -> dict[str, dict[str, float]]:
-        """Value of the label `group` -> {'samples': number, metric name: mean}, sorted."""
-        names, ids = np.unique(self.labels[group], return_inverse=True)
-        return {
-            str(name): {'samples': int(np.sum(ids == i))}
-            | {metric: _mean(values[ids == i]) for metric, values in self.errors.items()}
-            for i, name in enumerate(names)
-        }
-
-
-def pose_result(
-    predictions: np.ndarray,
-    targets: np.ndarray,
-    labels: Mapping[str, np.ndarray],
-    protocol: Mapping[str, Any],
-) -> Result:
-    """The errors of N predicted poses.
-
-    Args:
-      predictions, targets: [N, J, 3] metres, camera frame, relative to the root.
-      labels: see `Result`.
-      protocol: what to say of the numbers; samples, joints and averaging are added here.
-
-    Raises:
-      ValueError: shapes do not fit, there is no sample, a prediction is not finite, or a
-        sequence holds a frame twice.
-    """
-    if len(predictions) == 0:
-        raise ValueError('the split holds no sample to evaluate; choose another split')
-    broken = np.flatnonzero(~np.isfinite(predictions).all(axis=(1, 2)))
-    if broken.size:  # left out of a mean they would flatter it
-        raise ValueError(
-            f'{broken.size} of {len(predictions)} predictions are not finite, the first is '
-            f'sample {broken[0]}; evaluate an earlier checkpoint'
-        )
-    pred, target = MM * np.float64(predictions), MM * np.float64(targets)
-    errors = {
-        'mpjpe': metrics.mpjpe(pred, target),
-        'pa_mpjpe': metrics.pa_mpjpe(pred, target),
-        'n_mpjpe': metrics.n_mpjpe(pred, target),
-        'mpjve': metrics.mpjve(pred, target, videos(labels), labels['frame']),
-    }
-    if np.isnan(errors['mpjve']).all():  # single images: no frame follows another
-        del errors['mpjve']
-    protocol = {
-        **protocol,
-        'samples': len(pred),
-        'joints': pred.shape[1],
-        'unit': 'mm (MPJVE: mm per frame, inside sequences only)',
-        'averaging': 'mean_over_frames: plain mean over samples; '
-        'mean_over_actions: mean over actions of each action mean, trials pooled',
-    }
-    return Result(errors, labels, np.asarray(predictions), np.asarray(targets), protocol)
-
-
-def videos(labels: Mapping[str, np.ndarray]) -> np.ndarray:
-    """[N] int: one number for each video, a sequence of one subject seen by one camera."""
-    ids = np.zeros(len(labels['frame']), np.int64)
-    for name in ('subject', 'action', 'sequence', 'camera'):
-        values, of_this = np.unique(labels[name], return_inverse=True)
-        # numbered again each time, so that the product never overflows
-        ids = np.unique(ids * len(values) + of_this, return_inverse=True)[1]
-    return ids
-
-
-def mean_pose(batches: Iterable[np.ndarray], joints: int) -> np.ndarray:
-    """Mean pose [J, 3] of a split: what a predictor that sees nothing would say for everyone.
-
-    Args:
-      batches: poses [B, J, 3] of the training split, metres, relative to the root.
-      joints: J.
-
-    Raises:
-      ValueError: there is no pose.
-    """
-    total, number = np.zeros((joints, 3)), 0
-    for poses in batches:
-        total += np.sum(poses, axis=0, dtype=np.float64)
-        number += len(poses)
-    if number == 0:
-        raise ValueError('the training split holds no pose to take the mean of')
-    return total / number
+# How tables are printed, and what stands before each line of the protocol below them.
+FORMATS = {'text': ('simple', ''), 'markdown': ('pipe', '- '), 'latex': ('latex_booktabs', '% ')}
 
 
 def default_group(labels: Mapping[str, np.ndarray]) -> str:
@@ -153,53 +26,106 @@ def default_group(labels: Mapping[str, np.ndarray]) -> str:
     return next((name for name in GROUPS if len(set(labels[name])) > 1), 'action')
 
 
-def table(result: Result | DetectionResult, group: str | None = None) -> str:
-    """Text table by `group` (default: `default_group`) with both averages named below it.
+def table(result: Result | DetectionResult, group: str | None = None, form: str = 'text') -> str:
+    """Tables by `group` (default: as the protocol wants) with both averages named below.
 
-    A detector's is by joint.
+    A detector's is by joint. `form` is one of `FORMATS`.
     """
     if isinstance(result, DetectionResult):
-        return detection_report.table(result)
-    group = group or default_group(result.labels)
+        return detection_report.table(result, FORMATS[form][0])
+    wanted = result.rules.tables or ((default_group(result.labels),) * 2,)
+    if group is not None:
+        wanted = [(label, title) for label, title in wanted if label == group] or [(group, group)]
+    return '\n\n'.join(_table(result, label, title, form) for label, title in wanted)
+
+
+def _table(result: Result, group: str, title: str, form: str) -> str:
+    """One table: the groups, both averages, and the subsets of frames."""
     names = list(result.errors)
-    rows = [
-        [label, row['samples'], *(row[name] for name in names)]
-        for label, row in result.groups(group).items()
-    ]
-    samples = len(result.errors[names[0]])
+    rows = [_row(label, row, names) for label, row in result.groups(group).items()]
+    samples = len(result.targets)
+    averages = []
     # one group's mean and the mean over the samples are the same number
     if len(rows) > 1:
-        averages = result.mean_over_groups(group)
+        plural = f'{title[:-1]}ies' if title.endswith('y') else f'{title}s'
+        mean = result.mean_over_groups(group)
+        averages.append(_row(f'mean of {len(rows)} {plural}', {'samples': samples} | mean, names))
+    whole = {'samples': samples} | result.mean_over_frames
+    averages.append(_row('mean of frames', whole, names))
+    subsets = [_row(name, row, names) for name, row in result.subsets.items() if row['samples']]
+    if len(rows) > 1:
         rows.append(tabulate.SEPARATING_LINE)
-        rows.append([f'mean of {group}s', samples, *(averages[name] for name in names)])
-    rows.append(['mean of frames', samples, *(result.mean_over_frames[name] for name in names)])
-    headers = [group, 'samples', *(TITLES.get(name, name) for name in names)]
+    rows += averages
+    if subsets:
+        rows += [tabulate.SEPARATING_LINE, *subsets]
+    return grid(rows, [title, 'samples', *(TITLES[name] for name in names)], form)
+
+
+def grid(rows: Sequence[Any], headers: Sequence[str], form: str) -> str:
+    """Rows of cells as one table; the first column is words, missing numbers are dashes.
+
+    Args:
+      rows: lists of cells, or `tabulate.SEPARATING_LINE`.
+      headers: one for each column.
+      form: one of `FORMATS`.
+    """
+    if form == 'markdown':  # it knows no lines between rows
+        rows = [row for row in rows if not isinstance(row, str)]
     return tabulate.tabulate(
         [row if isinstance(row, str) else [_blank(cell) for cell in row] for row in rows],
         headers,
+        FORMATS[form][0],
         floatfmt='.1f',
         missingval='-',
         disable_numparse=[0],
     )
 
 
-def describe(protocol: Mapping[str, Any]) -> str:
-    """The protocol as lines of 'name: value', with names aligned."""
-    lines = [(name.replace('_', ' '), value) for name, value in protocol.items()]
+def _row(label: str, values: Mapping[str, float], names: Sequence[str]) -> list[Any]:
+    return [label, values['samples'], *(values[name] for name in names)]
+
+
+def describe(protocol: Mapping[str, Any], form: str = 'text') -> str:
+    """The protocol as lines of 'name: value', with names aligned; comments in LaTeX."""
+    before = FORMATS[form][1]
+    lines = [(name.replace('_', ' '), _words(value)) for name, value in protocol.items()]
+    if form == 'markdown':
+        return '\n'.join(f'{before}{name}: {value}' for name, value in lines)
     width = max(len(name) for name, _ in lines)
-    return '\n'.join(f'{name:<{width}}  {_words(value)}' for name, value in lines)
+    return '\n'.join(f'{before}{name:<{width}}  {value}' for name, value in lines)
 
 
 def to_json(result: Result | DetectionResult) -> dict[str, Any]:
-    """For `write_json`: protocol, both averages, and the groups of every label (or joint)."""
+    """For `write_json`: protocol, averages, the groups of every label (or joint), and subsets."""
     if isinstance(result, DetectionResult):
         return detection_report.to_json(result)
     return {
         'protocol': dict(result.protocol),
+        'headline': result.scores,
         'mean_over_frames': result.mean_over_frames,
         'mean_over_actions': result.mean_over_actions,
         'groups': {name: result.groups(name) for name in GROUPS if name in result.labels},
+        'subsets': result.subsets,
     }
+
+
+def write(
+    result: Result | DetectionResult,
+    path: pathlib.Path,
+    group: str | None = None,
+    form: str = 'text',
+) -> str:
+    """Writes the JSON file and returns the text for people: tables, then protocol.
+
+    `group` and `form` are as in `table`.
+    """
+    write_json(path, to_json(result))
+    return words(result, group, form) + f'\n\n{FORMATS[form][1]}result: {path}'
+
+
+def words(result: Result | DetectionResult, group: str | None = None, form: str = 'text') -> str:
+    """Tables, then protocol; `group` and `form` are as in `table`."""
+    return f'{table(result, group, form)}\n\n{describe(result.protocol, form)}'
 
 
 def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> pathlib.Path:
@@ -208,13 +134,6 @@ def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> pathlib.P
     path.parent.mkdir(parents=True, exist_ok=True)
     configuration.write_json(path, _plain(content))
     return path
-
-
-def _mean(values: Any) -> float:
-    """Mean of the values that are there (MPJVE has none at a sequence's start); NaN of none."""
-    values = np.asarray(values, np.float64)
-    present = values[~np.isnan(values)]
-    return float(present.mean()) if present.size else math.nan
 
 
 def _blank(cell: Any) -> Any:

@@ -7,21 +7,24 @@ import functools
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from capf_jax import detection_report, frozen, parallel, report
+from capf_jax import detection_report, frozen, parallel, protocols, results
 from capf_jax import skeleton as skeletons
-from capf_jax.batch import Batch
-from capf_jax.report import DetectionResult, Result
+from capf_jax.batch import Array, Batch
+from capf_jax.detection_report import DetectionResult
+from capf_jax.models.detectors.heatmaps import to_image
+from capf_jax.results import Result
 from capf_jax.steps import Task
 from data_pipeline import loader
 
 LIFTER_ONLY = ('joints2d', 'flip_test', 'root_joint', 'ablation_step')  # of the protocol
 PredictFn = Callable[[Batch], Mapping[str, np.ndarray]]
 TRUTH = ('joints3d', 'joints2d_crop_truth', 'affine', 'image_size', 'valid', 'index')
-OUTPUTS = ('pose', 'joints2d_crop', *TRUTH[:4])  # what is kept of a prediction
+OUTPUTS = ('pose', 'joints2d_crop', 'input_error_px', *TRUTH[:4])  # what is kept of a prediction
 
 
 def evaluate_split(
@@ -43,7 +46,8 @@ def evaluate_split(
       protocol: what to add to the protocol, for example the checkpoint.
 
     Raises:
-      ValueError: no image could be read, a prediction is not finite, or labels are inconsistent.
+      ValueError: no image could be read, a prediction is not finite, labels are inconsistent, or
+        the protocol is unknown or for other joints.
     """
     split = split or config.data.test_split
     batches = loader.evaluation_batches(
@@ -66,7 +70,15 @@ def evaluate_split(
     if 'pose' in outputs:
         labels = {name: values[seen] for name, values in labels.items()}
         labels['index'] = np.flatnonzero(seen)
-        return report.pose_result(outputs['pose'], outputs['joints3d'], labels, protocol)
+        return results.pose_result(
+            outputs['pose'],
+            outputs['joints3d'],
+            labels,
+            protocol,
+            rules=protocols.get(config.evaluation.get('protocol', 'plain')),
+            skeleton=skeletons.get(config.skeleton),
+            input_error_px=outputs['input_error_px'],
+        )
     return detection_report.detection_result(
         outputs['joints2d_crop'],
         outputs['joints2d_crop_truth'],
@@ -88,20 +100,32 @@ def evaluate_task(
 ) -> Result | DetectionResult:
     """`evaluate_split` of a task's jitted evaluation step in this state; `state` stays usable."""
     state = frozen.for_use(state)
-    step = parallel.eval_step(_with_truth(task.eval_step))
+    step = parallel.eval_step(with_truth(task.eval_step))
     return evaluate_split(
         lambda batch: step(state, batch), builder, config, split=split, protocol=protocol
     )
 
 
 @functools.lru_cache(maxsize=8)  # one function a step, so that it is compiled once
-def _with_truth(step: Callable[[Any, Batch], dict[str, Any]]) -> Callable:
+def with_truth(step: Callable[[Any, Batch], dict[str, Any]]) -> Callable:
     """The step, giving the truth beside its outputs: other processes hold other shares of it."""
 
     def run(state: Any, batch: Batch) -> dict[str, Any]:
-        return {**{name: getattr(batch, name) for name in TRUTH}, **step(state, batch)}
+        return {**_truth(batch), **step(state, batch)}
 
     return run
+
+
+def input_error_px(batch: Batch) -> Array:
+    """Mean over joints of the 2D input's distance from the truth, whole-image pixels. -> [B]."""
+    truth = to_image(batch.joints2d_crop_truth, batch.affine)
+    return jnp.linalg.norm(batch.joints2d - truth, axis=-1).mean(-1)
+
+
+def _truth(batch: Batch) -> dict[str, Any]:
+    """What a prediction is compared with."""
+    truth = {name: getattr(batch, name) for name in TRUTH}
+    return {**truth, 'input_error_px': input_error_px(batch)}
 
 
 def _collect(predict_fn: PredictFn, batches: Any, number: int) -> dict[str, np.ndarray]:
@@ -116,7 +140,7 @@ def _collect(predict_fn: PredictFn, batches: Any, number: int) -> dict[str, np.n
             raise ValueError('a sample of the split came twice; build the dataset again')
         seen[index] = True
         # a plain step gives no truth; alone, a process has all of it
-        outputs = {**{name: getattr(batch, name) for name in TRUTH}, **outputs}
+        outputs = {**(_truth(batch) if 'input_error_px' not in outputs else {}), **outputs}
         for name in OUTPUTS:
             if name in outputs:
                 values = np.asarray(outputs[name])[valid]
@@ -161,11 +185,11 @@ def evaluate_mean_pose(
         for batch in loader.evaluation_batches(builder, config, split=config.data.train_split)
     )
     joints = len(skeletons.get(config.skeleton))
-    pose = report.mean_pose(train, joints)
+    pose = results.mean_pose(train, joints)
 
     def predict(batch: Batch) -> dict[str, np.ndarray]:
         everyone = np.broadcast_to(pose, batch.joints3d.shape)
-        return {**{name: getattr(batch, name) for name in TRUTH}, 'pose': everyone}
+        return {'pose': everyone, 'valid': batch.valid, 'index': batch.index}
 
     unused = {'joints2d': '-', 'box_source': '-', 'flip_test': False, 'ablation_step': '-'}
     protocol = {'predictor': 'mean pose of the training split', **unused, **(protocol or {})}

@@ -146,10 +146,11 @@ def lifter_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
             return mean_over_valid(jnp.mean(distances, axis=-1), batch.valid)
 
         loss, gradients = jax.lax.psum(jax.value_and_grad(loss_share)(state.params), AXIS)
-        metrics = {'loss': loss, 'gradient_norm': optax.global_norm(gradients)}
+        metrics = {'loss': loss, 'gradient_norm': optax.tree.norm(gradients)}
         return state.apply_gradients(optimizer, gradients), metrics
 
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
+        @jax.jit  # traced once for the plain and the mirrored batch
         def predict(batch: Batch) -> Array:
             return model.apply(variables_of(state, state.params), batch, train=False)[0]
 

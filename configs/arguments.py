@@ -67,3 +67,17 @@ def resolution(text: str) -> tuple[int, int]:
             f'resolution must be HEIGHTxWIDTH in multiples of 32, such as 256x192, got {text!r}'
         )
     return int(height), int(width)
+
+
+def levels(text: str) -> tuple[int, ...]:
+    """'0+1+3' -> feature levels (0, 1, 3), 0 the finest; '' -> (), all that the detector gives.
+
+    Raises:
+      ValueError: anything else, or a level twice.
+    """
+    parts = text.split('+') if text else []
+    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
+        raise ValueError(
+            f'levels must be different numbers joined by +, such as 0+1+3, got {text!r}'
+        )
+    return tuple(map(int, parts))

@@ -71,6 +71,7 @@ def get_config() -> ConfigDict:
     evaluation = config.evaluation = ConfigDict()
     evaluation.batch_size = 256  # samples a step over all devices
     evaluation.every_epochs = 1  # epochs between evaluations while training
+    evaluation.protocol = 'plain'  # metrics and averages: 'plain', 'human36m' or 'mpi_inf_3dhp'
     evaluation.flip_test = True  # average with the mirrored prediction
     evaluation.pictures = 4  # test people drawn after training
 

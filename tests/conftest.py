@@ -1,6 +1,7 @@
 """Fixtures that many tests share, and the rule that a parity test is never skipped."""
 
 import pathlib
+import shutil
 
 import pytest
 
@@ -13,6 +14,40 @@ def real_samples() -> pathlib.Path:
     if not REAL.is_dir():
         pytest.skip(f'real samples are not at {REAL}')
     return REAL
+
+
+@pytest.fixture(scope='session')
+def _tiny_dataset(tmp_path_factory):
+    """The built dataset of tiny_people, its folder, and a finished run on it."""
+    from tests import evaluated
+    from tests.data_pipeline import tiny_people
+
+    folder = tmp_path_factory.mktemp('data')
+    builder = tiny_people.build(folder)
+    workdir = tmp_path_factory.mktemp('run')
+    return folder, builder, evaluated.make_run(workdir, evaluated.tiny_config(folder), builder)
+
+
+@pytest.fixture
+def builder(_tiny_dataset):
+    """The seven test people of tiny_people."""
+    return _tiny_dataset[1]
+
+
+@pytest.fixture
+def config(_tiny_dataset, monkeypatch):
+    """The configuration of `evaluated_run`."""
+    from tests import evaluated
+    from tests.data_pipeline import tiny_people
+
+    tiny_people.add_to_data_pipeline(monkeypatch)
+    return evaluated.tiny_config(_tiny_dataset[0])
+
+
+@pytest.fixture
+def evaluated_run(_tiny_dataset, config, tmp_path):
+    """A finished run's workdir, a copy of its own for each test."""
+    return shutil.copytree(_tiny_dataset[2], tmp_path / 'run')
 
 
 @pytest.hookimpl(wrapper=True)

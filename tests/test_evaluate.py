@@ -1,67 +1,12 @@
 import json
-import shutil
 
-import jax
 import numpy as np
 import pytest
 
-from capf_jax import commands, configuration, evaluate, metrics, parallel, scoring
-from capf_jax.checkpoints import Checkpoints
-from configs import base
+from capf_jax import commands, evaluate, metrics, scoring
 from data_pipeline import loader
+from tests import evaluated
 from tests.data_pipeline import tiny_people
-
-
-def tiny_config(folder, **tiny):
-    """Coordinates alone, so that no detector runs, on the seven test people of tiny_people."""
-    config = base.get_config()
-    with config.unlocked():
-        config.data.builder.label = 'tiny'
-        config.data.builder.tiny = tiny
-    config.data.name = 'tiny_people'
-    config.data.dir = str(folder)
-    config.data.threads = 1
-    config.model.lifter.update(ablation_step=0, channels=4, layers=1, heads=2)
-    config.training.batch_size = 2 * jax.device_count()
-    config.evaluation.batch_size = 4 * jax.device_count()
-    config.evaluation.flip_test = False
-    config.evaluation.pictures = 1
-    return config
-
-
-@pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp('data')
-
-
-@pytest.fixture(scope='module')
-def builder(folder):
-    return tiny_people.build(folder)
-
-
-@pytest.fixture
-def config(folder, builder, monkeypatch):
-    tiny_people.add_to_data_pipeline(monkeypatch)
-    return tiny_config(folder)
-
-
-@pytest.fixture(scope='module')
-def finished_run(folder, builder, tmp_path_factory):
-    """A workdir with a latest checkpoint of an untrained lifter at step 3."""
-    config, workdir = tiny_config(folder), tmp_path_factory.mktemp('run')
-    task = evaluate.make_task(config)
-    batch = next(loader.evaluation_batches(builder, config))
-    state = jax.jit(task.init)(jax.random.PRNGKey(0), batch)
-    configuration.save(config, workdir, '--config=configs/tiny.py:step=0')
-    with Checkpoints(workdir) as checkpoints:
-        checkpoints.save_latest(3, parallel.replicate(state))
-    return workdir
-
-
-@pytest.fixture
-def run(config, finished_run, tmp_path):
-    """A copy of its own for each test."""
-    return shutil.copytree(finished_run, tmp_path / 'run')
 
 
 def off_by(millimetres):
@@ -81,7 +26,7 @@ def test_every_sample_is_counted_once_and_padding_never(builder, config):
 
 def test_an_image_that_does_not_decode_is_left_out_and_said(tmp_path, monkeypatch):
     tiny_people.add_to_data_pipeline(monkeypatch)
-    config = tiny_config(tmp_path, cut=(2,))
+    config = evaluated.tiny_config(tmp_path, cut=(2,))
     config.data.bad_image = 'skip'
     result = scoring.evaluate_split(off_by(10), tiny_people.build(tmp_path, cut=(2,)), config)
     assert (result.protocol['samples'], result.protocol['skipped_images']) == (6, 1)
@@ -123,17 +68,19 @@ def test_the_mean_pose_is_that_of_the_training_split(builder, config):
     assert result.score == pytest.approx(1000 * expected, rel=1e-5)
 
 
-def test_evaluate_task_equals_the_step_on_the_whole_split(run, builder, config):
+def test_evaluate_task_equals_the_step_on_the_whole_split(evaluated_run, builder, config):
     task = evaluate.make_task(config)
-    result, state, _ = evaluate.evaluate(run, config, 'latest')
+    result, state, _ = evaluate.evaluate(evaluated_run, config, 'latest')
     batch = next(loader.evaluation_batches(builder, config))
     pose = task.eval_step(state, batch)['pose']
     np.testing.assert_allclose(result.predictions[: len(pose)], pose[:7], atol=1e-6)
 
 
-def test_the_command_writes_a_report_that_names_its_protocol(run, capsys):
-    code = evaluate.main(['evaluate', f'--workdir={run}', '--checkpoint=latest', '--flip_test'])
-    content = json.loads((run / 'evaluation_latest_test_flip.json').read_text())
+def test_the_command_writes_a_report_that_names_its_protocol(evaluated_run, capsys):
+    code = evaluate.main(
+        ['evaluate', f'--workdir={evaluated_run}', '--checkpoint=latest', '--flip_test']
+    )
+    content = json.loads((evaluated_run / 'evaluation_latest_test_flip.json').read_text())
     protocol = content['protocol']
     assert code == 0
     assert (protocol['checkpoint_step'], protocol['flip_test'], protocol['samples']) == (3, True, 7)
@@ -142,16 +89,22 @@ def test_the_command_writes_a_report_that_names_its_protocol(run, capsys):
     assert f'{content["mean_over_frames"]["mpjpe"]:.1f}' in capsys.readouterr().out
 
 
-def test_the_command_draws_people(run):
-    evaluate.main(['evaluate', f'--workdir={run}', '--checkpoint=latest', '--pictures=2'])
-    assert [path.name for path in (run / 'pictures').iterdir()] == ['people.png']
+def test_the_command_draws_people(evaluated_run):
+    evaluate.main(['evaluate', f'--workdir={evaluated_run}', '--checkpoint=latest', '--pictures=2'])
+    assert [path.name for path in (evaluated_run / 'pictures').iterdir()] == ['people.png']
 
 
-def test_a_split_may_be_part_of_one(run):
+def test_a_split_may_be_part_of_one(evaluated_run):
     evaluate.main(
-        ['evaluate', f'--workdir={run}', '--checkpoint=latest', '--split=train[:3]', '--pictures=0']
+        [
+            'evaluate',
+            f'--workdir={evaluated_run}',
+            '--checkpoint=latest',
+            '--split=train[:3]',
+            '--pictures=0',
+        ]
     )
-    content = json.loads((run / 'evaluation_latest_train__3__noflip.json').read_text())
+    content = json.loads((evaluated_run / 'evaluation_latest_train__3__noflip.json').read_text())
     assert content['protocol']['samples'] == 3
 
 
@@ -160,17 +113,19 @@ def test_a_split_may_be_part_of_one(run):
     [
         ([], '--workdir is missing'),
         (['--workdir=/nowhere'], 'no run in /nowhere'),
-        (['--workdir={run}'], "no checkpoint 'best'; use --checkpoint=latest"),
-        (['--workdir={run}', '--checkpoint=newest'], 'newest'),
-        (['--workdir={run}', '--chekpoint=best'], "unknown argument '--chekpoint=best'"),
-        (['--workdir={run}', '--split=dev', '--checkpoint=latest'], "split 'dev'"),
-        (['--workdir={run}', '--data_dir=/nowhere', '--checkpoint=latest'], 'no dataset'),
-        (['--workdir={run}', '--pictures=many'], 'pictures'),
+        (['--workdir={evaluated_run}'], "no checkpoint 'best'; use --checkpoint=latest"),
+        (['--workdir={evaluated_run}', '--checkpoint=newest'], 'newest'),
+        (['--workdir={evaluated_run}', '--chekpoint=best'], "unknown argument '--chekpoint=best'"),
+        (['--workdir={evaluated_run}', '--split=dev', '--checkpoint=latest'], "split 'dev'"),
+        (['--workdir={evaluated_run}', '--data_dir=/nowhere', '--checkpoint=latest'], 'no dataset'),
+        (['--workdir={evaluated_run}', '--pictures=many'], 'pictures'),
         (['--mean_pose'], 'config'),
     ],
 )
-def test_a_wrong_command_is_one_sentence_and_code_2(run, arguments, sentence, capsys, monkeypatch):
-    argv = ['evaluate', *(argument.format(run=run) for argument in arguments)]
+def test_a_wrong_command_is_one_sentence_and_code_2(
+    evaluated_run, arguments, sentence, capsys, monkeypatch
+):
+    argv = ['evaluate', *(argument.format(evaluated_run=evaluated_run) for argument in arguments)]
     monkeypatch.setattr('sys.argv', argv)
     with pytest.raises(SystemExit) as stopped:
         commands.run(evaluate.main)

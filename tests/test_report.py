@@ -1,9 +1,10 @@
 import json
+import re
 
 import numpy as np
 import pytest
 
-from capf_jax import detection_report, report
+from capf_jax import detection_report, report, results
 
 
 def labels(**changes):
@@ -17,11 +18,13 @@ def labels(**changes):
     } | changes
 
 
-def result(**changes):
+def result(input_error_px=None, **changes):
     """Every joint of 'sit' is 30 mm off, every joint of 'walk' 60 mm."""
     targets = np.random.default_rng(0).normal(size=(6, 17, 3))
     off = np.array([0.03, 0.03, 0.06, 0.06, 0.06, 0.06])[:, None, None] * [1, 0, 0]
-    return report.pose_result(targets + off, targets, labels(**changes), {'split': 'test'})
+    return results.pose_result(
+        targets + off, targets, labels(**changes), {'split': 'test'}, input_error_px=input_error_px
+    )
 
 
 def test_errors_are_in_millimetres():
@@ -48,7 +51,7 @@ def test_mpjve_never_crosses_from_one_video_to_the_next():
 @pytest.mark.parametrize('name', ['subject', 'action', 'sequence', 'camera'])
 def test_a_video_is_one_subject_action_sequence_and_camera(name):
     same = {k: np.repeat('x', 2) for k in ('subject', 'action', 'sequence', 'camera')}
-    ids = report.videos(same | {name: np.array(['x', 'y']), 'frame': np.zeros(2)})
+    ids = results.videos(same | {name: np.array(['x', 'y']), 'frame': np.zeros(2)})
     assert ids[0] != ids[1]
 
 
@@ -56,12 +59,12 @@ def test_a_prediction_that_is_not_finite_is_no_result():
     predictions = np.zeros((6, 17, 3))
     predictions[4, 0, 0] = np.nan
     with pytest.raises(ValueError, match=r'1 of 6 predictions are not finite, .* sample 4'):
-        report.pose_result(predictions, np.zeros((6, 17, 3)), labels(), {})
+        results.pose_result(predictions, np.zeros((6, 17, 3)), labels(), {})
 
 
 def test_an_empty_split_is_named():
     with pytest.raises(ValueError, match='no sample'):
-        report.pose_result(np.zeros((0, 17, 3)), np.zeros((0, 17, 3)), {}, {})
+        results.pose_result(np.zeros((0, 17, 3)), np.zeros((0, 17, 3)), {}, {})
 
 
 def test_the_table_has_a_row_for_each_action_and_both_averages():
@@ -70,13 +73,43 @@ def test_the_table_has_a_row_for_each_action_and_both_averages():
     assert [row.strip() for row in rows if row.strip('- ')][1:] == [
         'sit',
         'walk',
-        'mean of actions',
+        'mean of 2 actions',
         'mean of frames',
     ]
 
 
 def test_the_table_is_by_the_first_label_that_differs():
     assert report.default_group(labels(action=np.repeat('walk', 6))) == 'sequence'
+
+
+@pytest.mark.parametrize(
+    ('form', 'line'),
+    [
+        ('text', r'mean of 2 actions +6 +45\.0'),
+        ('markdown', r'\| mean of 2 actions +\| +6 \| +45\.0 \|'),
+        ('latex', r' mean of 2 actions +& +6 & +45\.0'),
+    ],
+)
+def test_a_table_comes_as_text_markdown_and_latex(form, line):
+    assert re.search(line, report.table(result(), 'action', form))
+
+
+def test_markdown_has_one_line_under_the_header_and_no_other():
+    lines = report.table(result(), 'action', 'markdown').splitlines()
+    assert [set(line) <= set('|:-') for line in lines] == [False, True] + 4 * [False]
+
+
+def test_latex_shows_labels_as_they_are_and_the_protocol_as_comments():
+    text = report.words(result(action=np.repeat('a_b%', 6)), 'action', 'latex')
+    assert r'a\_b\%' in text
+    assert '\n% split ' in text
+
+
+def test_frames_with_a_large_2d_error_have_a_row_and_an_entry_of_their_own():
+    outcome = result(input_error_px=np.array([5.0, 5.1, 0, 0, 0, 6]))
+    subset = report.to_json(outcome)['subsets']['2D error > 5 px']
+    assert (subset['samples'], subset['mpjpe']) == (2, pytest.approx(45))
+    assert re.search(r'2D error > 5 px +2 +45\.0', report.table(outcome))
 
 
 def test_numbers_as_labels_stay_words_in_the_table():
@@ -106,12 +139,12 @@ def test_writing_leaves_no_other_file_behind(tmp_path):
 
 def test_the_mean_pose_weighs_poses_and_not_batches():
     batches = [np.zeros((1, 2, 3), np.float32), np.full((3, 2, 3), 4, np.float32)]
-    np.testing.assert_array_equal(report.mean_pose(batches, 2), np.full((2, 3), 3))
+    np.testing.assert_array_equal(results.mean_pose(batches, 2), np.full((2, 3), 3))
 
 
 def test_the_mean_of_no_pose_is_an_error():
     with pytest.raises(ValueError, match='no pose'):
-        report.mean_pose([], 17)
+        results.mean_pose([], 17)
 
 
 def test_the_protocol_reads_as_words():

@@ -49,3 +49,14 @@ def test_resolution_is_height_first():
 def test_resolution_of_another_form_is_an_error(text):
     with pytest.raises(ValueError, match=text):
         arguments.resolution(text)
+
+
+@pytest.mark.parametrize(('text', 'expected'), [('', ()), ('0', (0,)), ('0+1+3', (0, 1, 3))])
+def test_levels_are_joined_by_plus(text, expected):
+    assert arguments.levels(text) == expected
+
+
+@pytest.mark.parametrize('text', ['0,1', 'fine', '0+', '1+1', '-1'])
+def test_levels_of_another_form_are_an_error(text):
+    with pytest.raises(ValueError, match='joined by'):
+        arguments.levels(text)

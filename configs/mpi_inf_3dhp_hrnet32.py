@@ -1,0 +1,72 @@
+"""Context-Aware PoseFormer with HRNet-W32 on MPI-INF-3DHP, as published (SPEC 3 and 5).
+
+    python -m data_pipeline.build mpi_inf_3dhp --source=FOLDER
+    python -m capf_jax.train --config=configs/mpi_inf_3dhp_hrnet32.py --workdir=runs/3dhp_hrnet32
+    python -m capf_jax.evaluate --workdir=runs/3dhp_hrnet32
+
+Not run here: the dataset is not to be had. The paper's score, not ours: PCK 98.0, AUC 75.4 (14
+joints), MPJPE 32.7 mm (17 joints), over the valid test frames.
+The 2D input is ground truth, so that there is nothing for deformable extraction to correct: the
+published models have none. Their weight files hold BatchNorm statistics of the detector that moved
+while training; here the detector is frozen.
+Hardware and time, estimated and not measured: one H100, about 6 hours (84 million samples of
+15 GFLOP, 60 TFLOP/s).
+
+Arguments follow a colon, `--config=configs/mpi_inf_3dhp_hrnet32.py:step=0,seed=1`:
+  step      ablation step 0-3: coordinates only, + context, + fusion (3 is 2 without `deformable`)
+  levels    feature levels joined by +, such as 1+2+3 without the finest; empty: all
+  detector  a name in capf_jax/models/detectors/catalog.py
+  weights   safetensors file of the detector; pretrained/DETECTOR.safetensors if not given
+  joints2d  2D input of the lifter: truth, or detected where the dataset has detections
+  seed      of the weights and the order of the data
+"""
+
+from ml_collections import ConfigDict
+
+from configs import arguments, base
+
+
+def get_config(arg: str = '') -> ConfigDict:
+    """The configuration for `arg`, see above."""
+    return configure(arg, detector='hrnet_w32', channels=64)
+
+
+def configure(arg: str, detector: str, channels: int) -> ConfigDict:
+    """The configuration for `arg`; the detector if `arg` names none, and the lifter's channels."""
+    given = arguments.parse(
+        arg, step=3, levels='', detector=detector, weights='', joints2d='truth', seed=0
+    )
+    config = base.get_config()
+    config.seed = given.seed
+    config.skeleton = 'mpi_inf_3dhp17'
+
+    config.data.name = 'mpi_inf_3dhp'
+    config.data.joints2d = given.joints2d
+    with config.data.builder.unlocked():
+        builder = config.data.builder  # data_pipeline/mpi_inf_3dhp/settings.py has all fields
+        builder.source = ''  # folder of the downloaded files; read only while building
+        builder.train_subjects = ('S1', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8')
+        builder.train_sequences = ('Seq1', 'Seq2')
+        builder.cameras = (0, 1, 2, 4, 5, 6, 7, 8)  # of the training split
+        builder.test_sequences = ('TS1', 'TS2', 'TS3', 'TS4', 'TS5', 'TS6')
+        builder.train_stride = 1  # every n-th frame of a video
+        builder.test_stride = 1  # every n-th valid frame of a sequence
+        builder.targets = 'univ_annot3'  # 3D joints: 'univ_annot3' (one height) or 'annot3'
+
+    config.model.detector = given.detector
+    config.model.detector_weights = given.weights or f'pretrained/{given.detector}.safetensors'
+    lifter = config.model.lifter
+    lifter.ablation_step = given.step
+    lifter.levels = arguments.levels(given.levels)
+    lifter.deformable = False
+    lifter.channels = channels
+
+    training = config.training
+    training.batch_size = 160
+    training.epochs = 80
+    training.learning_rate = 7e-4
+    training.learning_rate_decay = 0.97
+    training.offset_learning_rate_factor = 0.1  # without effect where `deformable` is False
+
+    config.evaluation.protocol = 'mpi_inf_3dhp'
+    return config

@@ -1,0 +1,169 @@
+"""Every configuration: a training and an evaluation step, traced without computing."""
+
+import functools
+import importlib
+import pathlib
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import pytest
+
+from capf_jax import configuration, evaluate, protocols, skeleton
+from capf_jax.batch import Batch
+from capf_jax.models import ca_pf
+from capf_jax.models.lifter import Lifter
+from capf_jax.steps import AXIS
+
+TRACED = {}  # of detectors, by module and shapes
+
+FOLDER = pathlib.Path(__file__).resolve().parents[2] / 'configs'
+NAMES = sorted(
+    p.stem for p in FOLDER.glob('*.py') if p.stem not in ('__init__', 'arguments', 'base')
+)
+PUBLISHED = [name for name in NAMES if name.startswith(('human36m', 'mpi_inf_3dhp'))]
+
+
+def get_config(name, arg=''):
+    config = importlib.import_module(f'configs.{name}').get_config(arg)
+    config.model.detector_weights = ''  # weight files are downloaded
+    return config
+
+
+def abstract_batch(config, size=2):
+    """Shapes and types of a batch of the dataset that the configuration names."""
+    joints = len(skeleton.get(config.skeleton))
+    height, width = (config.data.builder.get(n, d) for n, d in (('height', 256), ('width', 192)))
+
+    def floats(*shape):
+        return jax.ShapeDtypeStruct((size, *shape), jnp.float32)
+
+    return Batch(
+        images=jax.ShapeDtypeStruct((size, height, width, 3), jnp.uint8),
+        joints2d=floats(joints, 2),
+        joints2d_crop=floats(joints, 2),
+        joints2d_crop_truth=floats(joints, 2),
+        image_size=floats(2),
+        affine=floats(2, 3),
+        joints3d=floats(joints, 3),
+        valid=jax.ShapeDtypeStruct((size,), bool),
+        index=jax.ShapeDtypeStruct((size,), jnp.int32),
+    )
+
+
+def check_steps(config):
+    """Traces both steps; their outputs have the shapes that they should have."""
+    configuration.check_values(config)
+    task, batch = evaluate.make_task(config), abstract_batch(config)
+    state = jax.eval_shape(task.init, jax.random.PRNGKey(0), batch)
+
+    one_shard = jax.vmap(task.train_step, in_axes=(None, 0), out_axes=None, axis_name=AXIS)
+    sharded = jax.tree.map(lambda x: jax.ShapeDtypeStruct((1, *x.shape), x.dtype), batch)
+    after, metrics = jax.eval_shape(one_shard, state, sharded)
+    assert jax.tree.map(lambda x: (x.shape, x.dtype), after) == jax.tree.map(
+        lambda x: (x.shape, x.dtype), state
+    )
+    assert metrics['loss'].shape == ()
+
+    outputs = jax.eval_shape(task.eval_step, state, batch)
+    if config.task == 'lifter':
+        assert outputs['pose'].shape == batch.joints3d.shape
+    else:
+        assert outputs['joints2d_crop'].shape == batch.joints2d_crop.shape
+
+
+@pytest.fixture
+def detectors_traced_once(monkeypatch):
+    """What a detector gives is traced once for all configurations that use it: seconds each."""
+    apply, start = nn.Module.apply, ca_pf.random_variables
+
+    def shapes_of(key, function, *arrays):
+        key = (*key, str(jax.tree.map(lambda x: (x.shape, x.dtype), arrays)))
+        if key not in TRACED:
+            plain = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), arrays)
+            TRACED[key] = jax.eval_shape(function, *plain)
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), TRACED[key])
+
+    def apply_once(module, variables, *inputs, **options):
+        if options or isinstance(module, Lifter):
+            return apply(module, variables, *inputs, **options)
+        return shapes_of(('apply', module), functools.partial(apply, module), variables, *inputs)
+
+    def start_once(module, key):
+        return shapes_of(('start', module), functools.partial(start, module), key)
+
+    monkeypatch.setattr(nn.Module, 'apply', apply_once)
+    monkeypatch.setattr(ca_pf, 'random_variables', start_once)
+
+
+@pytest.mark.usefixtures('detectors_traced_once')
+@pytest.mark.parametrize('name', NAMES)
+def test_a_training_and_an_evaluation_step_trace(name):
+    check_steps(get_config(name))
+
+
+PAPER = {  # batch, learning rate, decay an epoch, epochs, lifter's channels, deformable
+    'human36m_hrnet32': ('hrnet_w32', 512, 6.4e-4, 0.99, 50, 128, True),
+    'human36m_hrnet48': ('hrnet_w48', 512, 6.4e-4, 0.99, 50, 128, True),
+    'human36m_cpn': ('cpn50', 256, 3.2e-4, 0.99, 50, 128, True),
+    'mpi_inf_3dhp_hrnet32': ('hrnet_w32', 160, 7e-4, 0.97, 80, 64, False),
+    'mpi_inf_3dhp_hrnet48': ('hrnet_w48', 160, 7e-4, 0.97, 80, 96, False),
+}
+
+
+def test_the_published_trainings_are_all_checked():
+    assert sorted(PAPER) == PUBLISHED
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_a_published_training_has_the_published_values(name):
+    config = get_config(name)
+    training, lifter = config.training, config.model.lifter
+    found = (training.batch_size, training.learning_rate, training.learning_rate_decay)
+    found = (config.model.detector, *found, training.epochs, lifter.channels, lifter.deformable)
+    assert found == PAPER[name]
+    assert (training.weight_decay, training.offset_learning_rate_factor) == (0.1, 0.1)
+    assert (training.flip_probability, config.evaluation.flip_test) == (0.5, True)
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_a_published_training_is_scored_by_its_datasets_protocol(name):
+    config = get_config(name)
+    assert config.evaluation.protocol == config.data.name
+    protocols.get(config.evaluation.protocol).check_skeleton(skeleton.get(config.skeleton))
+    assert config.data.joints2d == ('truth' if config.data.name == 'mpi_inf_3dhp' else 'detected')
+
+
+def test_3dhp_poses_are_relative_to_joint_14():
+    assert skeleton.get(get_config('mpi_inf_3dhp_hrnet32').skeleton).root == 14
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_arguments_choose_step_levels_detector_and_2d_source(name):
+    config = get_config(name, 'step=1,levels=0+3,detector=vitpose_b,joints2d=truth,seed=7')
+    lifter = config.model.lifter
+    assert (lifter.ablation_step, lifter.levels, config.seed) == (1, (0, 3), 7)
+    assert (config.model.detector, config.data.joints2d) == ('vitpose_b', 'truth')
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_a_detectors_weights_have_its_name_if_none_are_given(name):
+    module = importlib.import_module(f'configs.{name}')
+    plain = module.get_config('detector=vitpose_s').model.detector_weights
+    given = module.get_config('weights=mine.safetensors').model.detector_weights
+    assert (plain, given) == ('pretrained/vitpose_s.safetensors', 'mine.safetensors')
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_the_datasets_builder_takes_its_fields(name, tmp_path):
+    data = get_config(name).data
+    builder = pytest.importorskip(f'data_pipeline.{data.name}')
+    data.dir = str(tmp_path)
+    assert builder.builder_from_config(data).name == data.name
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_the_docstring_marks_the_papers_score_and_says_that_nothing_was_run(name):
+    text = importlib.import_module(f'configs.{name}').__doc__
+    for words in (f'--config=configs/{name}.py', "paper's score, not ours", 'estimated', 'Not run'):
+        assert words in text
