@@ -1,0 +1,1 @@
+"""Human3.6M: a TFDS builder from the files that people have."""
