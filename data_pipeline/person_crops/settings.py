@@ -46,6 +46,10 @@ class Settings:
         if self.processes < 1:
             raise ValueError(f'config.data.builder.processes is {self.processes}; give >= 1')
 
+    def __getstate__(self) -> dict[str, Any]:
+        """For pickles: what a clip gives does not depend on how many processes work."""
+        return self.__dict__ | {'processes': 1}
+
     @property
     def crop_size(self) -> tuple[int, int]:
         """(width, height) of the crops, pixels."""
