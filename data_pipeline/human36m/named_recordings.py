@@ -126,23 +126,16 @@ def with_detections(
     for key, name in keys.items():
         joints3d, truth = found[name]
         detected = detections.get(name)
-        where = f'{path} has'
+        which = f'{name.subject} {name.name!r}, camera {name.camera}'
         if detected is None:
-            of_subject = sorted({d.name for d in detections if d.subject == name.subject})
-            yield (
-                key,
-                (
-                    f'{where} no detections of {name.subject} {name.name!r}, camera {name.camera}; of '
-                    f'{name.subject} it has {", ".join(of_subject) or "nothing"}'
-                ),
-            )
+            there = sorted({d.name for d in detections if d.subject == name.subject})
+            names = ', '.join(there) or 'nothing'
+            yield key, f'{path} has no detections of {which}; of {name.subject} it has {names}'
         elif len(detected) < len(joints3d):
             yield (
                 key,
-                (
-                    f'{where} detections of {len(detected)} frames of {name.subject} {name.name!r}, '
-                    f'camera {name.camera}, and {len(joints3d)} are labelled'
-                ),
+                f'{path} has detections of {len(detected)} frames of {which}, and '
+                f'{len(joints3d)} are labelled',
             )
         else:
             yield (
