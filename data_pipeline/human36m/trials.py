@@ -54,6 +54,8 @@ def from_metadata(path: pathlib.Path) -> dict[tuple[str, str], int]:
                 found[subject, canonical(raw)] = int(trial)
     except (xml.etree.ElementTree.ParseError, TypeError, ValueError, IndexError) as error:
         raise ValueError(f'{path} is not the metadata.xml of Human3.6M ({error})') from error
+    if not found:
+        raise ValueError(f'{path} is not the metadata.xml of Human3.6M (it lists no recordings)')
     return found
 
 
@@ -92,7 +94,7 @@ def by_length(
     best, pairs = ranked[0]
     # A recording alone with a folder may still be the other's missing half.
     other = ranked[1][0] if len(ranked) > 1 else 0.02 * max(lengths[pairs[0][0]].values())
-    return dict(pairs) if best <= _CLEAR * other and best < float('inf') else None
+    return dict(pairs) if best <= _CLEAR * other and best < other else None
 
 
 def _choices(items: list, count: int) -> list[tuple]:
