@@ -115,16 +115,17 @@ def with_trials(
 
 def with_detections(
     keys: Mapping[Key, RawName],
-    found: Mapping[RawName, Joints],
+    found: dict[RawName, Joints],
     detections: Mapping[RawName, np.ndarray],
     path: pathlib.Path,
 ) -> Iterator[tuple[Key, Recording | str]]:
     """Every video's Recording, or what is wrong with its detections.
 
-    CPN's arrays may be longer than the labels; what is beyond them is not used.
+    CPN's arrays may be longer than the labels; what is beyond them is not used. `found` is emptied
+    on the way.
     """
     for key, name in keys.items():
-        joints3d, truth = found[name]
+        joints3d, truth = found.pop(name)  # gigabytes, in the whole dataset
         detected = detections.get(name)
         which = f'{name.subject} {name.name!r}, camera {name.camera}'
         if detected is None:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import abc
 import collections
+import contextlib
 import dataclasses
 import os
 import pathlib
@@ -105,9 +106,14 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         if self.data_path.exists():
             return
         with parts.locked(self.parts_folder):
-            super().download_and_prepare(**kwargs)
-            # The lock's file goes last; whoever waits for it sees that it is gone.
-            shutil.rmtree(self.parts_folder, ignore_errors=True)
+            try:
+                super().download_and_prepare(**kwargs)
+            finally:
+                # What a failed build had finished is kept; where that is nothing, nothing is left.
+                if self.data_path.exists() or not any(self.parts_folder.glob(f'*{parts.SUFFIX}')):
+                    shutil.rmtree(self.parts_folder, ignore_errors=True)
+                    with contextlib.suppress(OSError):  # it is not empty
+                        self.parts_folder.parent.rmdir()
 
     def _download_and_prepare(self, dl_manager, download_config=None) -> None:
         if download_config is not None and download_config.beam_runner is not None:
@@ -116,51 +122,44 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         splits = _checked(self._splits(), self.settings.source)
         jobs = self._jobs(splits)
         parts.clean(self.parts_folder, [job.part.name for job in _all(jobs)])
-        self._make_parts(splits, jobs)
+        self._make_parts(jobs)
         self.info.set_splits(
             tfds_splits.SplitDict([self._gather(split, found) for split, found in jobs.items()])
         )
         _say(f'{self.name} takes {_bytes(self.info.dataset_size)}')
 
     def _shard_iterators_per_split(self, dl_manager) -> dict[str, list[_ClipExamples]]:
-        """The route of Apache Beam, see `beam`: TFDS makes one file of each."""
+        """The route of Apache Beam: TFDS makes one file of each."""
         del dl_manager  # nothing is downloaded
-        folder = self.parts_folder
         jobs = self._jobs(_checked(self._splits(), self.settings.source))
-        for job in _all(jobs):  # a pipeline's graph may not hold labels, only their files' names
-            job.part.write_bytes(job.payload)
-        parts.clean(folder, [job.part.name for job in _all(jobs)])
-        return {
-            split: [_ClipExamples(str(job.part)) for job in found] for split, found in jobs.items()
-        }
+        parts.clean(self.parts_folder, ())
+        generators: dict[str, list[_ClipExamples]] = {split: [] for split in jobs}
+        for split, found in jobs.items():
+            for job in found:  # a pipeline's graph may hold no labels, only their files' names
+                path = job.part.with_suffix('.clip')
+                path.write_bytes(pickle.dumps(job.clip))
+                generators[split].append(_ClipExamples(str(path)))
+        return generators
 
     def _jobs(self, splits: Mapping[str, Sequence[Clip]]) -> dict[str, list[workers.Job]]:
-        jobs = {}
-        for split, clips in splits.items():
-            jobs[split] = []
-            for clip in clips:
-                payload = pickle.dumps(clip)
-                part = self.parts_folder / parts.part_name(split, clip, payload)
-                jobs[split].append(workers.Job(payload, clip.size, part))
-        return jobs
+        folder = self.parts_folder
+        return {
+            split: [workers.Job(clip, folder / parts.part_name(split, clip)) for clip in clips]
+            for split, clips in splits.items()
+        }
 
-    def _make_parts(
-        self,
-        splits: Mapping[str, Sequence[Clip]],
-        jobs: Mapping[str, Sequence[workers.Job]],
-    ) -> None:
+    def _make_parts(self, jobs: Mapping[str, Sequence[workers.Job]]) -> None:
         """Every part that is missing; raises what went wrong in any."""
         every = _all(jobs)
         missing = [job for job in every if not job.part.exists()]
-        left, total = (sum(job.size for job in some) for some in (missing, every))
-        _say(f'{self.name}: {total} people in {len(every)} clips of {", ".join(splits)}')
+        left, total = (sum(job.clip.size for job in some) for some in (missing, every))
+        _say(f'{self.name}: {total} people in {len(every)} clips of {", ".join(jobs)}')
         if len(missing) < len(every):
             _say(f'going on: {len(every) - len(missing)} clips with {total - left} are finished')
         if missing:
-            clips = [clip for found in splits.values() for clip in found]
-            self._estimate(clips, total, left)
+            self._estimate([job.clip for job in every], total, left)
         # Long clips first, so that no process is left with one at the end.
-        missing.sort(key=lambda job: -job.size)
+        missing.sort(key=lambda job: -job.clip.size)
         with tqdm(
             total=total, initial=total - left, desc=f'cropping {self.name}', unit=' people'
         ) as progress:
@@ -199,10 +198,10 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
             _link(job.part, pathlib.Path(os.fspath(path)))
             lengths.append(parts.count(job.part))
             size += job.part.stat().st_size
-            if lengths[-1] != job.size:
+            if lengths[-1] != job.clip.size:
                 raise RuntimeError(
-                    f'{job.part} holds {lengths[-1]} of its {job.size} people; delete it and give '
-                    'the same command again'
+                    f'{job.part} holds {lengths[-1]} of its {job.clip.size} people; delete it '
+                    'and give the same command again'
                 )
         return tfds_splits.SplitInfo(
             name=split, shard_lengths=lengths, num_bytes=size, filename_template=template

@@ -13,6 +13,7 @@ import fcntl
 import hashlib
 import os
 import pathlib
+import pickle
 import shutil
 from collections.abc import Iterable, Iterator
 
@@ -23,11 +24,6 @@ from data_pipeline import records
 from data_pipeline.person_crops.clips import Clip
 
 SUFFIX = '.part'
-
-
-def digest(payload: bytes) -> str:
-    """Name for a pickled clip and for everything in it."""
-    return hashlib.sha256(payload).hexdigest()[:16]
 
 
 @contextlib.contextmanager
@@ -134,6 +130,7 @@ def clean(folder: pathlib.Path, wanted: Iterable[str]) -> None:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
-def part_name(split: str, clip: Clip, payload: bytes) -> str:
-    """File name of a clip's part."""
-    return f'{split}-{clip.name}-{digest(payload)}{SUFFIX}'
+def part_name(split: str, clip: Clip) -> str:
+    """File name of a clip's part, which changes with everything in the clip."""
+    digest = hashlib.sha256(pickle.dumps(clip)).hexdigest()[:16]
+    return f'{split}-{clip.name}-{digest}{SUFFIX}'

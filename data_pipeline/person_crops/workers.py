@@ -10,7 +10,6 @@ import contextlib
 import multiprocessing
 import os
 import pathlib
-import pickle
 import signal
 import threading
 from collections import deque
@@ -23,6 +22,7 @@ import cv2
 from tqdm import tqdm
 
 from data_pipeline.person_crops import parts
+from data_pipeline.person_crops.clips import Clip
 from data_pipeline.processes import hidden_main
 from data_pipeline.records import Record
 
@@ -33,8 +33,7 @@ _FAILED_CLIPS = 20  # clips with something wrong in them after which a build giv
 class Job(NamedTuple):
     """A clip that is to become a part."""
 
-    payload: bytes  # the pickled clip
-    size: int  # its records
+    clip: Clip
     part: pathlib.Path
 
 
@@ -86,7 +85,7 @@ def run(
                 with hidden_main():  # submitting starts the processes
                     while waiting and len(running) < count:  # few: what is submitted is finished
                         job = waiting.popleft()
-                        running.add(pool.submit(_make_part, job.payload, str(job.part), shape))
+                        running.add(pool.submit(_make_part, job.clip, job.part, shape))
                 finished, running = futures.wait(running, _BETWEEN_LOOKS, futures.FIRST_COMPLETED)
                 progress.update(shared.done.value - progress.n + progress.initial)
                 problems += _complaints(finished)
@@ -106,9 +105,8 @@ def run(
 def _run_here(jobs: Sequence[Job], shape: tuple[int, int, int], progress: tqdm) -> list[str]:
     problems: list[str] = []
     for job in jobs:
-        clip = pickle.loads(job.payload)
         try:
-            parts.write(job.part, _counted(clip.records(), progress), shape)
+            parts.write(job.part, _counted(job.clip.records(), progress), shape)
         except ValueError as error:
             problems.append(str(error))
             if len(problems) >= _FAILED_CLIPS:
@@ -133,7 +131,7 @@ def _complaints(finished: set[futures.Future]) -> list[str]:
     return problems
 
 
-def _make_part(payload: bytes, part: str, shape: tuple[int, int, int]) -> None:
+def _make_part(clip: Clip, part: pathlib.Path, shape: tuple[int, int, int]) -> None:
     """In a worker: one clip becomes one part."""
 
     def watched(examples: Iterator[Record]) -> Iterator[Record]:
@@ -145,7 +143,7 @@ def _make_part(payload: bytes, part: str, shape: tuple[int, int, int]) -> None:
                 _shared.done.value += 1
 
     with contextlib.suppress(_Stopped):
-        parts.write(pathlib.Path(part), watched(pickle.loads(payload).records()), shape)
+        parts.write(part, watched(clip.records()), shape)
 
 
 def _prepare(shared: _Shared) -> None:
