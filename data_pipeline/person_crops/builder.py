@@ -106,6 +106,8 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         if self.data_path.exists():
             return
         with parts.locked(self.parts_folder):
+            for path in self.parts_folder.parent.glob(f'incomplete.*_{self.version}'):
+                shutil.rmtree(path)  # TFDS's own, where a process was killed
             try:
                 super().download_and_prepare(**kwargs)
             finally:

@@ -74,6 +74,15 @@ def test_an_interrupted_build_goes_on_where_it_was(built, tmp_path):
     assert contents(again) == contents(built)
 
 
+def test_what_killed_builds_left_is_removed(tmp_path):
+    builder = toy.builder(tmp_path)
+    (builder.parts_folder.parent / 'incomplete.ABCDEF_1.0.0').mkdir(parents=True)
+    builder.parts_folder.mkdir()
+    (builder.parts_folder / '.train-clip_0-0.part.123.tmp').touch()
+    builder.download_and_prepare()
+    assert [path.name for path in builder.data_path.parent.iterdir()] == ['1.0.0']
+
+
 def test_parts_of_other_labels_are_not_taken(tmp_path):
     stopped = toy.builder(tmp_path, troubles={3: 'interrupt'})
     with pytest.raises(KeyboardInterrupt):
