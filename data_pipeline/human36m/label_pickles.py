@@ -98,7 +98,7 @@ def _recording(
         if pathlib.PurePosixPath(str(entry['image'])).stem != name:
             return None, [f'{path} has the picture {entry["image"]} where {name} is labelled']
     camera = published_cameras.human36m(key.subject, key.camera)
-    height = _height(truth, camera.project(joints3d))
+    height = _height(truth, joints3d, camera)
     recording = Recording(
         frames,
         joints3d.astype(np.float32),
@@ -113,19 +113,26 @@ def _pixels(normalised: np.ndarray, height: int) -> np.ndarray:
     return (normalised + np.array([1, height / _WIDTH])) * _WIDTH / 2
 
 
-def _height(normalised: np.ndarray, projected: np.ndarray) -> int:
+def _height(normalised: np.ndarray, joints3d: np.ndarray, camera: published_cameras.Camera) -> int:
     """Which height the joints were normalised by: the one that puts them on the 3D joints.
 
-    Pictures of one camera have either; a pixel's difference in y hangs on it.
+    Pictures of one camera have either, and a pixel in y hangs on it. Label files differ in whether
+    their true 2D joints have the lens in them, so both are tried.
     """
-    finite = np.isfinite(normalised).all(axis=(1, 2)) & np.isfinite(projected).all(axis=(1, 2))
+    finite = np.isfinite(normalised).all(axis=(1, 2)) & np.isfinite(joints3d).all(axis=(1, 2))
     if not finite.any():
         return _HEIGHTS[0]
-    distances = [
-        abs(np.median((_pixels(normalised, height) - projected)[finite][..., 1]))
-        for height in _HEIGHTS
-    ]
-    return _HEIGHTS[int(np.argmin(distances))]
+
+    def distance(height: int) -> float:
+        pixels = _pixels(normalised[finite], height)
+        return min(
+            float(np.median(np.linalg.norm(pixels - projected, axis=-1)))
+            for projected in (
+                camera.project(joints3d[finite], distortion=lens) for lens in (True, False)
+            )
+        )
+
+    return min(_HEIGHTS, key=distance)
 
 
 def _box_problems(

@@ -109,6 +109,15 @@ def test_a_process_that_dies_is_an_error(tmp_path):
     assert not builder.data_path.exists()
 
 
+def test_workers_import_neither_jax_nor_tensorflow():
+    program = (
+        'import sys\nimport data_pipeline.human36m.clips, data_pipeline.person_crops.workers\n'
+        'print([m for m in ("jax", "tensorflow", "torch", "grain") if m in sys.modules])'
+    )
+    done = subprocess.run([sys.executable, '-c', program], capture_output=True, text=True)
+    assert done.stdout == '[]\n', done.stderr
+
+
 def test_a_second_build_of_the_same_dataset_is_refused(tmp_path):
     builder = toy.builder(tmp_path)
     program = (
