@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import importlib.util
 import pkgutil
 
 import tensorflow_datasets as tfds
@@ -16,12 +17,23 @@ import data_pipeline
 BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 
 
-def open_or_build(data: ConfigDict, build: bool) -> tfds.core.DatasetBuilder:
+# Packages of data_pipeline/ that are no datasets.
+_OTHERS = ('checks', 'person_crops', 'published_cameras')
+
+
+def names() -> list[str]:
+    """The datasets that there are, each a package of data_pipeline/."""
+    modules = pkgutil.iter_modules(data_pipeline.__path__)
+    return [m.name for m in modules if m.ispkg and m.name not in _OTHERS]
+
+
+def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.core.DatasetBuilder:
     """The dataset of a config, complete and ready to read.
 
     Args:
       data: config.data; `name` is a package of data_pipeline/, `dir` the folder of all datasets.
       build: build the dataset if it is missing. A half-built one is never touched.
+      beam_runner: let Apache Beam build it, by a runner of this name; '' builds it here.
 
     Raises:
       ValueError: no builder is called `data.name`, or the builder refuses its fields or its input.
@@ -33,7 +45,9 @@ def open_or_build(data: ConfigDict, build: bool) -> tfds.core.DatasetBuilder:
         check_whole(builder)
     elif build:
         # TFDS writes into a folder beside it, which it renames at the end and removes on an error.
-        builder.download_and_prepare(file_format='array_record')
+        builder.download_and_prepare(
+            file_format='array_record', download_config=_download_config(beam_runner)
+        )
     else:
         raise FileNotFoundError(
             f'there is no dataset {data.name!r} in {builder.data_dir}; build it with '
@@ -63,12 +77,23 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
                 raise refuse(f'{path.name} is damaged, {found} of its {length} records are there')
 
 
+def _download_config(beam_runner: str) -> tfds.download.DownloadConfig:
+    """TFDS's options; ValueError where Apache Beam is asked for and missing."""
+    if not beam_runner:
+        return tfds.download.DownloadConfig()
+    if importlib.util.find_spec('apache_beam') is None:
+        raise ValueError(
+            f'--beam_runner={beam_runner} needs Apache Beam; install it with '
+            '`pip install -r requirements-beam.txt`, or leave the flag out to build it here'
+        )
+    return tfds.download.DownloadConfig(beam_runner=beam_runner)
+
+
 def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
     """The builder that `data` describes, built or not."""
-    known = [module.name for module in pkgutil.iter_modules(data_pipeline.__path__) if module.ispkg]
-    if data.name not in known:
+    if data.name not in names():
         raise ValueError(
-            f'config.data.name is {data.name!r}; data_pipeline/ has {", ".join(known)}'
+            f'config.data.name is {data.name!r}; data_pipeline/ has {", ".join(names())}'
         )
     module = importlib.import_module(f'data_pipeline.{data.name}')
     verbosity = logging.get_verbosity()

@@ -26,14 +26,22 @@ class Record:
     sequence: str
     camera: str
     frame: int  # position in the sequence; consecutive frames are one apart
+    # [4] float32, x y width height of the box that was cropped, pixels of the whole image: left and
+    # top pixel centre, then from there to the last one. None where the builder keeps no boxes.
+    box: np.ndarray | None = None
 
 
 # The fields that say who, what and where: read without the pixels.
 LABELS = ('subject', 'action', 'sequence', 'camera', 'frame')
 
 
-def features(num_joints: int, height: int, width: int) -> tfds.features.FeaturesDict:
-    """TFDS features of a Record with J = `num_joints` and crops of `height` x `width` pixels."""
+def features(
+    num_joints: int, height: int, width: int, *, box: bool = False
+) -> tfds.features.FeaturesDict:
+    """TFDS features of a Record with J = `num_joints` and crops of `height` x `width` pixels.
+
+    Datasets that were built without boxes stay readable: theirs is no feature at all.
+    """
 
     def floats(*shape: int) -> tfds.features.Tensor:
         return tfds.features.Tensor(shape=shape, dtype=np.float32)
@@ -54,12 +62,15 @@ def features(num_joints: int, height: int, width: int) -> tfds.features.Features
             'camera': tfds.features.Text(),
             'frame': tfds.features.Scalar(dtype=np.int32),
         }
+        | ({'box': floats(4)} if box else {})
     )
 
 
 def to_example(record: Record) -> dict[str, Any]:
     """What a builder's `_generate_examples` yields for a Record, beside a unique key."""
     example = {field.name: getattr(record, field.name) for field in dataclasses.fields(Record)}
+    if record.box is None:
+        del example['box']
     for name, value in example.items():
         if isinstance(value, np.ndarray):
             example[name] = value.astype(np.float32)

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 import collections
-import contextlib
 import itertools
 import multiprocessing
 import signal
-import sys
-import types
 from collections.abc import Iterator
 from concurrent import futures
 from concurrent.futures.process import BrokenProcessPool
@@ -16,6 +13,7 @@ from concurrent.futures.process import BrokenProcessPool
 import cv2
 
 from capf_jax.allocator import keep_freed_memory
+from data_pipeline.processes import hidden_main
 from data_pipeline.records import Record
 from data_pipeline.synthetic.configuration import SyntheticConfig
 from data_pipeline.synthetic.samples import make_sample
@@ -40,7 +38,7 @@ def render_split(config: SyntheticConfig, split: str) -> Iterator[Record]:
     with futures.ProcessPoolExecutor(config.processes, context, _prepare_process) as pool:
 
         def submit(count: int) -> Iterator[futures.Future]:
-            with _hidden_main():  # submitting starts the processes
+            with hidden_main():  # submitting starts the processes
                 for chunk in itertools.islice(chunks, count):
                     yield pool.submit(_render, config, split, chunk)
 
@@ -60,21 +58,6 @@ def render_split(config: SyntheticConfig, split: str) -> Iterator[Record]:
 
 def _render(config: SyntheticConfig, split: str, indices: range) -> list[Record]:
     return [make_sample(config, split, index) for index in indices]
-
-
-@contextlib.contextmanager
-def _hidden_main() -> Iterator[None]:
-    """Processes started within do not import the program that runs.
-
-    They need none of it: training would bring JAX into each of them, and a script that lacks an
-    `if __name__ == '__main__'` would start to build its dataset once more in each.
-    """
-    main = sys.modules['__main__']
-    sys.modules['__main__'] = types.ModuleType('__main__')
-    try:
-        yield
-    finally:
-        sys.modules['__main__'] = main
 
 
 def _prepare_process() -> None:

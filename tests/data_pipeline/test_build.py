@@ -41,3 +41,48 @@ def test_an_error_ends_the_command_with_one_sentence(argument, sentence, monkeyp
     assert error.startswith('error: ')
     assert sentence in error
     assert error.count('\n') == 1
+
+
+def test_flags_are_fields_of_the_datasets_settings():
+    config, beam_runner = build.parse(
+        [
+            'human36m', '--source=raw', '--data_dir=built', '--size=128x96', '--quality=80',
+            '--processes=3', '--subjects=S9+S11', '--frame_stride=5', '--beam_runner=DirectRunner',
+        ]
+    )  # fmt: skip
+    assert config.data.to_dict() == {
+        'name': 'human36m',
+        'dir': 'built',
+        'builder': {
+            'source': 'raw',
+            'height': 128,
+            'width': 96,
+            'jpeg_quality': 80,
+            'processes': 3,
+            'subjects': ('S9', 'S11'),
+            'frame_stride': 5,
+        },
+    }
+    assert beam_runner == 'DirectRunner'
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (['human36', '--source=x'], "no dataset 'human36'; the nearest is 'human36m'"),
+        (['human36m'], '--source is missing'),
+        (['human36m', '--source=x', '--subject=S1'], 'the nearest is --subjects='),
+        (['human36m', '--source=x', 'S1'], "unknown argument 'S1'"),
+        (['human36m', '--source'], '--source needs a value'),
+        (['human36m', '--source=x', '--size=256'], '--size must be HEIGHTxWIDTH'),
+        (['human36m', '--source=x', '--quality=good'], '--quality must be of type int'),
+        (['synthetic', '--source=x'], 'synthetic is built from a config'),
+        (['human36m', '--source=nowhere'], 'there is no folder nowhere'),
+    ],
+)
+def test_a_bad_argument_is_named(arguments, sentence, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr('sys.argv', ['build', *arguments, f'--data_dir={tmp_path}'])
+    with pytest.raises(SystemExit) as stopped:
+        commands.run(build.main)
+    assert stopped.value.code == 2
+    assert sentence in capsys.readouterr().err

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from data_pipeline import processes
 from data_pipeline.synthetic import workers
 from data_pipeline.synthetic.configuration import SyntheticConfig
 
@@ -31,8 +32,8 @@ def test_a_script_without_a_guard_renders_the_same_in_two_processes(tmp_path):
     """Two processes against one; two interpreters whose hashes of texts differ."""
     program = tmp_path / 'script.py'
     results = []
-    for processes, hash_seed in ((2, '1'), (1, '2')):
-        program.write_text(SCRIPT.replace('processes=2', f'processes={processes}'))
+    for count, hash_seed in ((2, '1'), (1, '2')):
+        program.write_text(SCRIPT.replace('processes=2', f'processes={count}'))
         done = subprocess.run(
             [sys.executable, program],
             env=os.environ | {'PYTHONPATH': os.getcwd(), 'PYTHONHASHSEED': hash_seed},
@@ -54,6 +55,6 @@ def test_a_process_that_dies_is_an_error(monkeypatch):
 
 def test_the_program_is_only_hidden_while_processes_start():
     program = sys.modules['__main__']
-    with workers._hidden_main():
+    with processes.hidden_main():
         assert not hasattr(sys.modules['__main__'], '__file__')
     assert sys.modules['__main__'] is program

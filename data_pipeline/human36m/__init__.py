@@ -1,0 +1,6 @@
+"""Human3.6M: a TFDS builder from the files that people have."""
+
+from data_pipeline.human36m.builder import Builder, builder_from_config
+from data_pipeline.human36m.configuration import Human36mSettings as Settings
+
+__all__ = ['Builder', 'Settings', 'builder_from_config']

@@ -1,0 +1,87 @@
+"""`Human36mSettings`: the fields of config.data.builder for `config.data.name = 'human36m'`.
+
+Labels of every stored person, for tables and subsets:
+  subject   'S1' ... 'S11'
+  action    one of ACTIONS, the name of the raw files ('TakingPhoto', 'WalkingDog')
+  sequence  'act_02_subact_01': action and trial as the H36M-Toolbox numbers them
+  camera    one of published_cameras.HUMAN36M_CAMERAS
+  frame     position in the video, from 0 (image number less one)
+Splits are 'train' (S1 S5 S6 S7 S8) and 'test' (S9 S11).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from data_pipeline.person_crops import settings
+from data_pipeline.published_cameras import HUMAN36M_CAMERAS
+
+# In the order of the H36M-Toolbox: act_02 to act_16.
+ACTIONS = (
+    'Directions', 'Discussion', 'Eating', 'Greeting', 'Phoning', 'Posing', 'Purchases', 'Sitting',
+    'SittingDown', 'Smoking', 'TakingPhoto', 'Waiting', 'Walking', 'WalkingDog', 'WalkTogether',
+)  # fmt: skip
+FIRST_ACTION = 2  # the number of ACTIONS[0]
+# What other programs call two of them.
+OTHER_NAMES = {'Photo': 'TakingPhoto', 'WalkDog': 'WalkingDog'}
+SPLITS = {'train': ('S1', 'S5', 'S6', 'S7', 'S8'), 'test': ('S9', 'S11')}
+SUBJECTS = SPLITS['train'] + SPLITS['test']
+PUBLISHED_SIZES = {'train': 1_559_752, 'test': 543_344}  # people, of the whole dataset (SPEC 4)
+ANNOTATIONS = ('auto', 'cdf', 'pickle', 'npz')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Human36mSettings(settings.Settings):
+    """What is built, and from what; see Settings for source, size, quality and processes.
+
+    Raises:
+      ValueError: a field has a value that makes no dataset.
+    """
+
+    # Which labels in `source` are read: 'cdf' (raw files and CPN detections), 'pickle' (the
+    # authors' label files), 'npz' (VideoPose3D's two files); 'auto' takes the one that is there.
+    annotations: str = 'auto'
+    subjects: tuple[str, ...] = ()  # such as ('S9', 'S11'); empty: all seven
+    actions: tuple[str, ...] = ()  # such as ('Walking', 'TakingPhoto'); empty: all fifteen
+    cameras: tuple[str, ...] = ()  # such as ('54138969',); empty: all four
+    frame_stride: int = 1  # every how many frames one is taken, from the first on
+    missing: str = 'error'  # a clip with missing pictures: 'error', or 'skip' to leave it out
+
+    def __post_init__(self):
+        super().__post_init__()
+        actions = tuple(OTHER_NAMES.get(action, action) for action in self.actions)
+        object.__setattr__(self, 'actions', actions)
+        settings.check_choices('subjects', self.subjects, SUBJECTS)
+        settings.check_choices('actions', self.actions, ACTIONS)
+        settings.check_choices('cameras', self.cameras, HUMAN36M_CAMERAS)
+        settings.check_choices('annotations', (self.annotations,), ANNOTATIONS)
+        settings.check_choices('missing', (self.missing,), ('error', 'skip'))
+        if self.frame_stride < 1:
+            raise ValueError(f'config.data.builder.frame_stride is {self.frame_stride}; give >= 1')
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset on disk: readable, and different for different data.
+
+        The source folder and the kind of labels are no part of it: they give the same records,
+        and a machine that only trains has neither.
+        """
+        parts = [f'{self.height}x{self.width}', f'quality{self.jpeg_quality}']
+        for chosen, known in (
+            (self.subjects, SUBJECTS),
+            (self.actions, ACTIONS),
+            (self.cameras, HUMAN36M_CAMERAS),
+        ):
+            kept = [name for name in known if name in chosen]  # in whatever order they are given
+            if kept and len(kept) < len(known):
+                parts.append('+'.join(kept))
+        if self.frame_stride > 1:
+            parts.append(f'stride{self.frame_stride}')
+        if self.missing == 'skip':
+            parts.append('without_missing')
+        return '-'.join(parts)
+
+    def takes(self, subject: str, action: str, camera: str) -> bool:
+        """Whether a clip belongs to the subset that is asked for."""
+        chosen = (self.subjects, subject), (self.actions, action), (self.cameras, camera)
+        return subject in SUBJECTS and all(not some or one in some for some, one in chosen)

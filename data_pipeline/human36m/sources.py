@@ -1,0 +1,204 @@
+"""A folder of Human3.6M -> recordings and their pictures, or all that is wrong with it."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+
+from data_pipeline.human36m import (
+    label_pickles,
+    named_recordings,
+    pictures,
+    raw_files,
+    recordings,
+    videopose,
+)
+from data_pipeline.human36m.configuration import (
+    ACTIONS,
+    SPLITS,
+    SUBJECTS,
+    Human36mSettings,
+)
+from data_pipeline.human36m.recordings import Key, Recording
+from data_pipeline.person_crops.problems import InputError, ranges
+from data_pipeline.published_cameras import HUMAN36M_CAMERAS
+
+TRIALS = (1, 2)
+KINDS = {
+    'cdf': 'raw CDF files and CPN detections',
+    'pickle': "the authors' label files",
+    'npz': "VideoPose3D's world-frame joints and CPN detections",
+}
+LAYOUT = (
+    f'{pictures.LAYOUT} and one of: (cdf) {raw_files.LAYOUT} with {videopose.DETECTIONS}; '
+    f'(pickle) {" and ".join(label_pickles.FILES.values())}; '
+    f'(npz) {videopose.POSITIONS} with {videopose.DETECTIONS}'
+)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Found:
+    """What a source has of all that is asked for."""
+
+    kind: str  # one of KINDS
+    recordings: Mapping[Key, Recording]  # in the order in which they are stored
+    videos: Mapping[Key, pictures.Video]
+    missing: tuple[str, ...]  # what was left out, where that is allowed
+
+
+def find_file(source: pathlib.Path, name: str) -> pathlib.Path | None:
+    """A label file in the source or in a folder of it."""
+    for path in (source / name, *sorted(source.glob(f'*/{name}'))):
+        if path.is_file():
+            return path
+    return None
+
+
+def present(source: pathlib.Path) -> tuple[str, ...]:
+    """Which kinds of labels lie in a folder."""
+    there = {
+        'cdf': bool(raw_files.find(source)['3d']),
+        'pickle': any(find_file(source, name) for name in label_pickles.FILES.values()),
+        'npz': find_file(source, videopose.POSITIONS) is not None,
+    }
+    return tuple(kind for kind, is_there in there.items() if is_there)
+
+
+def recognise(source: pathlib.Path, annotations: str) -> str:
+    """The kind of labels that will be read.
+
+    Raises:
+      FileNotFoundError: the folder is not there, or has none of the kinds, or not the one wanted.
+    """
+    if not source.is_dir():
+        raise FileNotFoundError(
+            f'there is no folder {source}; give --source=DIR, the folder that has {LAYOUT}'
+        )
+    found = present(source)
+    if annotations == 'auto' and found:
+        return found[0]
+    if annotations not in found:
+        wanted = 'labels of Human3.6M' if annotations == 'auto' else KINDS[annotations]
+        have = f'it has {", ".join(KINDS[kind] for kind in found)}; ' if found else ''
+        raise FileNotFoundError(f'{source} has no {wanted}; {have}it should have {LAYOUT}')
+    return annotations
+
+
+def read(settings: Human36mSettings) -> Found:
+    """All labels that are asked for, checked, and where their pictures are; none is decoded.
+
+    Raises:
+      InputError: all that is wrong.
+      FileNotFoundError: as `recognise`.
+    """
+    source = pathlib.Path(settings.source)
+    kind = recognise(source, settings.annotations)
+    wanted = list(_wanted(settings))
+    folders = pictures.folders(source)
+    videos = {key: pictures.read(folders[key.video]) for key in wanted if key.video in folders}
+    if kind == 'pickle':
+        found, problems = _from_pickles(source, settings)
+    else:
+        last = {key: int(v.frames[-1]) + 1 for key, v in videos.items() if len(v.frames)}
+        found, problems = _from_names(source, settings, kind, last)
+    chosen, unlabelled, unpictured = {}, [], {}
+    for key in wanted:
+        if key not in found:
+            unlabelled.append(key)
+            continue
+        recording = found[key].every(settings.frame_stride)
+        problems += recordings.problems(key, recording)
+        if without := _without_picture(recording, videos.get(key)):
+            unpictured[key] = without
+        else:
+            chosen[key] = recording
+    missing = [*_gathered(unlabelled, wanted, 'labels')] if not problems else []
+    missing += _gathered([k for k, what in unpictured.items() if what is _ALL], wanted, 'pictures')
+    missing += [
+        f'{folders[key.video]} lacks the pictures {what}'
+        for key, what in unpictured.items()
+        if what is not _ALL
+    ]
+    if settings.missing == 'error':
+        problems += missing
+    if problems:
+        raise InputError(source, problems)
+    return Found(kind, chosen, videos, tuple(missing))
+
+
+def _gathered(without: Sequence[Key], wanted: Sequence[Key], what: str) -> Iterator[str]:
+    """Sentences on videos that lack something: a subject's together where all do."""
+    for subject in dict.fromkeys(key.subject for key in without):
+        some = [key for key in without if key.subject == subject]
+        every = [key for key in wanted if key.subject == subject]
+        if len(some) == len(every) > 1:
+            yield f'there are no {what} of {subject} at all ({len(every)} videos)'
+        else:
+            yield from (f'there are no {what} of {key.video}' for key in some)
+
+
+def _wanted(settings: Human36mSettings) -> Iterator[Key]:
+    """Every video of the subset, split by split: subject, action, trial, camera."""
+    for subject, action, trial, camera in itertools.product(
+        SUBJECTS, ACTIONS, TRIALS, HUMAN36M_CAMERAS
+    ):
+        if settings.takes(subject, action, camera):
+            yield Key(subject, action, trial, camera)
+
+
+_ALL = 'all'
+
+
+def _without_picture(recording: Recording, video: pictures.Video | None) -> str:
+    """Numbers of the labelled frames that have no picture, or _ALL; '' where all have."""
+    if video is None or not len(video.frames):
+        return _ALL
+    return ranges((np.setdiff1d(recording.frames, video.frames) + 1).tolist())
+
+
+def _from_pickles(
+    source: pathlib.Path, settings: Human36mSettings
+) -> tuple[dict[Key, Recording], list[str]]:
+    found, problems = {}, []
+    for split, name in label_pickles.FILES.items():
+        if settings.subjects and not set(settings.subjects) & set(SPLITS[split]):
+            continue
+        path = find_file(source, name)
+        if path is None:
+            problems.append(f"there is no {name}; or choose the other split's subjects alone")
+            continue
+        try:
+            some, wrong = label_pickles.read(path, settings)
+        except ValueError as error:
+            problems.append(str(error))
+            continue
+        found |= some
+        problems += wrong
+    return found, problems
+
+
+def _from_names(
+    source: pathlib.Path, settings: Human36mSettings, kind: str, last: Mapping[Key, int]
+) -> tuple[dict[Key, Recording], list[str]]:
+    path = find_file(source, videopose.DETECTIONS)
+    if path is None:
+        raise FileNotFoundError(f'{source} has no {videopose.DETECTIONS}; it should have {LAYOUT}')
+    detections, problems = videopose.read_detections(path)
+    if kind == 'cdf':
+        joints, wrong = named_recordings.read_cdf(source, settings)
+    else:
+        joints, wrong = named_recordings.read_npz(find_file(source, videopose.POSITIONS), settings)
+    problems += wrong
+    keys, wrong = named_recordings.with_trials(source, joints, last)
+    problems += wrong
+    found = {}
+    for key, result in named_recordings.with_detections(keys, joints, detections, path):
+        if isinstance(result, str):
+            problems.append(result)
+        else:
+            found[key] = result
+    return found, problems
