@@ -15,6 +15,7 @@ from typing import Any
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.published import OWN_SIZE, ca_pf_name
 from converters import tables
+from converters.hrnet_names import MMPOSE_PREFIX
 from converters.tables import Model
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -63,9 +64,12 @@ def candidates(shapes: Shapes) -> list[Model]:
 def detectors(shapes: Shapes) -> list[Model]:
     """What this state dict would be, were it of each family of detectors."""
     fixed = ('cpn50', 'simplebaseline_resnet50', 'resnet50_imagenet')
+    width = _nearest(_hrnet_width(shapes), (32, 48))
+    mmpose_width = _nearest(_hrnet_width(_inside(shapes, MMPOSE_PREFIX)), (32, 48))
     return [
         _hrnet(shapes),
-        tables.detector(f'hrnet_w{_nearest(_hrnet_width(shapes), (32, 48))}_imagenet'),
+        tables.detector(f'hrnet_w{mmpose_width}', tables.MMPOSE),
+        tables.detector(f'hrnet_w{width}_imagenet'),
         *map(tables.detector, fixed),
         _vitpose(shapes),
     ]

@@ -25,7 +25,7 @@ from capf_jax.models.published import CA_PF, OWN_SIZE
 from configs import base
 from converters.cpn_names import cpn_rules
 from converters.engine import Rule
-from converters.hrnet_names import hrnet_rules
+from converters.hrnet_names import MMPOSE_HEAD, MMPOSE_PREFIX, hrnet_rules
 from converters.lifter_names import lifter_rules
 from converters.poseformer_names import poseformer_rules
 from converters.resnet_names import resnet_rules
@@ -152,7 +152,10 @@ def detector_rules(
       classifier: whether a network without heatmaps may come with the head of a classifier.
     """
     if isinstance(module, HRNet):
-        return hrnet_rules(module, prefix, heatmaps=module.heatmaps is not None)
+        heatmaps = module.heatmaps is not None
+        if naming == MMPOSE:
+            return hrnet_rules(module, f'{prefix}{MMPOSE_PREFIX}', heatmaps, MMPOSE_HEAD)
+        return hrnet_rules(module, prefix, heatmaps, classifier=classifier and not heatmaps)
     if isinstance(module, ResNet):
         return resnet_rules(module, prefix, classifier=classifier)
     tables = {CPN: cpn_rules, SimpleBaseline: simplebaseline_rules, ViTPose: vitpose_rules}

@@ -98,6 +98,17 @@ def test_an_imagenet_resnet_is_recognised_with_its_classifier_and_old_counters()
     assert (found.name, likeness) == ('resnet50_imagenet', 1)
 
 
+@pytest.mark.parametrize('width', [32, 48])
+@pytest.mark.parametrize(('kind', 'naming'), [('_imagenet', 'official'), ('', 'mmpose')])
+def test_hrnets_of_classifiers_and_of_mmpose_are_recognised(width, kind, naming):
+    model = tables.detector(f'hrnet_w{width}{kind}', naming)
+    shapes = dict.fromkeys((rule.key for rule in model.rules), ())
+    prefix = 'backbone.' if naming == 'mmpose' else ''
+    shapes[f'{prefix}stage3.0.branches.0.0.conv1.weight'] = (width, width, 3, 3)
+    found, likeness = recognise.recognise(shapes)
+    assert (found.name, found.naming, likeness) == (model.name, naming, 1)
+
+
 OWN = {
     'hrnet': {'width': 4, 'stem_channels': 4, 'bottlenecks': 1, 'modules': (1, 1, 2), 'blocks': 1},
     'lifter': {'channels': 8, 'layers': 1, 'levels': (0, 3), 'mlp_ratio': 3, 'sampling_points': 2},
