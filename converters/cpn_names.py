@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.resnet import ResNet
-from converters.engine import Rule, batch_norm, conv
+from converters.engine import COUNTER, Rule
 from converters.resnet_names import bottleneck, conv_norm, resnet_rules
 
 
@@ -21,7 +21,7 @@ def cpn_rules(detector: CPN, prefix: str = '') -> list[Rule]:
     for k in range(levels):
         lateral = f'{prefix}global_net.laterals.{k}'
         rules += conv_norm(f'{lateral}.0', f'{lateral}.1', (f'lateral{k}',))
-        rules += _predict_head(f'{prefix}global_net.predict.{k}')
+        rules += _predict_head(f'{prefix}global_net.predict.{k}', detector)
         # The upsampling that PyTorch counts with the level it starts at, we with where it leads.
         if k > 0:
             upsample = f'{prefix}global_net.upsamples.{k - 1}'
@@ -34,12 +34,13 @@ def cpn_rules(detector: CPN, prefix: str = '') -> list[Rule]:
     return [*rules, *conv_norm(f'{final}.1', f'{final}.2', ('head',))]
 
 
-def _predict_head(key: str) -> list[Rule]:
-    """A heatmap head of the global net, used only to train CPN: known and dropped."""
-    layers = [
-        *conv(f'{key}.0', ()),
-        *batch_norm(f'{key}.1', ()),
-        *conv(f'{key}.3', ()),
-        *batch_norm(f'{key}.5', ()),
-    ]
-    return [Rule(rule.key, None) for rule in layers]
+def _predict_head(key: str, detector: CPN) -> list[Rule]:
+    """A heatmap head of the global net, which published code has and training alone needs."""
+    channels, joints = detector.channels, detector.num_joints
+    shapes = {'0.weight': (channels, channels, 1, 1), '3.weight': (joints, channels, 3, 3)}
+    for norm, width in (('1', channels), ('5', joints)):
+        for leaf in ('weight', 'bias', 'running_mean', 'running_var'):
+            shapes[f'{norm}.{leaf}'] = (width,)
+        shapes[f'{norm}.{COUNTER}'] = ()
+    reason = "heatmap heads of CPN's global net, which only its training needs"
+    return [Rule(f'{key}.{leaf}', None, reason=reason, shape=shapes[leaf]) for leaf in shapes]

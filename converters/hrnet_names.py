@@ -34,7 +34,10 @@ def hrnet_rules(
         key = head if head == MMPOSE_HEAD else f'{prefix}{head}'
         rules += conv(key, ('params', 'head'), bias=True)
     if classifier:
-        rules += [Rule(f'{prefix}{key}', None) for key in _classifier_keys(detector)]
+        rules += [
+            Rule(f'{prefix}{key}', None, reason="ImageNet's classifier, which no map depends on")
+            for key in _classifier_keys(detector)
+        ]
     return rules
 
 

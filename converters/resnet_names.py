@@ -23,7 +23,8 @@ def resnet_rules(
             key, name = f'{prefix}layer{stage}.{k}', f'stage{stage}_block{k}'
             rules += bottleneck(key, (*path, name), project=k == 0)
     if classifier:
-        rules += [Rule(f'{prefix}fc.{leaf}', None) for leaf in ('weight', 'bias')]
+        reason = "ImageNet's classifier, which no map depends on"
+        rules += [Rule(f'{prefix}fc.{leaf}', None, reason=reason) for leaf in ('weight', 'bias')]
     return rules
 
 

@@ -62,6 +62,7 @@ def test_a_run_leaves_all_it_should(linear, tmp_path):
     assert configuration.load(tmp_path).to_dict() == linear.to_dict()
     variables, metadata = weights.load_weights(tmp_path / 'lifter.safetensors')
     assert metadata['step'] == 6
+    assert (metadata['kind'], metadata['name']) == ('ca_pf', 'ca_pf')
     assert metadata['config']['training']['epochs'] == 2
     np.testing.assert_array_equal(variables['lifter']['params']['w'], outcome.state.params['w'])
     with Checkpoints(tmp_path) as kept:

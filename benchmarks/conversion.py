@@ -1,0 +1,121 @@
+"""`python -m benchmarks.conversion MANIFEST...`: time and memory of converting and exporting.
+
+A manifest is a JSON file of PyTorch keys and shapes, such as those in tests/goldens/manifests. Each
+is made into a .pth file of random weights, converted and exported, each time in a process of its
+own: what counts is that process's peak above what Python and the libraries take, over the file's
+size. Goals: 30 s a file, and memory of 2.5 times its size. Linux only, by /proc.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+import tabulate
+
+HEADER = ('file', 'MB', 'format', 'what', 's', 'peak MB above imports', 'of file size')
+MANIFESTS = pathlib.Path(__file__).resolve().parents[1] / 'tests' / 'goldens' / 'manifests'
+
+
+@dataclasses.dataclass(frozen=True)
+class Measurement:
+    """One conversion in a process of its own.
+
+    Attributes:
+      name: of the manifest.
+      size: of the source file, bytes.
+      layout: 'zip' or 'old', of the PyTorch file.
+      what: 'convert' or 'export'.
+      seconds: without Python's start and imports, with reading, hashing and writing.
+      peak: largest resident memory above that after the imports, bytes; file pages count.
+    """
+
+    name: str
+    size: int
+    layout: str
+    what: str
+    seconds: float
+    peak: int
+
+    def cells(self) -> tuple[str, ...]:
+        """The measurement as a row of `HEADER`."""
+        return (
+            self.name,
+            f'{self.size / 1e6:.0f}',
+            self.layout,
+            self.what,
+            f'{self.seconds:.1f}',
+            f'{self.peak / 1e6:.0f}',
+            f'{self.peak / self.size:.2f}x',
+        )
+
+
+def measure(manifest: pathlib.Path, as_zip: bool) -> list[Measurement]:
+    """Converting a file with a manifest's keys and shapes, and exporting what came of it."""
+    layout = 'zip' if as_zip else 'old'
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [str(pathlib.Path(folder, name)) for name in ('a.pth', 'b.safetensors', 'c.pth')]
+        _in_process('make', str(manifest), paths[0], layout)
+        found = []
+        for what, source, target in (('convert', *paths[:2]), ('export', *paths[1:])):
+            seconds, peak = _in_process(what, source, target)
+            size = pathlib.Path(source).stat().st_size
+            found.append(Measurement(manifest.stem, size, layout, what, seconds, peak))
+    return found
+
+
+def _in_process(*arguments: str) -> tuple[float, int]:
+    """What a process of this file prints: seconds and bytes."""
+    command = [sys.executable, '-m', 'benchmarks.conversion', '--in-process', *arguments]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    seconds, peak = done.stdout.split()
+    return float(seconds), int(peak)
+
+
+def _run(what: str, source: str, target: str, layout: str = '') -> tuple[float, int]:
+    """One step, in this process: (seconds, peak bytes above what it began with)."""
+    import torch  # before the clock starts
+
+    if what == 'make':
+        shapes = json.loads(pathlib.Path(source).read_text())
+        state = {
+            key: torch.randn(shape) if shape else torch.tensor(0) for key, shape in shapes.items()
+        }
+        torch.save(state, target, _use_new_zipfile_serialization=layout == 'zip')
+        return 0.0, 0
+    from converters.convert import convert
+    from converters.export import export
+
+    before = _memory('VmRSS')
+    pathlib.Path('/proc/self/clear_refs').write_text('5')  # forgets the peak of the imports
+    start = time.perf_counter()
+    (convert if what == 'convert' else export)(source, target)
+    return time.perf_counter() - start, _memory('VmHWM') - before
+
+
+def _memory(name: str) -> int:
+    """A line of this process's status, bytes."""
+    lines = pathlib.Path('/proc/self/status').read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f'{name}:'))
+
+
+def main(arguments: list[str]) -> None:
+    """Measures every given manifest in both formats, by default those of the tests."""
+    if arguments[:1] == ['--in-process']:
+        print(*_run(*arguments[1:]))
+        return
+    manifests = [pathlib.Path(name) for name in arguments] or sorted(MANIFESTS.glob('*.json'))
+    manifests = [path for path in manifests if not path.stem.startswith('lifter_')]
+    rows = [
+        found for path in manifests for as_zip in (True, False) for found in measure(path, as_zip)
+    ]
+    print(tabulate.tabulate([row.cells() for row in rows], HEADER, 'github', disable_numparse=True))
+
+
+if __name__ == '__main__':
+    main(sys.argv[1:])

@@ -1,0 +1,184 @@
+"""The two commands, on small models: what they write, say, and refuse."""
+
+import hashlib
+import pathlib
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+import torch
+
+from capf_jax import weights
+from converters import engine, recognise, tables
+from converters.convert import convert, main
+from converters.export import export
+from tests.converters.test_recognise import OWN, shapes_of
+from tests.goldens import recipe
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def small_state():
+    """Keys and arrays of a PoseFormer of three frames, one layer and four channels."""
+    fields = {'frames': 3, 'layers': 1, 'channels': 8, 'num_joints': 17, 'mlp_ratio': 2}
+    model = tables.Model('poseformer', 'poseformer', 'h36m17', fields)
+    return _random(model)
+
+
+def small_ca_pf():
+    """Keys and arrays of a CA-PF on an HRNet, both as small as can be."""
+    settings = tables.settings('hrnet', OWN['hrnet'], OWN['lifter'])
+    return _random(tables.Model('ca_pf', 'ca_pf', 'h36m17', settings, head=False))
+
+
+def _random(model):
+    tree = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), model.expected())
+    blank = engine.to_torch(tree, model.rules)
+    return recipe.state_dict({key: array.shape for key, array in blank.items()})
+
+
+def saved(path, state, **around):
+    content = {key: torch.from_numpy(np.array(array)) for key, array in state.items()}
+    torch.save({**around, 'model': content} if around else content, path)
+    return path
+
+
+@pytest.fixture(scope='module')
+def ca_pf_state():
+    return small_ca_pf()
+
+
+def test_the_commands_convert_and_export(tmp_path):
+    state = small_state()
+    source = saved(tmp_path / 'a.pth', state, epoch=3)
+    target, back = tmp_path / 'b.safetensors', tmp_path / 'c.pth'
+
+    def run(command, *arguments):
+        done = subprocess.run(
+            [sys.executable, '-m', f'converters.{command}', *map(str, arguments)],
+            capture_output=True, text=True, cwd=ROOT,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    said = run('convert', source, target)
+    assert 'is poseformer, ' in said
+    assert "taken out of 'model'" in said
+    assert 'dropped, not weights: 1 (epoch)' in said
+    assert 'poseformer' in run('export', target, back)
+    exported = torch.load(back, weights_only=True)
+    assert exported.keys() == state.keys()
+    for key, array in exported.items():
+        np.testing.assert_array_equal(array, state[key], err_msg=key)
+
+
+def test_the_target_describes_itself(tmp_path):
+    source = saved(tmp_path / 'a.pth', small_state())
+    convert(source, tmp_path / 'b.safetensors')
+    variables, metadata = weights.load_weights(tmp_path / 'b.safetensors')
+    assert (metadata['kind'], metadata['name']) == ('poseformer', 'poseformer')
+    assert metadata['skeleton'] == 'h36m17'
+    assert metadata['model']['frames'] == 3
+    assert metadata['source']['file'] == 'a.pth'
+    assert metadata['source']['sha256'] == hashlib.sha256(source.read_bytes()).hexdigest()
+    model = tables.Model('poseformer', 'poseformer', 'h36m17', metadata['model'])
+    shapes = jax.tree.map(np.shape, variables)
+    assert shapes == jax.tree.map(np.shape, dict(model.expected()))
+
+
+def test_convert_export_convert_gives_the_same_bits(tmp_path, ca_pf_state):
+    first, back, second = (tmp_path / name for name in ('a.safetensors', 'b.pth', 'c.safetensors'))
+    convert(saved(tmp_path / 'a.pth', ca_pf_state, lr=0.1), first)
+    export(first, back)
+    exported = torch.load(back, weights_only=True)
+    assert exported.keys() == ca_pf_state.keys()
+    for key, array in exported.items():
+        assert array.numpy().dtype == ca_pf_state[key].dtype
+        np.testing.assert_array_equal(array, ca_pf_state[key], err_msg=key)
+    convert(back, second)
+    one, other = weights.load_weights(first)[0], weights.load_weights(second)[0]
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_wrapped_gives_the_sources_wrappers_back(tmp_path, ca_pf_state):
+    parallel = {f'module.{key}': array for key, array in ca_pf_state.items()}
+    convert(saved(tmp_path / 'a.pth', parallel, lr=0.1), tmp_path / 'b.safetensors')
+    export(tmp_path / 'b.safetensors', tmp_path / 'c.pth', wrapped=True)
+    exported = torch.load(tmp_path / 'c.pth', weights_only=True)
+    assert exported.keys() == {'model'}
+    assert exported['model'].keys() == parallel.keys()
+
+
+def test_the_head_of_a_detector_trained_here_stays_out_of_a_ca_pf(tmp_path, ca_pf_state):
+    convert(saved(tmp_path / 'a.pth', ca_pf_state), tmp_path / 'a.safetensors')
+    variables, metadata = weights.load_weights(tmp_path / 'a.safetensors')
+    variables['detector']['params']['head'] = {'kernel': np.zeros((1, 1, 4, 17))}
+    weights.save_weights(tmp_path / 'b.safetensors', variables, metadata)
+    assert "left out: the detector's heatmap head" in export(
+        tmp_path / 'b.safetensors', tmp_path / 'b.pth'
+    )
+    assert torch.load(tmp_path / 'b.pth', weights_only=True).keys() == ca_pf_state.keys()
+
+
+def test_weights_that_only_published_code_needs_come_back(tmp_path, monkeypatch):
+    model = tables.Model('poseformer', 'poseformer', 'h36m17', {'frames': 3, 'layers': 1})
+    rules = (*model.rules, engine.Rule('train.weight', None, shape=(2,)))
+    monkeypatch.setattr(tables, 'poseformer_rules', lambda _: rules)
+    state = small_state() | {'train.weight': np.array([1, 2], np.float32)}
+    said = convert(saved(tmp_path / 'a.pth', state), tmp_path / 'b.safetensors')
+    assert 'train.weight' in said
+    assert 'unused' not in weights.load_weights(tmp_path / 'b.safetensors')[0]
+    export(tmp_path / 'b.safetensors', tmp_path / 'c.pth')
+    back = torch.load(tmp_path / 'c.pth', weights_only=True)
+    np.testing.assert_array_equal(back['train.weight'], [1, 2])
+
+
+def test_a_file_that_does_not_fit_is_listed_against_the_nearest_and_nothing_is_written(tmp_path):
+    state = small_state()
+    del state['head.1.bias']
+    state['extra'] = np.zeros(3)
+    state['weighted_mean.bias'] = np.zeros(2)
+    with pytest.raises(ValueError, match='as poseformer, the nearest known model') as error:
+        convert(saved(tmp_path / 'a.pth', state), tmp_path / 'b.safetensors')
+    assert [line.strip() for line in str(error.value).splitlines()[1:]] == [
+        'missing: head.1.bias',
+        'unexpected: extra',
+        'shape: weighted_mean.bias is (2,), it should be (1,)',
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ['a.pth']
+
+
+def test_another_model_than_asked_for_is_named(tmp_path, monkeypatch):
+    shapes = shapes_of('hrnet_w48_coco')
+    source = saved(tmp_path / 'a.pth', {'x': np.zeros(1)})
+    known = recognise.recognise(shapes)
+    monkeypatch.setattr(recognise, 'recognise', lambda _: known)
+    with pytest.raises(ValueError, match=r'is a hrnet_w48 file; you asked for hrnet_w32'):
+        convert(source, tmp_path / 'b.safetensors', 'hrnet_w32')
+
+
+@pytest.mark.parametrize(
+    ('write', 'target', 'message'),
+    [
+        (lambda p: saved(p, {'x': np.zeros(1)}), 'b.safetensors', 'no known model.*keys such as x'),
+        (lambda p: saved(p, {'x': np.zeros(1)}), 'b.pth', r'ends in \.safetensors'),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_converted_is_told(tmp_path, write, target, message):
+    write(tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match=message):
+        main(['convert', str(tmp_path / 'a.pth'), str(tmp_path / target)])
+
+
+def test_a_converted_file_is_not_converted_again(tmp_path):
+    convert(saved(tmp_path / 'a.pth', small_state()), tmp_path / 'b.safetensors')
+    with pytest.raises(ValueError, match='already converted: it holds poseformer'):
+        convert(tmp_path / 'b.safetensors', tmp_path / 'c.safetensors')
+
+
+def test_a_file_that_does_not_say_what_it_is_is_not_exported(tmp_path):
+    weights.save_weights(tmp_path / 'a.safetensors', {'params': {'w': np.zeros(1)}}, {})
+    with pytest.raises(ValueError, match=r'does not say its kind, name, skeleton, model'):
+        export(tmp_path / 'a.safetensors', tmp_path / 'b.pth')
