@@ -97,7 +97,7 @@ def main():
         'resize': F.interpolate(
             image('x', 1, 3, 5, 2), (12, 10), mode='bilinear', align_corners=True
         ),
-        'tokens': tokens(image('images', 1, 64, 32, 3)),
+        'tokens': tokens(image('images', 1, 64, 48, 3)),
     }
     np.savez_compressed(FILE, **{k: v.permute(0, 2, 3, 1).numpy() for k, v in blocks.items()})
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.folding import fold
-from converters.engine import to_flax
+from converters.engine import to_flax, to_torch
 from tests.goldens import recipe
 
 GOLDENS = pathlib.Path(__file__).parents[2] / 'goldens'
@@ -49,6 +49,14 @@ def recipe_variables(rules, expected, dropped=()):
         elif rule.key not in state:
             state[rule.key] = np.zeros((), np.int64)
     return to_flax(state, rules, expected, 'the recipe')
+
+
+def assert_goes_back(state, variables, rules):
+    """Every weight that the table keeps comes back with the same bits."""
+    back = to_torch(variables, rules)
+    for rule in rules:
+        if rule.path is not None:
+            np.testing.assert_array_equal(back[rule.key], state[rule.key], rule.key)
 
 
 def compiled(name):
