@@ -30,6 +30,11 @@ LINEAR = Layout('linear', lambda x: x.T, lambda x: x.T)  # [out, in] -> [in, out
 CONV = Layout(  # [out, in, h, w] -> [h, w, in, out]
     'conv', lambda x: x.transpose(2, 3, 1, 0), lambda x: x.transpose(3, 2, 0, 1)
 )
+DECONV = Layout(  # transposed convolution [in, out, h, w] -> [h, w, in, out], half a turn
+    'deconv',
+    lambda x: x[:, :, ::-1, ::-1].transpose(2, 3, 0, 1),
+    lambda x: x.transpose(2, 3, 0, 1)[:, :, ::-1, ::-1],
+)
 
 
 @dataclasses.dataclass(frozen=True)

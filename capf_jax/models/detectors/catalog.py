@@ -16,11 +16,17 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HEATMAPS, HRNet, hrnet_from_settings
+from capf_jax.models.detectors.resnet import ResNet
+from capf_jax.models.detectors.simplebaseline import SimpleBaseline
+from capf_jax.models.detectors.vitpose import ViTPose
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1]
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+CPN_MEAN = (122.7717 / 255, 115.9465 / 255, 102.9801 / 255)
 HRNET_STRIDES = (4, 8, 16, 32)
+RESNET_CHANNELS, RESNET_STRIDES = (256, 512, 1024, 2048), (4, 8, 16, 32)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -144,6 +150,33 @@ def _hrnet_imagenet(width: int, published: str) -> DetectorEntry:
     )
 
 
+def _resnet(num_joints: int, axis_name: str | None = None, settings: Any = None) -> ResNet:
+    """It has no head, and so no joints."""
+    del num_joints, settings
+    return ResNet(axis_name=axis_name)
+
+
+def _builder(network: type[nn.Module], **sizes: int) -> Callable[..., nn.Module]:
+    """`build` of an entry of published sizes."""
+
+    def build(num_joints: int, axis_name: str | None = None, settings: Any = None) -> nn.Module:
+        del settings
+        return network(num_joints=num_joints, axis_name=axis_name, **sizes)
+
+    return build
+
+
+def _vitpose(letter: str, dimension: int, depth: int, heads: int) -> DetectorEntry:
+    """As the official and MMPose's COCO files hold it."""
+    return DetectorEntry(
+        name=f'vitpose_{letter}',
+        build=_builder(ViTPose, dimension=dimension, depth=depth, heads=heads),
+        channels=(256, 256, dimension),
+        strides=(4, 8, 16),
+        published=f'vitpose-{letter}.pth',
+    )
+
+
 # 'hrnet' is one of your own size; its widths and heatmaps come from `config.model.hrnet`.
 _OWN = DetectorEntry('hrnet', hrnet_from_settings, hrnet_channels(32), HRNET_STRIDES)
 ENTRIES = {
@@ -154,5 +187,34 @@ ENTRIES = {
         _hrnet(48),
         _hrnet_imagenet(32, 'hrnetv2_w32_imagenet_pretrained.pth'),
         _hrnet_imagenet(48, 'hrnetv2_w48_imagenet_pretrained.pth'),
+        DetectorEntry(
+            name='cpn50',
+            build=_builder(CPN),
+            channels=(256, 256, 256, 256),
+            strides=(4, 4, 4, 4),
+            published='CPN50_256x192.pth.tar',
+            mean=CPN_MEAN,
+            deviation=(1.0, 1.0, 1.0),
+        ),
+        DetectorEntry(
+            name='simplebaseline_resnet50',
+            build=_builder(SimpleBaseline),
+            channels=RESNET_CHANNELS,
+            strides=RESNET_STRIDES,
+            published='pose_resnet_50_256x192.pth',
+        ),
+        DetectorEntry(
+            name='resnet50_imagenet',
+            build=_resnet,
+            channels=RESNET_CHANNELS,
+            strides=RESNET_STRIDES,
+            heatmaps=None,
+            decode=None,
+            published='resnet50-*.pth of torchvision',
+        ),
+        _vitpose('s', dimension=384, depth=12, heads=12),
+        _vitpose('b', dimension=768, depth=12, heads=12),
+        _vitpose('l', dimension=1024, depth=24, heads=16),
+        _vitpose('h', dimension=1280, depth=32, heads=16),
     )
 }

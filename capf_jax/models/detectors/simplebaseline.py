@@ -1,0 +1,48 @@
+"""SimpleBaseline: ResNet-50, three transposed convolutions, heatmaps.
+
+Xiao et al., "Simple Baselines for Human Pose Estimation and Tracking" (ECCV 2018), wired as the
+published COCO weights need it.
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+
+from capf_jax.models.detectors.layers import DeconvNorm, Detection
+from capf_jax.models.detectors.resnet import BLOCKS, WIDTH, ResNet
+
+
+class SimpleBaseline(nn.Module):
+    """ResNet-50 with a heatmap head of transposed convolutions.
+
+    Collections: 'params' and 'batch_stats'.
+
+    Attributes:
+      num_joints: heatmaps J.
+      blocks: bottlenecks of each of the ResNet's stages.
+      width: channels of the ResNet's stem.
+      channels: of the transposed convolutions.
+      axis_name: mapped axis over which training shares BatchNorm statistics.
+    """
+
+    num_joints: int = 17
+    blocks: tuple[int, ...] = BLOCKS
+    width: int = WIDTH
+    channels: int = 256
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
+        """Maps normalised images [B, H, W, 3], H and W multiples of 32, to a Detection.
+
+        The paper compares this detector (Table 5) without saying which maps it took. These are
+        the ResNet's stages, strides 4, 8, 16 and 32.
+        """
+        shared = {'axis_name': self.axis_name}
+        resnet = ResNet(blocks=self.blocks, width=self.width, name='resnet', **shared)
+        maps = resnet(images, train=train).maps
+        x = maps[-1]
+        for k in range(3):
+            x = nn.relu(DeconvNorm(self.channels, name=f'deconv{k}', **shared)(x, train))
+        return Detection(maps, nn.Conv(self.num_joints, (1, 1), name='head')(x))

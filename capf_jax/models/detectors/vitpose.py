@@ -1,0 +1,88 @@
+"""ViTPose: a plain vision transformer and two transposed convolutions.
+
+Xu et al., "ViTPose: Simple Vision Transformer Baselines for Human Pose Estimation" (NeurIPS 2022),
+wired as the published COCO weights need it.
+"""
+
+from __future__ import annotations
+
+import flax.linen as nn
+import jax
+
+from capf_jax.models.detectors.layers import DeconvNorm, Detection
+from capf_jax.models.layers import TransformerBlock, layer_norm
+
+PATCH = 16  # crop pixels a token, each way
+PATCH_PADDING = 2  # PyTorch's, on every side; the patches start 2 pixels outside the crop
+MLP_RATIO = 4
+
+
+class ViTPose(nn.Module):
+    """Vision transformer with a heatmap head. Defaults are ViTPose-B as published.
+
+    Collections: 'params' and 'batch_stats'. The position embedding is of one crop size, that of
+    the images that it was initialised with.
+
+    Attributes:
+      num_joints: heatmaps J.
+      dimension: channels of a token.
+      depth: transformer blocks.
+      heads: attention heads of each.
+      channels: of the transposed convolutions.
+      axis_name: mapped axis over which training shares BatchNorm statistics.
+    """
+
+    num_joints: int = 17
+    dimension: int = 768
+    depth: int = 12
+    heads: int = 12
+    channels: int = 256
+    axis_name: str | None = None
+
+    @nn.compact
+    def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
+        """Maps normalised images [B, H, W, 3], H and W multiples of 16, to a Detection.
+
+        The paper takes a single scale of this detector (Table 7). Its maps here are the two
+        transposed convolutions' and the tokens, strides 4, 8 and 16.
+
+        Raises:
+          ValueError: the image's sides are not multiples of 16.
+        """
+        height, width = images.shape[1:3]
+        if height % PATCH or width % PATCH:
+            raise ValueError(
+                f'ViTPose needs crops with sides that are multiples of {PATCH}, not '
+                f"{height}x{width}; change the data's image size"
+            )
+        tokens = self._tokens(images)
+        maps, x = [tokens], tokens
+        for k in range(2):
+            deconv = DeconvNorm(self.channels, axis_name=self.axis_name, name=f'deconv{k}')
+            x = nn.relu(deconv(x, train))
+            maps.append(x)
+        heatmaps = nn.Conv(self.num_joints, (1, 1), name='head')(x)
+        return Detection(tuple(reversed(maps)), heatmaps)
+
+    def _tokens(self, images: jax.Array) -> jax.Array:
+        """The transformer's output [B, H / 16, W / 16, dimension]."""
+        patches = nn.Conv(
+            self.dimension,
+            (PATCH, PATCH),
+            PATCH,
+            padding=PATCH_PADDING,
+            name='patch_embedding',
+        )(images)
+        batch, height, width, channels = patches.shape
+        x = patches.reshape(batch, height * width, channels)  # [B, N, C]
+        # Published embeddings have a first slot for a class token. There is no such token: its
+        # embedding is added to all the others.
+        position = self.param(
+            'position_embedding',
+            nn.initializers.truncated_normal(0.02),
+            (1, 1 + height * width, channels),
+        )
+        x = x + position[:, 1:] + position[:, :1]
+        for k in range(self.depth):
+            x = TransformerBlock(self.heads, MLP_RATIO, name=f'block{k}')(x)
+        return layer_norm(x, 1e-6, 'norm').reshape(patches.shape)

@@ -1,0 +1,113 @@
+"""What the detectors' parity tests share: recipe weights, goldens, and how they are compared."""
+
+import json
+import pathlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.folding import fold
+from converters.engine import to_flax, to_torch
+from tests.goldens import recipe
+
+GOLDENS = pathlib.Path(__file__).parents[2] / 'goldens'
+CROP = (1, 256, 192, 3)
+
+
+def manifest(name):
+    """PyTorch keys and shapes of a published file."""
+    return json.loads((GOLDENS / 'manifests' / f'{name}.json').read_text())
+
+
+def shapes_of(model, images=CROP):
+    images = jax.ShapeDtypeStruct(images, jnp.float32)
+    return jax.eval_shape(model.init, jax.random.key(0), images)
+
+
+def number_of_parameters(name):
+    """Of a detector of the catalog."""
+    params = shapes_of(catalog.get(name).build(17))['params']
+    return sum(leaf.size for leaf in jax.tree.leaves(params))
+
+
+def recipe_variables(rules, expected, dropped=()):
+    """The recipe's weights for a table of names and the Flax variables that it fills.
+
+    `dropped` are shapes of further keys, which the table knows and drops.
+    """
+    leaves = {
+        tuple(part.key for part in path): leaf for path, leaf in jax.tree.leaves_with_path(expected)
+    }
+    state = recipe.state_dict(dict(dropped))
+    for rule in rules:
+        if rule.path is not None:
+            # Any array of the Flax shape, to learn the PyTorch shape.
+            shape = rule.layout.to_torch(np.empty(leaves[rule.path].shape, np.bool_)).shape
+            state[rule.key] = recipe.weight(rule.key, shape)
+        elif rule.key not in state:
+            state[rule.key] = np.zeros((), np.int64)
+    return to_flax(state, rules, expected, 'the recipe')
+
+
+def assert_goes_back(state, variables, rules):
+    """Every weight that the table keeps comes back with the same bits."""
+    back = to_torch(variables, rules)
+    for rule in rules:
+        if rule.path is not None:
+            np.testing.assert_array_equal(back[rule.key], state[rule.key], rule.key)
+
+
+def compiled(name):
+    """(the detector on the recipe's two images as a function of its variables, its module)."""
+    entry = catalog.get(name)
+    model = entry.build(17)
+    images = catalog.normalise_images(jnp.asarray(recipe.images(2)), entry)
+
+    @jax.jit
+    def run(variables):
+        with jax.default_matmul_precision('highest'):
+            return model.apply(variables, images)
+
+    return run, model
+
+
+def assert_like_golden(file, name, actual):
+    """1e-4 of the largest value: float32 sums in another order, through up to 60 layers."""
+    golden, actual = np.load(GOLDENS / f'{file}.npz'), np.asarray(actual)
+    assert actual.shape == tuple(golden[f'{name}/shape'])
+    tolerance = 1e-4 * golden[f'{name}/largest']
+    values = actual.reshape(-1)[golden[f'{name}/index']]
+    np.testing.assert_allclose(values, golden[f'{name}/value'], rtol=0, atol=tolerance)
+    if f'{name}/channel_mean' in golden:
+        mean = actual.mean(axis=(0, 1, 2))
+        np.testing.assert_allclose(mean, golden[f'{name}/channel_mean'], rtol=0, atol=tolerance)
+
+
+def assert_like_block(name, actual):
+    """A small part against PyTorch's own: 1e-6 of the largest value, float32 rounding."""
+    golden = np.load(GOLDENS / 'detector_blocks.npz')[name]
+    np.testing.assert_allclose(actual, golden, rtol=0, atol=1e-6 * np.abs(golden).max())
+
+
+def assert_folding_changes_nothing(model, images=(2, 64, 64, 3)):
+    """The folded network gives what the unfolded does, for random parameters and statistics."""
+    random = np.random.default_rng(0)
+
+    def draw(path, leaf):
+        positive = path[-1].key == 'var'
+        values = (
+            random.uniform(0.5, 1.5, leaf.shape) if positive else random.normal(size=leaf.shape)
+        )
+        return values.astype(np.float32)
+
+    variables = jax.tree.map_with_path(draw, shapes_of(model, images))
+    crops = random.normal(size=images).astype(np.float32)
+    folded_model, folded = fold(model, variables)
+    assert 'batch_stats' not in folded
+    with jax.default_matmul_precision('highest'):
+        wanted = jax.jit(model.apply)(variables, crops)
+        given = jax.jit(folded_model.apply)(folded, crops)
+    for a, b in zip(jax.tree.leaves(given), jax.tree.leaves(wanted), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-5 * np.abs(b).max())

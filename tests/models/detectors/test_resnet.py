@@ -1,0 +1,90 @@
+"""ResNet-50: parity from block to stages with PyTorch, its names and sizes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from capf_jax.models.detectors.layers import Bottleneck
+from capf_jax.models.detectors.resnet import ResNet
+from converters.resnet_names import bottleneck, resnet_rules
+from tests.goldens import recipe
+from tests.models.detectors import published
+
+CLASSIFIER = {'fc.weight': (1000, 2048), 'fc.bias': (1000,)}
+
+
+@pytest.fixture(scope='module')
+def maps():
+    """Of ResNet-50 with the weights of torchvision's names, classifier included."""
+    run, model = published.compiled('resnet50_imagenet')
+    rules = resnet_rules(model)
+    shapes = published.shapes_of(model)
+    return run(published.recipe_variables(rules, shapes, CLASSIFIER)).maps
+
+
+@pytest.mark.parity
+def test_bottleneck_equals_pytorch():
+    block = Bottleneck(3, expansion=2, stride=2, project=True)
+    x = recipe.weight('x', (1, 6, 8, 5))
+    shapes = jax.eval_shape(lambda key: block.init(key, x, train=False), jax.random.key(0))
+    variables = published.recipe_variables(bottleneck('block', (), project=True), shapes)
+    with jax.default_matmul_precision('highest'):
+        published.assert_like_block('bottleneck', block.apply(variables, x, train=False))
+
+
+@pytest.mark.parity
+def test_stem_and_small_stages_equal_pytorch():
+    model = ResNet(blocks=(1, 1), width=4)
+    images = recipe.weight('images', (1, 64, 32, 3))
+    rules = resnet_rules(model, classifier=False)
+    variables = published.recipe_variables(rules, published.shapes_of(model, images.shape))
+    with jax.default_matmul_precision('highest'):
+        maps = jax.jit(model.apply)(variables, images).maps
+    for level, feature_map in enumerate(maps):
+        published.assert_like_block(f'resnet/map{level}', feature_map)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize('level', range(4))
+def test_stages_equal_the_published(maps, level):
+    # SimpleBaseline names its ResNet's layers as torchvision does, so the recipe gives both the
+    # same weights.
+    published.assert_like_golden('simplebaseline_res50', f'map{level}', maps[level])
+
+
+def test_number_of_parameters():
+    assert published.number_of_parameters('resnet50_imagenet') == 25_557_032 - 2_049_000
+
+
+def test_table_names_every_key_of_torchvision():
+    backbone = {
+        key
+        for key in published.manifest('simplebaseline_res50_coco')
+        if not key.startswith(('deconv_layers', 'final_layer'))
+    }
+    assert {rule.key for rule in resnet_rules(ResNet())} == backbone | CLASSIFIER.keys()
+
+
+def test_it_has_no_heatmaps():
+    model = ResNet(blocks=(1, 1, 1, 1), width=4)
+    shapes = published.shapes_of(model)
+    detection = jax.eval_shape(
+        model.apply, shapes, jax.ShapeDtypeStruct((2, 64, 96, 3), np.float32)
+    )
+    assert detection.heatmaps is None
+    assert [m.shape for m in detection.maps] == [
+        (2, 16, 24, 16),
+        (2, 8, 12, 32),
+        (2, 4, 6, 64),
+        (2, 2, 3, 128),
+    ]
+
+
+def test_crop_of_a_wrong_size_is_an_error():
+    with pytest.raises(ValueError, match='multiples of 32, not 100x96'):
+        ResNet().init(jax.random.key(0), jnp.ones((1, 100, 96, 3)))
+
+
+def test_folding_changes_nothing():
+    published.assert_folding_changes_nothing(ResNet(blocks=(1, 1), width=4))

@@ -1,0 +1,66 @@
+"""SimpleBaseline: parity of its transposed convolution and of the whole, its names and sizes."""
+
+import jax
+import pytest
+
+from capf_jax.models.detectors.layers import DeconvNorm
+from capf_jax.models.detectors.simplebaseline import SimpleBaseline
+from converters.engine import DECONV, Rule, batch_norm, to_flax
+from converters.simplebaseline_names import simplebaseline_rules
+from tests.goldens import recipe
+from tests.models.detectors import published
+
+
+@pytest.fixture(scope='module')
+def state():
+    """State dict as of the published file."""
+    return recipe.state_dict(published.manifest('simplebaseline_res50_coco'))
+
+
+@pytest.fixture(scope='module')
+def variables(state):
+    model = SimpleBaseline()
+    return to_flax(state, simplebaseline_rules(model), published.shapes_of(model), 'res50')
+
+
+@pytest.fixture(scope='module')
+def detection(variables):
+    run, _ = published.compiled('simplebaseline_resnet50')
+    return run(variables)
+
+
+@pytest.mark.parity
+def test_transposed_convolution_equals_pytorch():
+    layer, x = DeconvNorm(4), recipe.weight('x', (1, 3, 5, 6))
+    shapes = jax.eval_shape(lambda key: layer.init(key, x, train=False), jax.random.key(0))
+    rules = [
+        Rule('deconv_layers.0.weight', ('params', 'conv', 'kernel'), DECONV),
+        *batch_norm('deconv_layers.1', ('norm',)),
+    ]
+    variables = published.recipe_variables(rules, shapes)
+    with jax.default_matmul_precision('highest'):
+        published.assert_like_block('deconv', layer.apply(variables, x, train=False))
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize('level', range(4))
+def test_maps_equal_the_published(detection, level):
+    published.assert_like_golden('simplebaseline_res50', f'map{level}', detection.maps[level])
+
+
+@pytest.mark.parity
+def test_heatmaps_equal_the_published(detection):
+    published.assert_like_golden('simplebaseline_res50', 'heatmaps', detection.heatmaps)
+
+
+def test_number_of_parameters():
+    assert published.number_of_parameters('simplebaseline_resnet50') == 33_999_697
+
+
+def test_weights_go_back_as_they_came(state, variables):
+    published.assert_goes_back(state, variables, simplebaseline_rules(SimpleBaseline()))
+
+
+def test_folding_changes_nothing():
+    small = SimpleBaseline(num_joints=3, blocks=(1,), width=4, channels=8)
+    published.assert_folding_changes_nothing(small)
