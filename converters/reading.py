@@ -26,6 +26,7 @@ from safetensors import SafetensorError, safe_open
 INSTALL_TORCH = 'pip install torch --index-url https://download.pytorch.org/whl/cpu'
 # What training programs put the state dict under.
 WRAPPERS = ('state_dict', 'model_state_dict', 'model_pos', 'model', 'network', 'net')
+LONGEST_HEADER = 100_000_000  # bytes, of a safetensors file
 PARALLEL = 'module.'  # what PyTorch's DataParallel puts before every key
 # Harmless things that training programs save beside the weights. They come back as an empty stand-
 # in, never as themselves, so that not even their constructors run.
@@ -42,7 +43,8 @@ NUMBERS = (
         'Bool', 'Int8', 'Int16', 'Int32', 'Int64', 'UInt8', 'Float16', 'Float32', 'Float64',
         'Str', 'Bytes', 'Object')),
     'mmengine.logging.history_buffer.HistoryBuffer',
-    'pathlib.Path', 'pathlib.PosixPath', 'pathlib.WindowsPath', 'datetime.datetime',
+    *(f'{module}.{name}' for module in ('pathlib', 'pathlib._local')
+      for name in ('PosixPath', 'WindowsPath', 'PurePosixPath', 'PureWindowsPath')),
 )  # fmt: skip
 
 
@@ -131,8 +133,8 @@ def _check_that_it_may_hold_weights(path: pathlib.Path, head: bytes) -> None:
 
 
 def _is_safetensors(head: bytes) -> bool:
-    """A length of eight bytes, then JSON."""
-    return len(head) > 8 and head[8:9] == b'{' and head[:1] != b'\x80'
+    """The length of a JSON header in eight bytes, then the header."""
+    return head[8:9] == b'{' and int.from_bytes(head[:8], 'little') < LONGEST_HEADER
 
 
 def _read_safetensors(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -160,7 +162,11 @@ def _read_pytorch(path: pathlib.Path, head: bytes) -> Any:
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(harmless):
             warnings.simplefilter('ignore')  # of old formats and types: what counts are the tensors
-            return torch.load(path, map_location='cpu', weights_only=True, mmap=is_zip)
+            options = {'map_location': 'cpu', 'weights_only': True}
+            if path.suffix != '.safetensors':
+                return torch.load(path, mmap=is_zip, **options)
+            with path.open('rb') as file:  # by its name torch would take it for one
+                return torch.load(file, **options)
     except pickle.UnpicklingError as error:
         raise ValueError(_refusal(path, str(error))) from error
     except (EOFError, struct.error) as error:
@@ -200,17 +206,11 @@ def _refusal(path: pathlib.Path, message: str) -> str:
             f'and weights need none. If it is a whole model of yours saved by torch.save(model), '
             f'save model.state_dict() instead; if it is from somewhere else, do not trust it'
         )
-    first = message.splitlines()[-1] if 'Check the doc' not in message else _inner(message)
-    return f'{path} is refused, and nothing in it was run: it is no plain weight file ({first})'
-
-
-def _inner(message: str) -> str:
-    """torch's own sentence among its advice."""
-    lines = [line.strip() for line in message.splitlines() if line.strip()]
-    lines = [
-        line for line in lines if not line.startswith(('Check the doc', 'Weights only', 'Please'))
-    ]
-    return lines[-1] if lines else 'it does not unpickle'
+    found = re.findall(r'(?:Unsupported|Can only|Trying|Only)[^.\n]*', message)
+    return (
+        f'{path} is refused, and nothing in it was run: it is no PyTorch weight file, or a '
+        f'damaged one ({found[-1] if found else "it does not unpickle"})'
+    )
 
 
 def _damage(path: pathlib.Path, message: str) -> str:
