@@ -24,6 +24,7 @@ from capf_jax.allocator import keep_freed_memory
 from capf_jax.checkpoints import Checkpoints, begun
 from capf_jax.logs import Logs, SilentLogs, was_evaluated
 from capf_jax.models.detectors import catalog
+from capf_jax.models.published import ca_pf_name
 from capf_jax.report import DetectionResult, Result
 from capf_jax.steps import Task, TrainState
 from capf_jax.stopping import StopRequest
@@ -222,6 +223,7 @@ class Run:
         """The metadata of the weight file: what the weights are and where they come from."""
         return {
             'task': self.config.task,
+            **kind_and_name(self.config),
             'skeleton': self.config.skeleton,
             'model': self.config.model.to_dict(),
             'dataset': self.builder.info.full_name,
@@ -230,6 +232,15 @@ class Run:
             'config': self.config.to_dict(),
             'versions': configuration.versions(),
         }
+
+
+def kind_and_name(config: ConfigDict) -> dict[str, str]:
+    """What the weight file of a run says it holds, in the words of converted files."""
+    model = config.model
+    if config.task == 'detector':
+        return {'kind': 'detector', 'name': model.detector}
+    name = ca_pf_name(model.detector, config.skeleton, model.lifter)
+    return {'kind': 'ca_pf', 'name': name}
 
 
 def trained_variables(task: str, state: TrainState) -> dict[str, Any]:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 SEPARATOR = '/'  # between the names on the way to a leaf: 'params/stem/kernel'
+# Tensors that no model here uses, kept by their PyTorch names for the way back to PyTorch alone.
+UNUSED = f'unused{SEPARATOR}'
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, np.ndarray]:
@@ -44,6 +46,7 @@ def save_weights(
     variables: Mapping[str, Any],
     metadata: Mapping[str, Any],
     dtype: str | None = None,
+    unused: Mapping[str, np.ndarray] | None = None,
 ) -> None:
     """Writes a weight file; an older file of that name stays whole until the new one is.
 
@@ -53,6 +56,7 @@ def save_weights(
       metadata: what the weights are (configuration, data set, step): values that JSON can hold.
       dtype: floating-point type of storage, such as 'float16' for half the size; None as given.
         Running statistics keep their type, since variances leave float16's range.
+      unused: tensors by their PyTorch names, for `load_unused`.
     """
     path = pathlib.Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,6 +66,7 @@ def save_weights(
         )
         for name, value in flatten(variables).items()
     }
+    tensors |= {UNUSED + key: np.ascontiguousarray(array) for key, array in (unused or {}).items()}
     text = {name: json.dumps(value) for name, value in metadata.items()}
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
@@ -86,6 +91,23 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any
       FileNotFoundError: there is no such file.
       ValueError: the file is not a whole safetensors file.
     """
+    flat, metadata = _load(path, lambda name: not name.startswith(UNUSED))
+    for name, value in flat.items():
+        if np.issubdtype(value.dtype, np.floating):
+            flat[name] = value.astype(np.float32, copy=False)
+    return unflatten(flat), metadata
+
+
+def load_unused(path: str | os.PathLike) -> dict[str, np.ndarray]:
+    """The tensors of a weight file that no model here uses, by their PyTorch names."""
+    flat, _ = _load(path, lambda name: name.startswith(UNUSED))
+    return {name.removeprefix(UNUSED): value for name, value in flat.items()}
+
+
+def _load(
+    path: str | os.PathLike, wanted: Callable[[str], bool]
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """The wanted tensors of a weight file, and its metadata."""
     path = pathlib.Path(path)
     if not path.is_file():
         raise FileNotFoundError(
@@ -93,14 +115,11 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any
         )
     try:
         with safe_open(path, framework='numpy') as file:
-            flat = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            flat = {name: file.get_tensor(name) for name in filter(wanted, file.keys())}
             metadata = {name: _value(text) for name, text in (file.metadata() or {}).items()}
     except SafetensorError as error:
         raise ValueError(f'{path} is not a whole safetensors file: {error}') from error
-    for name, value in flat.items():
-        if np.issubdtype(value.dtype, np.floating):
-            flat[name] = value.astype(np.float32)
-    return unflatten(flat), metadata
+    return flat, metadata
 
 
 def _may_be_rounded(name: str, value: np.ndarray) -> bool:

@@ -7,6 +7,7 @@ and in shape, or one error lists all that do not.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -14,6 +15,8 @@ from typing import Any
 import numpy as np
 
 Path = tuple[str, ...]
+COUNTER = 'num_batches_tracked'  # of every PyTorch BatchNorm: int64, where all else is float32
+LISTED = 40  # problems of each kind that an error lists
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,14 +42,23 @@ DECONV = Layout(  # transposed convolution [in, out, h, w] -> [h, w, in, out], h
 
 @dataclasses.dataclass(frozen=True)
 class Rule:
-    """One PyTorch key, the Flax leaf it fills (collection first), and the change of layout.
+    """One PyTorch key and what becomes of it.
 
-    `path` None says that the key is known and deliberately dropped.
+    Attributes:
+      key: its name in PyTorch.
+      path: the Flax leaf that it fills, collection first; None where the key is known and
+        deliberately dropped, which a file may then also do without.
+      layout: the change of layout.
+      reason: why it is dropped.
+      shape: of a dropped key that published code asks for, so that the way back can give it; None
+        where the way back leaves the key out.
     """
 
     key: str
     path: Path | None
     layout: Layout = SAME
+    reason: str = 'not used here'
+    shape: tuple[int, ...] | None = None
 
 
 def linear(key: str, path: Path) -> list[Rule]:
@@ -75,7 +87,7 @@ def batch_norm(key: str, path: Path) -> list[Rule]:
         Rule(f'{key}.bias', ('params', *path, 'bias')),
         Rule(f'{key}.running_mean', ('batch_stats', *path, 'mean')),
         Rule(f'{key}.running_var', ('batch_stats', *path, 'var')),
-        Rule(f'{key}.num_batches_tracked', None),
+        Rule(f'{key}.{COUNTER}', None, reason='counts of training batches, never read', shape=()),
     ]
 
 
@@ -95,46 +107,106 @@ def to_flax(
       Nested dict like `expected`, of numpy arrays.
 
     Raises:
-      ValueError: one error that lists every missing, unexpected and mis-shaped key.
+      ValueError: one error that lists missing, unexpected and mis-shaped keys.
     """
     rules = _by_key(rules)
     leaves = _flatten(expected)
     kept = {rule.path: rule for rule in rules.values() if rule.path is not None}
-    problems = [f'missing: {key}' for key in rules if key not in state]
-    problems += [f'unexpected: {key}' for key in state if key not in rules]
-    problems += [f'no PyTorch key fills: {"/".join(path)}' for path in leaves if path not in kept]
+    shapes = {key: np.shape(array) for key, array in state.items()}
+    problems = _unmatched_keys(shapes, rules)
+    problems['no PyTorch key fills'] = ['/'.join(path) for path in leaves if path not in kept]
+    problems['not in the Flax model'] = [
+        f'{rule.key} -> {"/".join(path)}' for path, rule in kept.items() if path not in leaves
+    ]
+    problems['shape'] = [
+        f'{rule.key} is {shapes[rule.key]}, it should be {_torch_shape(rule, leaves[path].shape)}'
+        for path, rule in kept.items()
+        if path in leaves
+        and rule.key in shapes
+        and shapes[rule.key] != _torch_shape(rule, leaves[path].shape)
+    ]
+    if any(problems.values()):
+        raise ValueError(_report(name, problems))
     result = {}
     for path, rule in kept.items():
-        if path not in leaves:
-            problems.append(f'not in the Flax model: {rule.key} -> {"/".join(path)}')
-        elif rule.key in state:
-            array = np.asarray(state[rule.key])
-            wanted = rule.layout.to_torch(np.empty(leaves[path].shape, np.bool_)).shape
-            if array.shape != wanted:
-                problems.append(f'shape: {rule.key} is {array.shape}, it should be {wanted}')
-            else:
-                flax_array = np.ascontiguousarray(rule.layout.to_flax(array))
-                result[path] = flax_array.astype(leaves[path].dtype)
-    if problems:
-        listed = '\n  '.join(problems)
-        raise ValueError(f'{name} cannot be converted, {len(problems)} problems:\n  {listed}')
+        array = np.ascontiguousarray(rule.layout.to_flax(np.asarray(state[rule.key])))
+        result[path] = array.astype(leaves[path].dtype, copy=False)
     return _nest(result)
 
 
-def to_torch(variables: Mapping[str, Any], rules: Iterable[Rule]) -> dict[str, np.ndarray]:
-    """The way back: Flax variables -> PyTorch keys and arrays; dropped keys stay out.
+def dropped(state: Iterable[str], rules: Iterable[Rule]) -> dict[str, list[str]]:
+    """The keys of a state dict that its table drops, by reason."""
+    state, reasons = set(state), {}
+    for rule in rules:
+        if rule.path is None and rule.key in state:
+            reasons.setdefault(rule.reason, []).append(rule.key)
+    return reasons
+
+
+def set_aside(state: Mapping[str, Any], rules: Iterable[Rule]) -> dict[str, np.ndarray]:
+    """Dropped weights that published code asks for: they go back as they came, see `to_torch`."""
+    return {
+        rule.key: np.asarray(state[rule.key], np.float32)
+        for rule in rules
+        if rule.path is None and rule.shape and np.shape(state.get(rule.key)) == rule.shape
+    }
+
+
+def to_torch(
+    variables: Mapping[str, Any],
+    rules: Iterable[Rule],
+    aside: Mapping[str, np.ndarray] | None = None,
+) -> dict[str, np.ndarray]:
+    """The way back: Flax variables -> PyTorch keys and arrays, in the order of the table.
+
+    Args:
+      variables: nested dicts of arrays, every leaf that the table fills.
+      rules: the model's table.
+      aside: what `set_aside` gave; dropped keys of known shape that are not in it become zeros.
 
     Raises:
       ValueError: one error that lists every leaf or rule without its counterpart.
     """
-    leaves = _flatten(variables)
-    kept = {rule.path: rule for rule in _by_key(rules).values() if rule.path is not None}
+    rules, leaves, aside = _by_key(rules), _flatten(variables), aside or {}
+    kept = {rule.path: rule for rule in rules.values() if rule.path is not None}
     unmatched = sorted('/'.join(path) for path in leaves.keys() ^ kept.keys())
     if unmatched:
         raise ValueError(
             'these leaves are in the table or in the variables, not both: ' + ', '.join(unmatched)
         )
-    return {rule.key: rule.layout.to_torch(np.asarray(leaves[p])) for p, rule in kept.items()}
+    state = {}
+    for key, rule in rules.items():
+        if rule.path is not None:
+            state[key] = rule.layout.to_torch(np.asarray(leaves[rule.path]))
+        elif rule.shape is not None:
+            kind = np.int64 if key.endswith(COUNTER) else np.float32
+            state[key] = aside.get(key, np.zeros(rule.shape, kind))
+    return state
+
+
+def _torch_shape(rule, flax_shape):
+    """The shape in PyTorch of what fills a Flax leaf of this shape."""
+    return rule.layout.to_torch(np.broadcast_to(np.False_, flax_shape)).shape
+
+
+def _unmatched_keys(keys, rules):
+    """Keys of a state dict and of a table that do not meet, by kind of problem."""
+    wanted = [key for key, rule in rules.items() if rule.path is not None]
+    return {
+        'missing': [key for key in wanted if key not in keys],
+        'unexpected': [key for key in keys if key not in rules],
+    }
+
+
+def _report(name, problems):
+    """One error text that lists all problems; only the first `LISTED` of each kind."""
+    lines = []
+    for kind, found in problems.items():
+        lines += [f'{kind}: {one}' for one in found[:LISTED]]
+        if len(found) > LISTED:
+            lines.append(f'{kind}: {len(found) - LISTED} more')
+    count = sum(len(found) for found in problems.values())
+    return '\n  '.join([f'{name} cannot be converted, {count} problems:', *lines])
 
 
 def _by_key(rules):
@@ -144,7 +216,8 @@ def _by_key(rules):
         ('PyTorch key', [rule.key for rule in rules]),
         ('Flax leaf', [rule.path for rule in rules if rule.path is not None]),
     ):
-        double = sorted({str(name) for name in names if names.count(name) > 1})
+        counts = collections.Counter(names)
+        double = sorted(str(name) for name, count in counts.items() if count > 1)
         if double:
             raise ValueError(f'the table names a {what} twice: {", ".join(double)}')
     return {rule.key: rule for rule in rules}

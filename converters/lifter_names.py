@@ -41,12 +41,13 @@ def lifter_rules(lifter: Lifter, prefix: str = 'volume_net.') -> list[Rule]:
     for layer in range(lifter.layers):
         if lifter.ablation_step >= 3 and lifter.deformable:
             rules += _deformable(f'{prefix}context_blocks.{layer}', f'deformable_{layer}', levels)
-        rules += _transformer(f'{prefix}res_blocks.{layer}', f'fusion_{layer}')
-        rules += _transformer(f'{prefix}joint_blocks.{layer}', f'inter_joint_{layer}')
+        rules += transformer(f'{prefix}res_blocks.{layer}', f'fusion_{layer}')
+        rules += transformer(f'{prefix}joint_blocks.{layer}', f'inter_joint_{layer}')
     return rules
 
 
-def _transformer(key, name):
+def transformer(key: str, name: str) -> list[Rule]:
+    """A pre-norm transformer block `key` -> our TransformerBlock `name`, a child of the model."""
     path = ('params', name)
     return [
         *layer_norm(f'{key}.norm1', (*path, 'norm1')),

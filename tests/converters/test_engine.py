@@ -68,9 +68,39 @@ def test_converted_weights_compute_the_same(torch_network, state, expected):
 
 def test_there_and_back_is_the_identity(state, expected):
     back = engine.to_torch(engine.to_flax(state, RULES, expected, 'network'), RULES)
-    assert back.keys() == state.keys() - {'1.num_batches_tracked'}
+    assert back.keys() == state.keys()
     for key, array in back.items():
         np.testing.assert_array_equal(array, state[key], err_msg=key)
+
+
+def test_dropped_keys_are_reported_by_reason_and_may_be_absent(state, expected):
+    rules = [*RULES, engine.Rule('fc.weight', None, reason='classifier')]
+    assert engine.dropped(state, rules) == {
+        'counts of training batches, never read': ['1.num_batches_tracked']
+    }
+    del state['1.num_batches_tracked']
+    assert engine.dropped(state, rules) == {}
+    assert engine.to_flax({**state, 'fc.weight': np.zeros(9)}, rules, expected, 'network')
+
+
+def test_dropped_weights_that_published_code_asks_for_go_back_as_they_came_or_as_zeros(
+    state, expected
+):
+    rules = [*RULES, engine.Rule('train.weight', None, shape=(2, 3))]
+    weight = np.arange(6, dtype=np.float32).reshape(2, 3)
+    state['train.weight'] = weight
+    variables, aside = engine.to_flax(state, rules, expected, 'n'), engine.set_aside(state, rules)
+    np.testing.assert_array_equal(engine.to_torch(variables, rules, aside)['train.weight'], weight)
+    zeros = engine.to_torch(variables, rules)
+    np.testing.assert_array_equal(zeros['train.weight'], np.zeros((2, 3), np.float32))
+    assert zeros['1.num_batches_tracked'].dtype == np.int64
+
+
+def test_a_long_list_of_problems_is_cut(state, expected):
+    state |= {f'extra{i}': np.zeros(()) for i in range(engine.LISTED + 3)}
+    with pytest.raises(ValueError, match=r'43 problems') as error:
+        engine.to_flax(state, RULES, expected, 'network')
+    assert str(error.value).endswith('unexpected: 3 more')
 
 
 def test_one_error_lists_everything_that_does_not_meet(state, expected):

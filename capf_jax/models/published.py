@@ -1,0 +1,77 @@
+"""The sizes that Context-Aware PoseFormer was published in, and the names of their weight files."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from capf_jax.models.lifter import Lifter
+
+# Fields that change neither the parameters nor what they compute in evaluation.
+FREE = ('levels', 'drop_path', 'ablation_step')
+
+
+@dataclasses.dataclass(frozen=True)
+class PublishedSize:
+    """One published CA-PF.
+
+    Attributes:
+      name: what its converted file says it is.
+      detector: its backbone, a name in detectors/catalog.py.
+      skeleton: its joints, a name in skeleton.py.
+      lifter: fields in which it differs from `Lifter`'s defaults.
+      wrappers: what its published file holds the state dict under, outermost first.
+      prefix: what every key begins with there.
+    """
+
+    name: str
+    detector: str
+    skeleton: str
+    lifter: Mapping[str, Any]
+    wrappers: tuple[str, ...] = ('model',)
+    prefix: str = ''
+
+
+def _mpi_inf_3dhp(name: str, detector: str, channels: int) -> PublishedSize:
+    lifter = {'deformable': False, 'channels': channels}
+    return PublishedSize(name, detector, 'mpi_inf_3dhp17', lifter, wrappers=(), prefix='module.')
+
+
+CA_PF = (
+    PublishedSize('ca_pf_hrnet_32', 'hrnet_w32', 'h36m17', {}),
+    PublishedSize('ca_pf_hrnet_48', 'hrnet_w48', 'h36m17', {}),
+    PublishedSize('ca_pf_cpn', 'cpn50', 'h36m17', {}),
+    _mpi_inf_3dhp('ca_pf_3dhp_hrnet_32', 'hrnet_w32', 64),
+    _mpi_inf_3dhp('ca_pf_3dhp_hrnet_48', 'hrnet_w48', 96),
+)
+OWN_SIZE = 'ca_pf'  # the name of all others
+
+
+def ca_pf_name(detector: str, skeleton: str, lifter: Mapping[str, Any]) -> str:
+    """The name of a CA-PF: a published size's, or 'ca_pf'.
+
+    Args:
+      detector: `config.model.detector`.
+      skeleton: `config.skeleton`.
+      lifter: `config.model.lifter`, all of its fields.
+    """
+    if tuple(lifter['levels']) not in ((), Lifter().levels):
+        return OWN_SIZE
+    for size in CA_PF:
+        fields = {name: getattr(Lifter(**size.lifter), name) for name in lifter}
+        same_data = (size.detector, size.skeleton) == (detector, skeleton)
+        if same_data and _comparable(fields) == _comparable(lifter):
+            return size.name
+    return OWN_SIZE
+
+
+def _comparable(lifter: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields that decide a size; which modules there are, said in one way."""
+    fields = {name: value for name, value in lifter.items() if name not in FREE}
+    step = lifter['ablation_step']
+    fields['step'] = min(step, 2)
+    fields['deformable'] = lifter['deformable'] and step >= 3
+    if not fields['deformable']:
+        del fields['deformable_heads'], fields['sampling_points']
+    return fields

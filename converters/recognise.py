@@ -1,0 +1,196 @@
+"""Tells from its keys and shapes which model a state dict is of, or which known one it is nearest.
+
+Every family of models reads off the shapes which member this would be, and says which keys that
+member has. The one that shares the most keys is the nearest; the engine then decides strictly.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import statistics
+from collections.abc import Mapping
+from typing import Any
+
+from capf_jax.models.detectors.hrnet import HRNet
+from capf_jax.models.published import OWN_SIZE, ca_pf_name
+from converters import tables
+from converters.tables import Model
+
+Shapes = Mapping[str, tuple[int, ...]]
+LIFTER, BACKBONE = 'volume_net.', 'backbone.'
+VITPOSE = {384: 'vitpose_s', 768: 'vitpose_b', 1024: 'vitpose_l', 1280: 'vitpose_h'}
+
+
+def recognise(shapes: Shapes) -> tuple[Model, float]:
+    """The model that a state dict is nearest to.
+
+    Args:
+      shapes: PyTorch key -> shape.
+
+    Returns:
+      The model, and the share of keys that the two have in common: 1 where all keys meet.
+    """
+    found = [(model, likeness(model, shapes)) for model in candidates(shapes)]
+    return max(found, key=lambda pair: pair[1])
+
+
+def check_name(name: str) -> None:
+    """ValueError, naming the nearest, unless `--model` can be called so."""
+    if name not in tables.names():
+        nearest = difflib.get_close_matches(name, tables.names(), 1, 0.0)[0]
+        raise ValueError(
+            f'--model={name} is no known model; the nearest is {nearest} of '
+            f'{", ".join(tables.names())}'
+        )
+
+
+def likeness(model: Model, shapes: Shapes) -> float:
+    """Keys that a model and a state dict share over all that either has; 0 to 1."""
+    needed = {rule.key for rule in model.rules if rule.path is not None}
+    present = shapes.keys() - {rule.key for rule in model.rules if rule.path is None}
+    return len(needed & present) / max(len(needed | present), 1)
+
+
+def candidates(shapes: Shapes) -> list[Model]:
+    """What this state dict would be, were it of each family."""
+    found = [*detectors(shapes), _poseformer(shapes)]
+    if any(key.startswith(LIFTER) for key in shapes):
+        found.append(_ca_pf(shapes))
+    return found
+
+
+def detectors(shapes: Shapes) -> list[Model]:
+    """What this state dict would be, were it of each family of detectors."""
+    fixed = ('cpn50', 'simplebaseline_resnet50', 'resnet50_imagenet')
+    return [
+        _hrnet(shapes),
+        tables.detector(f'hrnet_w{_nearest(_hrnet_width(shapes), (32, 48))}_imagenet'),
+        *map(tables.detector, fixed),
+        _vitpose(shapes),
+    ]
+
+
+def _hrnet(shapes: Shapes) -> Model:
+    """A published HRNet, or one of your own size."""
+    fields = {
+        'width': _hrnet_width(shapes),
+        'stem_channels': _size(shapes, 64, ('conv1.weight', 0), ('conv2.weight', 0)),
+        'bottlenecks': _count(shapes, r'layer1\.(\d+)\.', 4),
+        'modules': tuple(
+            _count(shapes, rf'stage{stage}\.(\d+)\.', modules)
+            for stage, modules in ((2, 1), (3, 4), (4, 3))
+        ),
+        'blocks': _count(shapes, r'stage2\.0\.branches\.0\.(\d+)\.', 4),
+    }
+    for width in (32, 48):
+        model = tables.detector(f'hrnet_w{width}')
+        if all(getattr(model.detector, name) == value for name, value in fields.items()):
+            return model
+    return tables.detector('hrnet', hrnet={**fields, 'heatmaps': 'gaussian'})
+
+
+def _hrnet_width(shapes: Shapes) -> int:
+    """Channels of the finest branch."""
+    stages = [(f'stage{stage}.0.branches.0.0.conv1.weight', 0) for stage in (2, 3, 4)]
+    return _size(shapes, 32, *stages, ('transition1.0.0.weight', 0), ('final_layer.weight', 1))
+
+
+def _vitpose(shapes: Shapes) -> Model:
+    size = _size(
+        shapes,
+        768,
+        ('backbone.pos_embed', 2),
+        ('backbone.last_norm.weight', 0),
+        ('backbone.blocks.0.attn.proj.weight', 0),
+        ('backbone.blocks.0.norm1.weight', 0),
+    )
+    return tables.detector(VITPOSE[_nearest(size, tuple(VITPOSE))])
+
+
+def _poseformer(shapes: Shapes) -> Model:
+    """A PoseFormer of any number of frames, layers and channels, for Human3.6M's joints."""
+    channels = _size(
+        shapes, 32, ('Spatial_patch_to_embedding.weight', 0), ('Spatial_norm.weight', 0)
+    )
+    fields = {
+        'num_joints': 17,
+        'frames': _size(shapes, 81, ('Temporal_pos_embed', 1), ('weighted_mean.weight', 1)),
+        'channels': channels,
+        'layers': _count(shapes, r'blocks\.(\d+)\.', 4),
+        'heads': 8,
+        'mlp_ratio': _size(shapes, 64, ('Spatial_blocks.0.mlp.fc1.weight', 0)) // channels,
+        'drop_path': 0.1,
+    }
+    return Model(tables.POSEFORMER, tables.POSEFORMER, tables.HUMAN36M, fields)
+
+
+def _ca_pf(shapes: Shapes) -> Model:
+    """A published CA-PF, or one of your own size on any detector of the catalog."""
+    backbone = _inside(shapes, BACKBONE)
+    # Without heatmap heads, HRNets learnt from ImageNet and from COCO are the same network.
+    models = [m for m in detectors(backbone) if not re.match(r'hrnet_.*_imagenet', m.name)]
+    found = max(models, key=lambda model: likeness(model, backbone))
+    lifter = _lifter(_inside(shapes, LIFTER), found)
+    settings = tables.settings(found.name, found.settings['hrnet'], lifter)
+    # Files of HRNet come without its heatmap head, which the maps do not need.
+    head = not isinstance(found.detector, HRNet) or 'final_layer.weight' in backbone
+    for skeleton in (tables.MPI_INF_3DHP, tables.HUMAN36M):
+        name = ca_pf_name(found.name, skeleton, settings['lifter'])
+        if name != OWN_SIZE:
+            break
+    return Model(tables.CA_PF_KIND, name, skeleton, settings, head=head)
+
+
+def _lifter(shapes: Shapes, detector: Model) -> dict[str, Any]:
+    """Fields of `config.model.lifter`; those that leave no trace in shapes keep their defaults."""
+    channels = _size(shapes, 128, ('coord_embed.weight', 0), ('Spatial_pos_embed', 3))
+    deformable = any(key.startswith('context_blocks.') for key in shapes)
+    fields = {
+        'ablation_step': 3,
+        'levels': _levels(shapes, detector),
+        'deformable': deformable,
+        'detector_joints': _size(shapes, 2, ('coord_embed.weight', 1)) == 4,
+        'channels': channels,
+        'layers': _count(shapes, r'joint_blocks\.(\d+)\.', 4),
+        'mlp_ratio': _size(shapes, 2 * channels, ('res_blocks.0.mlp.fc1.weight', 0)) // channels,
+    }
+    if deformable:
+        width = _size(shapes, channels // 4, ('context_blocks.0.embed_proj.0.weight', 0))
+        heads = max(channels // max(width, 1), 1)
+        points = _size(shapes, 4 * heads, ('context_blocks.0.attention_weights.weight', 0))
+        fields |= {'deformable_heads': heads, 'sampling_points': max(points // heads, 1)}
+    return fields
+
+
+def _levels(shapes: Shapes, detector: Model) -> tuple[int, ...]:
+    """Which of the detector's maps are used, by their channels."""
+    used, channels = [], detector.entry.channels
+    for level in range(_count(shapes, r'feat_embed\.(\d+)\.', len(channels))):
+        width = _size(shapes, 0, (f'feat_embed.{level}.weight', 1))
+        rest = [i for i, c in enumerate(channels) if c == width and i > max(used, default=-1)]
+        used.append(rest[0] if rest else level)
+    return tuple(used)
+
+
+def _size(shapes: Shapes, otherwise: int, *places: tuple[str, int]) -> int:
+    """The size that most of these axes (key, axis) have."""
+    sizes = [shapes[key][axis] for key, axis in places if len(shapes.get(key, ())) > axis]
+    return statistics.mode(sizes) if sizes else otherwise
+
+
+def _count(shapes: Shapes, pattern: str, otherwise: int) -> int:
+    """How many parts there are whose number the pattern's group finds at a key's start."""
+    numbers = [int(found[1]) for key in shapes if (found := re.match(pattern, key))]
+    return max(numbers) + 1 if numbers else otherwise
+
+
+def _inside(shapes: Shapes, prefix: str) -> Shapes:
+    """The keys that begin with a prefix, without it."""
+    return {
+        key.removeprefix(prefix): shape for key, shape in shapes.items() if key.startswith(prefix)
+    }
+
+
+def _nearest(size: int, known: tuple[int, ...]) -> int:
+    return min(known, key=lambda other: abs(other - size))

@@ -1,0 +1,171 @@
+"""Every model that can be converted: what it is built of, and the table of its PyTorch names."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from capf_jax import skeleton as skeletons
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.cpn import CPN
+from capf_jax.models.detectors.hrnet import HRNet
+from capf_jax.models.detectors.resnet import ResNet
+from capf_jax.models.detectors.simplebaseline import SimpleBaseline
+from capf_jax.models.detectors.vitpose import ViTPose
+from capf_jax.models.lifter import Lifter
+from capf_jax.models.poseformer import PoseFormer
+from capf_jax.models.published import CA_PF, OWN_SIZE
+from configs import base
+from converters.cpn_names import cpn_rules
+from converters.engine import Rule
+from converters.hrnet_names import hrnet_rules
+from converters.lifter_names import lifter_rules
+from converters.poseformer_names import poseformer_rules
+from converters.resnet_names import resnet_rules
+from converters.simplebaseline_names import simplebaseline_rules
+from converters.vitpose_names import vitpose_rules
+
+DETECTOR, CA_PF_KIND, POSEFORMER = 'detector', 'ca_pf', 'poseformer'
+COCO, HUMAN36M, MPI_INF_3DHP = 'coco17', 'h36m17', 'mpi_inf_3dhp17'
+CROP = (256, 192)  # height and width that shapes are worked out for; no weight depends on it
+OFFICIAL, MMPOSE = 'official', 'mmpose'
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """One model of one size, and one way of naming its parts in PyTorch.
+
+    Attributes:
+      kind: 'detector', 'ca_pf' or 'poseformer'.
+      name: a catalog name, one of capf_jax/models/published.py, or 'poseformer'.
+      skeleton: name of its joint set.
+      settings: `config.model` of it as a dict; for PoseFormer the module's fields.
+      naming: whose key names: 'official', or 'mmpose'.
+      head: whether the detector has its heatmap head; published CA-PF files of HRNet do not.
+    """
+
+    kind: str
+    name: str
+    skeleton: str
+    settings: Mapping[str, Any]
+    naming: str = OFFICIAL
+    head: bool = True
+
+    @functools.cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The table.
+
+        Raises:
+          ValueError: no published model has these parts.
+        """
+        if self.kind == POSEFORMER:
+            return tuple(poseformer_rules(self.poseformer))
+        if self.kind == DETECTOR:
+            return tuple(detector_rules(self.detector, self.naming, classifier=True))
+        backbone = detector_rules(self.detector, self.naming, prefix='backbone.')
+        return (
+            *_under('detector', backbone),
+            *_under('lifter', lifter_rules(self.lifter, 'volume_net.')),
+        )
+
+    @property
+    def poseformer(self) -> PoseFormer:
+        """The module of a PoseFormer."""
+        return PoseFormer(**self.settings)
+
+    @property
+    def entry(self) -> catalog.DetectorEntry:
+        """What the catalog says of the detector, or of a CA-PF's."""
+        return catalog.from_config(ConfigDict(self.settings))
+
+    @property
+    def detector(self) -> nn.Module:
+        """The module of a detector or of a CA-PF's backbone."""
+        module = self.entry.build(len(skeletons.get(self.skeleton)))
+        return module if self.head else module.clone(heatmaps=None)
+
+    @property
+    def lifter(self) -> Lifter:
+        """The module of a CA-PF's lifter."""
+        fields = dict(self.settings['lifter'])
+        fields['levels'] = tuple(fields['levels']) or self.entry.levels
+        return Lifter(num_joints=len(skeletons.get(self.skeleton)), **fields)
+
+    def expected(self) -> dict[str, Any]:
+        """The Flax variables as shapes, in the tree that weight files hold."""
+        key = jax.random.key(0)
+        if self.kind == POSEFORMER:
+            model = self.poseformer
+            joints = _array(1, model.frames, model.num_joints, 2)
+            return jax.eval_shape(model.init, key, joints)
+        detection, variables = jax.eval_shape(
+            self.detector.init_with_output, key, _array(1, *CROP, 3)
+        )
+        if self.kind == DETECTOR:
+            return variables
+        lifter = self.lifter
+        joints = _array(1, lifter.num_joints, 4 if lifter.detector_joints else 2)
+        joints_crop = _array(1, lifter.num_joints, 2)
+        lifter_variables = jax.eval_shape(lifter.init, key, joints, joints_crop, detection.maps)
+        return {'detector': variables, 'lifter': lifter_variables}
+
+
+def detector(name: str, naming: str = OFFICIAL, hrnet: Mapping[str, Any] | None = None) -> Model:
+    """A detector of the catalog; `hrnet` are the sizes of one that is called 'hrnet'."""
+    return Model(DETECTOR, name, COCO, settings(name, hrnet), naming)
+
+
+def settings(
+    detector: str,
+    hrnet: Mapping[str, Any] | None = None,
+    lifter: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """`config.model` as a dict: the base configuration's but for what is given."""
+    model = base.get_config().model.to_dict()
+    model['detector'] = detector
+    model['hrnet'] |= hrnet or {}
+    model['lifter'] |= lifter or {}
+    return model
+
+
+def names() -> tuple[str, ...]:
+    """All that a file can be converted to."""
+    return (*catalog.names(), *(size.name for size in CA_PF), OWN_SIZE, POSEFORMER)
+
+
+def detector_rules(
+    module: nn.Module, naming: str = OFFICIAL, prefix: str = '', classifier: bool = False
+) -> list[Rule]:
+    """The table of a detector.
+
+    Args:
+      module: any of the catalog.
+      naming: whose key names.
+      prefix: what stands before every key.
+      classifier: whether a network without heatmaps may come with the head of a classifier.
+    """
+    if isinstance(module, HRNet):
+        return hrnet_rules(module, prefix, heatmaps=module.heatmaps is not None)
+    if isinstance(module, ResNet):
+        return resnet_rules(module, prefix, classifier=classifier)
+    tables = {CPN: cpn_rules, SimpleBaseline: simplebaseline_rules, ViTPose: vitpose_rules}
+    return tables[type(module)](module, prefix)
+
+
+def _under(part: str, rules: list[Rule]) -> list[Rule]:
+    """The rules of a part of a model, whose leaves lie under its name."""
+    return [
+        rule if rule.path is None else dataclasses.replace(rule, path=(part, *rule.path))
+        for rule in rules
+    ]
+
+
+def _array(*shape: int) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(shape, jnp.float32)
