@@ -41,6 +41,25 @@ def unflatten(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
     return tree
 
 
+def differing_tensors(tree: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
+    """Names of the tensors that only one of two trees has, or that differ in shape, sorted.
+
+    Args:
+      tree, expected: nested dicts; all that is asked of their leaves is a `shape`.
+    """
+
+    def shapes(node: Mapping[str, Any], prefix: str = '') -> dict[str, tuple[int, ...]]:
+        found = {}
+        for name, value in node.items():
+            inner = isinstance(value, Mapping)
+            path = prefix + name
+            found |= shapes(value, path + SEPARATOR) if inner else {path: tuple(value.shape)}
+        return found
+
+    one, other = shapes(tree), shapes(expected)
+    return sorted(name for name in one.keys() | other if one.get(name) != other.get(name))
+
+
 def save_weights(
     path: str | os.PathLike,
     variables: Mapping[str, Any],

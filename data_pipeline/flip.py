@@ -16,6 +16,20 @@ def flip_pose(pose: Array, skeleton: Skeleton) -> Array:
     return pose[..., list(skeleton.flip), :] * mirror
 
 
+def flip_joints(joints: Array, last: Array | float, skeleton: Skeleton) -> Array:
+    """Mirrored 2D joints: x becomes `last` - x, left and right swapped.
+
+    Args:
+      joints: [B, J, 2], in any unit.
+      last: what x = 0 becomes, a number or [B, 1]: the image's width in pixels of the whole image,
+        w_crop - 1 in pixels of the crop, 0 where x is normalised by the image.
+      skeleton: says which joints change places.
+    """
+    joints = joints[:, list(skeleton.flip)]
+    np_like = joints.__array_namespace__()
+    return np_like.stack([last - joints[..., 0], joints[..., 1]], axis=-1)
+
+
 def flip_batch(batch: Batch, flipped: Array, skeleton: Skeleton) -> Batch:
     """The batch with those people mirrored where `flipped` [B] bool is true (SPEC 3).
 
@@ -35,19 +49,15 @@ def flip_batch(batch: Batch, flipped: Array, skeleton: Skeleton) -> Batch:
         chosen = flipped.reshape(flipped.shape + (1,) * (plain.ndim - 1))
         return np_like.where(chosen, mirrored, plain)
 
-    def mirror_joints(joints: Array, last: Array | int) -> Array:
-        """[B, J, 2] with x -> last - x, left and right swapped; `last` is a number or [B, 1]."""
-        joints = joints[:, list(skeleton.flip)]
-        return np_like.stack([last - joints[..., 0], joints[..., 1]], axis=-1)
-
     return batch._replace(
         images=where(batch.images[:, :, ::-1], batch.images),
-        joints2d=where(mirror_joints(batch.joints2d, image_width), batch.joints2d),
+        joints2d=where(flip_joints(batch.joints2d, image_width, skeleton), batch.joints2d),
         joints2d_crop=where(
-            mirror_joints(batch.joints2d_crop, crop_width - 1), batch.joints2d_crop
+            flip_joints(batch.joints2d_crop, crop_width - 1, skeleton), batch.joints2d_crop
         ),
         joints2d_crop_truth=where(
-            mirror_joints(batch.joints2d_crop_truth, crop_width - 1), batch.joints2d_crop_truth
+            flip_joints(batch.joints2d_crop_truth, crop_width - 1, skeleton),
+            batch.joints2d_crop_truth,
         ),
         affine=where(_mirror_affine(batch.affine, image_width, crop_width), batch.affine),
         joints3d=where(flip_pose(batch.joints3d, skeleton), batch.joints3d),

@@ -18,7 +18,7 @@ from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.heatmaps import find_joints, to_image
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter, lifter_from_config
-from capf_jax.weights import load_weights
+from capf_jax.weights import differing_tensors, load_weights
 from data_pipeline.normalise import normalise_by_crop, normalise_by_image
 
 
@@ -164,9 +164,7 @@ def load_detector(path: str, shapes: Any) -> dict[str, Any]:
       ValueError: the file holds other tensors or shapes.
     """
     tree, _ = load_weights(path)
-    expected = {jax.tree_util.keystr(k): v.shape for k, v in jax.tree.leaves_with_path(shapes)}
-    present = {jax.tree_util.keystr(k): v.shape for k, v in jax.tree.leaves_with_path(tree)}
-    different = sorted(k for k in expected.keys() | present if expected.get(k) != present.get(k))
+    different = differing_tensors(tree, shapes)
     if different:
         raise ValueError(
             f'{path} holds the weights of another detector: {len(different)} tensors differ, '

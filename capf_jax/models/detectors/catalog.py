@@ -47,7 +47,7 @@ class DetectorEntry:
     """
 
     name: str
-    build: Callable[..., nn.Module]
+    build: Callable[..., nn.Module] = dataclasses.field(compare=False)  # functions differ
     channels: tuple[int, ...]
     strides: tuple[int, ...]
     heatmaps: str | None = 'gaussian'

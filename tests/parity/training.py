@@ -1,0 +1,110 @@
+"""Trains a lifter on given feature maps by the product's own training step and optimizer."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, NamedTuple
+from unittest import mock
+
+import numpy as np
+import optax
+
+from capf_jax import optimizer, parallel, steps
+from capf_jax.batch import Batch
+from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.layers import Detection
+from capf_jax.models.lifter import Lifter
+from configs import base
+from converters import engine, lifter_names
+from data_pipeline.normalise import denormalise_by_image
+
+FIRST_MOMENT = 0.1  # share of the gradient in AdamW's first moment after the first step
+
+
+class Training(NamedTuple):
+    """What the parity data says of training."""
+
+    losses: list[float]  # before each step, metres
+    gradient_norms: dict[str, float]  # of the first loss, by PyTorch key without prefix
+
+
+class RecordedMaps:
+    """A detector whose 'params' are its maps: it is frozen, so that one pass is enough."""
+
+    def apply(self, variables: Any, images: Any, *, train: bool = False) -> Detection:
+        """The recorded maps, whatever the images."""
+        del images, train
+        recorded = variables['params']
+        return Detection(tuple(recorded[name] for name in sorted(recorded)), None)
+
+
+def train(
+    lifter: Lifter,
+    variables: dict[str, Any],
+    maps: tuple[np.ndarray, ...],
+    joints2d: np.ndarray,
+    joints2d_crop: np.ndarray,
+    pose: np.ndarray,
+    steps_done: int = 1,
+) -> Training:
+    """Steps of AdamW as published for Human3.6M, without flips and drop path.
+
+    Args:
+      lifter: the module; its drop path is taken out.
+      variables: its {'params'}.
+      maps: the frozen detector's maps [B, H, W, C].
+      joints2d: [B, J, 2], normalised by the image.
+      joints2d_crop: [B, J, 2], pixels of the crop of 256x192.
+      pose: [B, J, 3] metres, the target.
+      steps_done: optimizer steps.
+    """
+    config = base.get_config()  # the published rate, 6.4e-4, and weight decay, 0.1 on everything
+    config.training.offset_learning_rate_factor = 1.0  # the published Human3.6M code has one group
+    config.training.flip_probability = 0.0
+    lifter = lifter.clone(drop_path=0.0)
+    entry = dataclasses.replace(catalog.get('hrnet_w32'), heatmaps=None, decode=None)
+    model = ContextAwarePoseFormer(lifter, RecordedMaps(), entry)
+    with mock.patch.object(ContextAwarePoseFormer, 'from_config', return_value=model):
+        task = steps.lifter_task(config, steps_per_epoch=steps_done + 1)
+    recorded = {'params': {f'map{i}': one for i, one in enumerate(maps)}}
+    transformation = optimizer.make_optimizer(config.training, steps_done + 1)
+    state = steps.new_state(
+        transformation, np.zeros(2, np.uint32), variables['params'], frozen=recorded
+    )
+    batch = parallel.shard(people(joints2d, joints2d_crop, pose))
+    step, state = parallel.train_step(task.train_step), parallel.replicate(state)
+    losses, norms = [], {}
+    for _ in range(steps_done):
+        state, metrics = step(state, batch)
+        losses.append(float(metrics['loss']))
+        norms = norms or gradient_norms(lifter, state)
+    return Training(losses, norms)
+
+
+def gradient_norms(lifter: Lifter, state: steps.TrainState) -> dict[str, float]:
+    """Norms of the first gradient by PyTorch key, read off AdamW's state after the first step.
+
+    Its first moment is then a tenth of the gradient: no second compilation is needed.
+    """
+    moment = optax.tree_utils.tree_get(state.opt_state, 'mu')
+    rules = lifter_names.lifter_rules(lifter, prefix='')
+    gradient = engine.to_torch({'params': parallel.to_host(moment)}, rules)
+    return {key: float(np.linalg.norm(x.ravel())) / FIRST_MOMENT for key, x in gradient.items()}
+
+
+def people(joints2d: np.ndarray, joints2d_crop: np.ndarray, pose: np.ndarray) -> Batch:
+    """A Batch of these people; images are blank, since the maps are recorded."""
+    number = len(pose)
+    size = np.full((number, 2), 1000, np.float32)
+    return Batch(
+        images=np.zeros((number, 256, 192, 3), np.uint8),
+        joints2d=denormalise_by_image(joints2d, size),
+        joints2d_crop=joints2d_crop,
+        joints2d_crop_truth=joints2d_crop,
+        image_size=size,
+        affine=np.tile(np.eye(2, 3, dtype=np.float32), (number, 1, 1)),
+        joints3d=pose,
+        valid=np.ones(number, bool),
+        index=np.arange(number, dtype=np.int32),
+    )
