@@ -12,19 +12,23 @@ from data_pipeline.checks.findings import NOTE, OK, Finding, ok_if
 # The farthest joint from the root, median over people, metres.
 _EXTENT = (0.3, 2.0)
 _DEPTH = (0.2, 100.0)
-# Lengths of bones, metres, by the joint at their end; wide enough for children and giants.
+# Lengths of bones, metres, by the parts at their ends; wide enough for children and giants.
 _BONES = {
-    'hip': (0.04, 0.25),
-    'knee': (0.22, 0.65),
-    'ankle': (0.20, 0.62),
-    'shoulder': (0.06, 0.35),
-    'elbow': (0.14, 0.48),
-    'wrist': (0.12, 0.45),
+    ('pelvis', 'hip'): (0.04, 0.25),
+    ('hip', 'knee'): (0.22, 0.65),
+    ('knee', 'ankle'): (0.20, 0.62),
+    ('thorax', 'shoulder'): (0.06, 0.35),
+    ('neck', 'shoulder'): (0.06, 0.35),
+    ('shoulder', 'elbow'): (0.14, 0.48),
+    ('elbow', 'wrist'): (0.12, 0.45),
 }
-_OTHER_BONE = (0.02, 0.60)  # of the trunk and head, which joint sets cut differently
-_MEDIAN_ASYMMETRY = 0.15  # of the lengths of left and right
+_OTHER_BONE = (0.02, 0.75)  # of the trunk and head, which joint sets cut differently
+_ODD_BONES = 0.005  # of the people; real labels have a slip now and then
+# Of the lengths of left and right, median. One real frame of MPI-INF-3DHP has thighs of 33 and
+# 49 cm, so that a few people say nothing.
+_MEDIAN_ASYMMETRY = 0.2
 _BENT = 25.0  # degrees from straight: a knee that says where the front is
-_ENOUGH = 20  # bent knees without which nothing is concluded
+_ENOUGH = 20  # people, or bent knees, without which nothing is concluded
 _FORWARD_SHARE = 0.75  # of bent knees that point to the front, at least
 _ALIGNED_SHARE = 0.9  # of people whose hips and shoulders point to the same side, at least
 
@@ -48,30 +52,27 @@ def judge(joints3d: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
 
 
 def _bones(joints3d: np.ndarray, skeleton: Skeleton) -> Finding:
-    low, high, odd = [], [], []
+    low, high, odd, worst_share = [], [], [], 0.0
     for parent, child in skeleton.bones:
         lengths = np.linalg.norm(joints3d[:, child] - joints3d[:, parent], axis=-1)
-        name = skeleton.joints[child]
-        least, most = _BONES.get(name.split('_')[-1], _OTHER_BONE)
-        if skeleton.joints[parent].split('_')[0] not in (name.split('_')[0], 'pelvis', 'neck',
-                                                         'thorax', 'spine'):  # fmt: skip
-            least, most = _OTHER_BONE  # a joint set that hangs limbs elsewhere, as COCO does
+        names = skeleton.joints[parent], skeleton.joints[child]
+        parts = tuple(name.split('_')[-1] for name in names)
+        least, most = _BONES.get(parts, _OTHER_BONE)
         outside = (lengths < least) | (lengths > most)
         low.append(float(lengths.min()))
         high.append(float(lengths.max()))
         if outside.any():
             worst = lengths[outside][0]
+            worst_share = max(worst_share, float(outside.mean()))
             odd.append(
-                f'{skeleton.joints[parent]} to {name} is {100 * worst:.1f} cm '
+                f'{names[0]} to {names[1]} is {100 * worst:.1f} cm '
                 f'({outside.sum()} of {len(lengths)} people, believed is {100 * least:.0f} to '
                 f'{100 * most:.0f})'
             )
-    return ok_if(
-        not odd,
-        'bone lengths',
-        f'from {100 * min(low):.1f} to {100 * max(high):.1f} cm' + ''.join(f'; {o}' for o in odd),
-        'check the joint order and the unit of the labels',
-    )
+    says = f'from {100 * min(low):.1f} to {100 * max(high):.1f} cm' + ''.join(f'; {o}' for o in odd)
+    if odd and worst_share <= _ODD_BONES:
+        return Finding(NOTE, 'bone lengths', says)
+    return ok_if(not odd, 'bone lengths', says, 'check the joint order and the unit of the labels')
 
 
 def _symmetry(joints3d: np.ndarray, skeleton: Skeleton) -> Finding:
@@ -87,10 +88,13 @@ def _symmetry(joints3d: np.ndarray, skeleton: Skeleton) -> Finding:
         difference = float(np.median(np.abs(lengths[0] - lengths[1]) / np.mean(lengths, axis=0)))
         if difference >= worst:
             worst, name = difference, skeleton.joints[left].removeprefix('left_')
+    says = f'differ by {100 * worst:.1f}% at most (median, bone that ends at the {name})'
+    if worst > _MEDIAN_ASYMMETRY and len(joints3d) < _ENOUGH:
+        return Finding(NOTE, 'left and right lengths', f'{says}, of few people')
     return ok_if(
         worst <= _MEDIAN_ASYMMETRY,
         'left and right lengths',
-        f'differ by {100 * worst:.1f}% at most (median, bone that ends at the {name})',
+        says,
         'two joints of one side are exchanged',
     )
 

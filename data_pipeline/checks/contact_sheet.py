@@ -22,15 +22,14 @@ def figure(people: People, skeleton: Skeleton, title: str) -> Figure:
     yellow crosses.
     """
     count = min(len(people), COLUMNS * ROWS)
-    columns = min(COLUMNS, count)
-    rows = -(-count // columns)
+    rows = -(-count // COLUMNS)
     height, width = people.images.shape[1:3]
     cell = drawing.PAGE_WIDTH / COLUMNS
     tall = cell * height / width + _CAPTION
     with matplotlib.rc_context(drawing.STYLE):
         above = 0.3  # inches for the title
-        page = drawing.new_figure(columns * cell, rows * tall + above)
-        grid = page.subplots(rows, columns, squeeze=False)
+        page = drawing.new_figure(drawing.PAGE_WIDTH, rows * tall + above)
+        grid = page.subplots(rows, COLUMNS, squeeze=False)
         share = 1 / (rows * tall + above)
         page.subplots_adjust(
             0.01, _CAPTION * share, 0.99, 1 - above * share,

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from capf_jax.skeleton import MPI_INF_3DHP17
 from data_pipeline import person_crops
 from data_pipeline.mpi_inf_3dhp import tree
-from data_pipeline.mpi_inf_3dhp.settings import Settings
+from data_pipeline.mpi_inf_3dhp.configuration import Settings
 
 
 class Builder(person_crops.Builder):

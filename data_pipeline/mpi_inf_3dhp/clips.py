@@ -9,8 +9,8 @@ import numpy as np
 
 from capf_jax.skeleton import MPI_INF_3DHP17
 from data_pipeline import crops, person_crops
+from data_pipeline.mpi_inf_3dhp.configuration import Settings
 from data_pipeline.mpi_inf_3dhp.media import Frames, Video
-from data_pipeline.mpi_inf_3dhp.settings import Settings
 from data_pipeline.records import Record
 
 

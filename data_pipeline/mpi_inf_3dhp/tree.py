@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from data_pipeline.mpi_inf_3dhp import annotations, calibration, figures, judge, media
 from data_pipeline.mpi_inf_3dhp.clips import VideoClip
-from data_pipeline.mpi_inf_3dhp.settings import Settings
+from data_pipeline.mpi_inf_3dhp.configuration import Settings
 from data_pipeline.published_cameras import Camera, mpi_inf_3dhp
 
 LAYOUT = """a folder of MPI-INF-3DHP looks like

@@ -1,4 +1,5 @@
 import pathlib
+import pickle
 
 import numpy as np
 import pytest
@@ -6,6 +7,7 @@ from ml_collections import ConfigDict
 
 from capf_jax.skeleton import MPI_INF_3DHP17
 from data_pipeline import crops, datasets, mpi_inf_3dhp, person_crops
+from data_pipeline.mpi_inf_3dhp import figures, tree
 from tests.data_pipeline.mpi_inf_3dhp import raw_tree
 from tests.data_pipeline.mpi_inf_3dhp.raw_tree import TrainSequence
 
@@ -169,3 +171,19 @@ def test_a_name_of_the_whole_dataset_and_of_its_parts():
 def test_senseless_fields_are_named(fields, sentence):
     with pytest.raises(ValueError, match=sentence):
         person_crops.from_fields(mpi_inf_3dhp.Settings, fields, 'mpi_inf_3dhp')
+
+
+def test_no_more_frames_than_the_published_number(source, monkeypatch):
+    monkeypatch.setitem(figures.FRAME_LIMITS, ('S1', 'Seq1'), 3)
+    settings = mpi_inf_3dhp.Settings(subjects=('S1',), sequences=('Seq1',), cameras=('0',))
+    (clip,) = tree.survey(source, settings).clips['train']
+    assert clip.frames.tolist() == [0, 1, 2]
+
+
+def test_the_same_labels_give_the_same_pickle(source):
+    """So that an interrupted build knows its finished parts again, with other processes too."""
+    pickles = []
+    for processes in (1, 3):
+        settings = mpi_inf_3dhp.Settings(subjects=('TS1',), processes=processes)
+        pickles.append(pickle.dumps(tree.survey(source, settings).clips['test'][0]))
+    assert pickles[0] == pickles[1]
