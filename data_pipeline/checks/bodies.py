@@ -27,6 +27,7 @@ _ODD_BONES = 0.005  # of the people; real labels have a slip now and then
 # Of the lengths of left and right, median. One real frame of MPI-INF-3DHP has thighs of 33 and
 # 49 cm, so that a few people say nothing.
 _MEDIAN_ASYMMETRY = 0.2
+_APART = 0.04  # metres that left and right may differ in any case
 _BENT = 25.0  # degrees from straight: a knee that says where the front is
 _ENOUGH = 20  # people, or bent knees, without which nothing is concluded
 _FORWARD_SHARE = 0.75  # of bent knees that point to the front, at least
@@ -85,7 +86,9 @@ def _symmetry(joints3d: np.ndarray, skeleton: Skeleton) -> Finding:
             np.linalg.norm(joints3d[:, joint] - joints3d[:, parents[joint]], axis=-1)
             for joint in (left, right)
         ]
-        difference = float(np.median(np.abs(lengths[0] - lengths[1]) / np.mean(lengths, axis=0)))
+        apart = np.abs(lengths[0] - lengths[1])
+        apart[apart < _APART] = 0  # nothing in a hip of 13 cm
+        difference = float(np.median(apart / np.mean(lengths, axis=0)))
         if difference >= worst:
             worst, name = difference, skeleton.joints[left].removeprefix('left_')
     says = f'differ by {100 * worst:.1f}% at most (median, bone that ends at the {name})'
