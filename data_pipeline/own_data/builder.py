@@ -144,6 +144,22 @@ def _read_checked(
     return splits
 
 
+def layout(source: str | pathlib.Path) -> list[str]:
+    """All that is missing or wrong in a folder of own data, for `data_pipeline.check`.
+
+    Which entries are for testing is left out: the config may say it.
+    """
+    try:
+        folder = annotations.locate(str(source))
+        _read_checked(folder, Fields(), skip_bad_images=False)
+    except AnnotationError as error:
+        rest = [problem for problem in error.problems if problem.kind != 'split']
+        return [str(AnnotationError(folder, rest))] if rest else []
+    except FileNotFoundError as error:
+        return [str(error)]
+    return []
+
+
 def make_record(entry: Entry, image: np.ndarray, fields: Fields) -> records.Record:
     """Crop one person.
 

@@ -170,3 +170,15 @@ def test_unchanged_source_is_the_same_dataset(built, folder):
 def test_bad_field_is_named(folder, fields, message):
     with pytest.raises(ValueError, match=message):
         own_data.builder_from_config(folder.data(**fields))
+
+
+def test_layout_names_what_a_folder_lacks(folder, tmp_path):
+    assert 'annotations.json' in own_data.layout(tmp_path)[0]
+    folder.write()
+    assert own_data.layout(folder.path) == []
+    del folder.content['entries'][0]['split']  # the config may say it
+    folder.write_annotations()
+    assert own_data.layout(folder.path) == []
+    folder.content['entries'][1]['image'] = 'gone.jpg'
+    folder.write_annotations()
+    assert 'gone.jpg' in own_data.layout(folder.path)[0]

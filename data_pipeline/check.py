@@ -1,0 +1,127 @@
+"""`python -m data_pipeline.check NAME`: is a dataset whole and right, or can it be built at all?
+
+    python -m data_pipeline.check human36m --source=DIR     before: what DIR lacks, by file
+    python -m data_pipeline.check human36m --data_dir=data  afterwards: counts, bones, crops
+
+    NAME               human36m, mpi_inf_3dhp, synthetic or own_data
+    --source=DIR       the downloaded files
+    --data_dir=DIR     where built datasets are kept; all of this name are checked (default data)
+    --people=N         people of each split that are looked at, drawn at random (default 2000)
+    --seed=N           which (default 0)
+    --pictures=DIR     where the pages of random crops go (default runs/check)
+
+The exit code is 1 if anything is wrong.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import pathlib
+import types
+from collections.abc import Sequence
+
+from ml_collections import ConfigDict
+
+from capf_jax import commands
+from data_pipeline import datasets, person_crops
+from data_pipeline.checks import dataset
+from data_pipeline.checks.findings import WRONG, listed
+
+
+def before(name: str, source: pathlib.Path) -> bool:
+    """Prints all that is wrong with the files that a dataset is built from; whether nothing is.
+
+    Raises:
+      ValueError: the dataset is not built from files.
+    """
+    module = importlib.import_module(f'data_pipeline.{name}')
+    problems = _problems(name, module, source)
+    for number, problem in enumerate(problems, 1):
+        print(f'{number}. {problem}')
+    if problems:
+        guide = getattr(module, 'LAYOUT', '')
+        if guide and not any(guide in problem for problem in problems):
+            print(guide)
+        print(f'{source}: {len(problems)} problem{"s" if len(problems) > 1 else ""}')
+        return False
+    print(
+        f'{source} has everything; build it with '
+        f'`python -m data_pipeline.build {name} --source={source}`'
+    )
+    return True
+
+
+def _problems(name: str, module: types.ModuleType, source: pathlib.Path) -> Sequence[str]:
+    """By the dataset's own `layout(source)`, or else by what its builder does first."""
+    if hasattr(module, 'layout'):
+        return module.layout(source)
+    if not issubclass(module.Builder, person_crops.Builder):
+        raise ValueError(f'{name} is not built from a folder; leave out --source')
+    data = ConfigDict({'name': name, 'dir': 'data', 'builder': {'source': str(source)}})
+    try:
+        module.builder_from_config(data)._splits()
+    except person_crops.InputError as error:
+        return error.problems
+    except FileNotFoundError as error:
+        return [str(error)]
+    return []
+
+
+def after(name: str, data_dir: pathlib.Path, choices: dataset.Choices) -> bool:
+    """Prints what is found in all built datasets of a name; whether nothing is wrong.
+
+    Raises:
+      FileNotFoundError: none is built.
+    """
+    paths = dataset.find(data_dir, name)
+    if not paths:
+        guide = getattr(importlib.import_module(f'data_pipeline.{name}'), 'LAYOUT', '')
+        raise FileNotFoundError(
+            f'no dataset {name!r} is built in {data_dir}; build it with '
+            f'`python -m data_pipeline.build {name} --source=DIR`, or check what it is made of '
+            f'with --source=DIR' + (f'; {guide}' if guide else '')
+        )
+    good = True
+    for path in paths:
+        print(path)
+        try:
+            found = dataset.check(path, choices)
+        except (ValueError, RuntimeError) as error:
+            print(f'  {WRONG}  {error}')
+            good = False
+            continue
+        for split, findings in found.items():
+            print(f' {split}')
+            print(listed(findings))
+            good &= all(finding.verdict != WRONG for finding in findings)
+    print('nothing is wrong' if good else 'something is WRONG, see above')
+    return good
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        'python -m data_pipeline.check',
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    defaults = dataset.Choices()
+    parser.add_argument('name', choices=datasets.names())
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument('--source', type=pathlib.Path)
+    where.add_argument('--data_dir', type=pathlib.Path, default=pathlib.Path('data'))
+    parser.add_argument('--people', type=int, default=defaults.people)
+    parser.add_argument('--seed', type=int, default=defaults.seed)
+    parser.add_argument('--pictures', type=pathlib.Path, default=defaults.pictures)
+    given = parser.parse_args(argv[1:])
+    if given.people < 1:
+        raise ValueError(f'--people is {given.people}; give at least 1')
+    if given.source is not None:
+        return 0 if before(given.name, given.source) else 1
+    choices = dataset.Choices(given.people, given.seed, given.pictures)
+    return 0 if after(given.name, given.data_dir, choices) else 1
+
+
+if __name__ == '__main__':
+    commands.run(main)
