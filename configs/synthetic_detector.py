@@ -4,7 +4,8 @@
     python -m capf_jax.train --workdir=runs/detector-2 \\
         --config=configs/synthetic_detector.py:start=runs/detector-1/detector.safetensors,seed=1
 
-The second command goes on from the first one's weights, at a lower learning rate. What it writes,
+It learns the joints and points on the body's surface (the skeleton h36m17_surface). The second
+command goes on from the first one's weights, at a lower learning rate. What it writes,
 `runs/detector-2/detector.safetensors`, is `pretrained/synthetic_detector.safetensors`.
 Arguments follow a colon, `--config=configs/synthetic_detector.py:light=random`:
   light            overhead, or random for light from anywhere
@@ -44,7 +45,7 @@ def get_config(arg: str = '') -> ConfigDict:
     training = config.training
     training.batch_size = 32
     training.epochs = 4
-    training.learning_rate = 2e-3
+    training.learning_rate = 1e-3 if given.start else 2e-3
     training.learning_rate_decay = 0.4
     training.weight_decay = 1e-4
     training.weight_type = 'float16'  # 2.5 MB instead of 5
