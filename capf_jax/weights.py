@@ -89,7 +89,10 @@ def save_weights(
     text = {name: json.dumps(value) for name, value in metadata.items()}
     temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
+        temporary.touch()  # safetensors makes a new file readable for its owner alone
+        mode = temporary.stat().st_mode
         save_file(tensors, temporary, metadata=text)
+        temporary.chmod(mode)
         os.replace(temporary, path)
     except (OSError, SafetensorError) as error:
         raise OSError(f'the weights could not be written to {path}: {error}') from error

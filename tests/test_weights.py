@@ -49,6 +49,12 @@ def test_a_full_disk_leaves_the_older_file_whole(tmp_path, monkeypatch):
     assert [entry.name for entry in tmp_path.iterdir()] == ['w.safetensors']
 
 
+def test_others_may_read_the_file_as_any_other(tmp_path):
+    (tmp_path / 'any').touch()
+    weights.save_weights(tmp_path / 'w.safetensors', TREE, {})
+    assert (tmp_path / 'w.safetensors').stat().st_mode == (tmp_path / 'any').stat().st_mode
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'no weight file at .*absent\.safetensors'):
         weights.load_weights(tmp_path / 'absent.safetensors')
