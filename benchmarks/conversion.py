@@ -1,15 +1,14 @@
-"""`python -m benchmarks.conversion MANIFEST...`: time and memory of converting and exporting.
+"""`python -m benchmarks.conversion [MANIFEST...]`: time and memory of converting and exporting.
 
-A manifest is a JSON file of PyTorch keys and shapes, such as those in tests/goldens/manifests. Each
-is made into a .pth file of random weights, converted and exported, each time in a process of its
-own: what counts is that process's peak above what Python and the libraries take, over the file's
-size. Goals: 30 s a file, and memory of 2.5 times its size. Linux only, by /proc.
+A manifest is a name that tests/goldens/manifests.py knows PyTorch keys and shapes by. Each is made
+into a .pth file of random weights, converted and exported, each time in a process of its own: what
+counts is that process's peak above what Python and the libraries take, over the file's size. Goals:
+30 s a file, and memory of 2.5 times its size. Linux only, by /proc.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import pathlib
 import subprocess
 import sys
@@ -18,8 +17,9 @@ import time
 
 import tabulate
 
+from tests.goldens import manifests
+
 HEADER = ('file', 'MB', 'format', 'what', 's', 'peak MB above imports', 'of file size')
-MANIFESTS = pathlib.Path(__file__).resolve().parents[1] / 'tests' / 'goldens' / 'manifests'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,17 +55,17 @@ class Measurement:
         )
 
 
-def measure(manifest: pathlib.Path, as_zip: bool) -> list[Measurement]:
+def measure(manifest: str, as_zip: bool) -> list[Measurement]:
     """Converting a file with a manifest's keys and shapes, and exporting what came of it."""
     layout = 'zip' if as_zip else 'old'
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(pathlib.Path(folder, name)) for name in ('a.pth', 'b.safetensors', 'c.pth')]
-        _in_process('make', str(manifest), paths[0], layout)
+        _in_process('make', manifest, paths[0], layout)
         found = []
         for what, source, target in (('convert', *paths[:2]), ('export', *paths[1:])):
             seconds, peak = _in_process(what, source, target)
             size = pathlib.Path(source).stat().st_size
-            found.append(Measurement(manifest.stem, size, layout, what, seconds, peak))
+            found.append(Measurement(manifest, size, layout, what, seconds, peak))
     return found
 
 
@@ -82,9 +82,9 @@ def _run(what: str, source: str, target: str, layout: str = '') -> tuple[float, 
     import torch  # before the clock starts
 
     if what == 'make':
-        shapes = json.loads(pathlib.Path(source).read_text())
         state = {
-            key: torch.randn(shape) if shape else torch.tensor(0) for key, shape in shapes.items()
+            key: torch.randn(shape) if shape else torch.tensor(0)
+            for key, shape in manifests.read(source).items()
         }
         torch.save(state, target, _use_new_zipfile_serialization=layout == 'zip')
         return 0.0, 0
@@ -109,10 +109,11 @@ def main(arguments: list[str]) -> None:
     if arguments[:1] == ['--in-process']:
         print(*_run(*arguments[1:]))
         return
-    manifests = [pathlib.Path(name) for name in arguments] or sorted(MANIFESTS.glob('*.json'))
-    manifests = [path for path in manifests if not path.stem.startswith('lifter_')]
     rows = [
-        found for path in manifests for as_zip in (True, False) for found in measure(path, as_zip)
+        found
+        for name in arguments or manifests.names()
+        for as_zip in (True, False)
+        for found in measure(name, as_zip)
     ]
     print(tabulate.tabulate([row.cells() for row in rows], HEADER, 'github', disable_numparse=True))
 

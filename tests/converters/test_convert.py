@@ -14,8 +14,8 @@ from capf_jax import weights
 from converters import engine, recognise, tables
 from converters.convert import convert, main
 from converters.export import export
-from tests.converters.test_recognise import OWN, shapes_of
-from tests.goldens import recipe
+from tests.converters.test_recognise import OWN
+from tests.goldens import manifests, recipe
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 
@@ -151,7 +151,7 @@ def test_a_file_that_does_not_fit_is_listed_against_the_nearest_and_nothing_is_w
 
 
 def test_another_model_than_asked_for_is_named(tmp_path, monkeypatch):
-    shapes = shapes_of('hrnet_w48_coco')
+    shapes = manifests.read('hrnet_w48_coco')
     source = saved(tmp_path / 'a.pth', {'x': np.zeros(1)})
     known = recognise.recognise(shapes)
     monkeypatch.setattr(recognise, 'recognise', lambda _: known)

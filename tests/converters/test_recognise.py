@@ -1,8 +1,6 @@
 """Files are told apart by their keys and shapes alone; every published manifest is whole."""
 
 import dataclasses
-import json
-import pathlib
 
 import jax
 import numpy as np
@@ -10,8 +8,8 @@ import pytest
 
 from capf_jax.models.published import ca_pf_name
 from converters import engine, recognise, tables
+from tests.goldens import manifests
 
-MANIFESTS = pathlib.Path(__file__).resolve().parents[1] / 'goldens' / 'manifests'
 PUBLISHED = {
     'hrnet_w32_coco': 'hrnet_w32',
     'hrnet_w48_coco': 'hrnet_w48',
@@ -28,11 +26,6 @@ PUBLISHED = {
 }
 
 
-def shapes_of(manifest):
-    shapes = json.loads((MANIFESTS / f'{manifest}.json').read_text())
-    return {key: tuple(shape) for key, shape in shapes.items()}
-
-
 def zeros(shapes):
     """A state dict that takes no memory."""
     return {key: np.broadcast_to(np.float32(0), shape) for key, shape in shapes.items()}
@@ -47,7 +40,7 @@ def torch_shapes(model, expected):
 
 @pytest.mark.parametrize(('manifest', 'name'), PUBLISHED.items())
 def test_every_published_file_is_recognised_and_its_table_names_every_key(manifest, name):
-    shapes = shapes_of(manifest)
+    shapes = manifests.read(manifest)
     model, likeness = recognise.recognise(shapes)
     assert (model.name, likeness) == (name, 1)
     exported = {r.key for r in model.rules if r.path is not None or r.shape is not None}
@@ -56,7 +49,7 @@ def test_every_published_file_is_recognised_and_its_table_names_every_key(manife
 
 @pytest.mark.parametrize('manifest', ['ca_pf_cpn', 'ca_pf_3dhp_hrnet_32'])
 def test_exported_shapes_are_those_of_the_manifest(manifest):
-    shapes = shapes_of(manifest)
+    shapes = manifests.read(manifest)
     model, _ = recognise.recognise(shapes)
     expected = model.expected()
     assert torch_shapes(model, expected) == shapes
@@ -64,7 +57,7 @@ def test_exported_shapes_are_those_of_the_manifest(manifest):
 
 
 def test_the_3dhp_models_are_of_their_own_joints_without_deformable_extraction_and_head():
-    model, _ = recognise.recognise(shapes_of('ca_pf_3dhp_hrnet_48'))
+    model, _ = recognise.recognise(manifests.read('ca_pf_3dhp_hrnet_48'))
     lifter = model.settings['lifter']
     assert model.skeleton == 'mpi_inf_3dhp17'
     assert (lifter['channels'], lifter['deformable']) == (96, False)
@@ -73,7 +66,7 @@ def test_the_3dhp_models_are_of_their_own_joints_without_deformable_extraction_a
 
 @pytest.mark.parametrize('frames', [9, 81])
 def test_poseformer_has_the_files_number_of_frames(frames):
-    model, _ = recognise.recognise(shapes_of(f'poseformer_{frames}f'))
+    model, _ = recognise.recognise(manifests.read(f'poseformer_{frames}f'))
     assert model.poseformer.frames == frames
 
 

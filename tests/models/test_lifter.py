@@ -1,6 +1,5 @@
 """The lifter gives the published numbers, sizes and costs, and its options do what they say."""
 
-import json
 import pathlib
 
 import flax.linen as nn
@@ -12,7 +11,7 @@ import pytest
 from capf_jax.models.lifter import Lifter, compass, lifter_from_config
 from configs import base
 from converters import engine, lifter_names
-from tests.goldens import recipe
+from tests.goldens import manifests, recipe
 
 GOLDENS = pathlib.Path(__file__).resolve().parents[1] / 'goldens'
 HRNET_32 = (32, 64, 128, 256)
@@ -55,7 +54,7 @@ def _parameters(lifter, channels=HRNET_32):
 
 
 def _variables(lifter, manifest, channels):
-    shapes = json.loads((GOLDENS / 'manifests' / f'lifter_{manifest}.json').read_text())
+    shapes = manifests.read(f'lifter_{manifest}')
     rules = lifter_names.lifter_rules(lifter)
     expected = _expected(lifter, channels)
     return engine.to_flax(recipe.state_dict(shapes), rules, expected, manifest)

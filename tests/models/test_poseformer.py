@@ -1,6 +1,5 @@
 """PoseFormer: parity with the published network, its table, and what its fields do."""
 
-import json
 import pathlib
 
 import jax
@@ -11,7 +10,7 @@ import pytest
 from capf_jax.models.poseformer import PoseFormer
 from converters import engine
 from converters.poseformer_names import poseformer_rules
-from tests.goldens import recipe
+from tests.goldens import manifests, recipe
 
 GOLDENS = pathlib.Path(__file__).resolve().parents[1] / 'goldens'
 SMALL = PoseFormer(num_joints=5, frames=3, channels=8, layers=2, heads=2, drop_path=0.5)
@@ -34,9 +33,8 @@ def small():
 @pytest.mark.parity
 @pytest.mark.parametrize('frames', [9, 81])
 def test_published_weights_give_the_published_pose(frames):
-    manifest = json.loads((GOLDENS / 'manifests' / f'poseformer_{frames}f.json').read_text())
     model = PoseFormer(frames=frames)
-    state = recipe.state_dict(manifest)
+    state = recipe.state_dict(manifests.read(f'poseformer_{frames}f'))
     variables = engine.to_flax(state, poseformer_rules(model), shapes_of(model), 'PoseFormer')
     joints = recipe.keypoints(2 * frames)[0].reshape(2, frames, 17, 2)
     with jax.default_matmul_precision('highest'):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import pathlib
 
 import numpy as np
@@ -10,14 +9,9 @@ from safetensors.numpy import save_file
 
 from capf_jax.estimator import Estimator
 from converters import convert
-from tests.goldens import recipe
+from tests.goldens import manifests, recipe
 
 GOLDENS = pathlib.Path(__file__).resolve().parents[1] / 'goldens'
-BACKBONES = {  # and the manifests of their own published files
-    'hrnet_32': 'hrnet_w32_coco',
-    'hrnet_48': 'hrnet_w48_coco',
-    'cpn': 'cpn50_coco',
-}
 
 
 def golden(backbone: str) -> dict[str, np.ndarray]:
@@ -27,14 +21,8 @@ def golden(backbone: str) -> dict[str, np.ndarray]:
 
 
 def state_dict(backbone: str, variant: str = '') -> dict[str, np.ndarray]:
-    """The recipe's PyTorch weights of a CA-PF; variant '3dhp_' for that of MPI-INF-3DHP.
-
-    A CA-PF file holds the keys of the detector's own file under 'backbone.', without the heatmap
-    head that HRNet has there.
-    """
-    detector = _manifest(BACKBONES[backbone])
-    keys = {f'backbone.{k}': v for k, v in detector.items() if not k.startswith('final_layer.')}
-    return recipe.state_dict(keys | _manifest(f'lifter_{variant}{backbone}'))
+    """The recipe's PyTorch weights of a CA-PF; variant '3dhp_' for that of MPI-INF-3DHP."""
+    return recipe.state_dict(manifests.read(f'ca_pf_{variant}{backbone}'))
 
 
 def estimator(folder: pathlib.Path, backbone: str, variant: str = '') -> Estimator:
@@ -42,7 +30,7 @@ def estimator(folder: pathlib.Path, backbone: str, variant: str = '') -> Estimat
 
     Args:
       folder: for two files that are removed again.
-      backbone: one of `BACKBONES`.
+      backbone: 'hrnet_32', 'hrnet_48' or 'cpn'.
       variant: see `state_dict`.
     """
     source, target = folder / 'published.safetensors', folder / 'converted.safetensors'
@@ -52,7 +40,3 @@ def estimator(folder: pathlib.Path, backbone: str, variant: str = '') -> Estimat
     source.unlink()
     target.unlink()
     return loaded
-
-
-def _manifest(name: str) -> dict[str, list[int]]:
-    return json.loads((GOLDENS / 'manifests' / f'{name}.json').read_text())

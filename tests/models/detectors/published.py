@@ -1,6 +1,5 @@
 """What the detectors' parity tests share: recipe weights, goldens, and how they are compared."""
 
-import json
 import pathlib
 
 import jax
@@ -14,11 +13,6 @@ from tests.goldens import recipe
 
 GOLDENS = pathlib.Path(__file__).parents[2] / 'goldens'
 CROP = (1, 256, 192, 3)
-
-
-def manifest(name):
-    """PyTorch keys and shapes of a published file."""
-    return json.loads((GOLDENS / 'manifests' / f'{name}.json').read_text())
 
 
 def shapes_of(model, images=CROP):

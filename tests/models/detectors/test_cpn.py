@@ -8,7 +8,7 @@ from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.cpn import CPN, resize_bilinear
 from converters.cpn_names import cpn_rules
 from converters.engine import to_flax
-from tests.goldens import recipe
+from tests.goldens import manifests, recipe
 from tests.models.detectors import published
 
 
@@ -21,7 +21,7 @@ def detect():
 
 def state_dict(prefix):
     """State dict as of the published file; weights depend on the key and so on its prefix."""
-    shapes = published.manifest('cpn50_coco')
+    shapes = manifests.read('cpn50_coco')
     return recipe.state_dict({prefix + key: shape for key, shape in shapes.items()})
 
 
@@ -55,7 +55,7 @@ def test_number_of_parameters():
 
 def test_table_drops_only_statistics_counts_and_heads_of_the_global_net():
     dropped = [rule.key for rule in cpn_rules(CPN()) if rule.path is None]
-    heads = {k for k in published.manifest('cpn50_coco') if k.startswith('global_net.predict.')}
+    heads = {k for k in manifests.read('cpn50_coco') if k.startswith('global_net.predict.')}
     assert heads <= set(dropped)
     assert all(key in heads or key.endswith('num_batches_tracked') for key in dropped)
 

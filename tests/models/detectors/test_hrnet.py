@@ -1,6 +1,5 @@
 """HRNet: parity with the published network, its names, shapes and training behaviour."""
 
-import json
 import pathlib
 
 import jax
@@ -16,14 +15,10 @@ from capf_jax.models.detectors.initial import random_variables
 from configs import base
 from converters.engine import to_flax
 from converters.hrnet_names import MMPOSE_HEAD, MMPOSE_PREFIX, hrnet_rules
-from tests.goldens import recipe
+from tests.goldens import manifests, recipe
 
 GOLDENS = pathlib.Path(__file__).parents[2] / 'goldens'
 SMALL = HRNet(num_joints=5, width=4, stem_channels=4, bottlenecks=1, modules=(1, 1, 2), blocks=1)
-
-
-def manifest():
-    return json.loads((GOLDENS / 'manifests' / 'hrnet_w32_coco.json').read_text())
 
 
 def shapes_of(model):
@@ -102,7 +97,7 @@ def test_number_of_parameters(width, parameters):
 
 def test_table_names_every_key_and_shape_of_the_official_file():
     shapes = torch_shapes(HRNet(num_joints=17))
-    assert shapes == {key: tuple(shape) for key, shape in manifest().items()}
+    assert shapes == manifests.read('hrnet_w32_coco')
 
 
 def test_table_of_mmpose_names_the_same_layers():

@@ -7,14 +7,14 @@ from capf_jax.models.detectors.layers import DeconvNorm
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from converters.engine import DECONV, Rule, batch_norm, to_flax
 from converters.simplebaseline_names import simplebaseline_rules
-from tests.goldens import recipe
+from tests.goldens import manifests, recipe
 from tests.models.detectors import published
 
 
 @pytest.fixture(scope='module')
 def state():
     """State dict as of the published file."""
-    return recipe.state_dict(published.manifest('simplebaseline_res50_coco'))
+    return recipe.state_dict(manifests.read('simplebaseline_res50_coco'))
 
 
 @pytest.fixture(scope='module')
