@@ -79,6 +79,15 @@ class MLP(nn.Module):
         return linear(nn.gelu(hidden, approximate=False), x.shape[-1], 'fc2')
 
 
+def check_heads(channels: int, heads: int) -> None:
+    """ValueError unless every head gets as many of the channels."""
+    if heads < 1 or channels % heads:
+        raise ValueError(
+            f'{channels} channels cannot be shared out among {heads} attention heads: change one '
+            f'of the two, in model.lifter if it is a lifter'
+        )
+
+
 def attention(query: jax.Array, key: jax.Array, value: jax.Array, heads: int) -> jax.Array:
     """Scaled dot-product attention of several heads: each [..., N, C] -> [..., N, C]."""
     split = (*query.shape[:-1], heads, query.shape[-1] // heads)
@@ -117,6 +126,7 @@ class SelfAttention(nn.Module):
     def __call__(self, x: jax.Array) -> jax.Array:
         """x [..., N, C] -> [..., N, C]."""
         channels = x.shape[-1]
+        check_heads(channels, self.heads)
         query, key, value = jnp.split(linear(x, 3 * channels, 'qkv'), 3, axis=-1)
         attend = attention_among_few if x.shape[-2] <= FEW_TOKENS else attention
         return linear(attend(query, key, value, self.heads), channels, 'proj')

@@ -23,6 +23,7 @@ from capf_jax.models.layers import (
     MLP,
     DropPath,
     TransformerBlock,
+    check_heads,
     drop_path_rates,
     layer_norm,
     linear,
@@ -78,6 +79,7 @@ class DeformableBlock(nn.Module):
           Context tokens [B, J, L, C], sampling points [B, J, L, M, K, 2] normalised by the crop,
           attention weights [B, J, L, M, K].
         """
+        check_heads(contexts.shape[-1], self.heads)
         head_shape = (*contexts.shape[:-1], self.heads, self.points)
         drop = DropPath(self.drop_path)
         normed = layer_norm(contexts + joints, 1e-5, 'norm1')

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax.models.layers import attention, attention_among_few
+from capf_jax.models.layers import TransformerBlock, attention, attention_among_few
 
 
 def _query_key_value(shape):
@@ -28,3 +28,9 @@ def test_both_forms_of_attention_have_the_same_gradients():
 
     for few, many in zip(gradients(attention_among_few), gradients(attention), strict=True):
         np.testing.assert_allclose(few, many, atol=1e-5)
+
+
+def test_channels_that_do_not_divide_among_the_heads_are_an_error():
+    tokens = np.zeros((1, 3, 10), np.float32)
+    with pytest.raises(ValueError, match='10 channels cannot be shared out among 4 attention'):
+        TransformerBlock(heads=4, mlp_ratio=2).init(jax.random.key(0), tokens)
