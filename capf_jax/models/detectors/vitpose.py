@@ -47,7 +47,8 @@ class ViTPose(nn.Module):
         transposed convolutions' and the tokens, strides 4, 8 and 16.
 
         Raises:
-          ValueError: the image's sides are not multiples of 16.
+          ValueError: the image's sides are not multiples of 16, or not those that the position
+            embedding is of.
         """
         height, width = images.shape[1:3]
         if height % PATCH or width % PATCH:
@@ -75,6 +76,14 @@ class ViTPose(nn.Module):
         )(images)
         batch, height, width, channels = patches.shape
         x = patches.reshape(batch, height * width, channels)  # [B, N, C]
+        if self.has_variable('params', 'position_embedding'):
+            known = self.get_variable('params', 'position_embedding').shape[1] - 1
+            if known != height * width:
+                raise ValueError(
+                    f'the position embedding of this ViTPose is for crops of {known} patches of '
+                    f'{PATCH}x{PATCH}, 192 in published files, and these have {height}x{width}; '
+                    f"change the data's image size to 256x192"
+                )
         # Published embeddings have a first slot for a class token. There is no such token: its
         # embedding is added to all the others.
         position = self.param(

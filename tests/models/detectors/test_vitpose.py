@@ -7,7 +7,7 @@ import pytest
 from capf_jax.models.detectors.vitpose import ViTPose
 from converters.engine import to_flax
 from converters.vitpose_names import vitpose_rules
-from tests.goldens import recipe
+from tests.goldens import manifests, recipe
 from tests.models.detectors import published
 
 SMALL = ViTPose(num_joints=3, dimension=8, depth=1, heads=2, channels=4)
@@ -16,7 +16,7 @@ SMALL = ViTPose(num_joints=3, dimension=8, depth=1, heads=2, channels=4)
 @pytest.fixture(scope='module')
 def state():
     """State dict as of the published file of ViTPose-B."""
-    return recipe.state_dict(published.manifest('vitpose_b_coco'))
+    return recipe.state_dict(manifests.read('vitpose_b_coco'))
 
 
 @pytest.fixture(scope='module')
@@ -68,6 +68,13 @@ def test_weights_go_back_as_they_came(state, variables):
 def test_crop_of_a_wrong_size_is_an_error():
     with pytest.raises(ValueError, match='multiples of 16, not 100x96'):
         SMALL.init(jax.random.key(0), jnp.ones((1, 100, 96, 3)))
+
+
+def test_crops_of_another_size_than_the_position_embedding_are_an_error():
+    variables = published.shapes_of(SMALL, (1, 64, 48, 3))
+    images = jax.ShapeDtypeStruct((1, 128, 96, 3), jnp.float32)
+    with pytest.raises(ValueError, match=r'is for crops of 12 patches of 16x16.* these have 8x6'):
+        jax.eval_shape(SMALL.apply, variables, images)
 
 
 def test_folding_changes_nothing():
