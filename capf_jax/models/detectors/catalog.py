@@ -22,6 +22,7 @@ from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
 
+CROP = (256, 192)  # height and width that every published network takes
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1]
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 CPN_MEAN = (122.7717 / 255, 115.9465 / 255, 102.9801 / 255)
@@ -35,8 +36,7 @@ class DetectorEntry:
 
     Attributes:
       name: what `config.model.detector` calls it.
-      build: (num_joints, axis_name=None, settings=None) -> its Flax module; settings is
-        `config.model.hrnet`, which 'hrnet' alone reads.
+      build: (num_joints, axis_name=None) -> its Flax module.
       channels: of each map that it gives.
       strides: crop pixels per pixel of each map.
       heatmaps: what they are, 'gaussian' or 'probability'; None for a network without a head.
@@ -116,54 +116,43 @@ def hrnet_channels(width: int) -> tuple[int, ...]:
     return tuple(width * 2**i for i in range(4))
 
 
+def _builder(network: type[nn.Module], **fields: Any) -> Callable[..., nn.Module]:
+    """`build` of an entry of published sizes."""
+
+    def build(num_joints: int, axis_name: str | None = None) -> nn.Module:
+        return network(num_joints=num_joints, axis_name=axis_name, **fields)
+
+    return build
+
+
 def _hrnet(width: int) -> DetectorEntry:
     """As the official COCO files hold it."""
-
-    def build(num_joints: int, axis_name: str | None = None, settings: Any = None) -> HRNet:
-        del settings
-        return HRNet(num_joints=num_joints, width=width, axis_name=axis_name)
-
     return DetectorEntry(
         name=f'hrnet_w{width}',
-        build=build,
+        build=_builder(HRNet, width=width),
         channels=hrnet_channels(width),
         strides=HRNET_STRIDES,
         published=f'pose_hrnet_w{width}_256x192.pth',
     )
 
 
-def _hrnet_imagenet(width: int, published: str) -> DetectorEntry:
+def _hrnet_imagenet(width: int) -> DetectorEntry:
     """As the official classification files hold it, without the classifier."""
-
-    def build(num_joints: int, axis_name: str | None = None, settings: Any = None) -> HRNet:
-        del settings
-        return HRNet(num_joints=num_joints, width=width, heatmaps=None, axis_name=axis_name)
-
     return DetectorEntry(
         name=f'hrnet_w{width}_imagenet',
-        build=build,
+        build=_builder(HRNet, width=width, heatmaps=None),
         channels=hrnet_channels(width),
         strides=HRNET_STRIDES,
         heatmaps=None,
         decode=None,
-        published=published,
+        published=f'hrnetv2_w{width}_imagenet_pretrained.pth',
     )
 
 
-def _resnet(num_joints: int, axis_name: str | None = None, settings: Any = None) -> ResNet:
+def _resnet(num_joints: int, axis_name: str | None = None) -> ResNet:
     """It has no head, and so no joints."""
-    del num_joints, settings
+    del num_joints
     return ResNet(axis_name=axis_name)
-
-
-def _builder(network: type[nn.Module], **sizes: int) -> Callable[..., nn.Module]:
-    """`build` of an entry of published sizes."""
-
-    def build(num_joints: int, axis_name: str | None = None, settings: Any = None) -> nn.Module:
-        del settings
-        return network(num_joints=num_joints, axis_name=axis_name, **sizes)
-
-    return build
 
 
 def _vitpose(letter: str, dimension: int, depth: int, heads: int) -> DetectorEntry:
@@ -178,15 +167,15 @@ def _vitpose(letter: str, dimension: int, depth: int, heads: int) -> DetectorEnt
 
 
 # 'hrnet' is one of your own size; its widths and heatmaps come from `config.model.hrnet`.
-_OWN = DetectorEntry('hrnet', hrnet_from_settings, hrnet_channels(32), HRNET_STRIDES)
+_OWN = DetectorEntry('hrnet', _builder(HRNet), hrnet_channels(32), HRNET_STRIDES)
 ENTRIES = {
     entry.name: entry
     for entry in (
         _OWN,
         _hrnet(32),
         _hrnet(48),
-        _hrnet_imagenet(32, 'hrnetv2_w32_imagenet_pretrained.pth'),
-        _hrnet_imagenet(48, 'hrnetv2_w48_imagenet_pretrained.pth'),
+        _hrnet_imagenet(32),
+        _hrnet_imagenet(48),
         DetectorEntry(
             name='cpn50',
             build=_builder(CPN),

@@ -119,7 +119,7 @@ def average_flipped(heatmaps: jax.Array, mirrored: jax.Array, swap: tuple[int, .
     Args:
       heatmaps: [B, H, W, J] of the crops.
       mirrored: [B, H, W, J] of the mirrored crops.
-      swap: the joint that each joint is in the mirror, `JointSet.flip`.
+      swap: the joint that each joint is in the mirror, `Skeleton.flip`.
 
     Returns:
       [B, H, W, J].

@@ -148,16 +148,12 @@ class HRNet(nn.Module):
         return [*made, nn.relu(new(coarsest, train))]
 
 
-def hrnet_from_settings(
-    num_joints: int, axis_name: str | None = None, settings: Any = None
-) -> HRNet:
-    """The HRNet that `config.model.hrnet` describes; without settings, the published W32.
+def hrnet_from_settings(num_joints: int, axis_name: str | None = None, *, settings: Any) -> HRNet:
+    """The HRNet that `config.model.hrnet` describes.
 
     Raises:
       ValueError: `modules` does not name three stages.
     """
-    if settings is None:
-        return HRNet(num_joints=num_joints, axis_name=axis_name)
     if len(settings.modules) != 3 or min(settings.modules) < 1:
         raise ValueError(
             f'model.hrnet.modules is {tuple(settings.modules)}; give three numbers of at least '

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-CROP = (256, 192)  # height and width of the paper's crops; a position embedding depends on them
+from capf_jax.models.detectors.catalog import CROP
 
 
 def random_variables(model: nn.Module, key: jax.Array) -> dict[str, Any]:
@@ -19,6 +19,7 @@ def random_variables(model: nn.Module, key: jax.Array) -> dict[str, Any]:
     as `model.init` does, or a slice, takes longer than compiling the network; so call it without
     `jit`. A small head gives first heatmaps near zero, which most of a target is.
     """
+    # A position embedding depends on the size of the crops, and on nothing else.
     shapes = jax.eval_shape(model.init, key, jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32))
     leaves, structure = jax.tree.flatten_with_path(shapes)
     size = sum(leaf.size for path, leaf in leaves if path[-1].key == 'kernel')
