@@ -37,7 +37,8 @@ class Estimator:
     Attributes:
       path: the weight file.
       metadata: what it says of itself.
-      skeleton: the joints J, in order, of all that goes in and comes out.
+      skeleton: the joints J, in order, of all that goes in and comes out; but a detector that does
+        not find them all, such as a CA-PF's of COCO, gives those that it finds, `detector.joints`.
       crop_size: (H, W) of the crops; None for any whose sides are multiples of 32.
       detector, lifter, sequence_lifter: the networks that the file holds, None for the others.
       precision: of matrix products, as `jax.default_matmul_precision` takes it.
@@ -117,7 +118,7 @@ class Estimator:
           flip_test: average with those of the mirrored crops, moved by one pixel (SPEC 2).
 
         Returns:
-          float32 [B, 64, 48, J].
+          float32 [B, 64, 48, J], of `detector.joints`.
 
         Raises:
           ValueError: wrong crops, or the file holds no detector with a heatmap head.
@@ -132,7 +133,8 @@ class Estimator:
           flip_test: see `heatmaps`.
 
         Returns:
-          Joints [B, J, 2] in pixels of the crop, and confidences [B, J], the peaks' heights.
+          Joints [B, J, 2] in pixels of the crop, and confidences [B, J], the peaks' heights; of
+          `detector.joints`.
 
         Raises:
           ValueError: wrong crops, or the file holds no detector with a heatmap head.
@@ -226,7 +228,7 @@ class Estimator:
             if not flip_test:
                 return plain
             mirrored = _detect(detector, self.precision, images[:, :, ::-1], 'heatmaps')
-            return average_flipped(plain, mirrored, self.skeleton.flip)
+            return average_flipped(plain, mirrored, detector.joints.flip)
 
         return run
 

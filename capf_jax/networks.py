@@ -9,18 +9,18 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+import numpy as np
 from ml_collections import ConfigDict
 
 from capf_jax import skeleton as skeletons
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
-from capf_jax.models.detectors.catalog import DetectorEntry
+from capf_jax.models.detectors.catalog import CROP, DetectorEntry
 from capf_jax.models.detectors.folding import fold
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.poseformer import PoseFormer
+from capf_jax.skeleton import Skeleton
 from capf_jax.weights import differing_tensors
-
-CROP_SIZE = (256, 192)  # height and width of the crops of every published network
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -31,11 +31,13 @@ class Network:
       module: it, not its variables, decides what is compiled anew.
       variables: {'params'}; a detector's are folded.
       entry: what the catalog says of a detector; None for other networks.
+      joints: that a detector finds, in order; None for other networks.
     """
 
     module: nn.Module
     variables: Any = dataclasses.field(repr=False)
     entry: DetectorEntry | None = None
+    joints: Skeleton | None = None
 
 
 def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
@@ -56,7 +58,7 @@ def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
         )
     try:
         return KINDS[kind](variables, metadata)
-    except (KeyError, AttributeError, TypeError) as error:
+    except (KeyError, AttributeError, TypeError) as error:  # whatever stands in a stranger's JSON
         raise ValueError(
             f'it does not describe its {kind} completely ({error}): convert or train it again'
         ) from error
@@ -67,17 +69,18 @@ def crop_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
 
     A run of ours says what it was trained on; published networks all take the same.
     """
-    data = metadata.get('config', {}).get('data', {}).get('builder', {})
-    if 'height' in data and 'width' in data:
-        return data['height'], data['width']
-    own = metadata['model'].get('detector') == 'hrnet'
-    return None if own else CROP_SIZE
+    try:
+        data = metadata['config']['data']['builder']
+        return int(data['height']), int(data['width'])
+    except (KeyError, TypeError, ValueError):  # not of a run of ours, or on data of one size
+        own = metadata['model'].get('detector') == 'hrnet'
+        return None if own else CROP
 
 
 def _detector(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
     entry = catalog.from_config(_model(metadata))
-    module = entry.build(len(skeletons.get(metadata['skeleton'])))
-    return {'detector': _frozen(module, entry, variables)}
+    joints = skeletons.get(metadata['skeleton'])
+    return {'detector': _frozen(entry.build(len(joints)), entry, joints, variables)}
 
 
 def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
@@ -86,11 +89,13 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
     model = ContextAwarePoseFormer.from_config(config)
     networks, maps = {}, ()
     if model.detector is not None:
-        detector = _frozen(model.detector, model.entry, variables['detector'])
-        networks['detector'] = detector
-        size = (1, *(crop_size(metadata) or CROP_SIZE), 3)
-        images = jax.ShapeDtypeStruct(size, jnp.float32)
+        found = skeletons.get(config.model.detector_skeleton or config.skeleton)
+        detector = _frozen(model.detector, model.entry, found, variables['detector'])
+        images = jax.ShapeDtypeStruct((1, *(crop_size(metadata) or CROP), 3), jnp.float32)
         maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps
+        if model.found:
+            detector = _of_joints(detector, skeletons.get(config.skeleton), model.found)
+        networks['detector'] = detector
     joints = model.lifter.num_joints
     joints2d = jax.ShapeDtypeStruct((1, joints, 4 if model.detector_joints else 2), jnp.float32)
     joints2d_crop = jax.ShapeDtypeStruct((1, joints, 2), jnp.float32)
@@ -109,7 +114,9 @@ def _poseformer(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> di
 KINDS = {'detector': _detector, 'ca_pf': _ca_pf, 'poseformer': _poseformer}
 
 
-def _frozen(module: nn.Module, entry: DetectorEntry, variables: Mapping[str, Any]) -> Network:
+def _frozen(
+    module: nn.Module, entry: DetectorEntry, joints: Skeleton, variables: Mapping[str, Any]
+) -> Network:
     """A detector with its BatchNorms folded.
 
     Published CA-PF files with an HRNet leave its heatmap head out: then so does the network.
@@ -117,9 +124,20 @@ def _frozen(module: nn.Module, entry: DetectorEntry, variables: Mapping[str, Any
     if isinstance(module, HRNet) and 'head' not in variables['params']:
         module = module.clone(heatmaps=None)
         entry = dataclasses.replace(entry, heatmaps=None, decode=None)
-    check(variables, module, jax.ShapeDtypeStruct((1, *CROP_SIZE, 3), jnp.float32))
+    check(variables, module, jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32))
     module, folded = fold(module, variables)
-    return Network(module, jax.device_put(folded), entry)
+    return Network(module, jax.device_put(folded), entry, joints)
+
+
+def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> Network:
+    """The detector with heatmaps of some of its joints alone, at these places among them."""
+    params = detector.variables['params']
+    if 'head' not in params or places == tuple(range(len(detector.joints))):
+        return dataclasses.replace(detector, joints=joints)
+    head = jax.tree.map(lambda leaf: np.asarray(leaf)[..., places], params['head'])
+    params = {**params, 'head': jax.device_put(head)}
+    module = detector.module.clone(num_joints=len(joints))
+    return Network(module, {'params': params}, detector.entry, joints)
 
 
 def check(variables: Mapping[str, Any], module: nn.Module, *inputs: Any) -> None:

@@ -20,7 +20,8 @@ Arguments follow a colon, `--config=configs/human36m_hrnet32.py:step=0,seed=1`:
   detector         a name in capf_jax/models/detectors/catalog.py
   weights          safetensors file of the detector; pretrained/DETECTOR.safetensors if not given
   joints2d         2D input of the lifter: detected (CPN's, stored in the dataset) or truth
-  detector_joints  true: the lifter also gets the detector's own 2D joints (the control experiment)
+  detector_joints  true: the lifter also gets the detector's own 2D joints (the control experiment);
+                   needs weights of a detector that was trained on Human3.6M's joints
   seed             of the weights and the order of the data
 """
 
@@ -61,6 +62,8 @@ def configure(arg: str, detector: str) -> ConfigDict:
 
     config.model.detector = given.detector
     config.model.detector_weights = given.weights or f'pretrained/{given.detector}.safetensors'
+    # Published detectors find COCO's joints; the control needs one of the lifter's own.
+    config.model.detector_skeleton = '' if given.detector_joints else 'coco17'
     lifter = config.model.lifter
     lifter.ablation_step = given.step
     lifter.levels = arguments.levels(given.levels)

@@ -12,7 +12,7 @@ from capf_jax import estimator
 from capf_jax import skeleton as skeletons
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.poseformer import PoseFormer
-from capf_jax.weights import save_weights
+from capf_jax.weights import load_weights, save_weights
 from data_pipeline.flip import flip_batch, flip_pose
 from data_pipeline.normalise import normalise_by_image
 from tests import tiny
@@ -165,6 +165,32 @@ def test_a_detector_file_gives_what_the_whole_model_gives(ca_pf, config, variabl
         detector.lift(*inputs(4)[0])
 
 
+def trained_with(tmp_path, detector_skeleton):
+    """A whole model whose detector finds other joints than the lifter lifts, and its tensors."""
+    settings = tiny.config()
+    settings.model.detector_skeleton = detector_skeleton
+    tensors = filled(ContextAwarePoseFormer.from_config(settings).init, tiny.batch(1))
+    path = save(tmp_path / 'w.safetensors', 'ca_pf', tensors, settings)
+    return capf_jax.Estimator.load(path), tensors
+
+
+def test_a_detector_of_more_joints_gives_those_of_the_lifter(tmp_path):
+    loaded, tensors = trained_with(tmp_path, 'h36m17_surface')
+    assert loaded.detector.joints == loaded.skeleton == skeletons.H36M17
+    images = jax.ShapeDtypeStruct((1, tiny.HEIGHT, tiny.WIDTH, 3), np.float32)
+    detector = loaded.detector
+    detection = jax.eval_shape(detector.module.apply, detector.variables, images)
+    assert detection.heatmaps.shape[-1] == tiny.JOINTS
+    places = [skeletons.H36M17_SURFACE.index(name) for name in skeletons.H36M17.joints]
+    stored = tensors['detector']['params']['head']['kernel'][..., places]
+    np.testing.assert_array_equal(detector.variables['params']['head']['kernel'], stored)
+
+
+def test_a_detector_that_lacks_joints_of_the_lifter_gives_its_own(tmp_path):
+    loaded, _ = trained_with(tmp_path, 'coco17')
+    assert (loaded.skeleton, loaded.detector.joints) == (skeletons.H36M17, skeletons.COCO17)
+
+
 def test_a_sequence_gives_one_pose(poseformer):
     joints2d = np.random.default_rng(0).uniform(-1, 1, (4, FRAMES, tiny.JOINTS, 2))
     pose = poseformer.lift_sequence(joints2d)
@@ -257,6 +283,13 @@ def test_a_file_that_does_not_describe_itself_is_refused(
     path = save(tmp_path / 'w.safetensors', 'ca_pf', variables, config, **changes)
     with pytest.raises(ValueError, match=rf'w\.safetensors cannot be used: .*{message}'):
         capf_jax.Estimator.load(path)
+
+
+def test_a_strangers_configuration_says_nothing_about_the_crops(config, variables, tmp_path):
+    path = save(tmp_path / 'w.safetensors', 'ca_pf', variables, config)
+    tensors, metadata = load_weights(path)
+    save_weights(path, tensors, metadata | {'config': 'mine'})
+    assert capf_jax.Estimator.load(path).crop_size is None
 
 
 def test_other_tensors_than_described_are_named(config, variables, tmp_path):

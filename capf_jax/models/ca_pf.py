@@ -35,6 +35,7 @@ class ContextAwarePoseFormer:
       detector_joints: whether the lifter is also given the joints that the detector itself finds,
         a control experiment: it tells better 2D from context.
       detector_weights: safetensors file of the detector; '' for random weights.
+      detector_skeleton: name of the joints that the detector finds.
     """
 
     lifter: Lifter
@@ -43,6 +44,7 @@ class ContextAwarePoseFormer:
     found: tuple[int, ...] = ()
     detector_joints: bool = False
     detector_weights: str = ''
+    detector_skeleton: str = ''
 
     @classmethod
     def from_config(cls, config: ConfigDict) -> ContextAwarePoseFormer:
@@ -52,8 +54,8 @@ class ContextAwarePoseFormer:
           ValueError: an unknown detector, or one without heatmaps that is to give joints.
         """
         settings, joint_set = config.model, skeletons.get(config.skeleton)
-        found = skeletons.get(settings.detector_skeleton or config.skeleton)
         entry = catalog.from_config(settings)
+        found = skeletons.get(settings.detector_skeleton or config.skeleton)
         if settings.lifter.detector_joints and entry.heatmaps is None:
             raise ValueError(
                 f'model.lifter.detector_joints is set, but {entry.name} finds no joints: choose a '
@@ -73,6 +75,7 @@ class ContextAwarePoseFormer:
             found=() if missing else tuple(map(found.index, joint_set.joints)),
             detector_joints=settings.lifter.detector_joints,
             detector_weights=settings.detector_weights,
+            detector_skeleton=found.name,
         )
 
     def init(self, key: Array, batch: Batch) -> dict[str, Any]:
@@ -81,7 +84,7 @@ class ContextAwarePoseFormer:
         The detector's come from its weight file where there is one.
 
         Raises:
-          ValueError: the weight file is of another detector.
+          ValueError: the weight file is of another detector, or of one that finds other joints.
         """
         key_detector, key_lifter = jax.random.split(key)
         detector: dict[str, Any] = {}
@@ -89,7 +92,8 @@ class ContextAwarePoseFormer:
             start = functools.partial(random_variables, self.detector)
             if self.detector_weights:
                 shapes = jax.eval_shape(start, key_detector)
-                detector = load_detector(self.detector_weights, shapes)
+                joints = self.detector_skeleton if self.entry.heatmaps else ''
+                detector = load_detector(self.detector_weights, shapes, joints)
             else:
                 detector = start(key_detector)
 
@@ -153,21 +157,28 @@ class ContextAwarePoseFormer:
         return (joints2d, joints2d_crop, detection.maps), seen
 
 
-def load_detector(path: str, shapes: Any) -> dict[str, Any]:
+def load_detector(path: str, shapes: Any, joints: str = '') -> dict[str, Any]:
     """A detector's variables, float32, from a safetensors file of ours.
 
     Args:
       path: the file, named by `config.model.detector_weights`.
       shapes: the tree of shapes that the detector of the configuration has.
+      joints: name of the joints that it must find; '' where that does not matter.
 
     Raises:
-      ValueError: the file holds other tensors or shapes.
+      ValueError: the file holds other tensors or shapes, or a detector of other joints.
     """
-    tree, _ = load_weights(path)
+    tree, metadata = load_weights(path)
     different = differing_tensors(tree, shapes)
     if different:
         raise ValueError(
             f'{path} holds the weights of another detector: {len(different)} tensors differ, '
             f'first {different[0]}; set model.detector and model.hrnet to those it is of'
+        )
+    found = metadata.get('skeleton', joints)
+    if joints and found != joints:
+        raise ValueError(
+            f'{path} finds the joints of {found!r}, the configuration says {joints!r}: set '
+            f'model.detector_skeleton to {found!r}'
         )
     return jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), tree)

@@ -95,6 +95,17 @@ def test_file_of_another_detector_is_an_error(tmp_path, context):
         model.init(jax.random.key(0), batch)
 
 
+def test_file_of_a_detector_of_other_joints_is_an_error(tmp_path, context):
+    _, variables, _, batch = context
+    path = tmp_path / 'detector.safetensors'
+    save_weights(path, variables['detector'], {'skeleton': 'coco17'})
+    config = tiny.config()
+    config.model.detector_weights = str(path)
+    model = ContextAwarePoseFormer.from_config(config)
+    with pytest.raises(ValueError, match=r"'coco17'.* says 'h36m17': set model\.detector_skeleton"):
+        model.init(jax.random.key(0), batch)
+
+
 def test_unknown_detector_is_an_error():
     config = tiny.config()
     config.model.detector = 'hrnet_w23'
