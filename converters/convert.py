@@ -17,6 +17,7 @@ from typing import Any
 
 import capf_jax
 from capf_jax import commands, weights
+from capf_jax import skeleton as skeletons
 from converters import engine, reading, recognise
 from converters.reading import Source
 from converters.tables import Model
@@ -42,6 +43,8 @@ def convert(source: str | pathlib.Path, target: str | pathlib.Path, name: str | 
         recognise.check_name(name)
     if pathlib.Path(target).suffix != '.safetensors':
         raise ValueError(f'the target is {target}; give it a name that ends in .safetensors')
+    if pathlib.Path(target).resolve() == pathlib.Path(source).resolve():
+        raise ValueError(f'the target {target} is the source itself: give it another name')
     opened = reading.read(source)
     model = identify(opened, name)
     what = f'{opened.path} as {model.name}' + ('' if name else ', the nearest known model,')
@@ -56,7 +59,8 @@ def identify(opened: Source, name: str | None) -> Model:
     """The model that a file holds.
 
     Raises:
-      ValueError: it has nothing in common with any known model, or it is not the one asked for.
+      ValueError: it has nothing in common with any known model, it is not the one asked for, or it
+        is for other joints.
     """
     shapes = {key: array.shape for key, array in opened.state.items()}
     model, likeness = recognise.recognise(shapes)
@@ -71,6 +75,13 @@ def identify(opened: Source, name: str | None) -> Model:
         raise ValueError(
             f'{opened.path} {sure} {model.name} file; you asked for {name}: leave --model out, or '
             f'give the other file'
+        )
+    joints = recognise.number_of_joints(model, shapes)
+    known = len(skeletons.get(model.skeleton))
+    if likeness == 1 and joints not in (None, known):
+        raise ValueError(
+            f'{opened.path} is a {model.name} file for {joints} joints; only those for the {known} '
+            f'of {model.skeleton} can be converted: give that file'
         )
     return model
 

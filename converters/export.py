@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import os
 import pathlib
 from collections.abc import Mapping, Sequence
@@ -46,17 +47,29 @@ def export(source: str | os.PathLike, target: str | os.PathLike, wrapped: bool =
 
     Raises:
       FileNotFoundError: there is no source.
-      ValueError: it does not say what it holds, or no published model has its parts.
+      ValueError: it does not say what it holds or holds something else, no published model has its
+        parts, or the target is called a safetensors file.
       RuntimeError: torch is not installed.
       OSError: the target cannot be written.
     """
+    if pathlib.Path(target).suffix == '.safetensors':
+        raise ValueError(
+            f"the target is {target}, but what is written is PyTorch's format: give it a name such "
+            f'as *.pth'
+        )
     torch = import_torch()
     variables, metadata = weights.load_weights(source)
     model = model_of(source, variables, metadata)
     notes = []
-    if not model.head and 'head' in variables['detector']['params']:
+    if not model.head and 'head' in variables['detector'].get('params', {}):
         del variables['detector']['params']['head']
         notes.append("  left out: the detector's heatmap head, which published files do not have")
+    different = weights.differing_tensors(variables, model.expected())
+    if different:
+        raise ValueError(
+            f'{source} does not hold the model that it describes: {len(different)} tensors differ, '
+            f'first {different[0]}; convert or train it again'
+        )
     aside = weights.load_unused(source)
     state = engine.to_torch(variables, model.rules, aside)
     notes += _notes(model, state, aside)
@@ -76,25 +89,35 @@ def model_of(
     """The model that a file of ours says it holds.
 
     Raises:
-      ValueError: it does not say so.
+      ValueError: it does not say so, or no published model has its parts.
     """
     needed = {'kind': 'kind', 'name': 'name', 'skeleton': 'skeleton', 'settings': 'model'}
     known = {field: metadata.get(name) for field, name in needed.items()}
     missing = [needed[field] for field, value in known.items() if value is None]
+    if not missing and known['kind'] not in tables.JOINT_AXES:
+        missing = ['kind']
     if missing:
         raise ValueError(
             f'{path} does not say its {", ".join(missing)}, so that it cannot be exported: make '
             f'it with python -m converters.convert or python -m capf_jax.train of this version'
         )
-    head = True
-    if metadata['kind'] == tables.CA_PF_KIND:
-        if not variables.get('detector'):
-            raise ValueError(
-                f'{path} is a lifter of coordinates alone, which was never published: there is '
-                f'no PyTorch layout for it'
-            )
-        head = not isinstance(Model(**known).detector, HRNet)
-    return Model(**known, naming=metadata.get('naming', tables.OFFICIAL), head=head)
+    is_ca_pf = metadata['kind'] == tables.CA_PF_KIND
+    if is_ca_pf and not variables.get('detector'):
+        raise ValueError(
+            f'{path} is a lifter of coordinates alone, which was never published: there is '
+            f'no PyTorch layout for it'
+        )
+    model = Model(**known, naming=metadata.get('naming', tables.OFFICIAL))
+    try:
+        if is_ca_pf and isinstance(model.detector, HRNet):
+            model = dataclasses.replace(model, head=False)
+        _ = model.rules
+    except (KeyError, AttributeError, TypeError) as error:
+        raise ValueError(
+            f'{path} does not describe its {model.kind} completely ({error}): convert or train it '
+            f'again'
+        ) from error
+    return model
 
 
 def _notes(model: Model, state: Mapping[str, np.ndarray], aside: Mapping[str, Any]) -> list[str]:

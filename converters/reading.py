@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
 import os
 import pathlib
 import pickle
@@ -24,6 +23,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 INSTALL_TORCH = 'pip install torch --index-url https://download.pytorch.org/whl/cpu'
+OLDEST_TORCH = (2, 6)  # whose weights_only=True keeps its word
 # What training programs put the state dict under.
 WRAPPERS = ('state_dict', 'model_state_dict', 'model_pos', 'model', 'network', 'net')
 LONGEST_HEADER = 100_000_000  # bytes, of a safetensors file
@@ -80,6 +80,8 @@ def read(path: str | os.PathLike) -> Source:
       RuntimeError: torch is needed and not installed.
     """
     path = pathlib.Path(path)
+    if path.is_dir():
+        raise ValueError(f'{path} is a folder: give the weight file inside')
     if not path.is_file():
         raise FileNotFoundError(f'no weight file at {path.resolve()}: mend the path')
     with path.open('rb') as file:
@@ -96,7 +98,7 @@ def import_torch() -> Any:
     """The torch module.
 
     Raises:
-      RuntimeError: it is not installed; the message has the line that installs it.
+      RuntimeError: it is not installed, or too old; the message has the line that installs it.
     """
     try:
         import torch
@@ -104,6 +106,11 @@ def import_torch() -> Any:
         raise RuntimeError(
             f'PyTorch weight files need torch, which is not installed: {INSTALL_TORCH}'
         ) from error
+    if tuple(int(part) for part in torch.__version__.split('.')[:2]) < OLDEST_TORCH:
+        raise RuntimeError(
+            f'torch {torch.__version__} can be made to run code in weight files '
+            f'(CVE-2025-32434): {INSTALL_TORCH} --upgrade'
+        )
     return torch
 
 
@@ -141,8 +148,8 @@ def _read_safetensors(path: pathlib.Path) -> tuple[dict[str, np.ndarray], dict[s
     try:
         with safe_open(path, framework='numpy') as file:
             metadata = file.metadata() or {}
-            if 'kind' in metadata and 'model' in metadata:
-                name = json.loads(metadata.get('name', '""')) or json.loads(metadata['kind'])
+            if {'kind', 'skeleton', 'model'} <= metadata.keys():
+                name = metadata.get('name', metadata['kind']).strip('"')
                 raise ValueError(f'{path} is already converted: it holds {name}; use it as it is')
             return {key: file.get_tensor(key) for key in file.keys()}, metadata  # noqa: SIM118
     except (SafetensorError, OSError) as error:
@@ -243,7 +250,10 @@ def _unwrapped(path: pathlib.Path, sha256: str, loaded: Any, metadata: Mapping[s
             f'give the file that holds the weights'
         )
     beside += [str(name) for name, value in loaded.items() if not _is_tensor(value)]
-    state = {str(key): _array(value) for key, value in loaded.items() if _is_tensor(value)}
+    try:
+        state = {str(key): _array(value) for key, value in loaded.items() if _is_tensor(value)}
+    except (TypeError, RuntimeError) as error:  # sparse, quantised, without data
+        raise ValueError(f'{path} holds tensors that are no plain arrays ({error})') from error
     prefix = ''
     while all(key.startswith(PARALLEL) for key in state):
         prefix += PARALLEL

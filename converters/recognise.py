@@ -20,6 +20,7 @@ from converters.tables import Model
 
 Shapes = Mapping[str, tuple[int, ...]]
 LIFTER, BACKBONE = 'volume_net.', 'backbone.'
+MOST = 100  # layers or modules; no known model has as many
 VITPOSE = {384: 'vitpose_s', 768: 'vitpose_b', 1024: 'vitpose_l', 1280: 'vitpose_h'}
 
 
@@ -51,6 +52,15 @@ def likeness(model: Model, shapes: Shapes) -> float:
     needed = {rule.key for rule in model.rules if rule.path is not None}
     present = shapes.keys() - {rule.key for rule in model.rules if rule.path is None}
     return len(needed & present) / max(len(needed | present), 1)
+
+
+def number_of_joints(model: Model, shapes: Shapes) -> int | None:
+    """How many joints a state dict of this kind of model is for; None where no key tells."""
+    for rule in model.rules:
+        axis = tables.JOINT_AXES[model.kind].get(rule.path)
+        if axis is not None and len(shapes.get(rule.key, ())) > axis:
+            return shapes[rule.key][axis]
+    return None
 
 
 def candidates(shapes: Shapes) -> list[Model]:
@@ -123,7 +133,7 @@ def _poseformer(shapes: Shapes) -> Model:
         'channels': channels,
         'layers': _count(shapes, r'blocks\.(\d+)\.', 4),
         'heads': 8,
-        'mlp_ratio': _size(shapes, 64, ('Spatial_blocks.0.mlp.fc1.weight', 0)) // channels,
+        'mlp_ratio': _ratio(shapes, 'Spatial_blocks.0.mlp.fc1.weight', channels),
         'drop_path': 0.1,
     }
     return Model(tables.POSEFORMER, tables.POSEFORMER, tables.HUMAN36M, fields)
@@ -157,7 +167,7 @@ def _lifter(shapes: Shapes, detector: Model) -> dict[str, Any]:
         'detector_joints': _size(shapes, 2, ('coord_embed.weight', 1)) == 4,
         'channels': channels,
         'layers': _count(shapes, r'joint_blocks\.(\d+)\.', 4),
-        'mlp_ratio': _size(shapes, 2 * channels, ('res_blocks.0.mlp.fc1.weight', 0)) // channels,
+        'mlp_ratio': _ratio(shapes, 'res_blocks.0.mlp.fc1.weight', channels),
     }
     if deformable:
         width = _size(shapes, channels // 4, ('context_blocks.0.embed_proj.0.weight', 0))
@@ -180,12 +190,19 @@ def _levels(shapes: Shapes, detector: Model) -> tuple[int, ...]:
 def _size(shapes: Shapes, otherwise: int, *places: tuple[str, int]) -> int:
     """The size that most of these axes (key, axis) have."""
     sizes = [shapes[key][axis] for key, axis in places if len(shapes.get(key, ())) > axis]
+    sizes = [size for size in sizes if size]  # empty arrays are errors that the engine will name
     return statistics.mode(sizes) if sizes else otherwise
+
+
+def _ratio(shapes: Shapes, key: str, channels: int) -> int:
+    """Hidden width of the MLP whose first layer this is, over its input's."""
+    return max(_size(shapes, 2 * channels, (key, 0)) // channels, 1)
 
 
 def _count(shapes: Shapes, pattern: str, otherwise: int) -> int:
     """How many parts there are whose number the pattern's group finds at a key's start."""
     numbers = [int(found[1]) for key in shapes if (found := re.match(pattern, key))]
+    numbers = [number for number in numbers if number < MOST]  # the engine will name the others
     return max(numbers) + 1 if numbers else otherwise
 
 

@@ -19,7 +19,7 @@ from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
-from capf_jax.models.lifter import Lifter
+from capf_jax.models.lifter import Lifter, lifter_from_config
 from capf_jax.models.poseformer import PoseFormer
 from capf_jax.models.published import CA_PF, OWN_SIZE
 from configs import base
@@ -34,8 +34,12 @@ from converters.vitpose_names import vitpose_rules
 
 DETECTOR, CA_PF_KIND, POSEFORMER = 'detector', 'ca_pf', 'poseformer'
 COCO, HUMAN36M, MPI_INF_3DHP = 'coco17', 'h36m17', 'mpi_inf_3dhp17'
-CROP = (256, 192)  # height and width that shapes are worked out for; no weight depends on it
 OFFICIAL, MMPOSE = 'official', 'mmpose'
+JOINT_AXES = {  # leaves with something for every joint, and which axis that is in PyTorch
+    DETECTOR: {('params', 'head', 'bias'): 0, ('params', 'head', 'norm', 'bias'): 0},
+    CA_PF_KIND: {('lifter', 'params', 'position_embedding'): 2},
+    POSEFORMER: {('params', 'spatial_position'): 1},
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,22 +85,26 @@ class Model:
         return PoseFormer(**self.settings)
 
     @property
+    def config(self) -> ConfigDict:
+        """The part of a configuration that describes a detector or CA-PF."""
+        return ConfigDict({'skeleton': self.skeleton, 'model': dict(self.settings)})
+
+    @property
     def entry(self) -> catalog.DetectorEntry:
         """What the catalog says of the detector, or of a CA-PF's."""
-        return catalog.from_config(ConfigDict(self.settings))
+        return catalog.from_config(self.config.model)
 
     @property
     def detector(self) -> nn.Module:
         """The module of a detector or of a CA-PF's backbone."""
-        module = self.entry.build(len(skeletons.get(self.skeleton)))
+        own = self.config.model.detector_skeleton if self.kind == CA_PF_KIND else ''
+        module = self.entry.build(len(skeletons.get(own or self.skeleton)))
         return module if self.head else module.clone(heatmaps=None)
 
     @property
     def lifter(self) -> Lifter:
         """The module of a CA-PF's lifter."""
-        fields = dict(self.settings['lifter'])
-        fields['levels'] = tuple(fields['levels']) or self.entry.levels
-        return Lifter(num_joints=len(skeletons.get(self.skeleton)), **fields)
+        return lifter_from_config(self.config)
 
     def expected(self) -> dict[str, Any]:
         """The Flax variables as shapes, in the tree that weight files hold."""
@@ -106,7 +114,7 @@ class Model:
             joints = _array(1, model.frames, model.num_joints, 2)
             return jax.eval_shape(model.init, key, joints)
         detection, variables = jax.eval_shape(
-            self.detector.init_with_output, key, _array(1, *CROP, 3)
+            self.detector.init_with_output, key, _array(1, *catalog.CROP, 3)
         )
         if self.kind == DETECTOR:
             return variables
@@ -130,6 +138,7 @@ def settings(
     """`config.model` as a dict: the base configuration's but for what is given."""
     model = base.get_config().model.to_dict()
     model['detector'] = detector
+    model['detector_skeleton'] = COCO  # the joints that published detectors learnt
     model['hrnet'] |= hrnet or {}
     model['lifter'] |= lifter or {}
     return model

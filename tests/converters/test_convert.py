@@ -12,8 +12,9 @@ import torch
 
 from capf_jax import weights
 from converters import engine, recognise, tables
-from converters.convert import convert, main
+from converters.convert import convert, identify, main
 from converters.export import export
+from converters.reading import Source
 from tests.converters.test_recognise import OWN
 from tests.goldens import manifests, recipe
 
@@ -170,6 +171,47 @@ def test_what_cannot_be_converted_is_told(tmp_path, write, target, message):
     write(tmp_path / 'a.pth')
     with pytest.raises(ValueError, match=message):
         main(['convert', str(tmp_path / 'a.pth'), str(tmp_path / target)])
+
+
+def test_a_known_model_of_other_joints_is_named(tmp_path):
+    keys = manifests.read('hrnet_w32_coco')
+    keys |= {'final_layer.weight': (16, 32, 1, 1), 'final_layer.bias': (16,)}
+    opened = Source(tmp_path / 'mpii.pth', '', {key: np.empty(s, bool) for key, s in keys.items()})
+    with pytest.raises(ValueError, match=r'mpii\.pth is a hrnet_w32 file for 16 joints; only .*17'):
+        identify(opened, None)
+
+
+def test_the_target_is_not_the_source(tmp_path):
+    with pytest.raises(ValueError, match='is the source itself'):
+        convert(tmp_path / 'a.safetensors', tmp_path / 'x' / '..' / 'a.safetensors')
+
+
+def test_pytorch_files_are_not_called_safetensors(tmp_path):
+    with pytest.raises(ValueError, match=r"what is written is PyTorch's format"):
+        export(tmp_path / 'a.safetensors', tmp_path / 'a.safetensors')
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'kind': 'cake'}, 'does not say its kind'),
+        ({'model': {}}, 'does not describe its ca_pf completely'),
+        ({'model': {'lifter': {'channels': 16}}}, r'tensors differ, first lifter/params/'),
+    ],
+    ids=['kind', 'incomplete', 'other tensors'],
+)
+def test_a_file_that_describes_something_else_is_not_exported(
+    tmp_path, ca_pf_state, changes, message
+):
+    convert(saved(tmp_path / 'a.pth', ca_pf_state), tmp_path / 'a.safetensors')
+    variables, metadata = weights.load_weights(tmp_path / 'a.safetensors')
+    if changes.get('model'):
+        lifter = metadata['model']['lifter'] | changes['model']['lifter']
+        changes = {'model': metadata['model'] | {'lifter': lifter}}
+    weights.save_weights(tmp_path / 'b.safetensors', variables, metadata | changes)
+    with pytest.raises(ValueError, match=message):
+        export(tmp_path / 'b.safetensors', tmp_path / 'b.pth')
+    assert not (tmp_path / 'b.pth').exists()
 
 
 def test_a_converted_file_is_not_converted_again(tmp_path):

@@ -213,9 +213,33 @@ def test_what_is_no_weight_file_is_named_as_such(tmp_path, write, message):
         reading.read(tmp_path / 'weights.pth')
 
 
+def test_a_folder_is_named(tmp_path):
+    with pytest.raises(ValueError, match='is a folder: give the weight file inside'):
+        reading.read(tmp_path)
+
+
+def test_tensors_that_are_no_plain_arrays_are_named(tmp_path):
+    path = saved(tmp_path / 'weights.pth', {'stem.weight': torch.eye(2).to_sparse()})
+    with pytest.raises(ValueError, match='tensors that are no plain arrays'):
+        reading.read(path)
+
+
+def test_the_metadata_of_other_programs_does_not_matter(tmp_path):
+    path = tmp_path / 'weights.safetensors'
+    save_file(STATE, path, metadata={'kind': 'mine', 'model': 'x', 'name': '{'})
+    assert_is_state(reading.read(path))
+
+
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r'no weight file at .*absent\.pth'):
         reading.read(tmp_path / 'absent.pth')
+
+
+def test_a_torch_whose_files_can_run_code_is_refused(tmp_path, monkeypatch):
+    path = saved(tmp_path / 'weights.pth', STATE)
+    monkeypatch.setattr(torch, '__version__', '2.5.1+cpu')
+    with pytest.raises(RuntimeError, match=r'torch 2\.5\.1\+cpu .*--upgrade'):
+        reading.read(path)
 
 
 def test_the_absence_of_torch_gives_the_line_that_installs_it(tmp_path, monkeypatch):

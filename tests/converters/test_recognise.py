@@ -132,6 +132,23 @@ def test_only_the_published_size_has_its_name(fields, name):
     assert ca_pf_name('hrnet_w32', 'h36m17', lifter) == name
 
 
+@pytest.mark.parametrize(
+    'shapes',
+    [
+        {'Spatial_patch_to_embedding.weight': (0, 2), 'Spatial_norm.weight': (0,)},
+        {'volume_net.coord_embed.weight': (0, 2), 'volume_net.res_blocks.0.mlp.fc1.weight': (1, 0)},
+        {'volume_net.context_blocks.0.attention_weights.weight': (0, 0)},
+        {'stage2.0.branches.0.99999999.conv1.weight': (2,), 'conv1.weight': ()},
+    ],
+    ids=['poseformer', 'lifter', 'deformable', 'number'],
+)
+def test_shapes_that_no_model_has_are_recognised_as_something(shapes):
+    model, likeness = recognise.recognise(shapes)
+    assert likeness < 1
+    with pytest.raises(ValueError, match='cannot be converted'):
+        engine.to_flax(zeros(shapes), model.rules, {}, 'it')
+
+
 def test_an_unknown_name_gets_the_nearest():
     with pytest.raises(ValueError, match=r'--model=hrnet_w23 .* nearest is hrnet_w32'):
         recognise.check_name('hrnet_w23')

@@ -1,0 +1,94 @@
+"""What training runs write is exported as published files are."""
+
+import importlib
+import types
+
+import jax
+import numpy as np
+import pytest
+import torch
+
+from capf_jax import train, weights
+from converters.convert import convert
+from converters.export import export, model_of
+from tests import tiny
+from tests.converters.test_recognise import OWN
+from tests.goldens import manifests
+
+
+def metadata_of(config):
+    """What `train.Run.origin` says, without what depends on the run."""
+    return {
+        'task': config.task,
+        **train.kind_and_name(config),
+        'skeleton': config.skeleton,
+        'model': config.model.to_dict(),
+        'config': config.to_dict(),
+    }
+
+
+def random_like(shapes):
+    random = np.random.default_rng(0)
+    draw = lambda leaf: random.normal(0, 0.3, leaf.shape).astype(np.float32)  # noqa: E731
+    return jax.tree.map(draw, shapes)
+
+
+def small_run(**model):
+    """Configuration and final state of a run of the smallest whole model."""
+    config = tiny.config()
+    config.model.hrnet.update(OWN['hrnet'])
+    config.model.lifter.update({**OWN['lifter'], 'ablation_step': 3})
+    config.model.update(model)
+    expected = model_of('run', {'detector': True}, metadata_of(config))
+    variables = random_like(expected.expected())
+    head = {'kernel': np.ones((1, 1, 4, 35), np.float32), 'bias': np.ones(35, np.float32)}
+    variables['detector']['params']['head'] = head  # trained here, it is there
+    state = types.SimpleNamespace(
+        params=variables['lifter']['params'], frozen=variables['detector']
+    )
+    return config, state, variables
+
+
+@pytest.mark.parametrize('weight_type', ['float32', 'float16'])
+def test_a_run_is_exported_and_converts_back_to_the_same_bits(tmp_path, weight_type):
+    config, state, _ = small_run(detector_skeleton='h36m17_surface')
+    run, back, again = (tmp_path / n for n in ('run.safetensors', 'a.pth', 'again.safetensors'))
+    trained = train.trained_variables('lifter', state)
+    weights.save_weights(run, trained, metadata_of(config), weight_type)
+    assert "left out: the detector's heatmap head" in export(run, back, wrapped=True)
+    assert torch.load(back, weights_only=True).keys() == {'model'}
+    convert(back, again)
+    stored, converted = weights.load_weights(run)[0], weights.load_weights(again)[0]
+    del stored['detector']['params']['head']
+    jax.tree.map(np.testing.assert_array_equal, stored, converted)
+
+
+@pytest.mark.parametrize(
+    ('name', 'published'),
+    [
+        ('human36m_hrnet32', 'ca_pf_hrnet_32'),
+        ('human36m_hrnet48', 'ca_pf_hrnet_48'),
+        ('human36m_cpn', 'ca_pf_cpn'),
+        ('mpi_inf_3dhp_hrnet32', 'ca_pf_3dhp_hrnet_32'),
+        ('mpi_inf_3dhp_hrnet48', 'ca_pf_3dhp_hrnet_48'),
+    ],
+)
+def test_a_run_of_a_published_configuration_has_the_published_name_and_keys(name, published):
+    metadata = metadata_of(importlib.import_module(f'configs.{name}').get_config())
+    assert metadata['name'] == published
+    model = model_of('run', {'detector': True}, metadata)
+    exported = {r.key for r in model.rules if r.path is not None or r.shape is not None}
+    assert exported == manifests.read(published).keys()
+
+
+def test_a_trained_detector_is_exported(tmp_path):
+    config = tiny.config()
+    config.task, config.skeleton = 'detector', 'h36m17_surface'
+    metadata = metadata_of(config)
+    variables = random_like(model_of('run', {}, metadata).expected())
+    state = types.SimpleNamespace(params=variables['params'], batch_stats=variables['batch_stats'])
+    trained = train.trained_variables('detector', state)
+    weights.save_weights(tmp_path / 'run.safetensors', trained, metadata)
+    export(tmp_path / 'run.safetensors', tmp_path / 'a.pth')
+    exported = torch.load(tmp_path / 'a.pth', weights_only=True)
+    assert exported['final_layer.weight'].shape == (35, 4, 1, 1)
