@@ -157,7 +157,8 @@ def _open(
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    values, config = evaluate_arguments.parse(parallel.join_processes(argv))
+    values, config = evaluate_arguments.parse(argv)
+    parallel.join_processes(argv)
     keep_freed_memory()
     protocols.get(config.evaluation.get('protocol', 'plain')).check_skeleton(
         skeletons.get(config.skeleton)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from absl import flags
 from ml_collections import ConfigDict
 
-from capf_jax import configuration, noise_sweep, protocols, report
+from capf_jax import configuration, noise_sweep, parallel, protocols, report
 
 
 def parse(argv: Sequence[str]) -> tuple[flags.FlagValues, ConfigDict]:
@@ -17,15 +17,16 @@ def parse(argv: Sequence[str]) -> tuple[flags.FlagValues, ConfigDict]:
       argv: as `sys.argv`, the program first.
 
     Raises:
-      ValueError: a missing, unknown or ill-typed argument.
+      ValueError: a missing, unknown or ill-typed argument, or two that exclude each other.
       FileNotFoundError: --workdir holds no run.
     """
     values = _flags()
     try:
-        rest = values(list(argv), known_only=True)[1:]
+        plain = [argument for argument in argv if argument != parallel.DISTRIBUTED]
+        rest = values(plain, known_only=True)[1:]
     except flags.Error as error:
         raise ValueError(' '.join(str(error).split())) from error
-    _check_one_task(values)
+    _check_one_task(values, distributed=len(plain) < len(argv))
     # these need no trained run, but may be told one for its configuration
     runless = values.mean_pose or (values.predictions and not values.workdir)
     if runless:
@@ -87,7 +88,7 @@ def _flags() -> flags.FlagValues:
     return values
 
 
-def _check_one_task(values: flags.FlagValues) -> None:
+def _check_one_task(values: flags.FlagValues, *, distributed: bool) -> None:
     """ValueError where two things are asked for that exclude each other."""
     asked = {
         '--mean_pose': values.mean_pose,
@@ -97,3 +98,5 @@ def _check_one_task(values: flags.FlagValues) -> None:
     chosen = [name for name, wanted in asked.items() if wanted]
     if len(chosen) > 1:
         raise ValueError(f'{" and ".join(chosen)} exclude each other; give one of them')
+    if distributed and (values.mean_pose or values.predictions):
+        raise ValueError(f'{chosen[0]} is work for one process; leave out {parallel.DISTRIBUTED}')

@@ -143,7 +143,7 @@ def curves(results: Mapping[float, Result]) -> Figure:
     names = [n for n in next(iter(results.values())).errors if METRICS[n].unit == 'mm']
     with matplotlib.rc_context(STYLE):
         figure = new_figure(PAGE_WIDTH / 2, 2.1)
-        axes = figure.add_axes((0.13, 0.18, 0.84, 0.77))
+        axes = figure.add_axes((0.15, 0.18, 0.82, 0.77))
         styles = zip(('#0072B2', '#D55E00', '#009E73'), ('o', 's', '^'), strict=True)
         for name, (colour, marker) in zip(names, styles, strict=False):
             values = [result.scores[name] for result in results.values()]
@@ -153,7 +153,10 @@ def curves(results: Mapping[float, Result]) -> Figure:
         axes.set_ylim(bottom=0)
         axes.grid(axis='y', color='#E5E5E5', lw=0.6)
         axes.set_axisbelow(True)
-        axes.legend(loc='lower right')
+        # On white, so that no line runs through a name.
+        axes.legend(
+            loc='lower right', frameon=True, facecolor='white', edgecolor='none', framealpha=1
+        )
     return figure
 
 

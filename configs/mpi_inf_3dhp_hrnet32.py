@@ -43,15 +43,17 @@ def configure(arg: str, detector: str, channels: int) -> ConfigDict:
     config.data.name = 'mpi_inf_3dhp'
     config.data.joints2d = given.joints2d
     with config.data.builder.unlocked():
-        builder = config.data.builder  # data_pipeline/mpi_inf_3dhp/settings.py has all fields
+        builder = config.data.builder  # data_pipeline/mpi_inf_3dhp/configuration.py says more
         builder.source = ''  # folder of the downloaded files; read only while building
-        builder.train_subjects = ('S1', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7', 'S8')
-        builder.train_sequences = ('Seq1', 'Seq2')
-        builder.cameras = (0, 1, 2, 4, 5, 6, 7, 8)  # of the training split
-        builder.test_sequences = ('TS1', 'TS2', 'TS3', 'TS4', 'TS5', 'TS6')
-        builder.train_stride = 1  # every n-th frame of a video
-        builder.test_stride = 1  # every n-th valid frame of a sequence
         builder.targets = 'univ_annot3'  # 3D joints: 'univ_annot3' (one height) or 'annot3'
+        builder.subjects = ()  # such as ('S1', 'TS1'); empty: all fourteen
+        builder.sequences = ()  # of the training split, such as ('Seq1',); empty: both
+        builder.cameras = ()  # of the training split, such as ('0', '4'); empty: all eight
+        builder.frame_stride = 1  # every how many training frames one is taken
+        builder.height = 256  # of the crops, pixels
+        builder.width = 192  # of the crops, pixels
+        builder.jpeg_quality = 95  # of the stored crops
+        builder.processes = 2  # that crop while building
 
     config.model.detector = given.detector
     config.model.detector_weights = given.weights or f'pretrained/{given.detector}.safetensors'

@@ -4,7 +4,8 @@
     python -m data_pipeline.check human36m --data_dir=data  afterwards: counts, bones, crops
 
     NAME               human36m, mpi_inf_3dhp, synthetic or own_data
-    --source=DIR       the downloaded files
+    --source=DIR       the downloaded files; --FIELD=VALUE as for data_pipeline.build, such as
+                       --subjects=S9+S11, looks for a part of the dataset alone
     --data_dir=DIR     where built datasets are kept; all of this name are checked (default data)
     --people=N         people of each split that are looked at, drawn at random (default 2000)
     --seed=N           which (default 0)
@@ -18,25 +19,34 @@ from __future__ import annotations
 import argparse
 import importlib
 import pathlib
-import types
+import shlex
 from collections.abc import Sequence
 
-from ml_collections import ConfigDict
-
 from capf_jax import commands
-from data_pipeline import datasets, person_crops
+from data_pipeline import build, datasets
 from data_pipeline.checks import dataset
 from data_pipeline.checks.findings import WRONG, listed
 
 
-def before(name: str, source: pathlib.Path) -> bool:
+def before(name: str, source: pathlib.Path, flags: Sequence[str] = ()) -> bool:
     """Prints all that is wrong with the files that a dataset is built from; whether nothing is.
 
+    Args:
+      name: of the dataset.
+      source: the folder.
+      flags: `--FIELD=VALUE` of the dataset's settings, as `data_pipeline.build` takes them.
+
     Raises:
-      ValueError: the dataset is not built from files.
+      ValueError: the dataset is not built from files, or a flag does not exist.
     """
     module = importlib.import_module(f'data_pipeline.{name}')
-    problems = _problems(name, module, source)
+    if not hasattr(module, 'layout'):
+        raise ValueError(f'{name} is not built from a folder; leave out --source')
+    fields = {'source': source}
+    if flags:
+        config, _ = build.parse([name, f'--source={source}', *flags])
+        fields |= config.data.builder.to_dict()
+    problems = module.layout(**fields)
     for number, problem in enumerate(problems, 1):
         print(f'{number}. {problem}')
     if problems:
@@ -45,27 +55,9 @@ def before(name: str, source: pathlib.Path) -> bool:
             print(guide)
         print(f'{source}: {len(problems)} problem{"s" if len(problems) > 1 else ""}')
         return False
-    print(
-        f'{source} has everything; build it with '
-        f'`python -m data_pipeline.build {name} --source={source}`'
-    )
+    command = shlex.join([name, f'--source={source}', *flags])
+    print(f'{source} has everything; build it with `python -m data_pipeline.build {command}`')
     return True
-
-
-def _problems(name: str, module: types.ModuleType, source: pathlib.Path) -> Sequence[str]:
-    """By the dataset's own `layout(source)`, or else by what its builder does first."""
-    if hasattr(module, 'layout'):
-        return module.layout(source)
-    if not issubclass(module.Builder, person_crops.Builder):
-        raise ValueError(f'{name} is not built from a folder; leave out --source')
-    data = ConfigDict({'name': name, 'dir': 'data', 'builder': {'source': str(source)}})
-    try:
-        module.builder_from_config(data)._splits()
-    except person_crops.InputError as error:
-        return error.problems
-    except FileNotFoundError as error:
-        return [str(error)]
-    return []
 
 
 def after(name: str, data_dir: pathlib.Path, choices: dataset.Choices) -> bool:
@@ -114,11 +106,13 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument('--people', type=int, default=defaults.people)
     parser.add_argument('--seed', type=int, default=defaults.seed)
     parser.add_argument('--pictures', type=pathlib.Path, default=defaults.pictures)
-    given = parser.parse_args(argv[1:])
+    given, flags = parser.parse_known_args(argv[1:])
     if given.people < 1:
         raise ValueError(f'--people is {given.people}; give at least 1')
     if given.source is not None:
-        return 0 if before(given.name, given.source) else 1
+        return 0 if before(given.name, given.source, flags) else 1
+    if flags:
+        raise ValueError(f'unknown argument {flags[0]!r}; --help says what there is')
     choices = dataset.Choices(given.people, given.seed, given.pictures)
     return 0 if after(given.name, given.data_dir, choices) else 1
 

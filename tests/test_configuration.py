@@ -1,3 +1,4 @@
+import importlib
 import json
 import pathlib
 import subprocess
@@ -5,7 +6,7 @@ import subprocess
 import pytest
 
 from capf_jax import configuration
-from configs import base
+from configs import base, own_data
 
 ROOT = pathlib.Path(__file__).parents[1]
 BASE = f'--config={ROOT / "configs" / "base.py"}'
@@ -117,6 +118,27 @@ def test_fields_that_change_no_result_may_change(tmp_path):
     config.data.threads = 1
     config.training.log_steps = 1
     configuration.check(config, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ('dataset', 'field', 'value'),
+    [
+        ('human36m', 'source', '/elsewhere'),
+        ('human36m', 'annotations', 'npz'),
+        ('mpi_inf_3dhp', 'source', '/elsewhere'),
+    ],
+)
+def test_where_a_published_dataset_was_built_from_may_change(dataset, field, value, tmp_path):
+    config = importlib.import_module(f'configs.{dataset}_hrnet32').get_config()
+    configuration.save(config, tmp_path)
+    config.data.builder[field] = value
+    configuration.check(config, tmp_path)
+
+
+def test_the_folder_of_own_data_may_not_change(tmp_path):
+    configuration.save(own_data.get_config(), tmp_path)
+    with pytest.raises(ValueError, match=r'data\.builder\.source'):
+        configuration.check(own_data.get_config('source=/elsewhere'), tmp_path)
 
 
 def test_a_folder_without_a_run_is_named(tmp_path):

@@ -120,6 +120,8 @@ def test_a_split_may_be_part_of_one(evaluated_run):
         (['--workdir={evaluated_run}', '--data_dir=/nowhere', '--checkpoint=latest'], 'no dataset'),
         (['--workdir={evaluated_run}', '--pictures=many'], 'pictures'),
         (['--mean_pose'], 'config'),
+        (['--mean_pose', '--distributed'], '--mean_pose is work for one process'),
+        (['--predictions=x.npz', '--distributed'], 'leave out --distributed'),
     ],
 )
 def test_a_wrong_command_is_one_sentence_and_code_2(

@@ -51,12 +51,13 @@ def figure(people: People, skeleton: Skeleton, title: str) -> Figure:
                 0.5, -0.02, _caption({name: of[number] for name, of in people.labels.items()}),
                 transform=axes.transAxes, ha='center', va='top', fontsize=4.2, linespacing=1.1,
             )  # fmt: skip
-        page.suptitle(title, fontsize=7, y=0.995)
+        page.text(0.01, 1 - 0.1 * share, title, va='top', fontsize=7)
     return page
 
 
 def _caption(labels: dict[str, str | int]) -> str:
     """Who, when and what, in lines that are no wider than a crop."""
-    who = labels['sequence'] or labels['subject']
+    subject, sequence = labels['subject'], labels['sequence']
+    who = sequence if sequence.startswith(subject) else f'{subject} {sequence}'.strip()
     where = f'camera {labels["camera"]}, ' if labels['camera'] else ''
     return '\n'.join(filter(None, (who, f'{where}frame {labels["frame"]}', labels['action'])))

@@ -2,5 +2,6 @@
 
 from data_pipeline.human36m.builder import Builder, builder_from_config
 from data_pipeline.human36m.configuration import Human36mSettings as Settings
+from data_pipeline.human36m.layout import LAYOUT, layout
 
-__all__ = ['Builder', 'Settings', 'builder_from_config']
+__all__ = ['LAYOUT', 'Builder', 'Settings', 'builder_from_config', 'layout']

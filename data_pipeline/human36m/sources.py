@@ -19,6 +19,7 @@ from data_pipeline.human36m import (
 )
 from data_pipeline.human36m.configuration import (
     ACTIONS,
+    DAMAGED,
     SPLITS,
     SUBJECTS,
     Human36mSettings,
@@ -97,7 +98,7 @@ def read(settings: Human36mSettings) -> Found:
     """
     source = pathlib.Path(settings.source)
     kind = recognise(source, settings.annotations)
-    wanted = list(_wanted(settings))
+    wanted = list(videos_of(settings))
     folders = pictures.folders(source)
     videos = {key: pictures.read(folders[key.video]) for key in wanted if key.video in folders}
     if kind == 'pickle':
@@ -116,8 +117,8 @@ def read(settings: Human36mSettings) -> Found:
             unpictured[key] = without
         else:
             chosen[key] = recording
-    missing = [*_gathered(unlabelled, wanted, 'labels')] if not problems else []
-    missing += _gathered([k for k, what in unpictured.items() if what is _ALL], wanted, 'pictures')
+    missing = [*gathered(unlabelled, wanted, 'labels')] if not problems else []
+    missing += gathered([k for k, what in unpictured.items() if what is _ALL], wanted, 'pictures')
     missing += [
         f'{folders[key.video]} lacks the pictures {what}'
         for key, what in unpictured.items()
@@ -130,7 +131,7 @@ def read(settings: Human36mSettings) -> Found:
     return Found(kind, chosen, videos, tuple(missing))
 
 
-def _gathered(without: Sequence[Key], wanted: Sequence[Key], what: str) -> Iterator[str]:
+def gathered(without: Sequence[Key], wanted: Sequence[Key], what: str) -> Iterator[str]:
     """Sentences on videos that lack something: a subject's together where all do."""
     for subject in dict.fromkeys(key.subject for key in without):
         some = [key for key in without if key.subject == subject]
@@ -141,12 +142,12 @@ def _gathered(without: Sequence[Key], wanted: Sequence[Key], what: str) -> Itera
             yield from (f'there are no {what} of {key.video}' for key in some)
 
 
-def _wanted(settings: Human36mSettings) -> Iterator[Key]:
-    """Every video of the subset, split by split: subject, action, trial, camera."""
+def videos_of(settings: Human36mSettings) -> Iterator[Key]:
+    """Every video of the subset but the damaged trial: subject, action, trial, camera."""
     for subject, action, trial, camera in itertools.product(
         SUBJECTS, ACTIONS, TRIALS, HUMAN36M_CAMERAS
     ):
-        if settings.takes(subject, action, camera):
+        if settings.takes(subject, action, camera) and (subject, action, trial) != DAMAGED:
             yield Key(subject, action, trial, camera)
 
 
@@ -195,6 +196,7 @@ def _from_names(
     problems += wrong
     keys, wrong = named_recordings.with_trials(source, joints, last)
     problems += wrong
+    keys = {key: name for key, name in keys.items() if key[:3] != DAMAGED}
     found = {}
     for key, result in named_recordings.with_detections(keys, joints, detections, path):
         if isinstance(result, str):

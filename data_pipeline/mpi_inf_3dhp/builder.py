@@ -26,8 +26,6 @@ class Builder(person_crops.Builder):
 
     def _splits(self) -> Mapping[str, Sequence[person_crops.Clip]]:
         settings = self.settings
-        if not settings.source:
-            raise FileNotFoundError(f'config.data.builder.source names no folder; {tree.LAYOUT}')
         found = tree.survey(pathlib.Path(settings.source), settings)
         for sentence in found.recognised:
             print(sentence, file=sys.stderr)
@@ -50,9 +48,13 @@ def builder_from_config(data: ConfigDict) -> Builder:
     return Builder(data_dir=data.dir, config=config)
 
 
-def layout(source: str | pathlib.Path) -> list[str]:
-    """All that is missing or wrong in a folder of the whole dataset; empty if it can be built.
+def layout(source: str | pathlib.Path, **fields: Any) -> list[str]:
+    """All that is missing or wrong in a folder; empty if it can be built.
 
     Takes minutes: every label is read and every extracted frame opened as far as its header.
+
+    Args:
+      source: the folder.
+      **fields: of Settings, for a part of the dataset.
     """
-    return tree.survey(pathlib.Path(source), Settings(), open_images=True).problems
+    return tree.survey(pathlib.Path(source), Settings(**fields), open_images=True).problems

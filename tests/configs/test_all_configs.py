@@ -1,5 +1,6 @@
 """Every configuration: a training and an evaluation step, traced without computing."""
 
+import dataclasses
 import functools
 import importlib
 import pathlib
@@ -157,9 +158,35 @@ def test_a_detectors_weights_have_its_name_if_none_are_given(name):
 @pytest.mark.parametrize('name', PUBLISHED)
 def test_the_datasets_builder_takes_its_fields(name, tmp_path):
     data = get_config(name).data
-    builder = pytest.importorskip(f'data_pipeline.{data.name}')
+    builder = importlib.import_module(f'data_pipeline.{data.name}')
     data.dir = str(tmp_path)
     assert builder.builder_from_config(data).name == data.name
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_every_field_of_the_builder_is_in_the_config_with_its_default(name):
+    data = get_config(name).data
+    settings = importlib.import_module(f'data_pipeline.{data.name}').Settings
+    defaults = {field.name: field.default for field in dataclasses.fields(settings)}
+    assert data.builder.to_dict() == defaults
+
+
+@pytest.mark.parametrize(
+    ('override', 'value'),
+    [
+        ('source=/data/raw', '/data/raw'),
+        ("subjects=('S9', 'S11')", ('S9', 'S11')),
+        ("cameras=('54138969',)", ('54138969',)),
+        ('frame_stride=5', 5),
+        ('missing=skip', 'skip'),
+        ('height=128', 128),
+    ],
+)
+def test_a_builders_field_is_overridden_on_the_command_line(override, value):
+    path = FOLDER / 'human36m_hrnet32.py'
+    argv = ['build', f'--config={path}', f'--config.data.builder.{override}']
+    builder = configuration.parse(argv, required=('config',)).config.data.builder
+    assert builder[override.partition('=')[0]] == value
 
 
 @pytest.mark.parametrize('name', PUBLISHED)

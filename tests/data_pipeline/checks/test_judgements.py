@@ -156,3 +156,17 @@ def test_a_page_shows_as_many_crops_as_it_holds(good):
     assert sum(bool(axes.images) for axes in page.axes) == 24
     few = contact_sheet.figure(good.take(np.arange(7)), MPI_INF_3DHP17, 'title')
     assert sum(bool(axes.images) for axes in few.axes) == 7
+
+
+@pytest.mark.parametrize(
+    ('subject', 'sequence', 'line'),
+    [
+        ('S9', 'act_02_subact_01', 'S9 act_02_subact_01'),
+        ('S1', 'S1_Seq2', 'S1_Seq2'),
+        ('anna', '', 'anna'),
+        ('', 'walk', 'walk'),
+    ],
+)
+def test_a_caption_names_the_subject_once(subject, sequence, line):
+    labels = {'subject': subject, 'sequence': sequence, 'camera': '', 'frame': 3, 'action': ''}
+    assert contact_sheet._caption(labels).splitlines() == [line, 'frame 3']

@@ -182,6 +182,15 @@ def test_an_unreadable_picture_is_named(broken, tmp_path):
     assert 'does not decode as an image' in str(error)
 
 
+def test_unreadable_pictures_of_all_videos_are_named_at_once(broken, tmp_path):
+    assert len(refused(broken('npz'), tmp_path).problems) == len(raw_tree.videos())
+
+
+def test_without_a_source_the_working_folder_is_not_searched(tmp_path):
+    text = str(refused('', tmp_path, FileNotFoundError))
+    assert 'set config.data.builder.source to the one with its files' in text
+
+
 def test_a_wrong_folder_is_told_what_it_should_have(tmp_path):
     text = str(refused(tmp_path, tmp_path, FileNotFoundError))
     assert 'it should have images/s_01_act_02_subact_01_ca_01/' in text
