@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from capf_jax import train, weights
+from capf_jax import skeleton, train, weights
 from converters.convert import convert
 from converters.export import export, model_of
 from tests import tiny
@@ -41,7 +41,7 @@ def small_run(**model):
     config.model.update(model)
     expected = model_of('run', {'detector': True}, metadata_of(config))
     variables = random_like(expected.expected())
-    head = {'kernel': np.ones((1, 1, 4, 35), np.float32), 'bias': np.ones(35, np.float32)}
+    head = {'kernel': np.ones((1, 1, 4, 36), np.float32), 'bias': np.ones(36, np.float32)}
     variables['detector']['params']['head'] = head  # trained here, it is there
     state = types.SimpleNamespace(
         params=variables['lifter']['params'], frozen=variables['detector']
@@ -91,4 +91,4 @@ def test_a_trained_detector_is_exported(tmp_path):
     weights.save_weights(tmp_path / 'run.safetensors', trained, metadata)
     export(tmp_path / 'run.safetensors', tmp_path / 'a.pth')
     exported = torch.load(tmp_path / 'a.pth', weights_only=True)
-    assert exported['final_layer.weight'].shape == (35, 4, 1, 1)
+    assert exported['final_layer.weight'].shape == (len(skeleton.H36M17_SURFACE), 4, 1, 1)
