@@ -62,7 +62,8 @@ def check(path: pathlib.Path, choices: Choices) -> dict[str, list[Finding]]:
     for split in builder.info.splits:
         drawn = people.draw(builder, split, choices.people, choices.seed)
         findings[split] = [*counts.judge(builder, split), *judge(drawn, skeleton, scaled)]
-        title = f'{builder.name}, {split}, {path.parent.name}: left blue, right orange, detected yellow'
+        colours = 'left blue, right orange, detected yellow'
+        title = f'{builder.name}, {split}, {path.parent.name}: {colours}'
         shuffled = np.random.default_rng(choices.seed).permutation(len(drawn))
         page = contact_sheet.figure(drawn.take(shuffled), skeleton, title)
         to = choices.pictures / f'{builder.name}-{path.parent.name}-{split}.png'
