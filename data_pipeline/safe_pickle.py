@@ -10,6 +10,7 @@ import io
 import pathlib
 import pickle
 import zipfile
+import zlib
 from collections import OrderedDict
 from typing import Any, BinaryIO
 
@@ -40,7 +41,7 @@ def load_npz(path: pathlib.Path) -> dict[str, Any]:
                 name.removesuffix('.npy'): _load_array(archive.read(name), f'{path}, {name}')
                 for name in archive.namelist()
             }
-    except zipfile.BadZipFile as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
         raise ValueError(f'{path} is no .npz file, or is cut short; download it again') from error
 
 

@@ -97,6 +97,17 @@ def test_a_file_that_is_no_archive_is_named(tmp_path):
         predictions.load(path, H36M17)
 
 
+def test_an_archive_with_damaged_bytes_is_named(tmp_path):
+    path = tmp_path / 'poses.npz'
+    np.savez_compressed(path, poses=np.zeros((7, 17, 3)), unit='m')
+    content = bytearray(path.read_bytes())
+    name, extra = np.frombuffer(content[26:30], '<u2')  # of the zip's first header: their lengths
+    content[30 + name + extra] = 0xFF  # no kind of block that Deflate knows
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'poses\.npz is no NumPy archive'):
+        predictions.load(path, H36M17)
+
+
 def test_a_file_with_one_bare_array_is_named(tmp_path):
     np.save(tmp_path / 'poses.npy', np.zeros((7, 17, 3)))
     with pytest.raises(ValueError, match=r'poses\.npy is no NumPy archive'):

@@ -7,6 +7,7 @@ import pathlib
 
 import numpy as np
 import tensorflow_datasets as tfds
+from google.protobuf import json_format
 
 from capf_jax import skeleton as skeletons
 from capf_jax.skeleton import Skeleton
@@ -46,7 +47,13 @@ def check(path: pathlib.Path, choices: Choices) -> dict[str, list[Finding]]:
             f'the dataset in {path} is not whole: dataset_info.json is missing; delete this '
             'folder and build it again'
         )
-    builder = tfds.builder_from_directory(path)
+    try:
+        builder = tfds.builder_from_directory(path)
+    except (OSError, json_format.ParseError) as error:
+        raise RuntimeError(
+            f'the dataset in {path} is not whole: its information does not read '
+            f'({" ".join(str(error).split())}); delete this folder and build it again'
+        ) from error
     datasets.check_whole(builder)
     noted = dict(builder.info.metadata.items() if builder.info.metadata is not None else ())
     skeleton = skeletons.get(noted.get('skeleton', 'h36m17'))
@@ -55,7 +62,8 @@ def check(path: pathlib.Path, choices: Choices) -> dict[str, list[Finding]]:
     for split in builder.info.splits:
         drawn = people.draw(builder, split, choices.people, choices.seed)
         findings[split] = [*counts.judge(builder, split), *judge(drawn, skeleton, scaled)]
-        title = f'{builder.name}, {split}, {path.parent.name}: left blue, right orange'
+        colours = 'left blue, right orange, detected yellow'
+        title = f'{builder.name}, {split}, {path.parent.name}: {colours}'
         shuffled = np.random.default_rng(choices.seed).permutation(len(drawn))
         page = contact_sheet.figure(drawn.take(shuffled), skeleton, title)
         to = choices.pictures / f'{builder.name}-{path.parent.name}-{split}.png'

@@ -34,6 +34,10 @@ def read(path: pathlib.Path, settings: Human36mSettings) -> tuple[dict[Key, Reco
         raise ValueError(f"{path} is no list of labels; it is none of the authors' files")
     by_video: dict[Key, list[Mapping[str, Any]]] = defaultdict(list)
     for number, entry in enumerate(entries):
+        if not isinstance(entry, Mapping):
+            raise ValueError(
+                f"{path} has no label in entry {number}; it is none of the authors' files"
+            )
         missing = [field for field in _FIELDS if field not in entry]
         if missing:
             raise ValueError(
@@ -76,9 +80,9 @@ def _recording(
     path: pathlib.Path, key: Key, video: list[Mapping[str, Any]]
 ) -> tuple[Recording | None, list[str]]:
     """One video's entries, in the order of their frames."""
-    video = sorted(video, key=lambda entry: int(entry['image_id']))
-    frames = np.array([int(entry['image_id']) - 1 for entry in video], np.int32)
     try:
+        video = sorted(video, key=lambda entry: int(entry['image_id']))
+        frames = np.array([int(entry['image_id']) - 1 for entry in video], np.int32)
         joints3d, truth, detected = (
             np.array([entry[name] for entry in video], np.float64)[..., :size]
             for name, size in (('joints_3d', 3), ('joints_2d_gt', 2), ('joints_2d_cpn', 2))

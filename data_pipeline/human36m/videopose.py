@@ -27,15 +27,17 @@ def read_detections(path: pathlib.Path) -> tuple[dict[RawName, np.ndarray], list
     """
     found, problems = {}, []
     for subject, name, cameras in _recordings(path, DETECTIONS, problems):
-        if not isinstance(cameras, list | tuple | np.ndarray) or len(cameras) != 4:
+        if isinstance(cameras, np.ndarray) and cameras.ndim:
+            cameras = list(cameras)
+        if not isinstance(cameras, list | tuple) or len(cameras) != len(HUMAN36M_CAMERAS):
             problems.append(f'{path} has no list of 4 cameras for {subject} {name}')
             continue
         for camera, joints in zip(HUMAN36M_CAMERAS, cameras, strict=True):
             array = _numbers(joints)
             if array is None or array.ndim != 3 or array.shape[1:] != (len(JOINTS), 2):
                 problems.append(
-                    f'{path} has an array of shape {list(np.shape(joints))} for {subject} {name}, '
-                    f'camera {camera}, instead of [frames, 17, 2]'
+                    f'{path} has {_described(joints)} for {subject} {name}, camera {camera}, '
+                    'instead of an array of shape [frames, 17, 2]'
                 )
             else:
                 found[RawName(subject, name, camera)] = array
@@ -54,8 +56,8 @@ def read_positions(path: pathlib.Path) -> tuple[dict[tuple[str, str], np.ndarray
         known = (RAW_JOINTS, 3), (len(JOINTS), 3)
         if array is None or array.ndim != 3 or array.shape[1:] not in known:
             problems.append(
-                f'{path} has an array of shape {list(np.shape(joints))} for {subject} {name} '
-                'instead of [frames, 32, 3]'
+                f'{path} has {_described(joints)} for {subject} {name} instead of an array of '
+                'shape [frames, 32, 3]'
             )
             continue
         chosen = array[:, JOINTS] if array.shape[1] == RAW_JOINTS else array
@@ -81,5 +83,20 @@ def _recordings(path: pathlib.Path, kind: str, problems: list[str]):
 
 def _numbers(value: Any) -> np.ndarray | None:
     """An array of numbers, None for anything else."""
-    array = np.asarray(value) if isinstance(value, np.ndarray | list) else np.zeros(0, object)
+    if not isinstance(value, np.ndarray | list):
+        return None
+    try:
+        array = np.asarray(value)
+    except ValueError:  # a list of lists of different lengths
+        return None
     return array if array.dtype.kind in 'fiu' else None
+
+
+def _described(value: Any) -> str:
+    """What stands where an array should, in words."""
+    array = _numbers(value)
+    return (
+        f'an object of type {type(value).__name__}'
+        if array is None
+        else f'shape {list(array.shape)}'
+    )

@@ -31,7 +31,7 @@ def get_config(name, arg=''):
     return config
 
 
-def abstract_batch(config, size=2):
+def abstract_batch(config, size=1):  # as a model starts with one: traced once
     """Shapes and types of a batch of the dataset that the configuration names."""
     joints = len(skeleton.get(config.skeleton))
     height, width = (config.data.builder.get(n, d) for n, d in (('height', 256), ('width', 192)))

@@ -115,3 +115,14 @@ def test_a_damaged_npz_is_named(tmp_path):
     path.write_bytes(buffer.getvalue()[:200])
     with pytest.raises(ValueError, match=r'labels\.npz is no \.npz file, or is cut short'):
         safe_pickle.load_npz(path)
+
+
+def test_an_npz_with_damaged_bytes_is_named(tmp_path):
+    path = tmp_path / 'labels.npz'
+    np.savez_compressed(path, a=np.arange(1000))
+    content = bytearray(path.read_bytes())
+    name, extra = np.frombuffer(content[26:30], '<u2')  # of the zip's first header: their lengths
+    content[30 + name + extra] = 0xFF  # no kind of block that Deflate knows
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'labels\.npz is no \.npz file, or is cut short'):
+        safe_pickle.load_npz(path)

@@ -1,5 +1,6 @@
 """The command, on a small build of MPI-INF-3DHP, and its counts."""
 
+import shutil
 import types
 
 import numpy as np
@@ -44,6 +45,14 @@ def test_a_damaged_dataset(folder, tmp_path, capsys):
     next(tmp_path.rglob('*.array_record*')).unlink()
     assert run('mpi_inf_3dhp', f'--data_dir={tmp_path}', f'--pictures={tmp_path}') == 1
     assert 'is not whole' in capsys.readouterr().out
+
+
+def test_a_datasets_information_that_is_cut_short(folder, tmp_path, capsys):
+    shutil.copytree(folder / 'data', tmp_path / 'data')
+    path = next((tmp_path / 'data').rglob('dataset_info.json'))
+    path.write_text(path.read_text()[:40])
+    assert run('mpi_inf_3dhp', f'--data_dir={tmp_path / "data"}', f'--pictures={tmp_path}') == 1
+    assert 'its information does not read' in capsys.readouterr().out
 
 
 def test_a_source_that_lacks_most(folder, capsys):

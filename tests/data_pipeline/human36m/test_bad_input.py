@@ -128,6 +128,30 @@ def test_detections_of_another_joint_set_are_named(broken, tmp_path):
     assert 'shape [3, 16, 2] for S9 TakingPhoto' in refused(folder, tmp_path).problems[0]
 
 
+def test_detections_that_are_no_arrays_are_named(broken, tmp_path):
+    folder = broken('npz')
+    detections = raw_tree.detections()
+    detections['S9']['Photo'][0] = [[1.0], [1.0, 2.0]]
+    detections['S9']['Photo 1'] = np.float64(3)
+    raw_tree.write_detections(folder, detections)
+    text = str(refused(folder, tmp_path))
+    assert 'has an object of type list for S9 TakingPhoto, camera 54138969' in text
+    assert 'has no list of 4 cameras for S9 TakingPhoto 1' in text
+
+
+@pytest.mark.parametrize(
+    ('change', 'sentence'),
+    [
+        (lambda entries: [*entries, 3], 'has no label in entry'),
+        (lambda entries: [entries[0] | {'image_id': None}, *entries[1:]], FIRST.video),
+    ],
+)
+def test_labels_that_are_none_are_named(change, sentence, broken, tmp_path):
+    folder = broken('pickle')
+    raw_tree.write_pickles(folder, train=change(raw_tree.all_entries('train')))
+    assert sentence in str(refused(folder, tmp_path))
+
+
 def test_nan_joints_are_named_with_their_frames(broken, tmp_path):
     folder = broken('cdf')
     joints = raw_tree.truth(FIRST).camera.copy()
