@@ -3,11 +3,11 @@
     python -m benchmarks.run build [--people=20000]
 
 The tree is the tests' (CDF labels, CPN detections), with longer videos and pictures of 1000x1000:
-smooth noise, whose JPEGs are as large as real ones, 70 kB, and their crops too, 15 kB. A few pictures are linked under all names,
-so what a disk takes to read them is not measured. The command of the README builds it, with 1
-process and with 2, start-up included. What the real datasets would take is extrapolated from that,
-with 2 processes: by people alone, though frames of MPI-INF-3DHP are four times as large and come
-from videos.
+smooth noise, whose JPEGs are as large as real ones, 70 kB, and their crops too, 15 kB. A few
+pictures are linked under all names, so what a disk takes to read them is not measured. The command
+of the README builds it, with 1 process and with 2, start-up included. What the real datasets would
+take is extrapolated from that, with 2 processes: by people alone, though frames of MPI-INF-3DHP are
+four times as large and come from videos.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ PROCESSES = (1, 2)
 PICTURES = 16  # different ones
 COARSE, QUALITY = 28, 65  # pixels between the noise's independent values; of the JPEGs
 BATCH = 128
+READ = 4096  # people a pass: what is read ahead must not count
 REAL = {  # people, SPEC 4 and 5
     'Human3.6M': sum(PUBLISHED_SIZES.values()),
     'MPI-INF-3DHP': 1_052_736 + 2_929,
@@ -114,10 +115,11 @@ def build(source: pathlib.Path, data: pathlib.Path, processes: int) -> float:
 
 
 def read(data: pathlib.Path, people: int) -> float:
-    """Images per second of the loader over what was built there, as training reads it."""
+    """Images per second of the loader from what was built there, as training reads it."""
     config = base.get_config()
     config.training.batch_size = min(BATCH, people // 2)
     config.data.name, config.data.dir = 'human36m', str(data)
     with config.data.unlocked():
         config.data.builder = ConfigDict(raw_tree.SUBSET)
-    return reading_speed(human36m.builder_from_config(config.data), config, people // 2)
+    builder = human36m.builder_from_config(config.data)
+    return reading_speed(builder, config, max(people // 2, READ))

@@ -4,6 +4,7 @@ from benchmarks import build
 def test_rows_say_speed_size_and_what_is_extrapolated(monkeypatch):
     monkeypatch.setattr(build, 'PROCESSES', (1,))
     monkeypatch.setattr(build, 'PICTURES', 2)
+    monkeypatch.setattr(build, 'READ', 16)
     built, read, human36m, mpi_inf_3dhp = build.rows('32')
     assert built.name == 'build of 32 people, 1 processes, a person'
     assert 'people/s' in built.note
