@@ -1,4 +1,7 @@
-"""`python -m benchmarks.conversion [MANIFEST...]`: time and memory of converting and exporting.
+"""`python -m benchmarks.run conversion`: time and peak memory of converting and exporting files.
+
+    python -m benchmarks.run conversion [--only=hrnet_w32_coco+ca_pf_cpn]
+    python -m benchmarks.conversion [MANIFEST ...]     columns of their own
 
 A manifest is a name that tests/goldens/manifests.py knows PyTorch keys and shapes by. Each is made
 into a .pth file of random weights, converted and exported, each time in a process of its own: what
@@ -14,11 +17,14 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 
 import tabulate
 
+from benchmarks.machine import Row
 from tests.goldens import manifests
 
+GOALS = 30.0, 2.5  # seconds, and peak memory over the file's size
 HEADER = ('file', 'MB', 'format', 'what', 's', 'peak MB above imports', 'of file size')
 
 
@@ -52,6 +58,17 @@ class Measurement:
             f'{self.seconds:.1f}',
             f'{self.peak / 1e6:.0f}',
             f'{self.peak / self.size:.2f}x',
+        )
+
+    def row(self) -> Row:
+        """The measurement as a row of `benchmarks.run`."""
+        seconds, share = GOALS
+        met = self.seconds < seconds and self.peak < share * self.size
+        return Row(
+            f'{self.what} {self.name}, {self.layout} file of {self.size / 1e6:.0f} MB',
+            self.seconds,
+            note=f'peak memory {self.peak / self.size:.2f}x the file; goals of {seconds:.0f} s and '
+            f'{share}x {"met" if met else "missed"}',
         )
 
 
@@ -104,18 +121,28 @@ def _memory(name: str) -> int:
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f'{name}:'))
 
 
+def measure_all(names: Sequence[str] = ()) -> list[Measurement]:
+    """Every named manifest in both formats, by default all."""
+    return [
+        found
+        for name in names or manifests.names()
+        for as_zip in (True, False)
+        for found in measure(name, as_zip)
+    ]
+
+
+def rows(only: str = '') -> list[Row]:
+    """A row for each conversion and export; `only` are names of manifests, joined by +."""
+    return [found.row() for found in measure_all([name for name in only.split('+') if name])]
+
+
 def main(arguments: list[str]) -> None:
     """Measures every given manifest in both formats, by default those of the tests."""
     if arguments[:1] == ['--in-process']:
         print(*_run(*arguments[1:]))
         return
-    rows = [
-        found
-        for name in arguments or manifests.names()
-        for as_zip in (True, False)
-        for found in measure(name, as_zip)
-    ]
-    print(tabulate.tabulate([row.cells() for row in rows], HEADER, 'github', disable_numparse=True))
+    cells = [found.cells() for found in measure_all(arguments)]
+    print(tabulate.tabulate(cells, HEADER, 'github', disable_numparse=True))
 
 
 if __name__ == '__main__':

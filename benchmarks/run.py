@@ -1,12 +1,14 @@
 """`python -m benchmarks.run`: how fast this code is here, beside PyTorch and the machine's limit.
 
 Ratios are the result: both sides run in turns on the same machine, medians are shown.
-`python -m benchmarks.run sampling lifter` runs only the named benchmarks.
+`python -m benchmarks.run sampling lifter` runs only the named benchmarks, which take flags of their
+own: `python -m benchmarks.run detectors --only=hrnet_w32+cpn50`, see their files.
 """
 
 from __future__ import annotations
 
 import importlib
+import inspect
 import os
 import pathlib
 import platform
@@ -23,24 +25,49 @@ from capf_jax.allocator import keep_freed_memory
 def _names() -> list[str]:
     """Benchmarks of this folder: the files that have `rows()`."""
     files = sorted(pathlib.Path(__file__).parent.glob('*.py'))
-    return [file.stem for file in files if 'def rows()' in file.read_text()]
+    return [file.stem for file in files if 'def rows(' in file.read_text()]
 
 
-def main(names: list[str]) -> None:
-    """Runs the named benchmarks, all by default, and prints one table."""
+def _chosen(arguments: list[str]) -> dict[str, dict[str, str]]:
+    """Benchmarks to run, all by default, each with the flags that its `rows` takes.
+
+    Raises:
+      SystemExit: a benchmark or a flag that does not exist.
+    """
     known = [name for name in _names() if name != 'run']
+    names = [argument for argument in arguments if not argument.startswith('--')] or known
     unknown = sorted(set(names) - set(known))
     if unknown:
         sys.exit(f'no benchmark is called {", ".join(unknown)}; there are {", ".join(known)}')
+    chosen: dict[str, dict[str, str]] = {name: {} for name in names}
+    for flag in (argument for argument in arguments if argument.startswith('--')):
+        field, _, value = flag.removeprefix('--').partition('=')
+        takers = [name for name in names if field in _flags(name)]
+        if not takers or not value:
+            flags = sorted({f'--{one}=' for name in names for one in _flags(name)})
+            sys.exit(f'{flag} is no flag of {", ".join(names)}; they take {", ".join(flags)}')
+        for name in takers:
+            chosen[name][field] = value
+    return chosen
+
+
+def _flags(name: str) -> list[str]:
+    return list(inspect.signature(importlib.import_module(f'benchmarks.{name}').rows).parameters)
+
+
+def main(arguments: list[str]) -> None:
+    """Runs the named benchmarks, all by default, and prints one table."""
+    chosen = _chosen(arguments)
     keep_freed_memory()  # for both sides
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     print(f'{platform.machine()}, {cores} CPU cores, JAX {jax.__version__} on ', end='')
-    print(f'{jax.devices()[0].device_kind}, PyTorch {torch.__version__} on its CPU, ', end='')
+    print(f'{jax.devices()[0].device_kind}, PyTorch {torch.__version__} on ', end='')
+    print(f'{torch.cuda.get_device_name() if torch.cuda.is_available() else "its CPU"}, ', end='')
     print(f'float32 matmul peak {machine.matmul_peak() / 1e9:.0f} GFLOP/s')
     rows = []
-    for name in names or known:
+    for name, flags in chosen.items():
         print(f'running {name} ...', file=sys.stderr)
-        rows += importlib.import_module(f'benchmarks.{name}').rows()
+        rows += importlib.import_module(f'benchmarks.{name}').rows(**flags)
     cells = [row.cells() for row in rows]
     print(tabulate.tabulate(cells, machine.HEADER, 'github', disable_numparse=True))
 

