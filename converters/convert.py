@@ -48,9 +48,9 @@ def convert(source: str | pathlib.Path, target: str | pathlib.Path, name: str | 
     opened = reading.read(source)
     model = identify(opened, name)
     what = f'{opened.path} as {model.name}' + ('' if name else ', the nearest known model,')
-    variables = engine.to_flax(opened.state, model.rules, model.expected(), what)
     metadata = describe(opened, model)
     aside = engine.set_aside(opened.state, model.rules)
+    variables = engine.to_flax(opened.state, model.rules, model.expected(), what, consume=True)
     weights.save_weights(target, variables, metadata, unused=aside)
     return summary(opened, model, variables, metadata['dropped'], pathlib.Path(target))
 

@@ -92,7 +92,12 @@ def batch_norm(key: str, path: Path) -> list[Rule]:
 
 
 def to_flax(
-    state: Mapping[str, Any], rules: Iterable[Rule], expected: Mapping[str, Any], name: str
+    state: Mapping[str, Any],
+    rules: Iterable[Rule],
+    expected: Mapping[str, Any],
+    name: str,
+    *,
+    consume: bool = False,
 ) -> dict[str, Any]:
     """Converts a PyTorch state dict.
 
@@ -102,6 +107,8 @@ def to_flax(
       expected: the Flax variables, nested, leaves with `.shape` and `.dtype`, for example from
         `jax.eval_shape(model.init, ...)`.
       name: what is converted, for the error.
+      consume: take every array out of `state`, a dict then, as it is converted, so that a file's
+        weights never lie in memory twice.
 
     Returns:
       Nested dict like `expected`, of numpy arrays.
@@ -110,6 +117,7 @@ def to_flax(
       ValueError: one error that lists missing, unexpected and mis-shaped keys.
     """
     rules = _by_key(rules)
+    take = state.pop if consume else state.__getitem__
     leaves = _flatten(expected)
     kept = {rule.path: rule for rule in rules.values() if rule.path is not None}
     shapes = {key: np.shape(array) for key, array in state.items()}
@@ -129,7 +137,7 @@ def to_flax(
         raise ValueError(_report(name, problems))
     result = {}
     for path, rule in kept.items():
-        array = np.ascontiguousarray(rule.layout.to_flax(np.asarray(state[rule.key])))
+        array = np.ascontiguousarray(rule.layout.to_flax(np.asarray(take(rule.key))))
         result[path] = array.astype(leaves[path].dtype, copy=False)
     return _nest(result)
 

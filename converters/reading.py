@@ -171,7 +171,7 @@ def _read_pytorch(path: pathlib.Path, head: bytes) -> Any:
             warnings.simplefilter('ignore')  # of old formats and types: what counts are the tensors
             options = {'map_location': 'cpu', 'weights_only': True}
             if path.suffix != '.safetensors':
-                return torch.load(path, mmap=is_zip, **options)
+                return torch.load(path, **options)
             with path.open('rb') as file:  # by its name torch would take it for one
                 return torch.load(file, **options)
     except pickle.UnpicklingError as error:
