@@ -22,7 +22,8 @@ from benchmarks.torch_hrnet import TorchHRNet, copy_variables
 from benchmarks.torch_lifter import TorchLifter
 from capf_jax import parallel, skeleton, steps
 from capf_jax.batch import Batch
-from capf_jax.models.detectors import catalog
+from capf_jax.frozen import for_use
+from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.catalog import (
     IMAGENET_DEVIATION,
     IMAGENET_MEAN,
@@ -72,9 +73,9 @@ def torch_models(config: ConfigDict, detector_variables: dict) -> tuple[TorchHRN
       RuntimeError: the detector's parameters are not ours.
     """
     joints = len(skeleton.get(config.skeleton))
-    settings = catalog.from_config(config.model).build(joints)
+    settings = ContextAwarePoseFormer.from_config(config).detector
     detector = TorchHRNet(
-        joints=joints,
+        joints=settings.num_joints,
         width=settings.width,
         stem_channels=settings.stem_channels,
         bottlenecks=settings.bottlenecks,
@@ -129,11 +130,11 @@ def _row(name: str, ours: Program, theirs: dict[str, Program], goal: float | Non
 
 def _detection(config: ConfigDict, state: steps.TrainState, batch: Batch) -> Program:
     """Our detector, maps and heatmaps."""
-    entry = catalog.from_config(config.model)
-    model, variables = fold(entry.build(batch.joints2d.shape[1]), state.frozen)
+    model = ContextAwarePoseFormer.from_config(config)
+    detector, variables = fold(model.detector, state.frozen)
 
     def detect(variables, images):
-        return model.apply(variables, normalise_images(images, entry))
+        return detector.apply(variables, normalise_images(images, model.entry))
 
     return ready(detect, variables, batch.images)
 
@@ -141,7 +142,8 @@ def _detection(config: ConfigDict, state: steps.TrainState, batch: Batch) -> Pro
 def _training(task: steps.Task, state: steps.TrainState, batch: Batch) -> Program:
     """Our training step, on all devices, with the batch already there."""
     step = parallel.train_step(task.train_step)
-    state, on_devices = parallel.replicate(state), parallel.shard(batch)
+    # As training does it: with the frozen detector folded.
+    state, on_devices = for_use(parallel.replicate(state)), parallel.shard(batch)
 
     def program():
         nonlocal state
