@@ -150,7 +150,7 @@ def curves(results: Mapping[float, Result]) -> Figure:
             axes.plot(sigmas, values, color=colour, lw=1.2, marker=marker, ms=3,
                       label=METRICS[name].title)  # fmt: skip
         axes.set(xlabel='standard deviation of the 2D noise [px]', ylabel='error [mm]')
-        axes.set_ylim(bottom=0)
+        axes.set_ylim(0, 1.08 * axes.get_ylim()[1])  # room for the topmost marker
         axes.grid(axis='y', color='#E5E5E5', lw=0.6)
         axes.set_axisbelow(True)
         # On white, so that no line runs through a name.
