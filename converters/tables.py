@@ -108,7 +108,8 @@ class Model:
 
     def expected(self) -> dict[str, Any]:
         """The Flax variables as shapes, in the tree that weight files hold."""
-        key = jax.random.key(0)
+        # A real key would start JAX's backend: 50 MB, more than a small file takes to convert.
+        key = jax.eval_shape(lambda: jax.random.key(0))
         if self.kind == POSEFORMER:
             model = self.poseformer
             joints = _array(1, model.frames, model.num_joints, 2)
