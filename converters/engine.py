@@ -164,6 +164,8 @@ def to_torch(
     variables: Mapping[str, Any],
     rules: Iterable[Rule],
     aside: Mapping[str, np.ndarray] | None = None,
+    *,
+    consume: bool = False,
 ) -> dict[str, np.ndarray]:
     """The way back: Flax variables -> PyTorch keys and arrays, in the order of the table.
 
@@ -171,6 +173,11 @@ def to_torch(
       variables: nested dicts of arrays, every leaf that the table fills.
       rules: the model's table.
       aside: what `set_aside` gave; dropped keys of known shape that are not in it become zeros.
+      consume: empty `variables`, dicts then, and let go of every array as it is converted, so that
+        the weights never lie in memory twice.
+
+    Returns:
+      PyTorch key -> contiguous array, of the variables' own memory where no layout changes.
 
     Raises:
       ValueError: one error that lists every leaf or rule without its counterpart.
@@ -182,10 +189,15 @@ def to_torch(
         raise ValueError(
             'these leaves are in the table or in the variables, not both: ' + ', '.join(unmatched)
         )
+    if consume:
+        _empty(variables)
     state = {}
     for key, rule in rules.items():
         if rule.path is not None:
-            state[key] = rule.layout.to_torch(np.asarray(leaves[rule.path]))
+            # In one go: a name for the view would keep the Flax array until the next is read.
+            state[key] = np.asarray(
+                rule.layout.to_torch(np.asarray(leaves.pop(rule.path))), order='C'
+            )
         elif rule.shape is not None:
             kind = np.int64 if key.endswith(COUNTER) else np.float32
             state[key] = aside.get(key, np.zeros(rule.shape, kind))
@@ -238,6 +250,14 @@ def _flatten(tree, prefix=()):
         path = (*prefix, name)
         leaves.update(_flatten(value, path) if isinstance(value, Mapping) else {path: value})
     return leaves
+
+
+def _empty(tree):
+    """Takes every leaf out of a nested dict."""
+    for value in tree.values():
+        if isinstance(value, Mapping):
+            _empty(value)
+    tree.clear()
 
 
 def _nest(leaves):

@@ -71,10 +71,10 @@ def export(source: str | os.PathLike, target: str | os.PathLike, wrapped: bool =
             f'first {different[0]}; convert or train it again'
         )
     aside = weights.load_unused(source)
-    state = engine.to_torch(variables, model.rules, aside)
+    state = engine.to_torch(variables, model.rules, aside, consume=True)
     notes += _notes(model, state, aside)
     wrappers, prefix = _around(model, metadata) if wrapped else ((), '')
-    saved: Any = {prefix + key: torch.from_numpy(np.array(array)) for key, array in state.items()}
+    saved: Any = {prefix + key: torch.from_numpy(array) for key, array in state.items()}
     for wrapper in reversed(wrappers):
         saved = {wrapper: saved}
     _save(torch, saved, pathlib.Path(target))

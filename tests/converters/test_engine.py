@@ -1,5 +1,7 @@
 """The converter takes a state dict whole and in shape, or lists everything that is wrong."""
 
+import weakref
+
 import flax.linen as nn
 import jax
 import numpy as np
@@ -71,6 +73,32 @@ def test_there_and_back_is_the_identity(state, expected):
     assert back.keys() == state.keys()
     for key, array in back.items():
         np.testing.assert_array_equal(array, state[key], err_msg=key)
+
+
+@pytest.mark.parametrize('way', ['to_flax', 'to_torch'])
+def test_what_is_consumed_is_let_go_as_it_is_converted(way):
+    arrays = [np.ones((2, 3), np.float32) for _ in range(4)]
+    held = [weakref.ref(array) for array in arrays]
+    left = []  # how many of them there still are, when each is converted
+
+    def counted(array):
+        if array.dtype == np.float32:  # not where the engine asks for shapes alone
+            left.append(sum(one() is not None for one in held))
+        return array.T
+
+    layout = engine.Layout('counted', counted, counted)
+    rules = [engine.Rule(str(i), ('params', f'leaf{i}'), layout) for i in range(4)]
+    if way == 'to_flax':
+        leaf = jax.ShapeDtypeStruct((3, 2), np.float32)
+        given = {str(i): arrays.pop() for i in range(4)}
+        expected = {'params': {f'leaf{i}': leaf for i in range(4)}}
+        found = engine.to_flax(given, rules, expected, 'counted', consume=True)['params']
+    else:
+        given = {'params': {f'leaf{i}': arrays.pop() for i in range(4)}}
+        found = engine.to_torch(given, rules, consume=True)
+    assert left == [4, 3, 2, 1]
+    assert given == {}
+    assert all(array.shape == (3, 2) and array.flags.c_contiguous for array in found.values())
 
 
 def test_dropped_keys_are_reported_by_reason_and_may_be_absent(state, expected):
