@@ -250,8 +250,9 @@ def _unwrapped(path: pathlib.Path, sha256: str, loaded: Any, metadata: Mapping[s
             f'give the file that holds the weights'
         )
     beside += [str(name) for name, value in loaded.items() if not _is_tensor(value)]
-    try:
-        state = {str(key): _array(value) for key, value in loaded.items() if _is_tensor(value)}
+    keys = [key for key, value in loaded.items() if _is_tensor(value)]
+    try:  # one by one out of what was loaded, or half precision would lie beside single
+        state = {str(key): _array(loaded.pop(key)) for key in keys}
     except (TypeError, RuntimeError) as error:  # sparse, quantised, without data
         raise ValueError(f'{path} holds tensors that are no plain arrays ({error})') from error
     prefix = ''
