@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from capf_jax.compilation import jit
+
 
 @dataclasses.dataclass(frozen=True)
 class Row:
@@ -77,7 +79,7 @@ def median_seconds(
 
 def ready(function: Callable[..., object], *args: object) -> Callable[[], object]:
     """`function` jitted, as a program that waits for the result."""
-    compiled = jax.jit(function)
+    compiled = jit(function)
     args = jax.tree.map(jnp.asarray, args)
     return lambda: jax.block_until_ready(compiled(*args))
 

@@ -30,6 +30,7 @@ from capf_jax.models.detectors.catalog import (
     normalise_images,
 )
 from capf_jax.models.detectors.folding import fold
+from capf_jax.models.detectors.inference import detect
 from configs import base, synthetic
 from data_pipeline.normalise import normalise_by_crop, normalise_by_image
 
@@ -133,10 +134,10 @@ def _detection(config: ConfigDict, state: steps.TrainState, batch: Batch) -> Pro
     model = ContextAwarePoseFormer.from_config(config)
     detector, variables = fold(model.detector, state.frozen)
 
-    def detect(variables, images):
-        return detector.apply(variables, normalise_images(images, model.entry))
+    def maps_and_heatmaps(variables, images):
+        return detect(detector, variables, normalise_images(images, model.entry))
 
-    return ready(detect, variables, batch.images)
+    return ready(maps_and_heatmaps, variables, batch.images)
 
 
 def _training(task: steps.Task, state: steps.TrainState, batch: Batch) -> Program:

@@ -17,6 +17,7 @@ from capf_jax.models.ca_pf import load_detector
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import normalise_images
 from capf_jax.models.detectors.heatmaps import find_joints, target_heatmaps
+from capf_jax.models.detectors.inference import detect
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.grid_sample import grid_sample
 from capf_jax.optimizer import make_optimizer
@@ -100,7 +101,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
 
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
-        heatmaps = model.apply(variables, normalise_images(batch.images, entry)).heatmaps
+        heatmaps = detect(model, variables, normalise_images(batch.images, entry)).heatmaps
         found, _ = find_joints(heatmaps, entry.decode)
         return {'joints2d_crop': found, 'valid': batch.valid, 'index': batch.index}
 

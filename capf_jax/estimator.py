@@ -14,9 +14,11 @@ import numpy as np
 
 from capf_jax import inputs, networks
 from capf_jax import skeleton as skeletons
+from capf_jax.compilation import jit
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.heatmaps import average_flipped, find_joints
+from capf_jax.models.detectors.inference import detect
 from capf_jax.networks import Network
 from capf_jax.skeleton import Skeleton
 from capf_jax.weights import load_weights
@@ -273,7 +275,7 @@ def _detect(detector: Network, precision: str, images: Any, what: str) -> Any:
 
 
 # The functions that are compiled belong to no Estimator: two of the same networks share them.
-@functools.partial(jax.jit, static_argnums=(0, 1, 2, 3))
+@functools.partial(jit, static_argnums=(0, 1, 2, 3))
 def _run_detector(
     module: nn.Module,
     entry: DetectorEntry,
@@ -283,10 +285,10 @@ def _run_detector(
     images: jax.Array,
 ) -> Any:
     with jax.default_matmul_precision(precision):
-        return getattr(module.apply(variables, normalise_images(images, entry)), what)
+        return getattr(detect(module, variables, normalise_images(images, entry)), what)
 
 
-@functools.partial(jax.jit, static_argnums=(0, 1))
+@functools.partial(jit, static_argnums=(0, 1))
 def _lift(module: nn.Module, precision: str, variables: Any, *inputs: Any) -> jax.Array:
     with jax.default_matmul_precision(precision):
         return module.apply(variables, *inputs)[0]

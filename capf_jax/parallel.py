@@ -23,6 +23,7 @@ from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from capf_jax.batch import Batch
+from capf_jax.compilation import compiler_options, jit
 from capf_jax.steps import AXIS
 
 DISTRIBUTED = '--distributed'  # argument of every command that may run as several processes
@@ -171,11 +172,16 @@ def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
     with warnings.catch_warnings():  # pmap may be deprecated: this file is the place to leave it
         warnings.simplefilter('ignore', DeprecationWarning)
         mapped = jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0)
+    programs: dict[Any, Callable[..., Any]] = {}  # pmap itself takes no compiler options
 
     def run(state: Any, batch: Batch) -> Any:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore', DeprecationWarning)
-            return mapped(state, batch)
+        leaves, tree = jax.tree.flatten((state, batch))
+        key = tree, tuple((np.shape(x), x.dtype) for x in leaves)
+        if key not in programs:
+            with warnings.catch_warnings():
+                warnings.simplefilter('ignore', DeprecationWarning)
+                programs[key] = mapped.lower(state, batch).compile(compiler_options())
+        return programs[key](state, batch)
 
     return run
 
@@ -194,7 +200,7 @@ def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, np
         outputs = step(state, batch)
         return jax.tree.map(lambda x: jax.lax.all_gather(x, AXIS, tiled=True), outputs)
 
-    jitted = jax.jit(
+    jitted = jit(
         jax.shard_map(
             gathered,
             mesh=mesh,

@@ -141,11 +141,11 @@ def test_flip_test_of_heatmaps_is_the_mean_with_the_mirrored_crops_moved_by_a_pi
 def test_any_number_of_people_runs_in_few_shapes(ca_pf):
     given, _ = inputs(11)
     whole = ca_pf.lift(*given)
-    compiled = estimator._lift._cache_size()
+    compiled = estimator._lift.jitted()._cache_size()
     for size in (4, 3, 8, 11):
         part = ca_pf.lift(*(array[:size] for array in given))
         np.testing.assert_allclose(part, whole[:size], rtol=0, atol=1e-5)
-    assert estimator._lift._cache_size() == compiled  # all in batches of 4
+    assert estimator._lift.jitted()._cache_size() == compiled  # all in batches of 4
 
 
 @pytest.mark.parametrize(

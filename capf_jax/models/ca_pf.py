@@ -16,6 +16,7 @@ from capf_jax.batch import Array, Batch
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.heatmaps import find_joints, to_image
+from capf_jax.models.detectors.inference import detect
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter, lifter_from_config
 from capf_jax.weights import differing_tensors, load_weights
@@ -142,7 +143,7 @@ class ContextAwarePoseFormer:
             return (joints2d, joints2d_crop, ()), {}
 
         variables = jax.lax.stop_gradient(detector_variables)
-        detection = self.detector.apply(variables, normalise_images(batch.images, self.entry))
+        detection = detect(self.detector, variables, normalise_images(batch.images, self.entry))
         detection = jax.lax.stop_gradient(detection)
         if detection.heatmaps is None:  # a classifier, or a published file without the head
             return (joints2d, joints2d_crop, detection.maps), {}

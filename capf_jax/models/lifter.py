@@ -22,6 +22,7 @@ from capf_jax.models.grid_sample import grid_sample
 from capf_jax.models.layers import (
     MLP,
     DropPath,
+    MixedLinear,
     TransformerBlock,
     check_heads,
     drop_path_rates,
@@ -79,10 +80,12 @@ class DeformableBlock(nn.Module):
           Context tokens [B, J, L, C], sampling points [B, J, L, M, K, 2] normalised by the crop,
           attention weights [B, J, L, M, K].
         """
-        check_heads(contexts.shape[-1], self.heads)
-        head_shape = (*contexts.shape[:-1], self.heads, self.points)
+        shape, channels = contexts.shape, contexts.shape[-1]
+        check_heads(channels, self.heads)
+        head_shape = (*shape[:-1], self.heads, self.points)
         drop = DropPath(self.drop_path)
-        normed = layer_norm(contexts + joints, 1e-5, 'norm1')
+        rows = contexts.reshape(-1, channels)  # as in TransformerBlock
+        normed = layer_norm((contexts + joints).reshape(-1, channels), 1e-5, 'norm1')
         weights = nn.Dense(
             self.heads * self.points,
             kernel_init=nn.initializers.zeros,
@@ -100,13 +103,18 @@ class DeformableBlock(nn.Module):
         attended = []
         for level, one_map in enumerate(maps):
             samples = grid_sample(one_map, points[:, :, level], 'border')  # [B, J, M, K, C_l]
-            width = contexts.shape[-1] // self.heads
-            samples = linear(samples, width, f'value_projection_{level}')
-            mixed = (samples * weights[:, :, level, ..., None]).sum(axis=-2)
-            attended.append(mixed.reshape(*mixed.shape[:2], -1))
-        contexts = contexts + drop(jnp.stack(attended, axis=2), train)
-        normed = layer_norm(contexts, 1e-5, 'norm2')
-        contexts = contexts + drop(MLP(self.mlp_ratio, name='mlp')(normed), train)
+            projection = MixedLinear(channels // self.heads, name=f'value_projection_{level}')
+            mixed = projection(
+                samples.reshape(-1, *samples.shape[-2:]),
+                weights[:, :, level].reshape(-1, self.points),
+            )
+            attended.append(mixed.reshape(-1, channels))
+        attended = jnp.stack(attended, axis=1).reshape(-1, channels)
+        keep = drop(len(contexts), len(rows), train)
+        rows = rows + (attended if keep is None else attended * keep)
+        keep = drop(len(contexts), len(rows), train)
+        rows = rows + MLP(self.mlp_ratio, name='mlp')(layer_norm(rows, 1e-5, 'norm2'), keep)
+        contexts = rows.reshape(shape)
         return contexts, points, weights
 
 

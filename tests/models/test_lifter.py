@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from capf_jax.models.layers import Linear
 from capf_jax.models.lifter import Lifter, compass, lifter_from_config
 from configs import base
 from converters import engine, lifter_names
@@ -93,7 +94,7 @@ def _dense_flops(lifter):
 
     def count(layer, args, kwargs, context):
         nonlocal flops
-        if isinstance(context.module, nn.Dense) and context.method_name == '__call__':
+        if isinstance(context.module, nn.Dense | Linear) and context.method_name == '__call__':
             flops += 2 * int(np.prod(args[0].shape)) * context.module.features
         return layer(*args, **kwargs)
 

@@ -36,15 +36,44 @@ class ConvNorm(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps x [B, H, W, C] to [B, H / stride, W / stride, channels]."""
         folded = is_folded(self, train)
-        x = nn.Conv(
-            self.channels,
-            (self.kernel, self.kernel),
-            self.stride,
-            padding=self.kernel // 2,
-            use_bias=folded,
-            name='conv',
-        )(x)
+        x = Conv(self.channels, self.kernel, self.stride, use_bias=folded, name='conv')(x)
         return x if folded else batch_norm(train, self.axis_name)(x)
+
+
+class Conv(nn.Module):
+    """Convolution with PyTorch's padding, kernel // 2 on every side.
+
+    Attributes:
+      channels: output channels.
+      kernel: width and height of the kernel, odd.
+      stride: of the output's pixels in the input.
+      use_bias: whether a bias is added.
+    """
+
+    channels: int
+    kernel: int = 3
+    stride: int = 1
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps x [B, H, W, C] to [B, H / stride, W / stride, channels]."""
+        shape = (self.kernel, self.kernel, x.shape[-1], self.channels)
+        kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
+        if self.kernel == 1:  # a matrix product, which XLA's CPU runs up to twice as fast
+            x = x[:, :: self.stride, :: self.stride]
+            y = (x.reshape(-1, x.shape[-1]) @ kernel[0, 0]).reshape(*x.shape[:-1], -1)
+        else:
+            y = jax.lax.conv_general_dilated(
+                x,
+                kernel,
+                (self.stride, self.stride),
+                [(self.kernel // 2, self.kernel // 2)] * 2,
+                dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+            )
+        if self.use_bias:
+            y = y + self.param('bias', nn.initializers.zeros, (self.channels,))
+        return y
 
 
 class DeconvNorm(nn.Module):
@@ -61,15 +90,48 @@ class DeconvNorm(nn.Module):
     def __call__(self, x: jax.Array, train: bool) -> jax.Array:
         """Maps x [B, H, W, C] to [B, 2 * H, 2 * W, channels]."""
         folded = is_folded(self, train)
-        x = nn.ConvTranspose(
-            self.channels,
-            (4, 4),
-            (2, 2),
-            padding=((2, 2), (2, 2)),
-            use_bias=folded,
-            name='conv',
-        )(x)
+        x = Deconv(self.channels, use_bias=folded, name='conv')(x)
         return x if folded else batch_norm(train, self.axis_name)(x)
+
+
+class Deconv(nn.Module):
+    """Transposed 4x4 convolution of stride 2 and padding 1, see DeconvNorm.
+
+    Attributes:
+      channels: output channels.
+      use_bias: whether a bias is added.
+    """
+
+    channels: int
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """Maps x [B, H, W, C] to [B, 2 * H, 2 * W, channels]."""
+        initial = nn.initializers.lecun_normal()
+        kernel = self.param('kernel', initial, (4, 4, x.shape[-1], self.channels))
+        y = jax.lax.platform_dependent(x, kernel, cpu=_deconvolve_by_parity, default=_deconvolve)
+        if self.use_bias:
+            y = y + self.param('bias', nn.initializers.zeros, (self.channels,))
+        return y
+
+
+def _deconvolve(x, kernel):
+    return jax.lax.conv_transpose(x, kernel, (2, 2), ((2, 2), (2, 2)))
+
+
+def _deconvolve_by_parity(x, kernel):
+    """`_deconvolve` without the zeros: output pixels of each parity are a 2x2 convolution."""
+
+    def of_parity(row, column):
+        padding = [(1 - row, row), (1 - column, column)]
+        dimensions = ('NHWC', 'HWIO', 'NHWC')
+        part = kernel[row::2, column::2]
+        return jax.lax.conv_general_dilated(x, part, (1, 1), padding, dimension_numbers=dimensions)
+
+    batch, height, width, _ = x.shape
+    rows = [jnp.stack([of_parity(i, 0), of_parity(i, 1)], axis=3) for i in range(2)]
+    return jnp.stack(rows, axis=2).reshape(batch, 2 * height, 2 * width, -1)
 
 
 def is_folded(module: nn.Module, train: bool) -> bool:
