@@ -49,6 +49,8 @@ class Row:
         )
 
 
+REST = 0.01  # seconds between turns
+SHORT = 0.1  # seconds of a program that runs once more before it is timed
 HEADER = ('what', 'ms', 'PyTorch ms', 'ratio', 'goal', 'of matmul peak', 'note')
 
 
@@ -56,6 +58,10 @@ def median_seconds(
     programs: Mapping[str, Callable[[], object]], seconds: float = 3.0, least: int = 5
 ) -> dict[str, float]:
     """Median time of each program, their calls taken in turns so that noise hits all alike.
+
+    A library's threads wait for more work in busy loops, for some milliseconds, at the cost of
+    the program whose turn is next; so every turn begins with a rest, and a short program's with a
+    call that is not timed.
 
     Args:
       programs: name -> function that runs once and waits for its result.
@@ -70,8 +76,12 @@ def median_seconds(
     rounds = 0
     while rounds < least or time.perf_counter() < end:
         for name, program in programs.items():
+            time.sleep(REST)
             start = time.perf_counter()
             program()
+            if time.perf_counter() - start < SHORT:
+                start = time.perf_counter()
+                program()
             times[name].append(time.perf_counter() - start)
         rounds += 1
     return {name: statistics.median(taken) for name, taken in times.items()}
