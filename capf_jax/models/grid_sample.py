@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import jax
 import jax.numpy as jnp
 
 PADDING_MODES = ('zeros', 'border')
 FAR = 1e9  # normalised coordinates beyond this are all alike
+LANES = 32  # fewest partial sums of a dot product over channels: 16 and 64 were no faster
 
 
 def grid_sample(
@@ -41,28 +44,51 @@ def grid_sample(
             'they must be [B, H, W, C] and [B, ..., 2]'
         )
 
-    batch, height, width, channels = maps.shape
-
-    def corners(point):
-        return _corners(point, height, width, padding_mode, align_corners)
-
-    index, weights = jax.vmap(jax.vmap(corners))(points.reshape(batch, -1, 2))  # [B, N, 4]
-    # The maps of a batch become one list of pixels: a gather with a batch dimension, and still
-    # more its gradient, runs several times slower on XLA's CPU.
-    index += (height * width) * jnp.arange(batch, dtype=jnp.int32)[:, None, None]
-    pixels = jnp.asarray(maps).reshape(-1, channels)
-    samples = _weighted_pixels(pixels, index.reshape(-1, 4), weights.reshape(-1, 4))
-    return samples.reshape(*points.shape[:-1], channels)
+    maps = jnp.asarray(maps)
+    samples = _sample(padding_mode, align_corners, maps, points.reshape(len(maps), -1, 2))
+    return samples.reshape(*points.shape[:-1], maps.shape[-1])
 
 
-@jax.custom_vjp
-def _weighted_pixels(pixels, index, weights):
-    """Sums of four weighted pixels: pixels [P, C], index and weights [N, 4] -> [N, C].
+@functools.partial(jax.custom_vjp, nondiff_argnums=(0, 1))
+def _sample(padding_mode, align_corners, maps, points):
+    """`grid_sample` of maps [B, H, W, C] at points [B, N, 2] -> [B, N, C].
 
-    The gradient is written out, since automatic differentiation scatters each corner on its own.
+    The gradient is written out. Automatic differentiation scatters each corner on its own, and its
+    way back from the corners' weights to the points is a dozen small reductions, whose starting
+    and joining of threads costs XLA's CPU more than their arithmetic.
     """
+    pixels = maps.reshape(-1, maps.shape[-1])
+    index, weights = _corners(points, maps.shape, padding_mode, align_corners)
     samples = sum(weights[:, i, None] * _take(pixels, index[:, i]) for i in range(4))
-    return samples.astype(pixels.dtype)
+    return samples.astype(maps.dtype).reshape(*points.shape[:2], maps.shape[-1])
+
+
+def _sample_forward(padding_mode, align_corners, maps, points):
+    return _sample(padding_mode, align_corners, maps, points), (maps, points)
+
+
+def _sample_backward(padding_mode, align_corners, saved, cotangent):
+    maps, points = saved
+    pixels = maps.reshape(-1, maps.shape[-1])
+    cotangent = cotangent.astype(jnp.float32).reshape(-1, maps.shape[-1])
+    index, weights = _corners(points, maps.shape, padding_mode, align_corners)
+    d_pixels = _scatter(index, weights, cotangent, len(pixels))
+
+    def slopes(point):
+        return _slopes_of_one(point, *maps.shape[1:3], padding_mode, align_corners)
+
+    # Few numbers that every lane of the products needs: computed once, not once per lane.
+    slopes = jax.vmap(jax.vmap(slopes))(points).reshape(-1, 4, 2)
+    slopes, index = jax.lax.optimization_barrier((slopes, index))
+    d_weights = _products(pixels, index, cotangent)
+    d_points = sum(d_weights[:, i, None] * slopes[:, i] for i in range(4))
+    return (
+        d_pixels.reshape(maps.shape).astype(maps.dtype),
+        d_points.reshape(points.shape).astype(points.dtype),
+    )
+
+
+_sample.defvjp(_sample_forward, _sample_backward)
 
 
 def _take(pixels, index):
@@ -70,42 +96,93 @@ def _take(pixels, index):
     return pixels.at[index].get(mode='promise_in_bounds')
 
 
-def _weighted_pixels_forward(pixels, index, weights):
-    return _weighted_pixels(pixels, index, weights), (pixels, index, weights)
+def _scatter(index, weights, cotangent, pixels):
+    """Gradient to the pixels [P, C]: index and weights [N, 4], cotangent [N, C]."""
 
-
-def _weighted_pixels_backward(saved, cotangent):
-    # One corner after the other: four at once need buffers so large that the allocator takes
-    # them from the system, and faults their pages in, at every call.
-    pixels, index, weights = saved
-    cotangent = cotangent.astype(jnp.float32)
-
-    def d_weight(index):
-        return (cotangent * _take(pixels, index)).sum(axis=-1)
-
-    def add_corner(d_pixels, corner):
+    def add_corner(total, corner):
         index, weight = corner
         share = weight[:, None] * cotangent
-        return d_pixels.at[index].add(share, mode='promise_in_bounds'), None
+        return total.at[index].add(share, mode='promise_in_bounds'), None
 
-    d_weights = jax.lax.map(d_weight, index.T).T
+    # One corner after the other: four at once need buffers so large that the allocator takes
+    # them from the system, and faults their pages in, at every call. Scattering windows of 2x2 or
+    # 1x2 pixels was slower on a CPU; a product with a matrix of weights was no faster for 8x6 maps.
     # jit drops this scan where nobody asks for it: the maps of a frozen detector.
-    d_pixels = jnp.zeros(pixels.shape, jnp.float32)
-    d_pixels, _ = jax.lax.scan(add_corner, d_pixels, (index.T, weights.T))
-    return d_pixels.astype(pixels.dtype), None, d_weights
+    total = jnp.zeros((pixels, cotangent.shape[-1]), jnp.float32)
+    return jax.lax.scan(add_corner, total, (index.T, weights.T))[0]
 
 
-_weighted_pixels.defvjp(_weighted_pixels_forward, _weighted_pixels_backward)
+def _products(pixels, index, cotangent):
+    """Dot products of cotangents [N, C] with pixels [P, C] at index [N, 4] -> [N, 4].
+
+    XLA's CPU makes one loop of the gathers and the partial sums, which writes neither the gathered
+    pixels [N, 4, C] nor their products. A sum over all channels would be a loop of its own, and
+    what it needs would be written first.
+    """
+    channels = pixels.shape[-1]
+    pieces = next(n for n in (8, 4, 2, 1) if n == 1 or channels % (n * LANES) == 0)
+    lanes = channels // pieces
+    pixels = pixels.reshape(-1, lanes)
+    parts = cotangent.reshape(-1, pieces, lanes)
+    sums = sum(
+        parts[:, None, piece] * _take(pixels, index * pieces + piece) for piece in range(pieces)
+    )
+    # Without the barrier the sum over lanes draws the loop above into its own, lane by lane. As a
+    # product it is faster than as a reduction.
+    sums = jax.lax.optimization_barrier(sums)
+    return jnp.matmul(sums, jnp.ones(lanes), precision='highest')
 
 
-def _corners(point, height, width, padding_mode, align_corners):
-    """The four pixels around one point [2] -> index [4] into the map's pixels, weights [4]."""
+def _corners(points, shape, padding_mode, align_corners):
+    """The four pixels around every point, in the pixels of all maps together.
+
+    One list of pixels: a gather with a batch dimension, and still more its gradient, runs several
+    times slower on XLA's CPU.
+
+    Args:
+      points: [B, N, 2].
+      shape: the maps', (B, H, W, C).
+      padding_mode: as in `grid_sample`.
+      align_corners: as in `grid_sample`.
+
+    Returns:
+      Index [B * N, 4] into B * H * W pixels, weights [B * N, 4].
+    """
+    batch, height, width, _ = shape
+
+    def corners(point):
+        return _corners_of_one(point, height, width, padding_mode, align_corners)
+
+    index, weights = jax.vmap(jax.vmap(corners))(points)
+    index += (height * width) * jnp.arange(batch, dtype=jnp.int32)[:, None, None]
+    return index.reshape(-1, 4), weights.reshape(-1, 4)
+
+
+def _corners_of_one(point, height, width, padding_mode, align_corners):
+    """The four pixels around one point [2] -> index [4] into its map's pixels, weights [4]."""
     point = point.astype(jnp.float32)
     columns, column_weights = _neighbours(point[0], width, padding_mode, align_corners)
     rows, row_weights = _neighbours(point[1], height, padding_mode, align_corners)
     index = rows[:, None] * width + columns
     weights = row_weights[:, None] * column_weights
     return index.reshape(4), weights.reshape(4)
+
+
+def _slopes_of_one(point, height, width, padding_mode, align_corners):
+    """How the four weights around one point [2] change with it -> [4, 2]."""
+
+    def neighbour_weights(coordinate, size):
+        return _neighbours(coordinate, size, padding_mode, align_corners)[1]
+
+    point = point.astype(jnp.float32)
+    column_weights = neighbour_weights(point[0], width)
+    row_weights = neighbour_weights(point[1], height)
+    column_slopes = jax.jacfwd(neighbour_weights)(point[0], width)
+    row_slopes = jax.jacfwd(neighbour_weights)(point[1], height)
+    # A coordinate that changes nothing has gradient 0 even where the other one is NaN.
+    along_x = jnp.where(column_slopes == 0, 0, row_weights[:, None] * column_slopes)
+    along_y = jnp.where(row_slopes == 0, 0, row_slopes * column_weights[:, None]).T
+    return jnp.stack([along_x.reshape(4), along_y.reshape(4)], axis=-1)
 
 
 def _neighbours(coordinate, size, padding_mode, align_corners):
