@@ -75,16 +75,25 @@ def _sample_backward(padding_mode, align_corners, saved, cotangent):
     d_pixels = _scatter(index, weights, cotangent, len(pixels))
 
     def slopes(point):
-        return _slopes_of_one(point, *maps.shape[1:3], padding_mode, align_corners)
+        """How the four weights change with the point, [4, 2], and which coordinate moves, [2]."""
+        slope = jax.jacfwd(
+            lambda point: _corners_of_one(point, *maps.shape[1:3], padding_mode, align_corners)[1]
+        )(point)
+        sides = ((point[0], maps.shape[2]), (point[1], maps.shape[1]))
+        still = [_position(*side, padding_mode, align_corners)[1] for side in sides]
+        return slope, ~(jnp.stack(still) | jnp.isnan(point))
 
     # Few numbers that every lane of the products needs: computed once, not once per lane.
-    slopes = jax.vmap(jax.vmap(slopes))(points).reshape(-1, 4, 2)
+    slopes, moves = jax.vmap(jax.vmap(slopes))(points)
+    slopes = slopes.reshape(-1, 4, 2)
     slopes, index = jax.lax.optimization_barrier((slopes, index))
     d_weights = _products(pixels, index, cotangent)
     d_points = sum(d_weights[:, i, None] * slopes[:, i] for i in range(4))
+    # A coordinate that changes nothing has gradient 0 even where the other one is NaN.
+    d_points = jnp.where(moves, d_points.reshape(points.shape), 0)
     return (
         d_pixels.reshape(maps.shape).astype(maps.dtype),
-        d_points.reshape(points.shape).astype(points.dtype),
+        d_points.astype(points.dtype),
     )
 
 
@@ -168,23 +177,6 @@ def _corners_of_one(point, height, width, padding_mode, align_corners):
     return index.reshape(4), weights.reshape(4)
 
 
-def _slopes_of_one(point, height, width, padding_mode, align_corners):
-    """How the four weights around one point [2] change with it -> [4, 2]."""
-
-    def neighbour_weights(coordinate, size):
-        return _neighbours(coordinate, size, padding_mode, align_corners)[1]
-
-    point = point.astype(jnp.float32)
-    column_weights = neighbour_weights(point[0], width)
-    row_weights = neighbour_weights(point[1], height)
-    column_slopes = jax.jacfwd(neighbour_weights)(point[0], width)
-    row_slopes = jax.jacfwd(neighbour_weights)(point[1], height)
-    # A coordinate that changes nothing has gradient 0 even where the other one is NaN.
-    along_x = jnp.where(column_slopes == 0, 0, row_weights[:, None] * column_slopes)
-    along_y = jnp.where(row_slopes == 0, 0, row_slopes * column_weights[:, None]).T
-    return jnp.stack([along_x.reshape(4), along_y.reshape(4)], axis=-1)
-
-
 def _neighbours(coordinate, size, padding_mode, align_corners):
     """The two pixels beside a coordinate of one axis, with their weights.
 
@@ -198,6 +190,18 @@ def _neighbours(coordinate, size, padding_mode, align_corners):
       Indices [2] int32 within the axis, weights [2]. A pixel outside the axis has weight 0 under
       'zeros'. A NaN coordinate has NaN weights.
     """
+    position, _ = _position(coordinate, size, padding_mode, align_corners)
+    first = jax.lax.stop_gradient(jnp.floor(position))
+    share = position - first
+    index = jnp.where(jnp.isnan(first), 0, first).astype(jnp.int32) + jnp.arange(2)
+    inside = (index >= 0) & (index < size)
+    # NaN must survive: a mask by multiplication keeps it, `where` would hide it.
+    return jnp.clip(index, 0, size - 1), jnp.stack([1 - share, share]) * inside
+
+
+def _position(coordinate, size, padding_mode, align_corners):
+    """Where a coordinate of one axis lies, in pixels, and whether that is beyond its ends."""
+    coordinate = coordinate.astype(jnp.float32)
     # XLA may compute a coordinate twice, for the index and for the weight. If the two rounded
     # differently, a point exactly on a pixel would take the weight of another one: what a caller
     # computes under the same jit must not contract with the addition here, and clipping, which is
@@ -214,9 +218,4 @@ def _neighbours(coordinate, size, padding_mode, align_corners):
         outside = (position < -1) | (position >= size)
         low, high = -1, size
     position = jnp.where(outside, jax.lax.stop_gradient(jnp.clip(position, low, high)), position)
-    first = jax.lax.stop_gradient(jnp.floor(position))
-    share = position - first
-    index = jnp.where(jnp.isnan(first), 0, first).astype(jnp.int32) + jnp.arange(2)
-    inside = (index >= 0) & (index < size)
-    # NaN must survive: a mask by multiplication keeps it, `where` would hide it.
-    return jnp.clip(index, 0, size - 1), jnp.stack([1 - share, share]) * inside
+    return position, outside
