@@ -172,16 +172,19 @@ def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
     with warnings.catch_warnings():  # pmap may be deprecated: this file is the place to leave it
         warnings.simplefilter('ignore', DeprecationWarning)
         mapped = jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0)
-    programs: dict[Any, Callable[..., Any]] = {}  # pmap itself takes no compiler options
+    programs: dict[Any, Callable[..., Any]] = {}
 
     def run(state: Any, batch: Batch) -> Any:
-        leaves, tree = jax.tree.flatten((state, batch))
-        key = tree, tuple((np.shape(x), x.dtype) for x in leaves)
-        if key not in programs:
-            with warnings.catch_warnings():
-                warnings.simplefilter('ignore', DeprecationWarning)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore', DeprecationWarning)
+            # pmap takes no compiler options, what it lowers to does; but not across processes.
+            if not compiler_options() or jax.process_count() > 1:
+                return mapped(state, batch)
+            leaves, tree = jax.tree.flatten((state, batch))
+            key = tree, tuple((np.shape(x), x.dtype) for x in leaves)
+            if key not in programs:
                 programs[key] = mapped.lower(state, batch).compile(compiler_options())
-        return programs[key](state, batch)
+            return programs[key](state, batch)
 
     return run
 
