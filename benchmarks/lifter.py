@@ -63,7 +63,7 @@ def _programs(lifter, variables, theirs, batch):
         (theirs(*arrays) + 1.0).norm(dim=-1).mean().backward()
 
     ours = {
-        'forward': ready(forward, variables, joints2d, crop, maps),
+        'forward': ready(forward, variables, joints2d, crop, maps, few_rows=True),
         'forward + backward': ready(jax.value_and_grad(loss), variables, joints2d, crop, maps),
     }
     return ours, {'forward': forward_torch, 'forward + backward': loss_torch}

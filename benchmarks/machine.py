@@ -87,9 +87,11 @@ def median_seconds(
     return {name: statistics.median(taken) for name, taken in times.items()}
 
 
-def ready(function: Callable[..., object], *args: object) -> Callable[[], object]:
-    """`function` jitted, as a program that waits for the result."""
-    compiled = jit(function)
+def ready(
+    function: Callable[..., object], *args: object, few_rows: bool = False
+) -> Callable[[], object]:
+    """`function` jitted as the product does, as a program that waits for the result."""
+    compiled = jit(function, few_rows=few_rows)
     args = jax.tree.map(jnp.asarray, args)
     return lambda: jax.block_until_ready(compiled(*args))
 

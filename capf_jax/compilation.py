@@ -10,27 +10,36 @@ import jax
 import jax.numpy as jnp
 
 # On CPUs XLA hands convolutions, and groups of operations around a matrix product, to YNNPACK. Its
-# convolutions run on one core, and the groups keep sampling from being one loop: without it a crop
-# takes HRNet-W32 0.8 of the time, and a lifter's forward pass of 64 people 0.6.
-CPU_OPTIONS = {'xla_cpu_experimental_ynn_fusion_type': ''}
+# convolutions run on one core, and the groups keep sampling from being one loop: without them a
+# crop takes HRNet-W32 0.8 of the time, and a lifter's forward pass of 64 people 0.6. Matrix
+# products alone are faster by it, unless a few rows meet large weights.
+_OPTION = 'xla_cpu_experimental_ynn_fusion_type'
+CPU_OPTIONS = {_OPTION: 'LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT'}
+CPU_OPTIONS_OF_FEW_ROWS = {_OPTION: ''}
 
 
 @functools.cache
-def compiler_options() -> dict[str, str]:
+def compiler_options(few_rows: bool = False) -> dict[str, str]:
     """Options for `jax.jit` on the default backend; none where this JAX does not know them.
 
     Starts the backend, so that it may be called only once processes have joined.
+
+    Args:
+      few_rows: whether the program's matrix products may be of few rows, as one person's are.
     """
     if jax.default_backend() != 'cpu':
         return {}
+    options = CPU_OPTIONS_OF_FEW_ROWS if few_rows else CPU_OPTIONS
     try:
-        jax.jit(jnp.negative, compiler_options=CPU_OPTIONS)(0.0)
+        jax.jit(jnp.negative, compiler_options=options)(0.0)
     except jax.errors.JaxRuntimeError:  # an experimental option, which may go as it came
         return {}
-    return CPU_OPTIONS
+    return options
 
 
-def jit(function: Callable[..., Any], **arguments: Any) -> Callable[..., Any]:
+def jit(
+    function: Callable[..., Any], *, few_rows: bool = False, **arguments: Any
+) -> Callable[..., Any]:
     """`jax.jit` with `compiler_options`, which are asked for at the first call.
 
     For programs called from outside of other programs: inside, jit takes no options. `jitted()`
@@ -39,7 +48,7 @@ def jit(function: Callable[..., Any], **arguments: Any) -> Callable[..., Any]:
 
     @functools.cache
     def jitted() -> Callable[..., Any]:
-        return jax.jit(function, compiler_options=compiler_options(), **arguments)
+        return jax.jit(function, compiler_options=compiler_options(few_rows), **arguments)
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:

@@ -288,7 +288,7 @@ def _run_detector(
         return getattr(detect(module, variables, normalise_images(images, entry)), what)
 
 
-@functools.partial(jit, static_argnums=(0, 1))
+@functools.partial(jit, static_argnums=(0, 1), few_rows=True)
 def _lift(module: nn.Module, precision: str, variables: Any, *inputs: Any) -> jax.Array:
     with jax.default_matmul_precision(precision):
         return module.apply(variables, *inputs)[0]

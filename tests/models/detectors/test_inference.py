@@ -1,0 +1,21 @@
+"""A frozen detector in groups of images finds what it finds in all at once."""
+
+import jax
+import numpy as np
+import pytest
+
+from capf_jax.models.detectors import inference
+from capf_jax.models.detectors.hrnet import HRNet
+from capf_jax.models.detectors.initial import random_variables
+
+DETECTOR = HRNet(3, width=4, stem_channels=4, bottlenecks=1, modules=(1, 1, 1), blocks=1)
+
+
+@pytest.mark.parametrize('images_a_group', [1, 4])
+def test_groups_change_nothing(images_a_group, monkeypatch):
+    images = np.random.default_rng(0).standard_normal((6, 32, 32, 3)).astype(np.float32)
+    variables = random_variables(DETECTOR, jax.random.key(0))
+    whole = DETECTOR.apply(variables, images)
+    monkeypatch.setattr(inference, 'GROUP_PIXELS', images_a_group * 32 * 32)
+    grouped = jax.jit(lambda *given: inference.detect(DETECTOR, *given))(variables, images)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), whole, grouped)
