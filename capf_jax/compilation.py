@@ -10,19 +10,19 @@ import jax
 import jax.numpy as jnp
 
 # On CPUs XLA hands convolutions, and groups of operations around a matrix product, to YNNPACK. Its
-# convolutions run on one core, and the groups keep sampling from being one loop: without them a
-# crop takes HRNet-W32 0.8 of the time, and a lifter's forward pass of 64 people 0.6. Matrix
-# products alone are faster by it, unless a few rows meet large weights.
+# convolutions run on one core, and the groups keep sampling from being one loop: without them
+# HRNet-W32 takes 0.8 of the time on a crop, and a lifter's forward pass of 64 people 0.6. Matrix
+# products alone are faster with YNNPACK, except those of few rows and large weights.
 _OPTION = 'xla_cpu_experimental_ynn_fusion_type'
 CPU_OPTIONS = {_OPTION: 'LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT'}
-CPU_OPTIONS_OF_FEW_ROWS = {_OPTION: ''}
+CPU_OPTIONS_OF_FEW_ROWS = {_OPTION: ''}  # YNNPACK off
 
 
 @functools.cache
 def compiler_options(few_rows: bool = False) -> dict[str, str]:
     """Options for `jax.jit` on the default backend; none where this JAX does not know them.
 
-    Starts the backend, so that it may be called only once processes have joined.
+    Starts the backend: call it only after processes have joined.
 
     Args:
       few_rows: whether the program's matrix products may be of few rows, as one person's are.

@@ -177,11 +177,12 @@ def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
     def run(state: Any, batch: Batch) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', DeprecationWarning)
-            # pmap takes no compiler options, what it lowers to does; but not across processes.
+            # pmap takes no compiler options, but what it lowers to does. Across processes that
+            # would refuse the arrays of one process, which pmap itself accepts.
             if not compiler_options() or jax.process_count() > 1:
                 return mapped(state, batch)
             leaves, tree = jax.tree.flatten((state, batch))
-            key = tree, tuple((np.shape(x), x.dtype) for x in leaves)
+            key = tree, tuple((np.shape(x), jax.dtypes.result_type(x)) for x in leaves)
             if key not in programs:
                 programs[key] = mapped.lower(state, batch).compile(compiler_options())
             return programs[key](state, batch)

@@ -74,7 +74,7 @@ def _sample_backward(padding_mode, align_corners, saved, cotangent):
     index, weights = _corners(points, maps.shape, padding_mode, align_corners)
     d_pixels = _scatter(index, weights, cotangent, len(pixels))
 
-    def slopes(point):
+    def slopes_of_one(point):
         """How the four weights change with the point, [4, 2], and which coordinate moves, [2]."""
         slope = jax.jacfwd(
             lambda point: _corners_of_one(point, *maps.shape[1:3], padding_mode, align_corners)[1]
@@ -84,12 +84,15 @@ def _sample_backward(padding_mode, align_corners, saved, cotangent):
         return slope, ~(jnp.stack(still) | jnp.isnan(point))
 
     # Few numbers that every lane of the products needs: computed once, not once per lane.
-    slopes, moves = jax.vmap(jax.vmap(slopes))(points)
+    slopes, moves = jax.vmap(jax.vmap(slopes_of_one))(points)
     slopes = slopes.reshape(-1, 4, 2)
     slopes, index = jax.lax.optimization_barrier((slopes, index))
-    d_weights = _products(pixels, index, cotangent)
+    d_weights = jax.lax.platform_dependent(
+        pixels, index, cotangent, cpu=_products_by_lanes, default=_products
+    )
     d_points = sum(d_weights[:, i, None] * slopes[:, i] for i in range(4))
-    # A coordinate that changes nothing has gradient 0 even where the other one is NaN.
+    # A coordinate that changes nothing, or is NaN itself, has gradient 0 even where the other one
+    # is NaN: what a NaN spoils is the samples, and with them the gradient to the maps.
     d_points = jnp.where(moves, d_points.reshape(points.shape), 0)
     return (
         d_pixels.reshape(maps.shape).astype(maps.dtype),
@@ -122,7 +125,12 @@ def _scatter(index, weights, cotangent, pixels):
 
 
 def _products(pixels, index, cotangent):
-    """Dot products of cotangents [N, C] with pixels [P, C] at index [N, 4] -> [N, 4].
+    """Dot products of cotangents [N, C] with pixels [P, C] at index [N, 4] -> [N, 4]."""
+    return (cotangent[:, None] * _take(pixels, index)).sum(axis=-1)
+
+
+def _products_by_lanes(pixels, index, cotangent):
+    """`_products` for CPUs.
 
     XLA's CPU makes one loop of the gathers and the partial sums, which writes neither the gathered
     pixels [N, 4, C] nor their products. A sum over all channels would be a loop of its own, and

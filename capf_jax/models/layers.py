@@ -90,7 +90,7 @@ def layer_norm(x: jax.Array, epsilon: float, name: str) -> jax.Array:
 
 
 class DropPath(nn.Module):
-    """Draws which samples go without a residual branch; the others' is scaled up.
+    """Draws the factor of each sample's residual branch: 0, or 1 / (1 - rate).
 
     Attributes:
       rate: chance that a sample goes without the branch.
@@ -132,8 +132,9 @@ class MLP(nn.Module):
 
 
 def gelu(x: jax.Array) -> jax.Array:
-    """Exact GELU. jax.nn.gelu's erfc takes twice the time of erf on a CPU."""
-    return 0.5 * x * (1 + jax.lax.erf(math.sqrt(0.5) * x))
+    """Exact GELU, in float32. jax.nn.gelu's erfc takes twice the time of erf on a CPU."""
+    wide = x.astype(jnp.float32)  # below 0, half precision would lose what is left of 1 + erf
+    return (0.5 * wide * (1 + jax.lax.erf(math.sqrt(0.5) * wide))).astype(x.dtype)
 
 
 def check_heads(channels: int, heads: int) -> None:

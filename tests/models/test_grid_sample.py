@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from capf_jax.models.grid_sample import grid_sample
+from capf_jax.models.grid_sample import _products, _products_by_lanes, grid_sample
 
 MODES = [(padding, align) for padding in ('zeros', 'border') for align in (True, False)]
 
@@ -127,3 +127,16 @@ def test_an_identity_grid_under_jit_gives_the_map_back():
         return grid_sample(maps, (pixels - middle) / middle)
 
     np.testing.assert_allclose(identity(maps, 0.0), maps, atol=1e-4)
+
+
+def test_products_of_the_gradient_are_the_same_on_every_platform():
+    rng = np.random.default_rng(0)
+    pixels = rng.standard_normal((20, 64)).astype(np.float32)
+    cotangent = rng.standard_normal((9, 64)).astype(np.float32)
+    index = rng.integers(0, 20, (9, 4))
+    np.testing.assert_allclose(
+        _products_by_lanes(jnp.asarray(pixels), index, cotangent),
+        _products(jnp.asarray(pixels), index, cotangent),
+        rtol=1e-5,
+        atol=1e-5,
+    )

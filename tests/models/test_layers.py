@@ -1,6 +1,7 @@
 """Layers written in another way are still those layers."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
@@ -64,6 +65,14 @@ def test_weighted_sums_of_a_dense_layer_have_the_gradient_of_their_parts():
 def test_gelu_is_the_exact_one():
     x = np.linspace(-6, 6, 101, dtype=np.float32)
     np.testing.assert_allclose(gelu(x), nn.gelu(x, approximate=False), atol=1e-6)
+
+
+def test_gelu_of_half_precision_is_worked_out_in_float32():
+    x = jnp.linspace(-4, 4, 65, dtype=jnp.bfloat16)
+    exact = nn.gelu(x.astype(jnp.float32), approximate=False)
+    found = gelu(x)
+    assert found.dtype == jnp.bfloat16
+    np.testing.assert_allclose(found.astype(jnp.float32), exact, rtol=0.005)
 
 
 def test_a_row_that_is_left_out_gives_nothing_and_the_others_are_scaled_up():

@@ -60,6 +60,7 @@ class Conv(nn.Module):
         """Maps x [B, H, W, C] to [B, H / stride, W / stride, channels]."""
         shape = (self.kernel, self.kernel, x.shape[-1], self.channels)
         kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
+        x, kernel = nn.dtypes.promote_dtype(x, kernel)
         if self.kernel == 1:  # a matrix product, which XLA's CPU runs up to twice as fast
             x = x[:, :: self.stride, :: self.stride]
             y = (x.reshape(-1, x.shape[-1]) @ kernel[0, 0]).reshape(*x.shape[:-1], -1)
@@ -110,6 +111,7 @@ class Deconv(nn.Module):
         """Maps x [B, H, W, C] to [B, 2 * H, 2 * W, channels]."""
         initial = nn.initializers.lecun_normal()
         kernel = self.param('kernel', initial, (4, 4, x.shape[-1], self.channels))
+        x, kernel = nn.dtypes.promote_dtype(x, kernel)
         y = jax.lax.platform_dependent(x, kernel, cpu=_deconvolve_by_parity, default=_deconvolve)
         if self.use_bias:
             y = y + self.param('bias', nn.initializers.zeros, (self.channels,))
@@ -121,7 +123,10 @@ def _deconvolve(x, kernel):
 
 
 def _deconvolve_by_parity(x, kernel):
-    """`_deconvolve` without the zeros: output pixels of each parity are a 2x2 convolution."""
+    """`_deconvolve` without the zeros: output pixels of each parity are a 2x2 convolution.
+
+    Also known as its sub-pixel or polyphase form.
+    """
 
     def of_parity(row, column):
         padding = [(1 - row, row), (1 - column, column)]

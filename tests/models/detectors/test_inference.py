@@ -1,4 +1,4 @@
-"""A frozen detector in groups of images finds what it finds in all at once."""
+"""A frozen detector in chunks of images finds what it finds in all at once."""
 
 import jax
 import numpy as np
@@ -11,11 +11,11 @@ from capf_jax.models.detectors.initial import random_variables
 DETECTOR = HRNet(3, width=4, stem_channels=4, bottlenecks=1, modules=(1, 1, 1), blocks=1)
 
 
-@pytest.mark.parametrize('images_a_group', [1, 4])
-def test_groups_change_nothing(images_a_group, monkeypatch):
+@pytest.mark.parametrize('images_a_chunk', [1, 2, 4])
+def test_chunks_change_nothing(images_a_chunk, monkeypatch):
     images = np.random.default_rng(0).standard_normal((6, 32, 32, 3)).astype(np.float32)
     variables = random_variables(DETECTOR, jax.random.key(0))
     whole = DETECTOR.apply(variables, images)
-    monkeypatch.setattr(inference, 'GROUP_PIXELS', images_a_group * 32 * 32)
-    grouped = jax.jit(lambda *given: inference.detect(DETECTOR, *given))(variables, images)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), whole, grouped)
+    monkeypatch.setattr(inference, 'CHUNK_PIXELS', images_a_chunk * 32 * 32)
+    chunked = jax.jit(lambda *given: inference.detect(DETECTOR, *given))(variables, images)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-5), whole, chunked)
