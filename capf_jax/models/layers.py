@@ -37,17 +37,17 @@ class Linear(nn.Module):
         return kernel, self.param('bias', _uniform(1 / math.sqrt(channels)), (self.features,))
 
 
-class MixedLinear(Linear):
+class WeightedSumLinear(Linear):
     """A dense layer, and weighted sums over groups of its outputs."""
 
     @nn.compact
     def __call__(self, x: jax.Array, weights: jax.Array) -> jax.Array:
         """x [R, K, C] and weights [R, K] -> sums over K [R, features]."""
-        return _mixed_linear(x, weights, *self._weights(x.shape[-1]))
+        return _weighted_sum_linear(x, weights, *self._weights(x.shape[-1]))
 
 
 @jax.custom_vjp
-def _mixed_linear(x, weights, kernel, bias):
+def _weighted_sum_linear(x, weights, kernel, bias):
     """Weighted sums of dense outputs: [R, K, C], [R, K], [C, F], [F] -> [R, F].
 
     The gradient is written out with the sum before the product, which comes to the same: its
@@ -56,11 +56,11 @@ def _mixed_linear(x, weights, kernel, bias):
     return ((x @ kernel + bias) * weights[..., None]).sum(axis=1)
 
 
-def _mixed_linear_forward(x, weights, kernel, bias):
-    return _mixed_linear(x, weights, kernel, bias), (x, weights, kernel, bias)
+def _weighted_sum_linear_forward(x, weights, kernel, bias):
+    return _weighted_sum_linear(x, weights, kernel, bias), (x, weights, kernel, bias)
 
 
-def _mixed_linear_backward(saved, cotangent):
+def _weighted_sum_linear_backward(saved, cotangent):
     x, weights, kernel, bias = saved
     mixed = (x * weights[..., None]).sum(axis=1)
     d_mixed = (cotangent @ kernel.T)[:, None]
@@ -69,7 +69,7 @@ def _mixed_linear_backward(saved, cotangent):
     return d_mixed * weights[..., None], d_weights, mixed.T @ cotangent, d_bias
 
 
-_mixed_linear.defvjp(_mixed_linear_forward, _mixed_linear_backward)
+_weighted_sum_linear.defvjp(_weighted_sum_linear_forward, _weighted_sum_linear_backward)
 
 
 def linear(x: jax.Array, features: int, name: str) -> jax.Array:

@@ -22,8 +22,8 @@ from capf_jax.models.grid_sample import grid_sample
 from capf_jax.models.layers import (
     MLP,
     DropPath,
-    MixedLinear,
     TransformerBlock,
+    WeightedSumLinear,
     check_heads,
     drop_path_rates,
     layer_norm,
@@ -103,7 +103,7 @@ class DeformableBlock(nn.Module):
         attended = []
         for level, one_map in enumerate(maps):
             samples = grid_sample(one_map, points[:, :, level], 'border')  # [B, J, M, K, C_l]
-            projection = MixedLinear(channels // self.heads, name=f'value_projection_{level}')
+            projection = WeightedSumLinear(channels // self.heads, name=f'value_projection_{level}')
             mixed = projection(
                 samples.reshape(-1, *samples.shape[-2:]),
                 weights[:, :, level].reshape(-1, self.points),

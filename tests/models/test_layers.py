@@ -9,7 +9,7 @@ from flax import linen as nn
 from capf_jax.models.layers import (
     Linear,
     TransformerBlock,
-    _mixed_linear,
+    _weighted_sum_linear,
     attention,
     attention_among_few,
     gelu,
@@ -56,7 +56,7 @@ def test_weighted_sums_of_a_dense_layer_have_the_gradient_of_their_parts():
 
     gradients = [
         jax.grad(lambda *args, f=f: (f(*args) * towards).sum(), argnums=(0, 1, 2, 3))(*given)
-        for f in (_mixed_linear, plain)
+        for f in (_weighted_sum_linear, plain)
     ]
     for ours, expected in zip(*gradients, strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-5, atol=1e-5)
