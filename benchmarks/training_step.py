@@ -17,8 +17,9 @@ import torch
 from ml_collections import ConfigDict
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.detectors import CROP, torch_network
 from benchmarks.machine import Row, median_seconds, ready
-from benchmarks.torch_hrnet import TorchHRNet, copy_variables
+from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
 from capf_jax import parallel, skeleton, steps
 from capf_jax.batch import Batch
@@ -75,16 +76,7 @@ def torch_models(config: ConfigDict, detector_variables: dict) -> tuple[TorchHRN
     """
     joints = len(skeleton.get(config.skeleton))
     settings = ContextAwarePoseFormer.from_config(config).detector
-    detector = TorchHRNet(
-        joints=settings.num_joints,
-        width=settings.width,
-        stem_channels=settings.stem_channels,
-        bottlenecks=settings.bottlenecks,
-        modules=settings.modules,
-        blocks=settings.blocks,
-        heatmaps=settings.heatmaps,
-    )
-    copy_variables(detector_variables, detector)
+    detector = torch_network(settings, detector_variables, CROP)  # an HRNet fits crops of any size
     lifter = TorchLifter(
         widths=tuple(settings.width * 2**i for i in range(4)),
         joints=joints,
