@@ -19,6 +19,7 @@ import tabulate
 import torch
 
 from benchmarks import machine
+from capf_jax import parallel
 from capf_jax.allocator import keep_freed_memory
 
 
@@ -59,6 +60,7 @@ def main(arguments: list[str]) -> None:
     """Runs the named benchmarks, all by default, and prints one table."""
     chosen = _chosen(arguments)
     keep_freed_memory()  # for both sides
+    parallel.compute_inline()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     print(f'{platform.machine()}, {cores} CPU cores, JAX {jax.__version__} on ', end='')
     print(f'{jax.devices()[0].device_kind}, PyTorch {torch.__version__} on ', end='')

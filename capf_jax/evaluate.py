@@ -160,6 +160,7 @@ def main(argv: Sequence[str]) -> int:
     values, config = evaluate_arguments.parse(argv)
     parallel.join_processes(argv)
     keep_freed_memory()
+    parallel.compute_inline()
     protocols.get(config.evaluation.get('protocol', 'plain')).check_skeleton(
         skeletons.get(config.skeleton)
     )

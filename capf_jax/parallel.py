@@ -67,6 +67,18 @@ def join_processes(argv: Sequence[str]) -> list[str]:
     return rest
 
 
+def compute_inline() -> None:
+    """Makes a CPU run programs in the thread that calls them rather than in one of JAX's own.
+
+    `keep_freed_memory` keeps buffers of any size for the main thread alone: to other threads glibc
+    gives those above 64 MB anew each time, and a step's one buffer of all intermediates is larger.
+    The default run takes 0.8 of the time for it. GPUs and TPUs do not care.
+
+    Must come before JAX starts the backend; later it does nothing.
+    """
+    jax.config.update('jax_cpu_enable_async_dispatch', False)
+
+
 @contextlib.contextmanager
 def main_process_first() -> Iterator[None]:
     """The main process goes through the block before the others enter: it builds, they find."""

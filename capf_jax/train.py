@@ -258,6 +258,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     arguments = configuration.parse(parallel.join_processes(argv))
     keep_freed_memory()
+    parallel.compute_inline()
     outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command)
     if outcome.signal is not None:
         print(

@@ -7,6 +7,7 @@ from benchmarks import machine, run, sampling
 def one_row(monkeypatch):
     monkeypatch.setattr(machine, 'matmul_peak', lambda: 1e9)
     monkeypatch.setattr(run, 'keep_freed_memory', lambda: None)
+    monkeypatch.setattr(run.parallel, 'compute_inline', lambda: None)
     monkeypatch.setattr(sampling, 'rows', lambda many='1': [machine.Row('x', 1e-3)] * int(many))
 
 
