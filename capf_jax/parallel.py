@@ -194,7 +194,7 @@ def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
             if not compiler_options() or jax.process_count() > 1:
                 return mapped(state, batch)
             leaves, tree = jax.tree.flatten((state, batch))
-            key = tree, tuple((np.shape(x), jax.dtypes.result_type(x)) for x in leaves)
+            key = tree, tuple((x.shape, x.dtype) for x in leaves)
             if key not in programs:
                 programs[key] = mapped.lower(state, batch).compile(compiler_options())
             return programs[key](state, batch)
