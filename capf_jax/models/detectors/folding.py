@@ -9,9 +9,11 @@ from collections.abc import Mapping
 from typing import Any
 
 import flax.linen as nn
+import jax
 import numpy as np
 
-from capf_jax.models.detectors.layers import EPSILON
+from capf_jax.models.detectors import winograd
+from capf_jax.models.detectors.layers import EPSILON, TRANSFORMED
 
 PARTS = {'conv', 'norm'}  # of every ConvNorm and DeconvNorm
 
@@ -21,7 +23,7 @@ def fold(detector: nn.Module, variables: Mapping[str, Any]) -> tuple[nn.Module, 
 
     The variables decide (see `ConvNorm`), so that the module comes back as it is. What is stored in
     weight files and checkpoints stays unfolded; fold what was loaded. Folded twice, nothing more
-    happens.
+    happens. On a CPU, 3x3 kernels come with their transforms for `winograd.convolve` beside them.
 
     Args:
       detector: any detector of the catalog.
@@ -52,15 +54,15 @@ def _folded(params: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[st
         )
         kernel = np.asarray(params['conv']['kernel'])
         factor = scale / np.sqrt(variance + EPSILON)  # [C_out], the kernel's last axis
-        return {
-            'conv': {
-                'kernel': (kernel * factor).astype(kernel.dtype),
-                'bias': (shift - mean * factor).astype(kernel.dtype),
-            }
+        conv = {
+            'kernel': (kernel * factor).astype(kernel.dtype),
+            'bias': (shift - mean * factor).astype(kernel.dtype),
         }
+        kernels = winograd.transformed(conv['kernel']) if jax.default_backend() == 'cpu' else None
+        return {'conv': conv if kernels is None else {**conv, TRANSFORMED: kernels}}
     return {
         name: _folded(part, statistics.get(name, {}))
         if isinstance(part, Mapping)
-        else np.asarray(part)
+        else jax.tree.map(np.asarray, part)
         for name, part in params.items()
     }

@@ -9,7 +9,7 @@ from __future__ import annotations
 import flax.linen as nn
 import jax
 
-from capf_jax.models.detectors.layers import Bottleneck, ConvNorm, Detection
+from capf_jax.models.detectors.layers import Bottleneck, ConvNorm, Detection, max_pool
 
 BLOCKS = (3, 4, 6, 3)  # bottlenecks of ResNet-50's stages
 WIDTH = 64  # of the stem and of the first stage's 3x3 convolutions; doubles with every stage
@@ -49,7 +49,7 @@ class ResNet(nn.Module):
         shared = {'axis_name': self.axis_name}
         stem = ConvNorm(self.width, kernel=7, stride=2, name='stem', **shared)
         x = nn.relu(stem(images, train))
-        x = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        x = max_pool(x)
         maps = []
         for stage, blocks in enumerate(self.blocks):
             for k in range(blocks):

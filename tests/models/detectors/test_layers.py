@@ -29,3 +29,8 @@ def test_transposed_convolution_by_parity_is_the_one_with_zeros_between(x):
     np.testing.assert_allclose(
         layers._deconvolve_by_parity(x, kernel), layers._deconvolve(x, kernel), atol=1e-5
     )
+
+
+def test_max_pool_is_flaxs(x):
+    expected = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+    np.testing.assert_array_equal(layers.max_pool(x), expected)
