@@ -63,7 +63,13 @@ class CPN(nn.Module):
             x = nn.relu(lateral(stage, train))
             if features:
                 up = ConvNorm(self.channels, kernel=1, name=f'upsample{k}', **shared)
-                x = x + up(resize_bilinear(features[-1], x.shape[1:3]), train)
+                coarse, size = features[-1], x.shape[1:3]
+                # Equal, with a quarter of the work; training takes statistics of the large map.
+                x = x + (
+                    up(resize_bilinear(coarse, size), train)
+                    if train
+                    else resize_bilinear(up(coarse, train), size)
+                )
             features.append(x)
         return features
 
@@ -84,12 +90,18 @@ def resize_bilinear(x: jax.Array, size: tuple[int, int]) -> jax.Array:
     columns, since matrix products in reduced precision would round the weights.
     """
     for axis, new in zip((1, 2), size, strict=True):
-        old = x.shape[axis]
+        *outer, old = x.shape[: axis + 1]
         if new == old:
             continue
         position = np.linspace(0, old - 1, new)
         low = np.minimum(position.astype(np.int32), old - 1)
         high = np.minimum(low + 1, old - 1)
         share = (position - low).astype(x.dtype).reshape([-1] + [1] * (3 - axis))
-        x = jnp.take(x, low, axis) * (1 - share) + jnp.take(x, high, axis) * share
+        # Gathered from the first axis: from a later one XLA's CPU transposes what it has gathered.
+        flat = x.reshape(-1, *x.shape[axis + 1 :])
+        starts = old * np.arange(np.prod(outer))[:, None]
+        lows, highs = (
+            flat[starts + ends].reshape(*outer, new, *x.shape[axis + 1 :]) for ends in (low, high)
+        )
+        x = lows * (1 - share) + highs * share
     return x
