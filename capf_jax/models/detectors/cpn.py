@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import flax.linen as nn
 import jax
-import jax.numpy as jnp
-import numpy as np
 
 from capf_jax.models.detectors.layers import Bottleneck, ConvNorm, Detection
+from capf_jax.models.detectors.resize import Pyramid, resize_bilinear
 from capf_jax.models.detectors.resnet import BLOCKS, WIDTH, ResNet
 
 EXPANSION = 2  # of the refine net's bottlenecks
@@ -47,13 +46,14 @@ class CPN(nn.Module):
         resnet = ResNet(blocks=self.blocks, width=self.width, name='resnet', **shared)
         stages = resnet(images, train=train).maps
         pyramid = self._global_net(stages, train)
-        size, maps = stages[0].shape[1:3], []
+        size, refined = stages[0].shape[1:3], []
         for k, x in enumerate(pyramid):
             for block in range(len(pyramid) - 1 - k):
                 x = self._bottleneck(f'refine{k}_block{block}')(x, train)
-            maps.append(resize_bilinear(x, size))
-        x = self._bottleneck('refine_block')(jnp.concatenate(maps, axis=-1), train)
-        return Detection(tuple(maps), ConvNorm(self.num_joints, name='head', **shared)(x, train))
+            refined.append(x)
+        x = self._bottleneck('refine_block')(Pyramid(tuple(refined), size), train)
+        heatmaps = ConvNorm(self.num_joints, name='head', **shared)(x, train)
+        return Detection(tuple(resize_bilinear(x, size) for x in refined), heatmaps)
 
     def _global_net(self, stages: tuple[jax.Array, ...], train: bool) -> list[jax.Array]:
         """Features [B, H_l, W_l, channels] of every stage, coarsest first, each with the last's."""
@@ -81,27 +81,3 @@ class CPN(nn.Module):
             axis_name=self.axis_name,
             name=name,
         )
-
-
-def resize_bilinear(x: jax.Array, size: tuple[int, int]) -> jax.Array:
-    """Maps x [B, H, W, C] to [B, *size, C], bilinear, corner pixels on corner pixels.
-
-    `jax.image.resize` aligns the pixels' outer edges instead. Written as sums of whole rows and
-    columns, since matrix products in reduced precision would round the weights.
-    """
-    for axis, new in zip((1, 2), size, strict=True):
-        *outer, old = x.shape[: axis + 1]
-        if new == old:
-            continue
-        position = np.linspace(0, old - 1, new)
-        low = np.minimum(position.astype(np.int32), old - 1)
-        high = np.minimum(low + 1, old - 1)
-        share = (position - low).astype(x.dtype).reshape([-1] + [1] * (3 - axis))
-        # Gathered from the first axis: from a later one XLA's CPU transposes what it has gathered.
-        flat = x.reshape(-1, *x.shape[axis + 1 :])
-        starts = old * np.arange(np.prod(outer))[:, None]
-        lows, highs = (
-            flat[starts + ends].reshape(*outer, new, *x.shape[axis + 1 :]) for ends in (low, high)
-        )
-        x = lows * (1 - share) + highs * share
-    return x

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from capf_jax.models.detectors import winograd
+from capf_jax.models.detectors.resize import Pyramid, pointwise
 
 EPSILON = 1e-5  # of every BatchNorm, added to the variance
 EXPANSION = 4  # a bottleneck's output channels over its inner channels
@@ -36,7 +37,7 @@ class ConvNorm(nn.Module):
     axis_name: str | None = None  # mapped axis over which training shares BatchNorm statistics
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
+    def __call__(self, x: jax.Array | Pyramid, train: bool) -> jax.Array:
         """Maps x [B, H, W, C] to [B, H / stride, W / stride, channels]."""
         folded = is_folded(self, train)
         x = Conv(self.channels, self.kernel, self.stride, use_bias=folded, name='conv')(x)
@@ -59,27 +60,30 @@ class Conv(nn.Module):
     use_bias: bool = True
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
+    def __call__(self, x: jax.Array | Pyramid) -> jax.Array:
         """Maps x [B, H, W, C] to [B, H / stride, W / stride, channels]."""
         shape = (self.kernel, self.kernel, x.shape[-1], self.channels)
         kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
-        x, kernel = nn.dtypes.promote_dtype(x, kernel)
-        if self.kernel == 1:  # a matrix product, which XLA's CPU runs up to twice as fast
-            x = x[:, :: self.stride, :: self.stride]
-            y = (x.reshape(-1, x.shape[-1]) @ kernel[0, 0]).reshape(*x.shape[:-1], -1)
-        elif self.stride == 1 and self.has_variable('params', TRANSFORMED) and winograd.pays(x):
-            y = winograd.convolve(x, self.get_variable('params', TRANSFORMED))
+        if isinstance(x, Pyramid):
+            y = x.times(kernel[0, 0])
         else:
-            y = jax.lax.conv_general_dilated(
-                x,
-                kernel,
-                (self.stride, self.stride),
-                [(self.kernel // 2, self.kernel // 2)] * 2,
-                dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
-            )
+            y = self._convolved(*nn.dtypes.promote_dtype(x, kernel))
         if self.use_bias:
             y = y + self.param('bias', nn.initializers.zeros, (self.channels,))
         return y
+
+    def _convolved(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
+        if self.kernel == 1:  # a matrix product, which XLA's CPU runs up to twice as fast
+            return pointwise(x[:, :: self.stride, :: self.stride], kernel[0, 0])
+        if self.stride == 1 and self.has_variable('params', TRANSFORMED) and winograd.pays(x):
+            return winograd.convolve(x, self.get_variable('params', TRANSFORMED))
+        return jax.lax.conv_general_dilated(
+            x,
+            kernel,
+            (self.stride, self.stride),
+            [(self.kernel // 2, self.kernel // 2)] * 2,
+            dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
+        )
 
 
 class DeconvNorm(nn.Module):
@@ -180,8 +184,11 @@ class Bottleneck(nn.Module):
     axis_name: str | None = None
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Maps x [B, H, W, C] to [B, H / stride, W / stride, expansion * channels]."""
+    def __call__(self, x: jax.Array | Pyramid, train: bool) -> jax.Array:
+        """Maps x [B, H, W, C] to [B, H / stride, W / stride, expansion * channels].
+
+        A Pyramid needs `project` and stride 1.
+        """
         width, shared = self.channels * self.expansion, {'axis_name': self.axis_name}
         y = nn.relu(ConvNorm(self.channels, kernel=1, name='conv1', **shared)(x, train))
         y = nn.relu(ConvNorm(self.channels, stride=self.stride, name='conv2', **shared)(y, train))
