@@ -58,7 +58,7 @@ def _folded(params: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[st
             'kernel': (kernel * factor).astype(kernel.dtype),
             'bias': (shift - mean * factor).astype(kernel.dtype),
         }
-        kernels = winograd.transformed(conv['kernel']) if jax.default_backend() == 'cpu' else None
+        kernels = _transformed(conv['kernel']) if jax.default_backend() == 'cpu' else None
         return {'conv': conv if kernels is None else {**conv, TRANSFORMED: kernels}}
     return {
         name: _folded(part, statistics.get(name, {}))
@@ -66,3 +66,14 @@ def _folded(params: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[st
         else jax.tree.map(np.asarray, part)
         for name, part in params.items()
     }
+
+
+def _transformed(kernel: np.ndarray) -> tuple | None:
+    """What a Conv or, with an even kernel, a Deconv reads as TRANSFORMED; None for nothing."""
+    if kernel.shape[0] != 4:
+        return winograd.transformed(kernel)
+    of_parities = tuple(
+        tuple(winograd.transformed(kernel[row::2, column::2]) for column in range(2))
+        for row in range(2)
+    )
+    return None if of_parities[0][0] is None else of_parities

@@ -76,7 +76,7 @@ class Conv(nn.Module):
         if self.kernel == 1:  # a matrix product, which XLA's CPU runs up to twice as fast
             return pointwise(x[:, :: self.stride, :: self.stride], kernel[0, 0])
         if self.stride == 1 and self.has_variable('params', TRANSFORMED) and winograd.pays(x):
-            return winograd.convolve(x, self.get_variable('params', TRANSFORMED))
+            return winograd.convolve(x, self.get_variable('params', TRANSFORMED), [(1, 1)] * 2)
         return jax.lax.conv_general_dilated(
             x,
             kernel,
@@ -121,7 +121,14 @@ class Deconv(nn.Module):
         initial = nn.initializers.lecun_normal()
         kernel = self.param('kernel', initial, (4, 4, x.shape[-1], self.channels))
         x, kernel = nn.dtypes.promote_dtype(x, kernel)
-        y = jax.lax.platform_dependent(x, kernel, cpu=_deconvolve_by_parity, default=_deconvolve)
+        if self.has_variable('params', TRANSFORMED) and winograd.pays(x):
+            kernels = self.get_variable('params', TRANSFORMED)
+            y = _of_parities(
+                lambda row, column, padding: winograd.convolve(x, kernels[row][column], padding)
+            )
+        else:
+            by_parity = _deconvolve_by_parity
+            y = jax.lax.platform_dependent(x, kernel, cpu=by_parity, default=_deconvolve)
         if self.use_bias:
             y = y + self.param('bias', nn.initializers.zeros, (self.channels,))
         return y
@@ -137,15 +144,20 @@ def _deconvolve_by_parity(x, kernel):
     Also known as its sub-pixel or polyphase form.
     """
 
-    def of_parity(row, column):
-        padding = [(1 - row, row), (1 - column, column)]
+    def convolve(row, column, padding):
         dimensions = ('NHWC', 'HWIO', 'NHWC')
         part = kernel[row::2, column::2]
         return jax.lax.conv_general_dilated(x, part, (1, 1), padding, dimension_numbers=dimensions)
 
-    batch, height, width, _ = x.shape
-    rows = [jnp.stack([of_parity(i, 0), of_parity(i, 1)], axis=3) for i in range(2)]
-    return jnp.stack(rows, axis=2).reshape(batch, 2 * height, 2 * width, -1)
+    return _of_parities(convolve)
+
+
+def _of_parities(convolve):
+    """[B, 2 * H, 2 * W, K] from convolve(row's parity, column's parity, padding) [B, H, W, K]."""
+    parts = [[convolve(i, j, [(1 - i, i), (1 - j, j)]) for j in range(2)] for i in range(2)]
+    batch, height, width, channels = parts[0][0].shape
+    y = jnp.stack([jnp.stack(row, axis=3) for row in parts], axis=2)
+    return y.reshape(batch, 2 * height, 2 * width, channels)
 
 
 def is_folded(module: nn.Module, train: bool) -> bool:

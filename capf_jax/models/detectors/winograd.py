@@ -1,9 +1,10 @@
-"""3x3 convolutions with half the multiplications, for CPUs: Winograd's F(4, 3), down the rows.
+"""Convolutions with half the multiplications, for CPUs: Winograd's F(4, 3), down the rows.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016), in one dimension:
-four rows of output come from six rows of input by six products instead of twelve. Across columns
-the convolution stays as it is: transforms in both directions cost a CPU more in memory traffic
-than their fewer multiplications save. Kernels are transformed beforehand, see folding.py.
+four rows of output come from six rows of input by six products instead of twelve; with a kernel of
+two rows, from five rows by five instead of eight. Across columns the convolution stays as it is:
+transforms in both directions cost a CPU more in memory traffic than their fewer multiplications
+save. Kernels are transformed beforehand, see folding.py.
 """
 
 from __future__ import annotations
@@ -21,37 +22,41 @@ FEWEST_CHANNELS = 24
 MOST_CHANNELS = 256
 PIXELS_PER_CHANNEL = 2
 
-# output = OUTPUT @ ((KERNEL @ kernel) * (INPUT @ input)), by interpolation at the points 0, 1, -1,
-# 2, -2 and infinity.
-INPUT = np.array(
-    [
-        [4, 0, -5, 0, 1, 0],
-        [0, -4, -4, 1, 1, 0],
-        [0, 4, -4, -1, 1, 0],
-        [0, -2, -1, 2, 1, 0],
-        [0, 2, -1, -2, 1, 0],
-        [0, 4, 0, -5, 0, 1],
-    ]
-)
-KERNEL = np.array([[6, 0, 0], [-4, -4, -4], [-4, 4, -4], [1, 2, 4], [1, -2, 4], [0, 0, 24]]) / 24
-OUTPUT = np.array(
-    [
-        [1, 1, 1, 1, 1, 0],
-        [0, 1, -1, 2, -2, 0],
-        [0, 1, 1, 4, 4, 0],
-        [0, 1, -1, 8, -8, 1],
-    ]
-)
+POINTS = (0, 1, -1, 2, -2)  # of interpolation, beside infinity; small ones lose least precision
+
+
+def matrices(taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The transforms of ROWS + taps - 1 rows of input, of a kernel's `taps` rows and of products.
+
+    With them, output = of_products @ ((of_kernel @ kernel) * (of_input @ input)) is the
+    correlation of input and kernel: the transpose of multiplying polynomials by interpolation.
+
+    Returns:
+      of_input [N, N] in whole numbers, of_kernel [N, taps], of_products [ROWS, N]; N as above.
+    """
+    points = np.array(POINTS[: ROWS + taps - 2])
+
+    def values(coefficients: int) -> np.ndarray:
+        """Values of 1, z, z**2, ... at the points; at infinity, the last one counts."""
+        finite = np.vander(points, coefficients, increasing=True)
+        return np.vstack([finite, np.eye(coefficients)[-1]])
+
+    # Lagrange's denominators, which would make fractions of the input's transform.
+    scale = [np.prod([p - q for q in points if q != p]) for p in points] + [1]
+    of_input = np.linalg.inv(values(ROWS + taps - 1)).T * np.array(scale)[:, None]
+    return np.round(of_input), values(taps) / np.array(scale)[:, None], values(ROWS).T
 
 
 def transformed(kernel: np.ndarray) -> tuple[np.ndarray, ...] | None:
-    """The ROWS + 2 kernels [1, 3, C, K] that stand for a kernel [3, 3, C, K] here.
+    """The ROWS + taps - 1 kernels [1, taps, C, K] that stand for a kernel [taps, taps, C, K] here.
 
-    None for a kernel of another size, or for which it would not pay.
+    None for a kernel of one pixel or of many, or for which it would not pay.
     """
-    if kernel.shape[:2] != (3, 3) or not FEWEST_CHANNELS <= kernel.shape[2] <= MOST_CHANNELS:
+    taps, channels = kernel.shape[1:3]
+    if taps not in (2, 3) or not FEWEST_CHANNELS <= channels <= MOST_CHANNELS:
         return None
-    kernels = np.tensordot(KERNEL, kernel.astype(np.float64), axes=1).astype(kernel.dtype)
+    _, of_kernel, _ = matrices(taps)
+    kernels = np.tensordot(of_kernel, kernel.astype(np.float64), axes=1).astype(kernel.dtype)
     return tuple(np.array(part[None]) for part in kernels)
 
 
@@ -61,27 +66,32 @@ def pays(x: jax.Array) -> bool:
     return x.dtype == jnp.float32 and batch * height * width >= PIXELS_PER_CHANNEL * channels
 
 
-def convolve(x: jax.Array, kernels: Sequence[jax.Array]) -> jax.Array:
-    """Convolution with stride 1 and padding 1.
+def convolve(
+    x: jax.Array, kernels: Sequence[jax.Array], padding: Sequence[tuple[int, int]]
+) -> jax.Array:
+    """Convolution with stride 1 to a map of the same size.
 
     Args:
       x: [B, H, W, C].
-      kernels: ROWS + 2 of [1, 3, C, K], from `transformed`.
+      kernels: ROWS + taps - 1 of [1, taps, C, K], from `transformed`.
+      padding: of rows and of columns, before and after, in sum taps - 1 each.
 
     Returns:
       [B, H, W, K], what the kernel before its transformation gives, but for rounding.
     """
     batch, height, width, _ = x.shape
+    of_input, _, of_products = matrices(kernels[0].shape[1])
     tiles = -(-height // ROWS)
-    padded = jnp.pad(x, ((0, 0), (1, tiles * ROWS - height + 1), (1, 1), (0, 0)))
-    rows = [padded[:, i : i + ROWS * (tiles - 1) + 1 : ROWS] for i in range(ROWS + 2)]
+    (above, below), columns = padding
+    padded = jnp.pad(x, ((0, 0), (above, below + tiles * ROWS - height), columns, (0, 0)))
+    rows = [padded[:, i : i + ROWS * (tiles - 1) + 1 : ROWS] for i in range(len(kernels))]
     products = [
         jax.lax.conv_general_dilated(
             row, kernel, (1, 1), 'VALID', dimension_numbers=('NHWC', 'HWIO', 'NHWC')
         )
-        for row, kernel in zip(_combinations(INPUT, rows), kernels, strict=True)
+        for row, kernel in zip(_combinations(of_input, rows), kernels, strict=True)
     ]
-    y = jnp.stack(_combinations(OUTPUT, products), axis=2)  # [B, tiles, ROWS, W, K]
+    y = jnp.stack(_combinations(of_products, products), axis=2)  # [B, tiles, ROWS, W, K]
     return y.reshape(batch, tiles * ROWS, width, -1)[:, :height]
 
 

@@ -7,12 +7,12 @@ import pytest
 
 from capf_jax.models.detectors import winograd
 from capf_jax.models.detectors.folding import fold
-from capf_jax.models.detectors.layers import TRANSFORMED, Conv, ConvNorm
+from capf_jax.models.detectors.layers import TRANSFORMED, Conv, ConvNorm, DeconvNorm
 
 
-def direct(x, kernel):
+def direct(x, kernel, padding):
     return jax.lax.conv_general_dilated(
-        x, kernel, (1, 1), [(1, 1)] * 2, dimension_numbers=('NHWC', 'HWIO', 'NHWC')
+        x, kernel, (1, 1), padding, dimension_numbers=('NHWC', 'HWIO', 'NHWC')
     )
 
 
@@ -21,17 +21,20 @@ def normal(seed, *shape):
 
 
 @pytest.mark.parametrize('size', [(8, 6), (5, 1), (3, 4), (1, 7), (16, 12)])
-def test_any_size_of_map_gives_the_direct_convolution(size):
-    x, kernel = normal(0, 2, *size, 24), normal(1, 3, 3, 24, 5)
-    expected = direct(x, kernel)
-    found = winograd.convolve(x, winograd.transformed(kernel))
+@pytest.mark.parametrize('padding', [[(1, 1), (1, 1)], [(1, 0), (0, 1)], [(0, 1), (1, 0)]])
+def test_any_size_of_map_gives_the_direct_convolution(size, padding):
+    taps = sum(padding[0]) + 1
+    x, kernel = normal(0, 2, *size, 24), normal(1, taps, taps, 24, 5)
+    expected = direct(x, kernel, padding)
+    found = winograd.convolve(x, winograd.transformed(kernel), padding)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
-def test_matrices_multiply_polynomials_exactly():
-    # F(4, 3) is exact in whole numbers: the products interpolate a polynomial of degree 5.
-    x, kernel = np.arange(6), np.array([2, -1, 3])
-    found = winograd.OUTPUT @ ((winograd.KERNEL @ kernel) * (winograd.INPUT @ x))
+@pytest.mark.parametrize('kernel', [[2, -1, 3], [4, 5]])
+def test_transforms_correlate_exactly(kernel):
+    of_input, of_kernel, of_products = winograd.matrices(len(kernel))
+    x = np.arange(winograd.ROWS + len(kernel) - 1) ** 2
+    found = of_products @ ((of_kernel @ kernel) * (of_input @ x))
     np.testing.assert_allclose(found, np.correlate(x, kernel), atol=1e-12)
 
 
@@ -74,6 +77,18 @@ def test_convolution_with_a_stride_keeps_its_kernel(folded):
     np.testing.assert_array_equal(
         strided.apply({'params': conv}, x), strided.apply({'params': plain}, x)
     )
+
+
+def test_folded_transposed_convolution_uses_its_transforms_and_stays_equal():
+    module, x = DeconvNorm(6), normal(5, 1, 8, 7, 24)
+    variables = module.init(jax.random.key(0), x, False)
+    folded = fold(module, variables)[1]
+    assert TRANSFORMED in folded['params']['conv']
+    plain = {'params': {'conv': {**folded['params']['conv']}}}
+    del plain['params']['conv'][TRANSFORMED]
+    found, expected = (module.apply(given, x, False) for given in (folded, plain))
+    assert not np.array_equal(found, expected)  # rounded elsewhere: by another way
+    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
 def test_other_platforms_than_cpus_get_no_transforms(monkeypatch):
