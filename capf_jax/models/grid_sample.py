@@ -62,10 +62,10 @@ def _sample(padding_mode, align_corners, maps, points):
     pixels = maps.reshape(-1, maps.shape[-1])
     corners = _corners(points, maps.shape, padding_mode, align_corners)
     samples = sum(
-        weight[:, None] * _take(pixels, index)
+        weight[..., None] * _take(pixels, index)
         for index, weight in zip(corners.index, corners.weights, strict=True)
     )
-    return samples.astype(maps.dtype).reshape(*points.shape[:2], maps.shape[-1])
+    return samples.astype(maps.dtype)
 
 
 def _sample_forward(padding_mode, align_corners, maps, points):
@@ -75,26 +75,29 @@ def _sample_forward(padding_mode, align_corners, maps, points):
 def _sample_backward(padding_mode, align_corners, saved, cotangent):
     maps, points = saved
     pixels = maps.reshape(-1, maps.shape[-1])
-    cotangent = cotangent.astype(jnp.float32).reshape(-1, maps.shape[-1])
+    cotangent = cotangent.astype(jnp.float32)
     corners = _corners(points, maps.shape, padding_mode, align_corners)
-    d_pixels = _scatter(jnp.stack(corners.index), jnp.stack(corners.weights), cotangent, pixels)
-    d_weights = jax.lax.platform_dependent(
-        pixels,
-        jnp.stack(corners.index, axis=-1),
+    index, weights = (jnp.stack(four, axis=-1) for four in (corners.index, corners.weights))
+    cotangent = cotangent[..., None, :]  # the same for the four
+    d_pixels = jax.lax.platform_dependent(
+        jnp.zeros(pixels.shape, jnp.float32),
+        index,
+        weights,
         cotangent,
-        cpu=_products_by_lanes,
-        default=_products,
+        cpu=_scatter_by_maps,
+        default=_scatter,
+    )
+    d_weights = jax.lax.platform_dependent(
+        pixels, index, cotangent, cpu=_products_by_lanes, default=_products
     )
     d_points = [
-        sum(d_weights[:, i] * slope for i, slope in enumerate(slopes)) for slopes in corners.slopes
+        sum(d_weights[..., i] * slope for i, slope in enumerate(slopes))
+        for slopes in corners.slopes
     ]
     # A coordinate that changes nothing, or is NaN itself, has gradient 0 even where the other one
     # is NaN: what a NaN spoils is the samples, and with them the gradient to the maps.
     d_points = jnp.where(jnp.stack(corners.moves, axis=-1), jnp.stack(d_points, axis=-1), 0)
-    return (
-        d_pixels.reshape(maps.shape).astype(maps.dtype),
-        d_points.reshape(points.shape).astype(points.dtype),
-    )
+    return d_pixels.reshape(maps.shape).astype(maps.dtype), d_points.astype(points.dtype)
 
 
 _sample.defvjp(_sample_forward, _sample_backward)
@@ -105,46 +108,51 @@ def _take(pixels, index):
     return pixels.at[index].get(mode='promise_in_bounds', wrap_negative_indices=False)
 
 
-def _scatter(index, weights, cotangent, pixels):
-    """Gradient to the pixels [P, C]: index and weights [4, N], cotangent [N, C]."""
+def _scatter(total, index, weights, cotangent):
+    """Adds weighted cotangents [..., N, 1, C] to pixels [P, C]; index and weights [..., N, 4]."""
+    share = weights[..., None] * cotangent
+    return total.at[index].add(share, mode='promise_in_bounds', wrap_negative_indices=False)
 
-    def add_corner(total, corner):
-        index, weight = corner
-        share = weight[:, None] * cotangent
-        total = total.at[index].add(share, mode='promise_in_bounds', wrap_negative_indices=False)
-        return total, None
 
-    # One corner after the other: four at once need buffers so large that the allocator takes
-    # them from the system, and faults their pages in, at every call. Scattering windows of 2x2 or
-    # 1x2 pixels was slower on a CPU; a product with a matrix of weights was no faster for 8x6 maps.
-    # jit drops this scan where nobody asks for it: the maps of a frozen detector.
-    return jax.lax.scan(add_corner, jnp.zeros(pixels.shape, jnp.float32), (index, weights))[0]
+def _scatter_by_maps(total, index, weights, cotangent):
+    """`_scatter` for CPUs, one map after the other.
+
+    What is added to all maps at once needs a buffer so large that the allocator takes it from the
+    system, and faults its pages in, at every call; one map's stays in the caches. Scattering
+    windows of 2x2 or 1x2 pixels was slower, a product with a matrix of weights no faster for 8x6
+    maps. jit drops the loop where nobody asks for it: the maps of a frozen detector.
+    """
+
+    def scatter(total, one_map):
+        return _scatter(total, *one_map), None
+
+    return jax.lax.scan(scatter, total, (index, weights, cotangent))[0]
 
 
 def _products(pixels, index, cotangent):
-    """Dot products of cotangents [N, C] with pixels [P, C] at index [N, 4] -> [N, 4]."""
-    return (cotangent[:, None] * _take(pixels, index)).sum(axis=-1)
+    """Dot products of cotangents [..., 1, C] with pixels [P, C] at index [..., 4] -> [..., 4]."""
+    return (cotangent * _take(pixels, index)).sum(axis=-1)
 
 
 def _products_by_lanes(pixels, index, cotangent):
     """`_products` for CPUs: sums over channels LANES apart, and then over those sums.
 
-    XLA's CPU makes one loop of the gathers and both sums, which writes neither the gathered pixels
-    [N, 4, C] nor anything else on the way. In a single sum every addition would wait for the last.
+    XLA's CPU makes one loop of the gathers and both sums, which writes nothing on the way, neither
+    the pixels gathered nor their products. In a single sum every addition would wait for the last.
     """
     channels = pixels.shape[-1]
     lanes = LANES if channels % LANES == 0 else channels
-    products = cotangent[:, None] * _take(pixels, index)
+    products = cotangent * _take(pixels, index)
     sums = products.reshape(*index.shape, -1, lanes).sum(axis=-2)
     # Without the barrier XLA would make a single sum of the two.
     return jax.lax.optimization_barrier(sums).sum(axis=-1)
 
 
 class _Corners(NamedTuple):
-    """The four pixels around every point of [B, N], each array one number a point, [B * N].
+    """The four pixels around every point, each array one number a point, [B, N].
 
-    Nothing is stacked: XLA's CPU would write every stack out before the loops that gather, in a
-    loop of its own, where it now works the numbers out on the way.
+    Apart, XLA's CPU works them out on the way, in the loops that gather. It would write what is
+    stacked in loops of their own.
 
     Attributes:
       index: four arrays, into the pixels of all maps together. One list of pixels: a gather with a
@@ -168,8 +176,7 @@ def _corners(points, shape, padding_mode, align_corners):
         return _corners_of_one(point, first, height, width, padding_mode, align_corners)
 
     first = (height * width) * jnp.arange(batch, dtype=jnp.int32)
-    every = jax.vmap(jax.vmap(corners, in_axes=(0, None)))(points, first)
-    return jax.tree.map(jnp.ravel, every)
+    return jax.vmap(jax.vmap(corners, in_axes=(0, None)))(points, first)
 
 
 def _corners_of_one(point, first, height, width, padding_mode, align_corners):
