@@ -61,11 +61,13 @@ def _sample(padding_mode, align_corners, maps, points):
     """
     pixels = maps.reshape(-1, maps.shape[-1])
     corners = _corners(points, maps.shape, padding_mode, align_corners)
+    # One row of indices: the copy that XLA makes for an array of them [B, N] would keep the gather
+    # out of the loop that sums, in a lifter, which would then write every corner's pixels first.
     samples = sum(
-        weight[..., None] * _take(pixels, index)
+        weight.reshape(-1, 1) * _take(pixels, index.reshape(-1))
         for index, weight in zip(corners.index, corners.weights, strict=True)
     )
-    return samples.astype(maps.dtype)
+    return samples.astype(maps.dtype).reshape(*points.shape[:2], maps.shape[-1])
 
 
 def _sample_forward(padding_mode, align_corners, maps, points):
