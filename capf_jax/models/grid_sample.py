@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 PADDING_MODES = ('zeros', 'border')
 FAR = 1e9  # normalised coordinates beyond this are all alike
-LANES = 32  # fewest partial sums of a dot product over channels: 16 and 64 were no faster
+LANES = 16  # partial sums of a dot product over channels on a CPU; 8 and 32 were no faster
 
 
 def grid_sample(
@@ -58,8 +60,13 @@ def _sample(padding_mode, align_corners, maps, points):
     and joining of threads costs XLA's CPU more than their arithmetic.
     """
     pixels = maps.reshape(-1, maps.shape[-1])
-    index, weights = _corners(points, maps.shape, padding_mode, align_corners)
-    samples = sum(weights[:, i, None] * _take(pixels, index[:, i]) for i in range(4))
+    corners = _corners(points, maps.shape, padding_mode, align_corners)
+    # One row of indices: the copy that XLA makes for an array of them [B, N] would keep the gather
+    # out of the loop that sums, in a lifter, which would then write every corner's pixels first.
+    samples = sum(
+        weight.reshape(-1, 1) * _take(pixels, index.reshape(-1))
+        for index, weight in zip(corners.index, corners.weights, strict=True)
+    )
     return samples.astype(maps.dtype).reshape(*points.shape[:2], maps.shape[-1])
 
 
@@ -70,34 +77,29 @@ def _sample_forward(padding_mode, align_corners, maps, points):
 def _sample_backward(padding_mode, align_corners, saved, cotangent):
     maps, points = saved
     pixels = maps.reshape(-1, maps.shape[-1])
-    cotangent = cotangent.astype(jnp.float32).reshape(-1, maps.shape[-1])
-    index, weights = _corners(points, maps.shape, padding_mode, align_corners)
-    d_pixels = _scatter(index, weights, cotangent, len(pixels))
-
-    def slopes_of_one(point):
-        """How the four weights change with the point, [4, 2], and which coordinate moves, [2]."""
-        slope = jax.jacfwd(
-            lambda point: _corners_of_one(point, *maps.shape[1:3], padding_mode, align_corners)[1]
-        )(point)
-        sides = ((point[0], maps.shape[2]), (point[1], maps.shape[1]))
-        still = [_position(*side, padding_mode, align_corners)[1] for side in sides]
-        return slope, ~(jnp.stack(still) | jnp.isnan(point))
-
-    # Few numbers that every lane of the products needs: computed once, not once per lane.
-    slopes, moves = jax.vmap(jax.vmap(slopes_of_one))(points)
-    slopes = slopes.reshape(-1, 4, 2)
-    slopes, index = jax.lax.optimization_barrier((slopes, index))
+    cotangent = cotangent.astype(jnp.float32)
+    corners = _corners(points, maps.shape, padding_mode, align_corners)
+    index, weights = (jnp.stack(four, axis=-1) for four in (corners.index, corners.weights))
+    cotangent = cotangent[..., None, :]  # the same for the four
+    d_pixels = jax.lax.platform_dependent(
+        jnp.zeros(pixels.shape, jnp.float32),
+        index,
+        weights,
+        cotangent,
+        cpu=_scatter_by_maps,
+        default=_scatter,
+    )
     d_weights = jax.lax.platform_dependent(
         pixels, index, cotangent, cpu=_products_by_lanes, default=_products
     )
-    d_points = sum(d_weights[:, i, None] * slopes[:, i] for i in range(4))
+    d_points = [
+        sum(d_weights[..., i] * slope for i, slope in enumerate(slopes))
+        for slopes in corners.slopes
+    ]
     # A coordinate that changes nothing, or is NaN itself, has gradient 0 even where the other one
     # is NaN: what a NaN spoils is the samples, and with them the gradient to the maps.
-    d_points = jnp.where(moves, d_points.reshape(points.shape), 0)
-    return (
-        d_pixels.reshape(maps.shape).astype(maps.dtype),
-        d_points.astype(points.dtype),
-    )
+    d_points = jnp.where(jnp.stack(corners.moves, axis=-1), jnp.stack(d_points, axis=-1), 0)
+    return d_pixels.reshape(maps.shape).astype(maps.dtype), d_points.astype(points.dtype)
 
 
 _sample.defvjp(_sample_forward, _sample_backward)
@@ -105,117 +107,120 @@ _sample.defvjp(_sample_forward, _sample_backward)
 
 def _take(pixels, index):
     # Indices are inside the maps by construction, so the gather needs no check of its own.
-    return pixels.at[index].get(mode='promise_in_bounds')
+    return pixels.at[index].get(mode='promise_in_bounds', wrap_negative_indices=False)
 
 
-def _scatter(index, weights, cotangent, pixels):
-    """Gradient to the pixels [P, C]: index and weights [N, 4], cotangent [N, C]."""
+def _scatter(total, index, weights, cotangent):
+    """Adds weighted cotangents [..., N, 1, C] to pixels [P, C]; index and weights [..., N, 4]."""
+    share = weights[..., None] * cotangent
+    return total.at[index].add(share, mode='promise_in_bounds', wrap_negative_indices=False)
 
-    def add_corner(total, corner):
-        index, weight = corner
-        share = weight[:, None] * cotangent
-        return total.at[index].add(share, mode='promise_in_bounds'), None
 
-    # One corner after the other: four at once need buffers so large that the allocator takes
-    # them from the system, and faults their pages in, at every call. Scattering windows of 2x2 or
-    # 1x2 pixels was slower on a CPU; a product with a matrix of weights was no faster for 8x6 maps.
-    # jit drops this scan where nobody asks for it: the maps of a frozen detector.
-    total = jnp.zeros((pixels, cotangent.shape[-1]), jnp.float32)
-    return jax.lax.scan(add_corner, total, (index.T, weights.T))[0]
+def _scatter_by_maps(total, index, weights, cotangent):
+    """`_scatter` for CPUs, one map after the other.
+
+    What is added to all maps at once needs a buffer so large that the allocator takes it from the
+    system, and faults its pages in, at every call; one map's stays in the caches. Scattering
+    windows of 2x2 or 1x2 pixels was slower, a product with a matrix of weights no faster for 8x6
+    maps. jit drops the loop where nobody asks for it: the maps of a frozen detector.
+    """
+
+    def scatter(total, one_map):
+        return _scatter(total, *one_map), None
+
+    return jax.lax.scan(scatter, total, (index, weights, cotangent))[0]
 
 
 def _products(pixels, index, cotangent):
-    """Dot products of cotangents [N, C] with pixels [P, C] at index [N, 4] -> [N, 4]."""
-    return (cotangent[:, None] * _take(pixels, index)).sum(axis=-1)
+    """Dot products of cotangents [..., 1, C] with pixels [P, C] at index [..., 4] -> [..., 4]."""
+    return (cotangent * _take(pixels, index)).sum(axis=-1)
 
 
 def _products_by_lanes(pixels, index, cotangent):
-    """`_products` for CPUs.
+    """`_products` for CPUs: sums over channels LANES apart, and then over those sums.
 
-    XLA's CPU makes one loop of the gathers and the partial sums, which writes neither the gathered
-    pixels [N, 4, C] nor their products. A sum over all channels would be a loop of its own, and
-    what it needs would be written first.
+    XLA's CPU makes one loop of the gathers and both sums, which writes nothing on the way, neither
+    the pixels gathered nor their products. In a single sum every addition would wait for the last.
     """
     channels = pixels.shape[-1]
-    pieces = next(n for n in (8, 4, 2, 1) if n == 1 or channels % (n * LANES) == 0)
-    lanes = channels // pieces
-    pixels = pixels.reshape(-1, lanes)
-    parts = cotangent.reshape(-1, pieces, lanes)
-    sums = sum(
-        parts[:, None, piece] * _take(pixels, index * pieces + piece) for piece in range(pieces)
-    )
-    # Without the barrier the sum over lanes draws the loop above into its own, lane by lane. As a
-    # product it is faster than as a reduction.
-    sums = jax.lax.optimization_barrier(sums)
-    return jnp.matmul(sums, jnp.ones(lanes), precision='highest')
+    lanes = LANES if channels % LANES == 0 else channels
+    products = cotangent * _take(pixels, index)
+    sums = products.reshape(*index.shape, -1, lanes).sum(axis=-2)
+    # Without the barrier XLA would make a single sum of the two.
+    return jax.lax.optimization_barrier(sums).sum(axis=-1)
+
+
+class _Corners(NamedTuple):
+    """The four pixels around every point, each array one number a point, [B, N].
+
+    Apart, XLA's CPU works them out on the way, in the loops that gather. It would write what is
+    stacked in loops of their own.
+
+    Attributes:
+      index: four arrays, into the pixels of all maps together. One list of pixels: a gather with a
+        batch dimension, and still more its gradient, runs several times slower on XLA's CPU.
+      weights: four arrays.
+      slopes: for x and for y, how the four weights change with it.
+      moves: for x and for y, whether the sample changes with it.
+    """
+
+    index: Sequence[jax.Array]
+    weights: Sequence[jax.Array]
+    slopes: tuple[Sequence[jax.Array], Sequence[jax.Array]]
+    moves: tuple[jax.Array, jax.Array]
 
 
 def _corners(points, shape, padding_mode, align_corners):
-    """The four pixels around every point, in the pixels of all maps together.
-
-    One list of pixels: a gather with a batch dimension, and still more its gradient, runs several
-    times slower on XLA's CPU.
-
-    Args:
-      points: [B, N, 2].
-      shape: the maps', (B, H, W, C).
-      padding_mode: as in `grid_sample`.
-      align_corners: as in `grid_sample`.
-
-    Returns:
-      Index [B * N, 4] into B * H * W pixels, weights [B * N, 4].
-    """
+    """The corners of points [B, N, 2] in maps of a shape (B, H, W, C)."""
     batch, height, width, _ = shape
 
-    def corners(point):
-        return _corners_of_one(point, height, width, padding_mode, align_corners)
+    def corners(point, first):
+        return _corners_of_one(point, first, height, width, padding_mode, align_corners)
 
-    index, weights = jax.vmap(jax.vmap(corners))(points)
-    index += (height * width) * jnp.arange(batch, dtype=jnp.int32)[:, None, None]
-    return index.reshape(-1, 4), weights.reshape(-1, 4)
+    first = (height * width) * jnp.arange(batch, dtype=jnp.int32)
+    return jax.vmap(jax.vmap(corners, in_axes=(0, None)))(points, first)
 
 
-def _corners_of_one(point, height, width, padding_mode, align_corners):
-    """The four pixels around one point [2] -> index [4] into its map's pixels, weights [4]."""
-    point = point.astype(jnp.float32)
-    columns, column_weights = _neighbours(point[0], width, padding_mode, align_corners)
-    rows, row_weights = _neighbours(point[1], height, padding_mode, align_corners)
-    index = rows[:, None] * width + columns
-    weights = row_weights[:, None] * column_weights
-    return index.reshape(4), weights.reshape(4)
+def _corners_of_one(point, first, height, width, padding_mode, align_corners):
+    """The corners of one point [2], in a map whose pixels start at `first`."""
+    x = _neighbours(point[0], width, padding_mode, align_corners)
+    y = _neighbours(point[1], height, padding_mode, align_corners)
+
+    def outer(of_rows, of_columns):
+        return [row * column for row in of_rows for column in of_columns]
+
+    return _Corners(
+        index=[first + row * width + column for row in y.index for column in x.index],
+        weights=outer(y.weights, x.weights),
+        slopes=(outer(y.weights, x.slopes), outer(y.slopes, x.weights)),
+        moves=(x.moves, y.moves),
+    )
+
+
+class _Neighbours(NamedTuple):
+    """The two pixels beside a coordinate of one axis.
+
+    Attributes:
+      index: two int32 within the axis.
+      weights: of the two; 0 for a pixel outside the axis. A NaN coordinate has NaN weights.
+      slopes: how the two weights change with the coordinate, where it moves.
+      moves: whether the sample changes with the coordinate at all.
+    """
+
+    index: Sequence[jax.Array]
+    weights: Sequence[jax.Array]
+    slopes: Sequence[jax.Array]
+    moves: jax.Array
 
 
 def _neighbours(coordinate, size, padding_mode, align_corners):
-    """The two pixels beside a coordinate of one axis, with their weights.
-
-    Args:
-      coordinate: [] normalised.
-      size: pixels along the axis.
-      padding_mode: as in `grid_sample`.
-      align_corners: as in `grid_sample`.
-
-    Returns:
-      Indices [2] int32 within the axis, weights [2]. A pixel outside the axis has weight 0 under
-      'zeros'. A NaN coordinate has NaN weights.
-    """
-    position, _ = _position(coordinate, size, padding_mode, align_corners)
-    first = jax.lax.stop_gradient(jnp.floor(position))
-    share = position - first
-    index = jnp.where(jnp.isnan(first), 0, first).astype(jnp.int32) + jnp.arange(2)
-    inside = (index >= 0) & (index < size)
-    # NaN must survive: a mask by multiplication keeps it, `where` would hide it.
-    return jnp.clip(index, 0, size - 1), jnp.stack([1 - share, share]) * inside
-
-
-def _position(coordinate, size, padding_mode, align_corners):
-    """Where a coordinate of one axis lies, in pixels, and whether that is beyond its ends."""
+    """The neighbours of a normalised coordinate [] on an axis of `size` pixels."""
     coordinate = coordinate.astype(jnp.float32)
     # XLA may compute a coordinate twice, for the index and for the weight. If the two rounded
     # differently, a point exactly on a pixel would take the weight of another one: what a caller
     # computes under the same jit must not contract with the addition here, and clipping, which is
     # needed for far points anyhow, prevents it.
-    coordinate = jnp.clip(coordinate, -FAR, FAR)
-    unit = (coordinate + 1) / 2
+    unit = (jnp.clip(coordinate, -FAR, FAR) + 1) / 2
     position = unit * (size - 1) if align_corners else unit * size - 0.5
     # Outside this interval the sample does not change with the point, so the gradient is 0; the
     # ends are as PyTorch has them. Clipping first also keeps far points in the range of int32.
@@ -225,5 +230,18 @@ def _position(coordinate, size, padding_mode, align_corners):
     else:
         outside = (position < -1) | (position >= size)
         low, high = -1, size
-    position = jnp.where(outside, jax.lax.stop_gradient(jnp.clip(position, low, high)), position)
-    return position, outside
+    position = jnp.where(outside, jnp.clip(position, low, high), position)
+
+    floor = jnp.floor(position)
+    share = position - floor
+    before = jnp.where(jnp.isnan(floor), 0, floor).astype(jnp.int32)
+    index = before, before + 1
+    inside = [(i >= 0) & (i < size) for i in index]
+    pixels = ((size - 1) if align_corners else size) / 2  # a step of 1 is so many
+    # NaN must survive: a mask by multiplication keeps it, `where` would hide it.
+    return _Neighbours(
+        index=[jnp.clip(i, 0, size - 1) for i in index],
+        weights=[(1 - share) * inside[0], share * inside[1]],
+        slopes=[-pixels * inside[0], pixels * inside[1]],
+        moves=~(outside | jnp.isnan(coordinate)),
+    )
