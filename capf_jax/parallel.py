@@ -68,7 +68,7 @@ def join_processes(argv: Sequence[str]) -> list[str]:
 
 
 def compute_inline() -> None:
-    """Makes a CPU run programs in the thread that calls them rather than in one of JAX's own.
+    """Makes a CPU of one device run programs in the calling thread rather than in one of JAX's.
 
     `keep_freed_memory` keeps buffers of any size for the main thread alone: to other threads glibc
     gives those above 64 MB anew each time, and a step's one buffer of all intermediates is larger.

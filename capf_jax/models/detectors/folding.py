@@ -1,6 +1,6 @@
 """BatchNorm folded into the convolution before it: an equal network with less to do.
 
-HRNet-W32 compiles in half the time for it and, on a CPU, runs in 0.8 of the time.
+On a CPU, kernels are also transformed here, once, for the faster convolutions of winograd.py.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def fold(detector: nn.Module, variables: Mapping[str, Any]) -> tuple[nn.Module, 
 
     The variables decide (see `ConvNorm`), so that the module comes back as it is. What is stored in
     weight files and checkpoints stays unfolded; fold what was loaded. Folded twice, nothing more
-    happens. On a CPU, 3x3 kernels come with their transforms for `winograd.convolve` beside them.
+    happens. On a CPU, kernels that `winograd.transformed` takes have their transforms beside them,
+    those of strided convolutions too, which use none: it is not seen here. HRNet-W32 takes 325 MB
+    instead of 109.
 
     Args:
       detector: any detector of the catalog.
@@ -31,7 +33,7 @@ def fold(detector: nn.Module, variables: Mapping[str, Any]) -> tuple[nn.Module, 
         the host, since inside `jit` it would cost more to compile than it saves.
 
     Returns:
-      The detector and its folded variables {'params'}, numpy arrays.
+      The detector and its folded variables {'params'}, numpy arrays, and tuples of them.
     """
     return detector, folded(variables)
 
@@ -68,9 +70,9 @@ def _folded(params: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[st
     }
 
 
-def _transformed(kernel: np.ndarray) -> tuple | None:
-    """What a Conv or, with an even kernel, a Deconv reads as TRANSFORMED; None for nothing."""
-    if kernel.shape[0] != 4:
+def _transformed(kernel: np.ndarray) -> tuple[Any, ...] | None:
+    """What a Conv reads as TRANSFORMED or, by row and column, a Deconv; None for nothing."""
+    if kernel.shape[0] % 2:  # odd: a Conv
         return winograd.transformed(kernel)
     of_parities = tuple(
         tuple(winograd.transformed(kernel[row::2, column::2]) for column in range(2))

@@ -28,7 +28,7 @@ class ConvNorm(nn.Module):
 
     'SAME' would pad a stride-2 convolution of an even size on one side only, half a pixel off.
     Where its variables are folded (see folding.py) there is no 'norm' and the convolution has a
-    bias; that is decided by the variables alone.
+    bias and perhaps TRANSFORMED kernels; that is decided by the variables alone.
     """
 
     channels: int
@@ -61,10 +61,16 @@ class Conv(nn.Module):
 
     @nn.compact
     def __call__(self, x: jax.Array | Pyramid) -> jax.Array:
-        """Maps x [B, H, W, C] to [B, H / stride, W / stride, channels]."""
+        """Maps x [B, H, W, C] to [B, H / stride, W / stride, channels].
+
+        Raises:
+          ValueError: x is a Pyramid and this not a 1x1 convolution of stride 1.
+        """
         shape = (self.kernel, self.kernel, x.shape[-1], self.channels)
         kernel = self.param('kernel', nn.initializers.lecun_normal(), shape)
         if isinstance(x, Pyramid):
+            if (self.kernel, self.stride) != (1, 1):
+                raise ValueError('maps of several sizes need a 1x1 convolution of stride 1')
             y = x.times(kernel[0, 0])
         else:
             y = self._convolved(*nn.dtypes.promote_dtype(x, kernel))
@@ -75,13 +81,14 @@ class Conv(nn.Module):
     def _convolved(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
         if self.kernel == 1:  # a matrix product, which XLA's CPU runs up to twice as fast
             return pointwise(x[:, :: self.stride, :: self.stride], kernel[0, 0])
+        padding = [(self.kernel // 2, self.kernel // 2)] * 2
         if self.stride == 1 and self.has_variable('params', TRANSFORMED) and winograd.pays(x):
-            return winograd.convolve(x, self.get_variable('params', TRANSFORMED), [(1, 1)] * 2)
+            return winograd.convolve(x, self.get_variable('params', TRANSFORMED), padding)
         return jax.lax.conv_general_dilated(
             x,
             kernel,
             (self.stride, self.stride),
-            [(self.kernel // 2, self.kernel // 2)] * 2,
+            padding,
             dimension_numbers=('NHWC', 'HWIO', 'NHWC'),
         )
 
@@ -127,8 +134,9 @@ class Deconv(nn.Module):
                 lambda row, column, padding: winograd.convolve(x, kernels[row][column], padding)
             )
         else:
-            by_parity = _deconvolve_by_parity
-            y = jax.lax.platform_dependent(x, kernel, cpu=by_parity, default=_deconvolve)
+            y = jax.lax.platform_dependent(
+                x, kernel, cpu=_deconvolve_by_parity, default=_deconvolve
+            )
         if self.use_bias:
             y = y + self.param('bias', nn.initializers.zeros, (self.channels,))
         return y

@@ -58,9 +58,13 @@ def resize_bilinear(x: jax.Array, size: tuple[int, int]) -> jax.Array:
         share = (position - low).astype(x.dtype).reshape([-1] + [1] * (3 - axis))
         # Gathered from the first axis: from a later one XLA's CPU transposes what it has gathered.
         flat = x.reshape(-1, *x.shape[axis + 1 :])
-        starts = old * np.arange(np.prod(outer))[:, None]
+        # Of jnp: numpy's would be a constant of the program, as long as the batch.
+        starts = old * jnp.arange(np.prod(outer), dtype=jnp.int32)[:, None]
         lows, highs = (
-            flat[starts + ends].reshape(*outer, new, *x.shape[axis + 1 :]) for ends in (low, high)
+            flat.at[starts + ends]
+            .get(mode='promise_in_bounds', wrap_negative_indices=False)
+            .reshape(*outer, new, *x.shape[axis + 1 :])
+            for ends in (low, high)
         )
         x = lows * (1 - share) + highs * share
     return x

@@ -1,4 +1,4 @@
-"""Convolutions with half the multiplications, for CPUs: Winograd's F(4, 3), down the rows.
+"""Convolutions with fewer multiplications, for CPUs: Winograd's F(4, 3) and F(4, 2), down the rows.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016), in one dimension:
 four rows of output come from six rows of input by six products instead of twelve; with a kernel of
@@ -15,9 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-ROWS = 4  # of the output that are made together, from ROWS + 2 of the input
-# Where it is faster, as measured on a CPU. A transformed kernel is twice as large as the kernel,
-# which pays only if many pixels use it; with few channels the transforms outweigh the products.
+ROWS = 4  # of the output that are made together, from ROWS + taps - 1 of the input
+# Where it is faster, as measured on a CPU. A transformed kernel is more than twice as large as the
+# kernel, which pays only if many pixels use it; with few channels the transforms outweigh products.
 FEWEST_CHANNELS = 24
 MOST_CHANNELS = 256
 PIXELS_PER_CHANNEL = 2
@@ -50,10 +50,11 @@ def matrices(taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 def transformed(kernel: np.ndarray) -> tuple[np.ndarray, ...] | None:
     """The ROWS + taps - 1 kernels [1, taps, C, K] that stand for a kernel [taps, taps, C, K] here.
 
-    None for a kernel of one pixel or of many, or for which it would not pay.
+    None for a kernel of one pixel or of many, of too few or too many channels, or not float32.
     """
     taps, channels = kernel.shape[1:3]
-    if taps not in (2, 3) or not FEWEST_CHANNELS <= channels <= MOST_CHANNELS:
+    fits = taps in (2, 3) and FEWEST_CHANNELS <= channels <= MOST_CHANNELS
+    if not fits or kernel.dtype != np.float32:  # fewer digits do not survive the transforms
         return None
     _, of_kernel, _ = matrices(taps)
     kernels = np.tensordot(of_kernel, kernel.astype(np.float64), axes=1).astype(kernel.dtype)
@@ -61,7 +62,7 @@ def transformed(kernel: np.ndarray) -> tuple[np.ndarray, ...] | None:
 
 
 def pays(x: jax.Array) -> bool:
-    """Whether it is faster for an input [B, H, W, C] whose kernel has been transformed."""
+    """Whether it is faster for an input [B, H, W, C], where `transformed` has given kernels."""
     batch, height, width, channels = x.shape
     return x.dtype == jnp.float32 and batch * height * width >= PIXELS_PER_CHANNEL * channels
 
@@ -77,7 +78,8 @@ def convolve(
       padding: of rows and of columns, before and after, in sum taps - 1 each.
 
     Returns:
-      [B, H, W, K], what the kernel before its transformation gives, but for rounding.
+      [B, H, W, K], what the kernel before its transformation gives, but for rounding; a NaN
+      spoils whole tiles of ROWS rows.
     """
     batch, height, width, _ = x.shape
     of_input, _, of_products = matrices(kernels[0].shape[1])

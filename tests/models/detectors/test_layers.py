@@ -1,6 +1,7 @@
 """Convolutions written in another way are still those convolutions."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from flax import linen as nn
@@ -34,3 +35,11 @@ def test_transposed_convolution_by_parity_is_the_one_with_zeros_between(x):
 def test_max_pool_is_flaxs(x):
     expected = nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
     np.testing.assert_array_equal(layers.max_pool(x), expected)
+
+
+def test_max_pools_gradient_goes_to_the_largest(x):
+    found = jax.grad(lambda x: jnp.sum(layers.max_pool(x) ** 3))(x)
+    expected = jax.grad(
+        lambda x: jnp.sum(nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1))) ** 3)
+    )(x)
+    np.testing.assert_allclose(found, expected, rtol=1e-6)

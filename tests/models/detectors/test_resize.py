@@ -36,3 +36,23 @@ def test_convolution_of_a_pyramid_is_that_of_its_maps_in_one(pyramid, train):
     expected, _ = module.apply(variables, together, train, mutable='batch_stats')
     found, _ = module.apply(variables, pyramid, train, mutable='batch_stats')
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_maps_of_a_batch_are_resized_each_by_itself():
+    x = jnp.asarray(np.random.default_rng(1).standard_normal((3, 5, 4, 2)), jnp.float32)
+    apart = [resize_bilinear(x[i : i + 1], (9, 7))[0] for i in range(len(x))]
+    np.testing.assert_allclose(resize_bilinear(x, (9, 7)), np.stack(apart), atol=1e-6)
+
+
+def test_a_program_does_not_grow_with_its_batch():
+    resize = jax.jit(lambda x: resize_bilinear(x, (64, 48)))
+    one, many = (
+        len(resize.lower(jax.ShapeDtypeStruct((batch, 8, 6, 2), jnp.float32)).as_text())
+        for batch in (1, 64)
+    )
+    assert many < 1.1 * one
+
+
+def test_a_larger_convolution_of_a_pyramid_is_an_error(pyramid):
+    with pytest.raises(ValueError, match='need a 1x1 convolution'):
+        ConvNorm(5, kernel=3).init(jax.random.key(0), pyramid, False)

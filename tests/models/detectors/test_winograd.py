@@ -43,6 +43,10 @@ def test_kernels_for_which_it_does_not_pay_are_not_transformed(shape):
     assert winograd.transformed(np.ones(shape, np.float32)) is None
 
 
+def test_kernels_of_fewer_digits_are_not_transformed():
+    assert winograd.transformed(np.ones((3, 3, 24, 8), jnp.bfloat16)) is None
+
+
 @pytest.mark.parametrize(
     ('shape', 'dtype', 'expected'),
     [
@@ -55,9 +59,10 @@ def test_it_pays_for_many_pixels_in_full_precision(shape, dtype, expected):
     assert winograd.pays(jax.ShapeDtypeStruct(shape, dtype)) == expected
 
 
-@pytest.fixture(scope='module')
-def folded():
-    """A ConvNorm's folded variables, 24 channels to 6."""
+@pytest.fixture
+def folded(monkeypatch):
+    """A ConvNorm's variables as folded for a CPU, 24 channels to 6."""
+    monkeypatch.setattr(jax, 'default_backend', lambda: 'cpu')
     module = ConvNorm(6)
     variables = module.init(jax.random.key(0), normal(2, 1, 8, 8, 24), False)
     return fold(module, variables)[1]
@@ -72,6 +77,7 @@ def test_folded_convolution_uses_its_transforms(folded):
 
 def test_convolution_with_a_stride_keeps_its_kernel(folded):
     x, conv = normal(4, 1, 8, 8, 24), folded['params']['conv']
+    assert TRANSFORMED in conv
     plain = {name: value for name, value in conv.items() if name != TRANSFORMED}
     strided = Conv(6, stride=2)
     np.testing.assert_array_equal(
@@ -79,7 +85,8 @@ def test_convolution_with_a_stride_keeps_its_kernel(folded):
     )
 
 
-def test_folded_transposed_convolution_uses_its_transforms_and_stays_equal():
+def test_folded_transposed_convolution_uses_its_transforms_and_stays_equal(monkeypatch):
+    monkeypatch.setattr(jax, 'default_backend', lambda: 'cpu')
     module, x = DeconvNorm(6), normal(5, 1, 8, 7, 24)
     variables = module.init(jax.random.key(0), x, False)
     folded = fold(module, variables)[1]
