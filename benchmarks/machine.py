@@ -100,7 +100,8 @@ def ready(
 def matmul_peak(sizes: tuple[int, ...] = (1024, 2048), rounds: int = 20) -> float:
     """FLOPs per second of the best float32 matrix product of NumPy, JAX and PyTorch here.
 
-    The shortest call counts, not the median: nothing that is measured later should exceed it.
+    The shortest call counts, not the median: nothing that is measured later should exceed it, but
+    for convolutions that leave out multiplications which `Row.flops` counts.
     """
     import torch
 
