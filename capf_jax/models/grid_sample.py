@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 PADDING_MODES = ('zeros', 'border')
 FAR = 1e9  # normalised coordinates beyond this are all alike
@@ -63,9 +64,10 @@ def _sample(padding_mode, align_corners, maps, points):
     corners = _corners(points, maps.shape, padding_mode, align_corners)
     # One row of indices: the copy that XLA makes for an array of them [B, N] would keep the gather
     # out of the loop that sums, in a lifter, which would then write every corner's pixels first.
+    first = corners.first.reshape(-1)
     samples = sum(
-        weight.reshape(-1, 1) * _take(pixels, index.reshape(-1))
-        for index, weight in zip(corners.index, corners.weights, strict=True)
+        weight.reshape(-1, 1) * _take(pixels, first + offset)
+        for offset, weight in zip(corners.offsets, corners.weights, strict=True)
     )
     return samples.astype(maps.dtype).reshape(*points.shape[:2], maps.shape[-1])
 
@@ -79,18 +81,18 @@ def _sample_backward(padding_mode, align_corners, saved, cotangent):
     pixels = maps.reshape(-1, maps.shape[-1])
     cotangent = cotangent.astype(jnp.float32)
     corners = _corners(points, maps.shape, padding_mode, align_corners)
-    index, weights = (jnp.stack(four, axis=-1) for four in (corners.index, corners.weights))
-    cotangent = cotangent[..., None, :]  # the same for the four
+    offsets = np.array(corners.offsets, np.int32)
     d_pixels = jax.lax.platform_dependent(
         jnp.zeros(pixels.shape, jnp.float32),
-        index,
-        weights,
+        corners.first,
+        offsets,
+        jnp.stack(corners.weights, axis=-1),
         cotangent,
         cpu=_scatter_by_maps,
         default=_scatter,
     )
     d_weights = jax.lax.platform_dependent(
-        pixels, index, cotangent, cpu=_products_by_lanes, default=_products
+        pixels, corners.first, offsets, cotangent, cpu=_products_by_lanes, default=_products
     )
     d_points = [
         sum(d_weights[..., i] * slope for i, slope in enumerate(slopes))
@@ -110,13 +112,17 @@ def _take(pixels, index):
     return pixels.at[index].get(mode='promise_in_bounds', wrap_negative_indices=False)
 
 
-def _scatter(total, index, weights, cotangent):
-    """Adds weighted cotangents [..., N, 1, C] to pixels [P, C]; index and weights [..., N, 4]."""
-    share = weights[..., None] * cotangent
+def _scatter(total, first, offsets, weights, cotangent):
+    """Adds weighted cotangents [..., N, C] to pixels [P, C].
+
+    For the pixels `first` [..., N] and their neighbours at `offsets` [4]; weights [..., N, 4].
+    """
+    share = weights[..., None] * cotangent[..., None, :]
+    index = first[..., None] + offsets
     return total.at[index].add(share, mode='promise_in_bounds', wrap_negative_indices=False)
 
 
-def _scatter_by_maps(total, index, weights, cotangent):
+def _scatter_by_maps(total, first, offsets, weights, cotangent):
     """`_scatter` for CPUs, one map after the other.
 
     What is added to all maps at once needs a buffer so large that the allocator takes it from the
@@ -126,17 +132,21 @@ def _scatter_by_maps(total, index, weights, cotangent):
     """
 
     def scatter(total, one_map):
-        return _scatter(total, *one_map), None
+        first, weights, cotangent = one_map
+        return _scatter(total, first, offsets, weights, cotangent), None
 
-    return jax.lax.scan(scatter, total, (index, weights, cotangent))[0]
-
-
-def _products(pixels, index, cotangent):
-    """Dot products of cotangents [..., 1, C] with pixels [P, C] at index [..., 4] -> [..., 4]."""
-    return (cotangent * _take(pixels, index)).sum(axis=-1)
+    return jax.lax.scan(scatter, total, (first, weights, cotangent))[0]
 
 
-def _products_by_lanes(pixels, index, cotangent):
+def _products(pixels, first, offsets, cotangent):
+    """Dot products of cotangents [..., C] with pixels [P, C] -> [..., 4].
+
+    With the pixels `first` [...] and their neighbours at `offsets` [4].
+    """
+    return (cotangent[..., None, :] * _take(pixels, first[..., None] + offsets)).sum(axis=-1)
+
+
+def _products_by_lanes(pixels, first, offsets, cotangent):
     """`_products` for CPUs: sums over channels LANES apart, and then over those sums.
 
     XLA's CPU makes one loop of the gathers and both sums, which writes nothing on the way, neither
@@ -144,27 +154,31 @@ def _products_by_lanes(pixels, index, cotangent):
     """
     channels = pixels.shape[-1]
     lanes = LANES if channels % LANES == 0 else channels
-    products = cotangent * _take(pixels, index)
-    sums = products.reshape(*index.shape, -1, lanes).sum(axis=-2)
+    products = cotangent[..., None, :] * _take(pixels, first[..., None] + offsets)
+    sums = products.reshape(*products.shape[:-1], -1, lanes).sum(axis=-2)
     # Without the barrier XLA would make a single sum of the two.
     return jax.lax.optimization_barrier(sums).sum(axis=-1)
 
 
 class _Corners(NamedTuple):
-    """The four pixels around every point, each array one number a point, [B, N].
+    """The four pixels around every point; fewer in a map of one row or column.
 
-    Apart, XLA's CPU works them out on the way, in the loops that gather. It would write what is
-    stacked in loops of their own.
+    Each array is one number a point, [B, N]: apart, XLA's CPU works them out on the way, in the
+    loops that gather. It would write what is stacked in loops of their own.
 
     Attributes:
-      index: four arrays, into the pixels of all maps together. One list of pixels: a gather with a
-        batch dimension, and still more its gradient, runs several times slower on XLA's CPU.
+      first: the upper left pixel, into the pixels of all maps together. One list of pixels: a
+        gather with a batch dimension, and still more its gradient, runs several times slower on
+        XLA's CPU.
+      offsets: of the four from the first, the same for all points; one array of indices is half
+        the work of four.
       weights: four arrays.
       slopes: for x and for y, how the four weights change with it.
       moves: for x and for y, whether the sample changes with it.
     """
 
-    index: Sequence[jax.Array]
+    first: jax.Array
+    offsets: Sequence[int]
     weights: Sequence[jax.Array]
     slopes: tuple[Sequence[jax.Array], Sequence[jax.Array]]
     moves: tuple[jax.Array, jax.Array]
@@ -174,23 +188,21 @@ def _corners(points, shape, padding_mode, align_corners):
     """The corners of points [B, N, 2] in maps of a shape (B, H, W, C)."""
     batch, height, width, _ = shape
 
-    def corners(point, first):
-        return _corners_of_one(point, first, height, width, padding_mode, align_corners)
-
-    first = (height * width) * jnp.arange(batch, dtype=jnp.int32)
-    return jax.vmap(jax.vmap(corners, in_axes=(0, None)))(points, first)
-
-
-def _corners_of_one(point, first, height, width, padding_mode, align_corners):
-    """The corners of one point [2], in a map whose pixels start at `first`."""
-    x = _neighbours(point[0], width, padding_mode, align_corners)
-    y = _neighbours(point[1], height, padding_mode, align_corners)
+    def neighbours(point):
+        x = _neighbours(point[0], width, padding_mode, align_corners)
+        y = _neighbours(point[1], height, padding_mode, align_corners)
+        return x, y
 
     def outer(of_rows, of_columns):
         return [row * column for row in of_rows for column in of_columns]
 
+    x, y = jax.vmap(jax.vmap(neighbours))(points)
+    first_of_map = height * width * jnp.arange(batch, dtype=jnp.int32)[:, None]
     return _Corners(
-        index=[first + row * width + column for row in y.index for column in x.index],
+        first=first_of_map + y.first * width + x.first,
+        offsets=[
+            row * width + i for row, _ in enumerate(y.weights) for i, _ in enumerate(x.weights)
+        ],
         weights=outer(y.weights, x.weights),
         slopes=(outer(y.weights, x.slopes), outer(y.slopes, x.weights)),
         moves=(x.moves, y.moves),
@@ -198,16 +210,16 @@ def _corners_of_one(point, first, height, width, padding_mode, align_corners):
 
 
 class _Neighbours(NamedTuple):
-    """The two pixels beside a coordinate of one axis.
+    """Two pixels side by side on an axis, between or nearest to which a coordinate lies.
 
     Attributes:
-      index: two int32 within the axis.
-      weights: of the two; 0 for a pixel outside the axis. A NaN coordinate has NaN weights.
-      slopes: how the two weights change with the coordinate, where it moves.
+      first: int32, so that the second is within the axis too.
+      weights: of the two, or of the only one; a NaN coordinate has NaN weights.
+      slopes: how the weights change with the coordinate, where it moves.
       moves: whether the sample changes with the coordinate at all.
     """
 
-    index: Sequence[jax.Array]
+    first: jax.Array
     weights: Sequence[jax.Array]
     slopes: Sequence[jax.Array]
     moves: jax.Array
@@ -216,8 +228,8 @@ class _Neighbours(NamedTuple):
 def _neighbours(coordinate, size, padding_mode, align_corners):
     """The neighbours of a normalised coordinate [] on an axis of `size` pixels."""
     coordinate = coordinate.astype(jnp.float32)
-    # XLA may compute a coordinate twice, for the index and for the weight. If the two rounded
-    # differently, a point exactly on a pixel would take the weight of another one: what a caller
+    # XLA may compute a coordinate twice, for the pixel and for its slope. If the two rounded
+    # differently, a point exactly on a pixel would take the slope of another one: what a caller
     # computes under the same jit must not contract with the addition here, and clipping, which is
     # needed for far points anyhow, prevents it.
     unit = (jnp.clip(coordinate, -FAR, FAR) + 1) / 2
@@ -230,18 +242,25 @@ def _neighbours(coordinate, size, padding_mode, align_corners):
     else:
         outside = (position < -1) | (position >= size)
         low, high = -1, size
-    position = jnp.where(outside, jnp.clip(position, low, high), position)
+    position = jnp.clip(position, low, high)
 
-    floor = jnp.floor(position)
-    share = position - floor
-    before = jnp.where(jnp.isnan(floor), 0, floor).astype(jnp.int32)
-    index = before, before + 1
-    inside = [(i >= 0) & (i < size) for i in index]
-    pixels = ((size - 1) if align_corners else size) / 2  # a step of 1 is so many
-    # NaN must survive: a mask by multiplication keeps it, `where` would hide it.
+    # Cut off, not rounded down, which is the same from 0 on, and before it the first is 0 anyhow.
+    whole = jnp.where(jnp.isnan(position), 0, position).astype(jnp.int32)
+    first = jnp.clip(whole, 0, max(0, size - 2))
+    share = position - first  # of the way from the first to the second
+    step = ((size - 1) if align_corners else size) / 2  # pixels in a step of 1
+    if padding_mode == 'border':
+        weights, slopes = [1 - share, share], [-step, step]
+    else:  # outside the two, the nearer one fades out and the other one has no part
+        before, after = share < 0, share >= 1
+        weights = [jnp.maximum(0, 1 - jnp.abs(share - i)) for i in range(2)]
+        slopes = [
+            jnp.where(before, step, jnp.where(after, 0.0, -step)),
+            jnp.where(before, 0.0, jnp.where(after, -step, step)),
+        ]
     return _Neighbours(
-        index=[jnp.clip(i, 0, size - 1) for i in index],
-        weights=[(1 - share) * inside[0], share * inside[1]],
-        slopes=[-pixels * inside[0], pixels * inside[1]],
+        first=first,
+        weights=weights[:size],
+        slopes=slopes[:size],
         moves=~(outside | jnp.isnan(coordinate)),
     )
