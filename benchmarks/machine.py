@@ -49,42 +49,46 @@ class Row:
         )
 
 
-REST = 0.01  # seconds between turns
-SHORT = 0.1  # seconds of a program that runs once more before it is timed
+TURN = 0.1  # seconds, of calls back to back
 HEADER = ('what', 'ms', 'PyTorch ms', 'ratio', 'goal', 'of matmul peak', 'note')
 
 
 def median_seconds(
     programs: Mapping[str, Callable[[], object]], seconds: float = 3.0, least: int = 5
 ) -> dict[str, float]:
-    """Median time of each program, their calls taken in turns so that noise hits all alike.
+    """Median time of a call of each program, which take turns so that noise hits all alike.
 
-    A library's threads wait for more work in busy loops, for some milliseconds, at the cost of
-    the program whose turn is next; so every turn begins with a rest, and a short program's with a
-    call that is not timed.
+    A turn is a number of calls back to back, as in training and evaluation, of which the second
+    half counts: the first finds its arrays out of the caches, the threads of the library before it
+    still waiting for work in busy loops, and its own threads, where they were asleep, perhaps all
+    on one core, until the operating system moves them some milliseconds later.
 
     Args:
       programs: name -> function that runs once and waits for its result.
       seconds: about how long to measure, in all.
       least: fewest rounds.
     """
-    for program in programs.values():  # compiles, and fills caches
-        program()
+    for program in programs.values():  # compiles
         program()
     times = {name: [] for name in programs}
     end = time.perf_counter() + seconds
     rounds = 0
     while rounds < least or time.perf_counter() < end:
         for name, program in programs.items():
-            time.sleep(REST)
-            start = time.perf_counter()
-            program()
-            if time.perf_counter() - start < SHORT:
-                start = time.perf_counter()
-                program()
-            times[name].append(time.perf_counter() - start)
+            calls = _turn(program)
+            times[name] += calls[len(calls) // 2 :]
         rounds += 1
     return {name: statistics.median(taken) for name, taken in times.items()}
+
+
+def _turn(program: Callable[[], object]) -> list[float]:
+    """Seconds of every call, at least two, of about TURN seconds of calls."""
+    calls: list[float] = []
+    while len(calls) < 2 or sum(calls) < TURN:
+        start = time.perf_counter()
+        program()
+        calls.append(time.perf_counter() - start)
+    return calls
 
 
 def ready(
