@@ -20,11 +20,12 @@ def normal(seed, *shape):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
+@pytest.mark.parametrize('channels', [24, winograd.PADDED_CHANNELS])
 @pytest.mark.parametrize('size', [(8, 6), (5, 1), (3, 4), (1, 7), (16, 12)])
 @pytest.mark.parametrize('padding', [[(1, 1), (1, 1)], [(1, 0), (0, 1)], [(0, 1), (1, 0)]])
-def test_any_size_of_map_gives_the_direct_convolution(size, padding):
+def test_any_size_of_map_gives_the_direct_convolution(size, padding, channels):
     taps = sum(padding[0]) + 1
-    x, kernel = normal(0, 2, *size, 24), normal(1, taps, taps, 24, 5)
+    x, kernel = normal(0, 2, *size, channels), normal(1, taps, taps, channels, 5)
     expected = direct(x, kernel, padding)
     found = winograd.convolve(x, winograd.transformed(kernel), padding)
     np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
@@ -51,7 +52,8 @@ def test_kernels_of_fewer_digits_are_not_transformed():
     ('shape', 'dtype', 'expected'),
     [
         ((4, 16, 12, 128), jnp.float32, True),
-        ((4, 8, 6, 256), jnp.float32, False),
+        ((4, 8, 6, 256), jnp.float32, True),
+        ((1, 8, 6, 256), jnp.float32, False),
         ((4, 16, 12, 128), jnp.bfloat16, False),
     ],
 )
