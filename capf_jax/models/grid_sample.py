@@ -228,8 +228,8 @@ class _Neighbours(NamedTuple):
 def _neighbours(coordinate, size, padding_mode, align_corners):
     """The neighbours of a normalised coordinate [] on an axis of `size` pixels."""
     coordinate = coordinate.astype(jnp.float32)
-    # XLA may compute a coordinate twice, for the pixel and for its slope. If the two rounded
-    # differently, a point exactly on a pixel would take the slope of another one: what a caller
+    # XLA may compute a coordinate twice, for the pixel and for its weight. If the two rounded
+    # differently, a point exactly on a pixel would take the weight of another one: what a caller
     # computes under the same jit must not contract with the addition here, and clipping, which is
     # needed for far points anyhow, prevents it.
     unit = (jnp.clip(coordinate, -FAR, FAR) + 1) / 2
