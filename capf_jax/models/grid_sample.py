@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from capf_jax.models.channel_sum import channel_sum
+
 PADDING_MODES = ('zeros', 'border')
 FAR = 1e9  # normalised coordinates beyond this are all alike
-LANES = 16  # partial sums of a dot product over channels on a CPU; 8 and 32 were no faster
 
 
 def grid_sample(
@@ -91,9 +92,7 @@ def _sample_backward(padding_mode, align_corners, saved, cotangent):
         cpu=_scatter_by_maps,
         default=_scatter,
     )
-    d_weights = jax.lax.platform_dependent(
-        pixels, corners.first, offsets, cotangent, cpu=_products_by_lanes, default=_products
-    )
+    d_weights = _products(pixels, corners.first, offsets, cotangent)
     d_points = [
         sum(d_weights[..., i] * slope for i, slope in enumerate(slopes))
         for slopes in corners.slopes
@@ -143,21 +142,7 @@ def _products(pixels, first, offsets, cotangent):
 
     With the pixels `first` [...] and their neighbours at `offsets` [4].
     """
-    return (cotangent[..., None, :] * _take(pixels, first[..., None] + offsets)).sum(axis=-1)
-
-
-def _products_by_lanes(pixels, first, offsets, cotangent):
-    """`_products` for CPUs: sums over channels LANES apart, and then over those sums.
-
-    XLA's CPU makes one loop of the gathers and both sums, which writes nothing on the way, neither
-    the pixels gathered nor their products. In a single sum every addition would wait for the last.
-    """
-    channels = pixels.shape[-1]
-    lanes = LANES if channels % LANES == 0 else channels
-    products = cotangent[..., None, :] * _take(pixels, first[..., None] + offsets)
-    sums = products.reshape(*products.shape[:-1], -1, lanes).sum(axis=-2)
-    # Without the barrier XLA would make a single sum of the two.
-    return jax.lax.optimization_barrier(sums).sum(axis=-1)
+    return channel_sum(cotangent[..., None, :] * _take(pixels, first[..., None] + offsets))
 
 
 class _Corners(NamedTuple):

@@ -8,6 +8,8 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from capf_jax.models.channel_sum import channel_sum
+
 FEW_TOKENS = 8  # up to here attention avoids batches of tiny matrix products
 
 
@@ -64,7 +66,7 @@ def _weighted_sum_linear_backward(saved, cotangent):
     x, weights, kernel, bias = saved
     mixed = (x * weights[..., None]).sum(axis=1)
     d_mixed = (cotangent @ kernel.T)[:, None]
-    d_weights = (x * d_mixed).sum(axis=-1) + (cotangent @ bias)[:, None]
+    d_weights = channel_sum(x * d_mixed) + (cotangent @ bias)[:, None]
     d_bias = weights.sum(axis=1) @ cotangent
     return d_mixed * weights[..., None], d_weights, mixed.T @ cotangent, d_bias
 

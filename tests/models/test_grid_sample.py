@@ -6,13 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from capf_jax.models.grid_sample import (
-    _products,
-    _products_by_lanes,
-    _scatter,
-    _scatter_by_maps,
-    grid_sample,
-)
+from capf_jax.models.grid_sample import _scatter, _scatter_by_maps, grid_sample
 
 MODES = [(padding, align) for padding in ('zeros', 'border') for align in (True, False)]
 
@@ -135,14 +129,12 @@ def test_an_identity_grid_under_jit_gives_the_map_back():
     np.testing.assert_allclose(identity(maps, 0.0), maps, atol=1e-4)
 
 
-def test_the_gradient_is_the_same_on_every_platform():
+def test_the_gradient_to_the_maps_is_the_same_on_every_platform():
     rng = np.random.default_rng(0)
     cotangent = rng.standard_normal((3, 7, 64)).astype(np.float32)
-    pixels = jnp.asarray(rng.standard_normal((20, 64)).astype(np.float32))
     first, offsets = rng.integers(0, 14, (3, 7)), np.array([0, 1, 5, 6])
     weights = rng.uniform(size=(3, 7, 4)).astype(np.float32)
-    for on_cpus, elsewhere, arguments in (
-        (_products_by_lanes, _products, (pixels, first, offsets, cotangent)),
-        (_scatter_by_maps, _scatter, (pixels, first, offsets, weights, cotangent)),
-    ):
-        np.testing.assert_allclose(on_cpus(*arguments), elsewhere(*arguments), rtol=1e-5, atol=1e-5)
+    arguments = jnp.zeros((20, 64)), first, offsets, weights, cotangent
+    np.testing.assert_allclose(
+        _scatter_by_maps(*arguments), _scatter(*arguments), rtol=1e-5, atol=1e-5
+    )
