@@ -111,8 +111,8 @@ def _row(
     note = (
         f'{batch / seconds["ours"]:.1f} images/s, compiled in {compile_seconds:.1f} s; '
         f'PyTorch {batch / seconds[best]:.1f} images/s in {best}, '
-        f'{unfolded / seconds["ours"]:.2f}x its unfolded'
-    )
+        f'{unfolded / seconds["ours"]:.2f}x its unfolded; {seconds.note("ours", best)}'
+    ).rstrip('; ')
     title = f'{name}, {number.name}, batch {batch}'
     return Row(title, seconds['ours'], seconds[best], goal, flops, note)
 

@@ -37,7 +37,8 @@ def rows() -> list[Row]:
                 continue  # nobody trains on one sample
             flops = passes * batch * DENSE_FLOPS
             name = f'lifter {what}, batch {batch}'
-            table.append(Row(name, seconds['ours'], seconds['torch'], goal, flops))
+            note = seconds.note('ours', 'torch')
+            table.append(Row(name, seconds['ours'], seconds['torch'], goal, flops, note))
     return table
 
 

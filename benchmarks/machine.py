@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from benchmarks.handover import cores_are_apart
 from capf_jax.compilation import jit
 
 
@@ -21,7 +22,7 @@ class Row:
 
     Attributes:
       name: what ran, with its sizes.
-      seconds: median time of one call of ours.
+      seconds: median time of one call of ours, while the cores shared a cache.
       reference_seconds: median time of PyTorch's in the same run; None without a counterpart.
       goal: how many times as fast as PyTorch it should be; None without a goal.
       flops: multiply-adds times 2 of one call; None where arithmetic is not what limits it.
@@ -53,9 +54,39 @@ TURN = 0.1  # seconds, of calls back to back
 HEADER = ('what', 'ms', 'PyTorch ms', 'ratio', 'goal', 'of matmul peak', 'note')
 
 
+class Medians(dict[str, float]):
+    """Median seconds of a call of each program, by name, while the cores shared a cache.
+
+    What a host does with its guests' cores is not of the programs (see handover.py), but it
+    decides on their times: those of calls while the cores were apart have medians of their own.
+
+    Attributes:
+      apart: medians while the cores were apart, where they were so in some turns of each program.
+      throughout: the cores were apart whenever some program ran: the medians are of all calls.
+    """
+
+    def __init__(self, together: Mapping[str, list[float]], apart: Mapping[str, list[float]]):
+        self.throughout = not all(together.values())
+        counted = together
+        if self.throughout:
+            counted = {name: together[name] + times for name, times in apart.items()}
+        super().__init__({name: statistics.median(times) for name, times in counted.items()})
+        both = all(apart.values()) and not self.throughout
+        self.apart = {name: statistics.median(t) for name, t in apart.items()} if both else {}
+
+    def note(self, ours: str, theirs: str) -> str:
+        """What to say of the times while the cores were apart, of one row; often nothing."""
+        if self.throughout:
+            return 'cores apart'
+        if not self.apart:
+            return ''
+        seconds, ratio = self.apart[ours], self.apart[theirs] / self.apart[ours]
+        return f'cores apart: {1e3 * seconds:.2f} ms, {ratio:.2f}x'
+
+
 def median_seconds(
     programs: Mapping[str, Callable[[], object]], seconds: float = 3.0, least: int = 5
-) -> dict[str, float]:
+) -> Medians:
     """Median time of a call of each program, which take turns so that noise hits all alike.
 
     A turn is a number of calls back to back, as in training and evaluation, of which the second
@@ -70,15 +101,17 @@ def median_seconds(
     """
     for program in programs.values():  # compiles
         program()
-    times = {name: [] for name in programs}
+    together, apart = ({name: [] for name in programs} for _ in range(2))
     end = time.perf_counter() + seconds
     rounds = 0
     while rounds < least or time.perf_counter() < end:
         for name, program in programs.items():
+            began_apart = cores_are_apart()
             calls = _turn(program)
+            times = apart if began_apart or cores_are_apart() else together
             times[name] += calls[len(calls) // 2 :]
         rounds += 1
-    return {name: statistics.median(taken) for name, taken in times.items()}
+    return Medians(together, apart)
 
 
 def _turn(program: Callable[[], object]) -> list[float]:

@@ -65,7 +65,13 @@ def _level(name, maps, points, cotangent):
         }
     )
     return [
-        Row(f'{name} {what}', seconds[key], seconds[f'{key} torch'], goal)
+        Row(
+            f'{name} {what}',
+            seconds[key],
+            seconds[f'{key} torch'],
+            goal,
+            note=seconds.note(key, f'{key} torch'),
+        )
         for what, key, goal in (
             ('forward', 'forward', 1.0),
             ('forward + gradient to points', 'points', 2.0),

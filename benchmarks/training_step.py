@@ -117,7 +117,7 @@ def _row(name: str, ours: Program, theirs: dict[str, Program], goal: float | Non
     seconds = median_seconds({'ours': ours, **theirs}, seconds=10)
     best = min(theirs, key=seconds.__getitem__)
     flops = counter.get_total_flops()
-    note = f'{flops / 1e9:.1f} GFLOP, PyTorch in {best}'
+    note = f'{flops / 1e9:.1f} GFLOP, PyTorch in {best}; {seconds.note("ours", best)}'.rstrip('; ')
     return Row(name, seconds['ours'], seconds[best], goal, flops, note)
 
 
