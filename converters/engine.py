@@ -137,8 +137,10 @@ def to_flax(
         raise ValueError(_report(name, problems))
     result = {}
     for path, rule in kept.items():
-        array = np.ascontiguousarray(rule.layout.to_flax(np.asarray(take(rule.key))))
-        result[path] = array.astype(leaves[path].dtype, copy=False)
+        # In one go: a name for the view would keep the PyTorch array until the next is read.
+        result[path] = np.asarray(
+            rule.layout.to_flax(np.asarray(take(rule.key))), leaves[path].dtype, order='C'
+        )
     return _nest(result)
 
 

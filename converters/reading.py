@@ -19,6 +19,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
@@ -55,7 +56,7 @@ class Source:
     Attributes:
       path: where it is.
       sha256: of its bytes, hexadecimal.
-      state: PyTorch key -> array, floating-point ones at least of 32 bits.
+      state: PyTorch key -> array, of the type that the file has.
       wrappers: names that the state dict was found under, outermost first.
       prefix: how often every key began with 'module.', which is taken off.
       beside: what else the file holds, such as an optimizer's state.
@@ -251,8 +252,8 @@ def _unwrapped(path: pathlib.Path, sha256: str, loaded: Any, metadata: Mapping[s
         )
     beside += [str(name) for name, value in loaded.items() if not _is_tensor(value)]
     keys = [key for key, value in loaded.items() if _is_tensor(value)]
-    try:  # one by one out of what was loaded, or half precision would lie beside single
-        state = {str(key): _array(loaded.pop(key)) for key in keys}
+    try:
+        state = {str(key): _array(loaded[key]) for key in keys}
     except (TypeError, RuntimeError) as error:  # sparse, quantised, without data
         raise ValueError(f'{path} holds tensors that are no plain arrays ({error})') from error
     prefix = ''
@@ -274,11 +275,10 @@ def _holds_tensors(value: Any) -> bool:
 
 
 def _array(value: Any) -> np.ndarray:
-    """A tensor as a numpy array that shares its memory; half precision becomes single."""
-    if not isinstance(value, np.ndarray):
-        value = value.detach()
-        if value.is_floating_point() and value.element_size() < 4:
-            value = value.float()
-        value = value.numpy()
-    is_half = value.dtype.name in ('float16', 'bfloat16')
-    return value.astype(np.float32) if is_half else value
+    """A tensor as a numpy array that shares its memory."""
+    if isinstance(value, np.ndarray):
+        return value
+    value = value.detach()
+    if str(value.dtype) == 'torch.bfloat16':  # a type that torch does not know numpy to have
+        return value.view(import_torch().int16).numpy().view(jnp.bfloat16)
+    return value.numpy()
