@@ -4,9 +4,10 @@
     python -m benchmarks.conversion [MANIFEST ...]     columns of their own
 
 A manifest is a name that tests/goldens/manifests.py knows PyTorch keys and shapes by. Each is made
-into a .pth file of random weights, converted and exported, each time in a process of its own: what
-counts is that process's peak above what Python and the libraries take, over the file's size. Goals:
-30 s a file, and memory of 2.5 times its size. Linux only, by /proc.
+into .pth files of random weights, one of half precision among them, converted and exported, each
+time in a process of its own: what counts is that process's peak above what Python and the libraries
+take, over the file's size. Goals: 30 s a file, and memory of 2.5 times its size. Linux only, by
+/proc.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from benchmarks.machine import Row
 from tests.goldens import manifests
 
 GOALS = 30.0, 2.5  # seconds, and peak memory over the file's size
+LAYOUTS = 'zip', 'old', 'float16 zip'
 HEADER = ('file', 'MB', 'format', 'what', 's', 'peak MB above imports', 'of file size')
 
 
@@ -35,7 +37,7 @@ class Measurement:
     Attributes:
       name: of the manifest.
       size: of the source file, bytes.
-      layout: 'zip' or 'old', of the PyTorch file.
+      layout: of the PyTorch file, one of `LAYOUTS`.
       what: 'convert' or 'export'.
       seconds: without Python's start and imports, with reading, hashing and writing.
       peak: largest resident memory above that after the imports, bytes; file pages count.
@@ -72,9 +74,8 @@ class Measurement:
         )
 
 
-def measure(manifest: str, as_zip: bool) -> list[Measurement]:
+def measure(manifest: str, layout: str) -> list[Measurement]:
     """Converting a file with a manifest's keys and shapes, and exporting what came of it."""
-    layout = 'zip' if as_zip else 'old'
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(pathlib.Path(folder, name)) for name in ('a.pth', 'b.safetensors', 'c.pth')]
         _in_process('make', manifest, paths[0], layout)
@@ -99,11 +100,12 @@ def _run(what: str, source: str, target: str, layout: str = '') -> tuple[float, 
     import torch  # before the clock starts
 
     if what == 'make':
+        dtype = torch.float16 if 'float16' in layout else torch.float32
         state = {
-            key: torch.randn(shape) if shape else torch.tensor(0)
+            key: torch.randn(shape).to(dtype) if shape else torch.tensor(0)
             for key, shape in manifests.read(source).items()
         }
-        torch.save(state, target, _use_new_zipfile_serialization=layout == 'zip')
+        torch.save(state, target, _use_new_zipfile_serialization='zip' in layout)
         return 0.0, 0
     from converters.convert import convert
     from converters.export import export
@@ -122,12 +124,12 @@ def _memory(name: str) -> int:
 
 
 def measure_all(names: Sequence[str] = ()) -> list[Measurement]:
-    """Every named manifest in both formats, by default all."""
+    """Every named manifest in every layout, by default all."""
     return [
         found
         for name in names or manifests.names()
-        for as_zip in (True, False)
-        for found in measure(name, as_zip)
+        for layout in LAYOUTS
+        for found in measure(name, layout)
     ]
 
 

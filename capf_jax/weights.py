@@ -9,6 +9,7 @@ import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
@@ -101,10 +102,14 @@ def save_weights(
             temporary.unlink()
 
 
-def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any]]:
+def load_weights(
+    path: str | os.PathLike, *, as_stored: bool = False
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Reads a weight file.
 
-    Floating-point tensors come back as float32, whatever they were stored as.
+    Args:
+      path: the file.
+      as_stored: leave half precision as it is; otherwise all floating-point tensors are float32.
 
     Returns:
       The variables as nested dicts of numpy arrays, and the metadata.
@@ -115,7 +120,8 @@ def load_weights(path: str | os.PathLike) -> tuple[dict[str, Any], dict[str, Any
     """
     flat, metadata = _load(path, lambda name: not name.startswith(UNUSED))
     for name, value in flat.items():
-        if np.issubdtype(value.dtype, np.floating):
+        is_float = jnp.issubdtype(value.dtype, jnp.floating)  # numpy does not count bfloat16
+        if is_float and not as_stored:
             flat[name] = value.astype(np.float32, copy=False)
     return unflatten(flat), metadata
 

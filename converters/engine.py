@@ -12,10 +12,12 @@ import dataclasses
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 Path = tuple[str, ...]
 COUNTER = 'num_batches_tracked'  # of every PyTorch BatchNorm: int64, where all else is float32
+HALF_PRECISION = (np.float16, jnp.bfloat16)
 LISTED = 40  # problems of each kind that an error lists
 
 
@@ -111,7 +113,7 @@ def to_flax(
         weights never lie in memory twice.
 
     Returns:
-      Nested dict like `expected`, of numpy arrays.
+      Nested dict like `expected`, of contiguous numpy arrays; half precision stays what it is.
 
     Raises:
       ValueError: one error that lists missing, unexpected and mis-shaped keys.
@@ -138,9 +140,7 @@ def to_flax(
     result = {}
     for path, rule in kept.items():
         # In one go: a name for the view would keep the PyTorch array until the next is read.
-        result[path] = np.asarray(
-            rule.layout.to_flax(np.asarray(take(rule.key))), leaves[path].dtype, order='C'
-        )
+        result[path] = _stored(rule.layout.to_flax(np.asarray(take(rule.key))), leaves[path].dtype)
     return _nest(result)
 
 
@@ -156,7 +156,7 @@ def dropped(state: Iterable[str], rules: Iterable[Rule]) -> dict[str, list[str]]
 def set_aside(state: Mapping[str, Any], rules: Iterable[Rule]) -> dict[str, np.ndarray]:
     """Dropped weights that published code asks for: they go back as they came, see `to_torch`."""
     return {
-        rule.key: np.asarray(state[rule.key], np.float32)
+        rule.key: _stored(np.asarray(state[rule.key]), np.float32)
         for rule in rules
         if rule.path is None and rule.shape and np.shape(state.get(rule.key)) == rule.shape
     }
@@ -204,6 +204,11 @@ def to_torch(
             kind = np.int64 if key.endswith(COUNTER) else np.float32
             state[key] = aside.get(key, np.zeros(rule.shape, kind))
     return state
+
+
+def _stored(array, dtype):
+    """An array of `dtype`; but half precision stays, since twice the size would hold no more."""
+    return np.asarray(array, array.dtype if array.dtype in HALF_PRECISION else dtype, order='C')
 
 
 def _torch_shape(rule, flax_shape):

@@ -16,6 +16,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from capf_jax import commands, weights
@@ -58,7 +59,7 @@ def export(source: str | os.PathLike, target: str | os.PathLike, wrapped: bool =
             f'as *.pth'
         )
     torch = import_torch()
-    variables, metadata = weights.load_weights(source)
+    variables, metadata = weights.load_weights(source, as_stored=True)
     model = model_of(source, variables, metadata)
     notes = []
     if not model.head and 'head' in variables['detector'].get('params', {}):
@@ -74,7 +75,7 @@ def export(source: str | os.PathLike, target: str | os.PathLike, wrapped: bool =
     state = engine.to_torch(variables, model.rules, aside, consume=True)
     notes += _notes(model, state, aside)
     wrappers, prefix = _around(model, metadata) if wrapped else ((), '')
-    saved: Any = {prefix + key: torch.from_numpy(array) for key, array in state.items()}
+    saved: Any = {prefix + key: _tensor(torch, array) for key, array in state.items()}
     for wrapper in reversed(wrappers):
         saved = {wrapper: saved}
     _save(torch, saved, pathlib.Path(target))
@@ -142,6 +143,13 @@ def _around(model: Model, metadata: Mapping[str, Any]) -> tuple[tuple[str, ...],
     if 'wrappers' in source:
         return tuple(source['wrappers']), source.get('prefix', '')
     return WRAPPED.get(model.name, ((), ''))
+
+
+def _tensor(torch: Any, array: np.ndarray) -> Any:
+    """A PyTorch tensor of an array's memory and type."""
+    if array.dtype == jnp.bfloat16:  # which torch does not take from numpy
+        return torch.from_numpy(array.view(np.int16)).view(torch.bfloat16)
+    return torch.from_numpy(array)
 
 
 def _save(torch: Any, saved: Any, target: pathlib.Path) -> None:

@@ -21,6 +21,15 @@ def test_what_is_saved_is_loaded(tmp_path):
     assert metadata == {'config': {'x': [1, 2]}, 'name': 'n'}
 
 
+@pytest.mark.parametrize('stored', ['float16', 'bfloat16'])
+def test_half_precision_is_loaded_as_single(tmp_path, stored):
+    half = jnp.linspace(-1, 1, 6).astype(stored)
+    weights.save_weights(tmp_path / 'w.safetensors', {'params': {'a': half}}, {})
+    loaded = weights.load_weights(tmp_path / 'w.safetensors')[0]['params']['a']
+    assert loaded.dtype == np.float32
+    np.testing.assert_array_equal(loaded, np.asarray(half, np.float32))
+
+
 def test_float16_halves_the_parameters_and_spares_the_statistics(tmp_path):
     weights.save_weights(tmp_path / 'w.safetensors', TREE, {}, dtype='float16')
     loaded, _ = weights.load_weights(tmp_path / 'w.safetensors')

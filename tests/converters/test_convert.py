@@ -105,6 +105,22 @@ def test_convert_export_convert_gives_the_same_bits(tmp_path, ca_pf_state):
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
+@pytest.mark.parametrize('dtype', [torch.float16, torch.bfloat16])
+def test_half_precision_stays_what_it_is_both_ways(tmp_path, ca_pf_state, dtype):
+    state = {
+        key: torch.from_numpy(np.array(array)).to(dtype) if array.ndim else torch.tensor(array)
+        for key, array in ca_pf_state.items()
+    }
+    torch.save(state, tmp_path / 'half.pth')
+    convert(tmp_path / 'half.pth', tmp_path / 'half.safetensors')
+    convert(saved(tmp_path / 'single.pth', ca_pf_state), tmp_path / 'single.safetensors')
+    half, single = ((tmp_path / f'{name}.safetensors').stat() for name in ('half', 'single'))
+    assert half.st_size < 0.6 * single.st_size
+    export(tmp_path / 'half.safetensors', tmp_path / 'back.pth')
+    back = torch.load(tmp_path / 'back.pth', weights_only=True)
+    torch.testing.assert_close(back, state, rtol=0, atol=0)  # types, too
+
+
 def test_wrapped_gives_the_sources_wrappers_back(tmp_path, ca_pf_state):
     parallel = {f'module.{key}': array for key, array in ca_pf_state.items()}
     convert(saved(tmp_path / 'a.pth', parallel, lr=0.1), tmp_path / 'b.safetensors')

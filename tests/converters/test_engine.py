@@ -4,6 +4,7 @@ import weakref
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
@@ -99,6 +100,22 @@ def test_what_is_consumed_is_let_go_as_it_is_converted(way):
     assert left == [4, 3, 2, 1]
     assert given == {}
     assert all(array.shape == (3, 2) and array.flags.c_contiguous for array in found.values())
+
+
+@pytest.mark.parametrize(
+    ('given', 'stored'),
+    [
+        ('float16', 'float16'),
+        ('bfloat16', 'bfloat16'),
+        ('float32', 'float32'),
+        ('float64', 'float32'),
+    ],
+)
+def test_half_precision_stays_and_all_else_becomes_what_the_model_has(given, stored):
+    expected = {'params': {'kernel': jax.ShapeDtypeStruct((3, 2), np.float32)}}
+    state = {'weight': np.ones((2, 3), jnp.dtype(given))}
+    rules = [engine.Rule('weight', ('params', 'kernel'), engine.LINEAR)]
+    assert engine.to_flax(state, rules, expected, 'one')['params']['kernel'].dtype == stored
 
 
 def test_dropped_keys_are_reported_by_reason_and_may_be_absent(state, expected):
