@@ -5,7 +5,9 @@
 Ours is the folded network, jitted. PyTorch's gets the same weights by the converter's table, must
 give the same maps to 1e-4 of their largest value, and runs in evaluation and inference mode in the
 fastest of several ways: both memory layouts, with BatchNorm as published and folded away; on a GPU
-also compiled. The note names that way, and the ratio to the best of the unfolded ones.
+also compiled. The note names that way, and the ratio to the best of the unfolded ones. An Estimator
+runs in its user's process, so both sides do: with freed memory kept, as in our commands, PyTorch's
+large batches gain more than ours, see the detector's rows of the training step.
 
 On a CPU: float32, batches of 1 and 16. On a GPU that both see (start with
 XLA_PYTHON_CLIENT_PREALLOCATE=false): float32 and bfloat16, batches of 1, 64 and 256; products of
@@ -55,6 +57,7 @@ CNN_GOAL = 1.0
 CROP = (256, 192)  # height and width
 TOLERANCE = 1e-4  # of a map's largest value
 SECONDS = 8.0  # of measuring, a row
+IN_USERS_PROCESS = True  # see run.py
 
 LAYOUTS = {'NCHW': torch.contiguous_format, 'NHWC': torch.channels_last}
 Program = Callable[[], object]

@@ -3,6 +3,10 @@
 Ratios are the result: both sides run in turns on the same machine, medians are shown.
 `python -m benchmarks.run sampling lifter` runs only the named benchmarks, which take flags of their
 own: `python -m benchmarks.run detectors --only=hrnet_w32+cpn50`, see their files.
+
+Each runs in a process of its own, which keeps freed memory and computes in the calling thread, as
+our commands do; PyTorch gains from the first as well. A benchmark with IN_USERS_PROCESS sets
+nothing, as a program that only imports both libraries.
 """
 
 from __future__ import annotations
@@ -12,6 +16,7 @@ import inspect
 import os
 import pathlib
 import platform
+import subprocess
 import sys
 
 import jax
@@ -57,21 +62,42 @@ def _flags(name: str) -> list[str]:
 
 
 def main(arguments: list[str]) -> None:
-    """Runs the named benchmarks, all by default, and prints one table."""
+    """Runs the named benchmarks, all by default, and prints a table of each as it ends.
+
+    Raises:
+      SystemExit: a benchmark or a flag that does not exist, or a benchmark that failed.
+    """
     chosen = _chosen(arguments)
-    keep_freed_memory()  # for both sides
-    parallel.compute_inline()
+    if len(chosen) == 1:
+        [(name, flags)] = chosen.items()
+        _run(name, flags)
+        return
+    failed = [name for name, flags in chosen.items() if _run_in_process(name, flags)]
+    if failed:
+        sys.exit(f'failed: {", ".join(failed)}')
+
+
+def _run_in_process(name: str, flags: dict[str, str]) -> int:
+    """One benchmark in a process of its own; returns the exit code."""
+    given = [f'--{field}={value}' for field, value in flags.items()]
+    print(f'running {name} ...', file=sys.stderr)
+    return subprocess.run([sys.executable, '-m', 'benchmarks.run', name, *given]).returncode
+
+
+def _run(name: str, flags: dict[str, str]) -> None:
+    """One benchmark in this process, and its table."""
+    benchmark = importlib.import_module(f'benchmarks.{name}')
+    if not getattr(benchmark, 'IN_USERS_PROCESS', False):
+        keep_freed_memory()
+        parallel.compute_inline()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     print(f'{platform.machine()}, {cores} CPU cores, JAX {jax.__version__} on ', end='')
     print(f'{jax.devices()[0].device_kind}, PyTorch {torch.__version__} on ', end='')
     print(f'{torch.cuda.get_device_name() if torch.cuda.is_available() else "its CPU"}, ', end='')
-    print(f'float32 matmul peak {machine.matmul_peak() / 1e9:.0f} GFLOP/s')
-    rows = []
-    for name, flags in chosen.items():
-        print(f'running {name} ...', file=sys.stderr)
-        rows += importlib.import_module(f'benchmarks.{name}').rows(**flags)
-    cells = [row.cells() for row in rows]
-    print(tabulate.tabulate(cells, machine.HEADER, 'github', disable_numparse=True))
+    print(f'float32 matmul peak {machine.matmul_peak() / 1e9:.0f} GFLOP/s', flush=True)
+    cells = [row.cells() for row in benchmark.rows(**flags)]
+    table = tabulate.tabulate(cells, machine.HEADER, 'github', disable_numparse=True)
+    print(table, end='\n\n', flush=True)
 
 
 if __name__ == '__main__':

@@ -1,3 +1,5 @@
+import subprocess
+
 import pytest
 
 from benchmarks import machine, run, sampling
@@ -19,6 +21,42 @@ def test_prints_a_table(one_row, capsys):
 def test_flags_reach_the_benchmark(one_row, capsys):
     run.main(['sampling', '--many=2'])
     assert capsys.readouterr().out.count('| x ') == 2
+
+
+def test_several_run_in_processes_of_their_own_each_with_its_flags(one_row, monkeypatch):
+    started = []
+    monkeypatch.setattr(
+        run.subprocess,
+        'run',
+        lambda command: started.append(command[1:]) or subprocess.CompletedProcess(command, 0),
+    )
+    run.main(['sampling', 'conversion', '--many=2'])
+    assert started == [
+        ['-m', 'benchmarks.run', 'sampling', '--many=2'],
+        ['-m', 'benchmarks.run', 'conversion'],
+    ]
+
+
+def test_failed_ones_are_named_after_all_have_run(one_row, monkeypatch):
+    codes = iter([1, 0])
+    monkeypatch.setattr(
+        run.subprocess,
+        'run',
+        lambda command: subprocess.CompletedProcess(command, next(codes)),
+    )
+    with pytest.raises(SystemExit, match=r'failed: sampling$'):
+        run.main(['sampling', 'conversion'])
+    assert next(codes, None) is None
+
+
+@pytest.mark.parametrize('users', [False, True])
+def test_what_the_commands_set_is_set_but_for_a_users_process(one_row, monkeypatch, users):
+    done = []
+    monkeypatch.setattr(run, 'keep_freed_memory', lambda: done.append('memory'))
+    monkeypatch.setattr(run.parallel, 'compute_inline', lambda: done.append('thread'))
+    monkeypatch.setattr(sampling, 'IN_USERS_PROCESS', users, raising=False)
+    run.main(['sampling'])
+    assert done == ([] if users else ['memory', 'thread'])
 
 
 @pytest.mark.parametrize('argument', ['--more=2', '--many'])
