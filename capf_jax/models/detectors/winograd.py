@@ -18,7 +18,7 @@ import numpy as np
 ROWS = 4  # of the output that are made together, from ROWS + taps - 1 of the input
 # Where it is faster, as measured on a CPU. A transformed kernel is more than twice as large as the
 # kernel, which pays only if many pixels use it; with few channels the transforms outweigh products.
-FEWEST_CHANNELS = 24
+FEWEST_CHANNELS = 16
 MOST_CHANNELS = 256
 PIXELS_PER_CHANNEL = 0.75
 # From here on, a copy with zeros around it is made of the input: it costs little beside the
