@@ -13,6 +13,7 @@ import numpy as np
 from capf_jax.models.channel_sum import channel_sum
 
 PADDING_MODES = ('zeros', 'border')
+MOST_PIXELS = 2**24  # of a map: their numbers are exact in float32
 FAR = 1e9  # normalised coordinates beyond this are all alike
 
 
@@ -38,7 +39,7 @@ def grid_sample(
       [B, ..., C] in the maps' type; positions and weights are always float32.
 
     Raises:
-      ValueError: for an unknown padding mode or shapes that do not fit.
+      ValueError: for an unknown padding mode, shapes that do not fit, or maps of over 2**24 pixels.
     """
     if padding_mode not in PADDING_MODES:
         raise ValueError(f'padding_mode is {padding_mode!r}; it must be one of {PADDING_MODES}')
@@ -46,6 +47,10 @@ def grid_sample(
         raise ValueError(
             f'grid_sample got maps {maps.shape} and points {points.shape}; '
             'they must be [B, H, W, C] and [B, ..., 2]'
+        )
+    if maps.shape[1] * maps.shape[2] > MOST_PIXELS:
+        raise ValueError(
+            f'grid_sample takes maps of {MOST_PIXELS} pixels at most, not {maps.shape}'
         )
 
     maps = jnp.asarray(maps)
@@ -183,7 +188,7 @@ def _corners(points, shape, padding_mode, align_corners):
 
     x, y = jax.vmap(jax.vmap(neighbours))(points)
     first_of_map = height * width * jnp.arange(batch, dtype=jnp.int32)[:, None]
-    # Made an integer once, which on a CPU is ten instructions: float32 is exact for 2**24 pixels.
+    # Made an integer once, which on a CPU is ten instructions: see MOST_PIXELS.
     return _Corners(
         first=first_of_map + (y.first * width + x.first).astype(jnp.int32),
         offsets=[

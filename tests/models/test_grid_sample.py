@@ -115,6 +115,12 @@ def test_shapes_that_do_not_fit_are_named():
         grid_sample(np.zeros((2, 4, 4, 1)), np.zeros((3, 5, 2)))
 
 
+def test_maps_whose_pixels_float32_cannot_number_are_refused():
+    maps, points = (jax.ShapeDtypeStruct(s, jnp.float32) for s in ((1, 4097, 4096, 1), (1, 5, 2)))
+    with pytest.raises(ValueError, match=r'at most, not \(1, 4097, 4096, 1\)'):
+        jax.eval_shape(grid_sample, maps, points)
+
+
 def test_an_identity_grid_under_jit_gives_the_map_back():
     # Inside one jit XLA may fuse the making of the grid into the sampling, and round twice.
     maps = np.random.default_rng(0).normal(size=(1, 64, 32, 1)).astype(np.float32)
