@@ -52,7 +52,7 @@ def convert(source: str | pathlib.Path, target: str | pathlib.Path, name: str | 
     aside = engine.set_aside(opened.state, model.rules)
     variables = engine.to_flax(opened.state, model.rules, model.expected(), what, consume=True)
     weights.save_weights(target, variables, metadata, unused=aside)
-    return summary(opened, model, variables, metadata['dropped'], pathlib.Path(target))
+    return summary(opened, model, variables, metadata, pathlib.Path(target))
 
 
 def identify(opened: Source, name: str | None) -> Model:
@@ -90,7 +90,7 @@ def describe(opened: Source, model: Model) -> dict[str, Any]:
     """The metadata: all that loading, and the way back, need to know."""
     dropped = engine.dropped(opened.state, model.rules)
     if opened.beside:
-        dropped['not weights'] = list(opened.beside)
+        dropped['beside the state dict'] = list(opened.beside)
     return {
         'kind': model.kind,
         'name': model.name,
@@ -102,6 +102,7 @@ def describe(opened: Source, model: Model) -> dict[str, Any]:
             'sha256': opened.sha256,
             'wrappers': list(opened.wrappers),
             'prefix': opened.prefix,
+            'numbers': sorted({str(array.dtype) for array in opened.state.values()}),
         },
         'converter': capf_jax.__version__,
         'dropped': dropped,
@@ -112,7 +113,7 @@ def summary(
     opened: Source,
     model: Model,
     variables: Mapping[str, Any],
-    dropped: Mapping[str, Sequence[str]],
+    metadata: Mapping[str, Any],
     target: pathlib.Path,
 ) -> str:
     """What was done, for the user."""
@@ -128,7 +129,9 @@ def summary(
         around = [f'{wrapper!r}' for wrapper in opened.wrappers]
         around += [f'the prefix {opened.prefix!r}'] if opened.prefix else []
         lines.append(f'  taken out of {", ".join(around)}')
-    for reason, keys in dropped.items():
+    if 'float64' in metadata['source']['numbers']:
+        lines.append('  rounded from float64 to float32')
+    for reason, keys in metadata['dropped'].items():
         named = ', '.join(keys[:4]) + (', ...' if len(keys) > 4 else '')
         lines.append(f'  dropped, {reason}: {len(keys)} ({named})')
     return '\n'.join([*lines, f'written: {target}'])

@@ -116,7 +116,8 @@ def to_flax(
       Nested dict like `expected`, of contiguous numpy arrays; half precision stays what it is.
 
     Raises:
-      ValueError: one error that lists missing, unexpected and mis-shaped keys.
+      ValueError: one error that lists missing, unexpected and mis-shaped keys, and those that hold
+        no floating-point numbers.
     """
     rules = _by_key(rules)
     take = state.pop if consume else state.__getitem__
@@ -134,6 +135,13 @@ def to_flax(
         if path in leaves
         and rule.key in shapes
         and shapes[rule.key] != _torch_shape(rule, leaves[path].shape)
+    ]
+    problems['type'] = [
+        f'{key} holds {state[key].dtype} numbers, weights are floating-point'
+        for key, rule in rules.items()
+        if rule.path is not None
+        and isinstance(state.get(key), np.ndarray)
+        and not jnp.issubdtype(state[key].dtype, jnp.floating)
     ]
     if any(problems.values()):
         raise ValueError(_report(name, problems))

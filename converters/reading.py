@@ -6,6 +6,7 @@ here and in export.py alone, and only when it is needed.
 
 from __future__ import annotations
 
+import codecs
 import dataclasses
 import hashlib
 import os
@@ -41,11 +42,16 @@ NUMBERS = (
       for name in ('scalar', '_reconstruct')),
     'numpy.ndarray', 'numpy.dtype',
     *(f'numpy.dtypes.{name}DType' for name in (
-        'Bool', 'Int8', 'Int16', 'Int32', 'Int64', 'UInt8', 'Float16', 'Float32', 'Float64',
-        'Str', 'Bytes', 'Object')),
+        'Bool', 'Int8', 'Int16', 'Int32', 'Int64', 'UInt8', 'UInt32', 'Float16', 'Float32',
+        'Float64', 'Str', 'Bytes', 'Object')),
+    # A generator of random numbers, which PoseFormer's published training code saves, by numpy
+    # from 1.17 on and before.
+    'numpy.random._pickle.__randomstate_ctor', 'numpy.random._pickle.__bit_generator_ctor',
+    'numpy.random._mt19937.MT19937', 'numpy.random.__RandomState_ctor',
     'mmengine.logging.history_buffer.HistoryBuffer',
     *(f'{module}.{name}' for module in ('pathlib', 'pathlib._local')
       for name in ('PosixPath', 'WindowsPath', 'PurePosixPath', 'PureWindowsPath')),
+    *(f'builtins.{name}' for name in ('list', 'int', 'float')),  # what a defaultdict makes
 )  # fmt: skip
 
 
@@ -122,22 +128,35 @@ def _rewound(file):
 
 def _check_that_it_may_hold_weights(path: pathlib.Path, head: bytes) -> None:
     """ValueError for what a failed download leaves, by its first bytes."""
-    text = head.lstrip(b'\xef\xbb\xbf \t\r\n').lower()
     again = 'download it again, and compare its size with what the page says'
     if not head:
         raise ValueError(f'{path} is empty: {again}')
-    if text.startswith(b'version https://git-lfs'):
+    if not head.strip(b'\0'):
+        raise ValueError(f'{path} begins with nothing but zeros, an unfinished download: {again}')
+    if head[257:262] == b'ustar' or head.startswith((b'\x1f\x8b', b'7z\xbc\xaf', b'Rar!')):
+        raise ValueError(f'{path} is an archive: unpack it and give the weight file inside')
+    text = '' if head.startswith(b'PK') else _text(head)
+    if text.startswith('version https://git-lfs'):
         raise ValueError(
             f'{path} is a git-lfs pointer, not the file it points to: run `git lfs pull` in its '
             f'repository, or download the file itself'
         )
-    if text.startswith((b'<!doctype', b'<html', b'<?xml', b'<head', b'<script', b'<error')):
+    if text.startswith('<'):
         raise ValueError(f'{path} is a web page (HTML), not weights, a failed download: {again}')
-    if head[257:262] == b'ustar' or head.startswith((b'\x1f\x8b', b'7z\xbc\xaf', b'Rar!')):
-        raise ValueError(f'{path} is an archive: unpack it and give the weight file inside')
-    if not head.startswith(b'PK') and all(byte in b'\t\r\n' or 32 <= byte < 127 for byte in head):
-        start = head[:40].decode().splitlines()[0]
+    if text:
+        start = text[:40].splitlines()[0]
         raise ValueError(f'{path} is text that begins {start!r}, not weights: {again}')
+
+
+def _text(head: bytes) -> str:
+    """The beginning of a text file, from its first letter on; '' for any other file."""
+    wide = head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    decoder = codecs.getincrementaldecoder('utf-16' if wide else 'utf-8-sig')()
+    try:
+        text = decoder.decode(head).strip()  # its last letter may be cut in two
+    except UnicodeDecodeError:
+        return ''
+    return text if all(c.isprintable() or c.isspace() for c in text) else ''
 
 
 def _is_safetensors(head: bytes) -> bool:
@@ -179,7 +198,7 @@ def _read_pytorch(path: pathlib.Path, head: bytes) -> Any:
         raise ValueError(_refusal(path, str(error))) from error
     except (EOFError, struct.error) as error:
         raise ValueError(
-            f'{path} is cut short: {error or "it ends early"}; get it again'
+            f'{path} is cut short: {str(error) or "it ends early"}; get it again'
         ) from error
     except Exception as error:  # torch raises what it comes across in a damaged file
         raise ValueError(_damage(path, str(error))) from error
@@ -224,6 +243,8 @@ def _refusal(path: pathlib.Path, message: str) -> str:
 def _damage(path: pathlib.Path, message: str) -> str:
     """What is wrong with a file that torch fails to read."""
     first = (message or 'it does not unpickle').splitlines()[0]
+    if 'weights_only' in first:  # advice to let its code run, which nobody should follow
+        first = "PyTorch's safe reader does not take it"
     if 'TorchScript' in message:
         return f'{path} is a TorchScript program, not weights: save its state_dict() instead'
     if 'unexpected EOF' in message or 'storage has wrong byte size' in message:

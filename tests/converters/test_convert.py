@@ -69,7 +69,7 @@ def test_the_commands_convert_and_export(tmp_path):
     said = run('convert', source, target)
     assert 'is poseformer, ' in said
     assert "taken out of 'model'" in said
-    assert 'dropped, not weights: 1 (epoch)' in said
+    assert 'dropped, beside the state dict: 1 (epoch)' in said
     assert 'poseformer' in run('export', target, back)
     exported = torch.load(back, weights_only=True)
     assert exported.keys() == state.keys()
@@ -119,6 +119,14 @@ def test_half_precision_stays_what_it_is_both_ways(tmp_path, ca_pf_state, dtype)
     export(tmp_path / 'half.safetensors', tmp_path / 'back.pth')
     back = torch.load(tmp_path / 'back.pth', weights_only=True)
     torch.testing.assert_close(back, state, rtol=0, atol=0)  # types, too
+
+
+def test_double_precision_is_rounded_and_said_so(tmp_path):
+    state = {key: array.astype(np.float64) for key, array in small_state().items()}
+    said = convert(saved(tmp_path / 'a.pth', state), tmp_path / 'b.safetensors')
+    assert 'rounded from float64 to float32' in said
+    variables, _ = weights.load_weights(tmp_path / 'b.safetensors')
+    assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {np.dtype(np.float32)}
 
 
 def test_wrapped_gives_the_sources_wrappers_back(tmp_path, ca_pf_state):

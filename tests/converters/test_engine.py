@@ -118,6 +118,13 @@ def test_half_precision_stays_and_all_else_becomes_what_the_model_has(given, sto
     assert engine.to_flax(state, rules, expected, 'one')['params']['kernel'].dtype == stored
 
 
+@pytest.mark.parametrize('kind', ['int8', 'int32', 'bool', 'complex64'])
+def test_numbers_that_are_no_weights_are_refused(state, expected, kind):
+    state['3.bias'] = state['3.bias'].astype(kind)
+    with pytest.raises(ValueError, match=f'type: 3.bias holds {kind} numbers'):
+        engine.to_flax(state, RULES, expected, 'network')
+
+
 def test_dropped_keys_are_reported_by_reason_and_may_be_absent(state, expected):
     rules = [*RULES, engine.Rule('fc.weight', None, reason='classifier')]
     assert engine.dropped(state, rules) == {

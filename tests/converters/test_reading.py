@@ -2,6 +2,7 @@
 
 import argparse
 import builtins
+import collections
 import hashlib
 import os
 import pathlib
@@ -91,11 +92,21 @@ def test_what_is_around_the_weights_is_taken_off_and_told(
         ml_collections.ConfigDict({'lr': 0.1}),
         pathlib.PurePath('x').parent,
         torch.optim.AdamW([torch.nn.Parameter(torch.zeros(2))]).state_dict(),
+        np.random.RandomState(0),  # in PoseFormer's published files
+        collections.defaultdict(list, a=[1]),
     ],
-    ids=['scalar', 'array', 'namespace', 'config', 'path', 'optimizer'],
+    ids=['scalar', 'array', 'namespace', 'config', 'path', 'optimizer', 'random', 'default'],
 )
 def test_harmless_things_beside_the_weights_do_not_stop_it(tmp_path, as_zip, beside):
     content = {'model': STATE, 'beside': beside}
+    assert_is_state(reading.read(saved(tmp_path / 'weights.pth', content, as_zip)))
+
+
+@FORMATS
+def test_random_state_of_old_numpy_beside_the_weights_does_not_stop_it(tmp_path, as_zip):
+    old = Payload(getattr(np.random, '__RandomState_ctor'))
+    old.call += (np.random.RandomState(0).get_state(),)
+    content = {'model_pos': STATE, 'random_state': old}
     assert_is_state(reading.read(saved(tmp_path / 'weights.pth', content, as_zip)))
 
 
@@ -164,7 +175,7 @@ def test_a_whole_model_is_refused_with_the_way_to_save_it(tmp_path):
         reading.read(path)
 
 
-@pytest.mark.parametrize('share', [0.3, 0.9, 0.999])
+@pytest.mark.parametrize('share', [0.01, 0.3, 0.9, 0.999])
 @pytest.mark.parametrize('kind', ['zip', 'old', 'safetensors'])
 def test_a_truncated_file_is_named_as_such(tmp_path, kind, share):
     path, large = tmp_path / 'weights.pth', {'stem.weight': torch.zeros(1000)}
@@ -174,8 +185,9 @@ def test_a_truncated_file_is_named_as_such(tmp_path, kind, share):
         saved(path, large, kind == 'zip')
     whole = path.read_bytes()
     path.write_bytes(whole[: int(share * len(whole))])
-    with pytest.raises(ValueError, match='is cut short'):
+    with pytest.raises(ValueError, match='is cut short') as error:
         reading.read(path)
+    assert ': ;' not in str(error.value)  # a reason was found
 
 
 def _tar(path):
@@ -197,6 +209,11 @@ LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n'
         (lambda path: path.write_bytes(b''), r'weights\.pth is empty: download it again'),
         (lambda path: path.write_text('\n<!DOCTYPE html><html>Quota'), r'web page \(HTML\)'),
         (lambda path: path.write_text('<html><head>'), r'web page \(HTML\)'),
+        (lambda path: path.write_text('\ufeff<!-- --><html>'), r'web page \(HTML\)'),
+        (lambda path: path.write_text('<html>', encoding='utf-16'), r'web page \(HTML\)'),
+        (lambda path: path.write_text('{"error": "Zugriff für Gäste"}'), 'text that begins'),
+        (lambda path: path.write_bytes(bytes(5000)), 'nothing but zeros, an unfinished download'),
+        (lambda path: path.write_bytes(bytes(2000) + b'x'), 'nothing but zeros'),
         (lambda path: path.write_text(LFS), 'git-lfs pointer.*git lfs pull'),
         (lambda path: path.write_text('Not Found'), "text that begins 'Not Found'"),
         (lambda path: path.write_bytes(b'\x93NUMPY\x01\x00' + bytes(99)), 'no PyTorch weight file'),
@@ -205,7 +222,23 @@ LFS = 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n'
         (lambda path: saved(path, [1, 2]), 'holds a list, not a state dict'),
         (lambda path: saved(path, {'epoch': 1}), r"the keys \['epoch'\], not a state dict"),
     ],
-    ids=['empty', 'html', 'html2', 'lfs', 'text', 'numpy', 'tar', 'zip', 'list', 'no weights'],
+    ids=[
+        'empty',
+        'html',
+        'html2',
+        'bom',
+        'utf-16',
+        'umlaut',
+        'zeros',
+        'zeros2',
+        'lfs',
+        'text',
+        'numpy',
+        'tar',
+        'zip',
+        'list',
+        'no weights',
+    ],
 )
 def test_what_is_no_weight_file_is_named_as_such(tmp_path, write, message):
     write(tmp_path / 'weights.pth')
