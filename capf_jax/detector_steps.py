@@ -66,7 +66,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
         start = functools.partial(random_variables, model)
         if config.model.detector_weights:
             shapes = jax.eval_shape(start, key_model)
-            variables = load_detector(config.model.detector_weights, shapes)
+            variables = load_detector(config.model.detector_weights, shapes, name=entry.name)
         else:
             variables = start(key_model)
         params, batch_stats = variables['params'], variables['batch_stats']

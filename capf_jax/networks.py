@@ -89,7 +89,7 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
     model = ContextAwarePoseFormer.from_config(config)
     networks, maps = {}, ()
     if model.detector is not None:
-        found = skeletons.get(config.model.detector_skeleton or config.skeleton)
+        found = skeletons.get(model.detector_skeleton)
         detector = _frozen(model.detector, model.entry, found, variables['detector'])
         images = jax.ShapeDtypeStruct((1, *(crop_size(metadata) or CROP), 3), jnp.float32)
         maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps

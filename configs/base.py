@@ -26,7 +26,7 @@ def get_config() -> ConfigDict:
     config.model = ConfigDict()
     config.model.detector = 'hrnet_w32'  # a name in capf_jax/models/detectors/catalog.py
     config.model.detector_weights = ''  # safetensors file of it; '' for random weights
-    config.model.detector_skeleton = ''  # joints that it finds; '' for those of `skeleton`
+    config.model.detector_skeleton = ''  # joints that it finds; '' for those published weights find
 
     hrnet = config.model.hrnet = ConfigDict()  # of your own size; read if the detector is 'hrnet'
     hrnet.width = 32  # channels of the finest branch
@@ -34,6 +34,7 @@ def get_config() -> ConfigDict:
     hrnet.bottlenecks = 4  # bottleneck blocks of the first stage
     hrnet.modules = (1, 4, 3)  # modules in the stages of 2, 3 and 4 branches
     hrnet.blocks = 4  # basic blocks on every branch of a module
+    hrnet.skeleton = ''  # joints that it finds; '' for those of the lifter
     hrnet.heatmaps = 'gaussian'  # what its heatmaps are: 'gaussian' or 'probability'
 
     lifter = config.model.lifter = ConfigDict()

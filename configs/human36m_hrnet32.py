@@ -71,7 +71,7 @@ def configure(arg: str, detector: str) -> ConfigDict:
     config.model.detector = given.detector
     config.model.detector_weights = given.weights or f'pretrained/{given.detector}.safetensors'
     # Published detectors find COCO's joints; the control needs one of the lifter's own.
-    config.model.detector_skeleton = '' if given.detector_joints else 'coco17'
+    config.model.detector_skeleton = config.skeleton if given.detector_joints else ''
     lifter = config.model.lifter
     lifter.ablation_step = given.step
     lifter.levels = arguments.levels(given.levels)

@@ -57,7 +57,6 @@ def configure(arg: str, detector: str, channels: int) -> ConfigDict:
 
     config.model.detector = given.detector
     config.model.detector_weights = given.weights or f'pretrained/{given.detector}.safetensors'
-    config.model.detector_skeleton = 'coco17'  # the joints that published detectors find
     lifter = config.model.lifter
     lifter.ablation_step = given.step
     lifter.levels = arguments.levels(given.levels)

@@ -50,7 +50,6 @@ def set_small_models(config: ConfigDict) -> None:
     """The small detector that comes with the repository, and a lifter to match two CPU cores."""
     config.model.detector = 'hrnet'
     config.model.detector_weights = 'pretrained/synthetic_detector.safetensors'
-    config.model.detector_skeleton = 'h36m17_surface'
     hrnet = config.model.hrnet
     hrnet.width = 16
     hrnet.stem_channels = 16
@@ -58,6 +57,7 @@ def set_small_models(config: ConfigDict) -> None:
     hrnet.modules = (1, 1, 1)
     hrnet.blocks = 2
     hrnet.heatmaps = 'probability'
+    hrnet.skeleton = 'h36m17_surface'
 
     lifter = config.model.lifter
     lifter.channels = 32

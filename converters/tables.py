@@ -97,8 +97,9 @@ class Model:
     @property
     def detector(self) -> nn.Module:
         """The module of a detector or of a CA-PF's backbone."""
-        own = self.config.model.detector_skeleton if self.kind == CA_PF_KIND else ''
-        module = self.entry.build(len(skeletons.get(own or self.skeleton)))
+        inside = self.kind == CA_PF_KIND
+        joints = catalog.joints_found(self.config) if inside else skeletons.get(self.skeleton)
+        module = self.entry.build(len(joints))
         return module if self.head else module.clone(heatmaps=None)
 
     @property

@@ -56,7 +56,7 @@ class ContextAwarePoseFormer:
         """
         settings, joint_set = config.model, skeletons.get(config.skeleton)
         entry = catalog.from_config(settings)
-        found = skeletons.get(settings.detector_skeleton or config.skeleton)
+        found = catalog.joints_found(config)
         if settings.lifter.detector_joints and entry.heatmaps is None:
             raise ValueError(
                 f'model.lifter.detector_joints is set, but {entry.name} finds no joints: choose a '
@@ -94,7 +94,7 @@ class ContextAwarePoseFormer:
             if self.detector_weights:
                 shapes = jax.eval_shape(start, key_detector)
                 joints = self.detector_skeleton if self.entry.heatmaps else ''
-                detector = load_detector(self.detector_weights, shapes, joints)
+                detector = load_detector(self.detector_weights, shapes, joints, self.entry.name)
             else:
                 detector = start(key_detector)
 
@@ -158,28 +158,35 @@ class ContextAwarePoseFormer:
         return (joints2d, joints2d_crop, detection.maps), seen
 
 
-def load_detector(path: str, shapes: Any, joints: str = '') -> dict[str, Any]:
+def load_detector(path: str, shapes: Any, joints: str = '', name: str = '') -> dict[str, Any]:
     """A detector's variables, float32, from a safetensors file of ours.
 
     Args:
       path: the file, named by `config.model.detector_weights`.
       shapes: the tree of shapes that the detector of the configuration has.
       joints: name of the joints that it must find; '' where that does not matter.
+      name: of the detector, for the error.
 
     Raises:
       ValueError: the file holds other tensors or shapes, or a detector of other joints.
     """
     tree, metadata = load_weights(path)
     different = differing_tensors(tree, shapes)
-    if different:
+    held = (metadata.get('model') or {}).get('detector', name)
+    if different and held != name:
         raise ValueError(
-            f'{path} holds the weights of another detector: {len(different)} tensors differ, '
-            f'first {different[0]}; set model.detector and model.hrnet to those it is of'
+            f'{path} holds the weights of {held!r}, and model.detector is {name!r}: set '
+            f'model.detector_weights to a file of {name!r}, or model.detector to {held!r}'
         )
     found = metadata.get('skeleton', joints)
     if joints and found != joints:
         raise ValueError(
             f'{path} finds the joints of {found!r}, the configuration says {joints!r}: set '
             f'model.detector_skeleton to {found!r}'
+        )
+    if different:
+        raise ValueError(
+            f'{path} holds the weights of another detector: {len(different)} tensors differ, '
+            f'first {different[0]}; set model.detector and model.hrnet to those it is of'
         )
     return jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), tree)

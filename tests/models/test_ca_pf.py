@@ -1,10 +1,13 @@
 """The joined model: what reaches the lifter, and what stays frozen."""
 
+import importlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from capf_jax import skeleton as skeletons
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.heatmaps import to_image
 from capf_jax.weights import save_weights
@@ -104,6 +107,37 @@ def test_file_of_a_detector_of_other_joints_is_an_error(tmp_path, context):
     model = ContextAwarePoseFormer.from_config(config)
     with pytest.raises(ValueError, match=r"'coco17'.* says 'h36m17': set model\.detector_skeleton"):
         model.init(jax.random.key(0), batch)
+
+
+def test_file_of_a_detector_of_another_name_is_named(tmp_path, context):
+    _, variables, _, batch = context
+    path = tmp_path / 'detector.safetensors'
+    metadata = {'skeleton': 'h36m17', 'model': {'detector': 'hrnet'}}
+    save_weights(path, variables['detector'], metadata)
+    config = tiny.config()
+    config.model.update(detector='vitpose_s', detector_weights=str(path))
+    model = ContextAwarePoseFormer.from_config(config)
+    with pytest.raises(ValueError, match=r"weights of 'hrnet', .* is 'vitpose_s': set model"):
+        model.init(jax.random.key(0), batch)
+
+
+@pytest.mark.parametrize(
+    ('name', 'detector', 'joints'),
+    [
+        ('synthetic', None, 'h36m17_surface'),
+        ('synthetic', 'vitpose_b', 'coco17'),
+        ('synthetic', 'cpn50', 'coco17'),
+        ('own_data', 'hrnet_w48', 'coco17'),
+        ('human36m_hrnet32', None, 'coco17'),
+        ('human36m_hrnet32', 'hrnet', 'h36m17'),
+    ],
+)
+def test_naming_a_detector_is_enough(name, detector, joints):
+    config = importlib.import_module(f'configs.{name}').get_config()
+    config.model.detector = detector or config.model.detector
+    model = ContextAwarePoseFormer.from_config(config)
+    assert model.detector_skeleton == joints
+    assert model.detector.num_joints == len(skeletons.get(joints))
 
 
 def test_unknown_detector_is_an_error():

@@ -16,11 +16,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from capf_jax import skeleton as skeletons
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HEATMAPS, HRNet, hrnet_from_settings
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
+from capf_jax.skeleton import Skeleton
 
 CROP = (256, 192)  # height and width that every published network takes
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1]
@@ -43,6 +45,7 @@ class DetectorEntry:
       decode: how joints are found in them, a name in heatmaps.py; None without heatmaps.
       published: the name of the file that its weights are published in; '' if there is none.
       mean, deviation: RGB in [0, 1]; what is subtracted from an image, then divided by.
+      joints: name of the joint set that published weights find; '' if it is that of the lifter.
       levels: maps that a lifter uses if its configuration names none.
     """
 
@@ -55,6 +58,7 @@ class DetectorEntry:
     published: str = ''
     mean: tuple[float, float, float] = IMAGENET_MEAN
     deviation: tuple[float, float, float] = IMAGENET_DEVIATION
+    joints: str = 'coco17'
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -83,7 +87,8 @@ def get(name: str) -> DetectorEntry:
 
 
 def from_config(model: Any) -> DetectorEntry:
-    """The entry of the detector that `config.model` names; one of your own size has its widths.
+    """The entry of the detector that `config.model` names; one of your own size has its widths
+    and its joints.
 
     Raises:
       ValueError: an unknown detector, or `model.hrnet` describes no network.
@@ -102,7 +107,18 @@ def from_config(model: Any) -> DetectorEntry:
         channels=hrnet_channels(settings.width),
         heatmaps=settings.heatmaps,
         decode={'gaussian': 'parabola', 'probability': 'mean'}[settings.heatmaps],
+        joints=settings.get('skeleton', ''),  # files of before this field have none
     )
+
+
+def joints_found(config: Any) -> Skeleton:
+    """The joints that the detector of a lifter's configuration finds.
+
+    Raises:
+      ValueError: an unknown detector or joint set.
+    """
+    model = config.model
+    return skeletons.get(model.detector_skeleton or from_config(model).joints or config.skeleton)
 
 
 def normalise_images(images: jax.Array, entry: DetectorEntry) -> jax.Array:

@@ -21,10 +21,11 @@ def heatmaps_to_joints(
     Args:
       heatmaps: [B, H, W, J]. Pixel (x, y) sits at crop pixel (4x, 4y).
       subpixel: False moves the arg-max a quarter pixel toward the higher neighbour, as detectors
-        are published with (SPEC section 2). True puts it at the peak of a parabola through the
-        logarithms of the arg-max and its neighbours, which is exact for a Gaussian; for detectors
-        trained on targets that are centred between pixels, as ours (Zhang et al., "DARK", 2020).
-        A peak on the border has no neighbour there and stays.
+        are published with (SPEC section 2): by both coordinates or, in the first two or the last
+        row or column, by none. True puts it at the peak of a parabola through the logarithms of
+        the arg-max and its neighbours, which is exact for a Gaussian; for detectors trained on
+        targets that are centred between pixels, as ours (Zhang et al., "DARK", 2020). A coordinate
+        on the border has no neighbour there and stays.
 
     Returns:
       Joints [B, J, 2], pixels of the crop, and the heights of the peaks [B, J].
@@ -47,10 +48,15 @@ def heatmaps_to_joints(
         axis=-2,
     )  # [B, J, (x, y), (before, after)]
     before, after = neighbours[..., 0], neighbours[..., 1]
-    shift = _parabola_peak(before, centre, after) if subpixel else 0.25 * jnp.sign(after - before)
-    inside = jnp.stack([(x > 0) & (x < width - 1), (y > 0) & (y < height - 1)], axis=-1)
-    position = jnp.stack([x, y], axis=-1) + jnp.where(inside, shift, 0.0)
-    return position * STRIDE, centre
+    position = jnp.stack([x, y], axis=-1)
+    last = jnp.array([width - 1, height - 1])
+    if subpixel:
+        shift = _parabola_peak(before, centre, after)
+        inside = (position > 0) & (position < last)
+    else:
+        shift = 0.25 * jnp.sign(after - before)
+        inside = jnp.all((position > 1) & (position < last), axis=-1, keepdims=True)
+    return (position + jnp.where(inside, shift, 0.0)) * STRIDE, centre
 
 
 @jax.jit

@@ -46,6 +46,20 @@ def test_quarter_pixel_shift_goes_to_the_higher_neighbour(higher, expected):
     assert height[0, 0] == 1.0
 
 
+@pytest.mark.parametrize(
+    ('peak', 'shifted'),
+    [((2, 2), True), ((10, 14), True), ((1, 5), False), ((5, 1), False), ((11, 5), False),
+     ((5, 15), False), ((0, 5), False)],
+)  # fmt: skip
+def test_quarter_pixel_shift_is_of_both_coordinates_or_none(peak, shifted):
+    heatmaps = np.zeros((1, *SIZE, 1), np.float32)
+    heatmaps[0, peak[1] - 1 : peak[1] + 2, max(peak[0] - 1, 0) : peak[0] + 2] = 0.5
+    heatmaps[0, peak[1], peak[0]] = 1.0
+    heatmaps[0, peak[1] - 1, peak[0]] = heatmaps[0, peak[1], peak[0] - 1] = 0.6
+    found, _ = heatmaps_to_joints(heatmaps)
+    np.testing.assert_array_equal(found[0, 0], 4 * (np.array(peak) - 0.25 * shifted))
+
+
 @pytest.mark.parametrize('subpixel', [False, True])
 @pytest.mark.parametrize('corner', [(0, 0), (11, 15)])
 def test_peak_in_a_corner_stays(subpixel, corner):
