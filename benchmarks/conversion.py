@@ -1,13 +1,13 @@
 """`python -m benchmarks.run conversion`: time and peak memory of converting and exporting files.
 
     python -m benchmarks.run conversion [--only=hrnet_w32_coco+ca_pf_cpn]
-    python -m benchmarks.conversion [MANIFEST ...]     columns of their own
+    python -m benchmarks.conversion [FILE ...]     columns of their own
 
-A manifest is a name that tests/goldens/manifests.py knows PyTorch keys and shapes by. Each is made
-into .pth files of random weights, one of half precision among them, converted and exported, each
-time in a process of its own: what counts is that process's peak above what Python and the libraries
-take, over the file's size. Goals: 30 s a file, and memory of 2.5 times its size. Linux only, by
-/proc.
+FILE is a name that tests/goldens/manifests.py knows PyTorch keys and shapes by, or a detector of
+the catalog, whose table of names has them. Each is made into .pth files of random weights, one of
+half precision among them, converted and exported, each time in a process of its own: what counts
+is that process's peak above what Python and the libraries take, over the file's size. Goals: 30 s a
+file, and memory of 2.5 times its size. Linux only, by /proc.
 """
 
 from __future__ import annotations
@@ -26,6 +26,11 @@ from benchmarks.machine import Row
 from tests.goldens import manifests
 
 GOALS = 30.0, 2.5  # seconds, and peak memory over the file's size
+# Detectors of which the tests hold no list of keys.
+OTHERS = (
+    'resnet50_imagenet', 'hrnet_w32_imagenet', 'hrnet_w48_imagenet', 'vitpose_s', 'vitpose_l',
+    'vitpose_h',
+)  # fmt: skip
 LAYOUTS = 'zip', 'old', 'float16 zip'
 HEADER = ('file', 'MB', 'format', 'what', 's', 'peak MB above imports', 'of file size')
 
@@ -35,7 +40,7 @@ class Measurement:
     """One conversion in a process of its own.
 
     Attributes:
-      name: of the manifest.
+      name: of the file, see above.
       size: of the source file, bytes.
       layout: of the PyTorch file, one of `LAYOUTS`.
       what: 'convert' or 'export'.
@@ -74,16 +79,16 @@ class Measurement:
         )
 
 
-def measure(manifest: str, layout: str) -> list[Measurement]:
-    """Converting a file with a manifest's keys and shapes, and exporting what came of it."""
+def measure(name: str, layout: str) -> list[Measurement]:
+    """Converting a file of these keys and shapes, and exporting what came of it."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(pathlib.Path(folder, name)) for name in ('a.pth', 'b.safetensors', 'c.pth')]
-        _in_process('make', manifest, paths[0], layout)
+        _in_process('make', name, paths[0], layout)
         found = []
         for what, source, target in (('convert', *paths[:2]), ('export', *paths[1:])):
             seconds, peak = _in_process(what, source, target)
             size = pathlib.Path(source).stat().st_size
-            found.append(Measurement(manifest, size, layout, what, seconds, peak))
+            found.append(Measurement(name, size, layout, what, seconds, peak))
     return found
 
 
@@ -103,7 +108,7 @@ def _run(what: str, source: str, target: str, layout: str = '') -> tuple[float, 
         dtype = torch.float16 if 'float16' in layout else torch.float32
         state = {
             key: torch.randn(shape).to(dtype) if shape else torch.tensor(0)
-            for key, shape in manifests.read(source).items()
+            for key, shape in _shapes(source).items()
         }
         torch.save(state, target, _use_new_zipfile_serialization='zip' in layout)
         return 0.0, 0
@@ -117,6 +122,16 @@ def _run(what: str, source: str, target: str, layout: str = '') -> tuple[float, 
     return time.perf_counter() - start, _memory('VmHWM') - before
 
 
+def _shapes(name: str) -> dict[str, tuple[int, ...]]:
+    """PyTorch keys and shapes of a published file."""
+    if name in manifests.names():
+        return manifests.read(name)
+    from converters import engine, tables
+
+    model = tables.detector(name)
+    return engine.torch_shapes(model.rules, model.expected())
+
+
 def _memory(name: str) -> int:
     """A line of this process's status, bytes."""
     lines = pathlib.Path('/proc/self/status').read_text().splitlines()
@@ -124,22 +139,22 @@ def _memory(name: str) -> int:
 
 
 def measure_all(names: Sequence[str] = ()) -> list[Measurement]:
-    """Every named manifest in every layout, by default all."""
+    """Every named file in every layout, by default all."""
     return [
         found
-        for name in names or manifests.names()
+        for name in names or (*manifests.names(), *OTHERS)
         for layout in LAYOUTS
         for found in measure(name, layout)
     ]
 
 
 def rows(only: str = '') -> list[Row]:
-    """A row for each conversion and export; `only` are names of manifests, joined by +."""
+    """A row for each conversion and export; `only` are names of files, joined by +."""
     return [found.row() for found in measure_all([name for name in only.split('+') if name])]
 
 
 def main(arguments: list[str]) -> None:
-    """Measures every given manifest in both formats, by default those of the tests."""
+    """Measures every given file in every layout, by default all."""
     if arguments[:1] == ['--in-process']:
         print(*_run(*arguments[1:]))
         return

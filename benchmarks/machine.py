@@ -25,7 +25,7 @@ class Row:
       seconds: median time of one call of ours, while the cores shared a cache.
       reference_seconds: median time of PyTorch's in the same run; None without a counterpart.
       goal: how many times as fast as PyTorch it should be; None without a goal.
-      flops: multiply-adds times 2 of one call; None where arithmetic is not what limits it.
+      flops: multiply-adds times 2 of one call; None where there are none to count.
       note: anything else worth a column, such as images per second.
     """
 

@@ -13,6 +13,7 @@ from capf_jax.models.grid_sample import grid_sample
 MAPS = ((64, 48, 32), (32, 24, 64), (16, 12, 128), (8, 6, 256))
 POINTS = 17 * 16
 BATCH = 32
+FLOPS = 8  # a point and channel: a product and a sum for each of four pixels
 
 
 def rows() -> list[Row]:
@@ -70,11 +71,12 @@ def _level(name, maps, points, cotangent):
             seconds[key],
             seconds[f'{key} torch'],
             goal,
+            flops=passes * FLOPS * cotangent.size,
             note=seconds.note(key, f'{key} torch'),
         )
-        for what, key, goal in (
-            ('forward', 'forward', 1.0),
-            ('forward + gradient to points', 'points', 2.0),
-            ('forward + both gradients', 'both', 2.0),
+        for what, key, goal, passes in (
+            ('forward', 'forward', 1.0, 1),
+            ('forward + gradient to points', 'points', 2.0, 2),
+            ('forward + both gradients', 'both', 2.0, 3),
         )
     ]

@@ -152,6 +152,21 @@ def to_flax(
     return _nest(result)
 
 
+def torch_shapes(rules: Iterable[Rule], expected: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """The PyTorch keys and shapes of a model; of what its table drops, those it knows a shape of.
+
+    Args:
+      rules: the model's table.
+      expected: the Flax variables, nested, leaves with `.shape`.
+    """
+    leaves = _flatten(expected)
+    return {
+        rule.key: _torch_shape(rule, leaves[rule.path].shape) if rule.path else rule.shape
+        for rule in rules
+        if rule.path or rule.shape is not None
+    }
+
+
 def dropped(state: Iterable[str], rules: Iterable[Rule]) -> dict[str, list[str]]:
     """The keys of a state dict that its table drops, by reason."""
     state, reasons = set(state), {}

@@ -125,6 +125,12 @@ def test_numbers_that_are_no_weights_are_refused(state, expected, kind):
         engine.to_flax(state, RULES, expected, 'network')
 
 
+def test_shapes_of_a_state_dict_follow_from_the_model(state, expected):
+    rules = [*RULES, engine.Rule('fc.weight', None), engine.Rule('fc.bias', None, shape=(9,))]
+    shapes = {key: np.shape(array) for key, array in state.items()}
+    assert engine.torch_shapes(rules, expected) == {**shapes, 'fc.bias': (9,)}
+
+
 def test_dropped_keys_are_reported_by_reason_and_may_be_absent(state, expected):
     rules = [*RULES, engine.Rule('fc.weight', None, reason='classifier')]
     assert engine.dropped(state, rules) == {
