@@ -1,4 +1,4 @@
-"""PoseFormer: parity with the published network, its table, and what its fields do."""
+"""PoseFormer: parity from a small one to the published, its table, and what its fields do."""
 
 import pathlib
 
@@ -11,6 +11,7 @@ from capf_jax.models.poseformer import PoseFormer
 from converters import engine
 from converters.poseformer_names import poseformer_rules
 from tests.goldens import manifests, recipe
+from tests.models.detectors import published
 
 GOLDENS = pathlib.Path(__file__).resolve().parents[1] / 'goldens'
 SMALL = PoseFormer(num_joints=5, frames=3, channels=8, layers=2, heads=2, drop_path=0.5)
@@ -28,6 +29,23 @@ def small():
     random = np.random.default_rng(1)  # compiles nothing, as `SMALL.init` would
     draw = lambda leaf: random.normal(0, 0.3, leaf.shape).astype(np.float32)  # noqa: E731
     return jax.tree.map(draw, shapes_of(SMALL)), joints
+
+
+@pytest.fixture(scope='module')
+def small_stages():
+    """Tokens and pose of a small model, by name, with the recipe's weights."""
+    model = SMALL.clone(num_joints=9)
+    joints = recipe.keypoints(6, joints=9)[0].reshape(2, 3, 9, 2)
+    variables = published.recipe_variables(poseformer_rules(model), shapes_of(model))
+    with jax.default_matmul_precision('highest'):
+        pose, seen = jax.jit(model.apply)(variables, joints)
+    return {**seen, 'pose': pose}
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize('stage', ['spatial', 'temporal', 'pose'])
+def test_stages_of_a_small_model_equal_pytorch(small_stages, stage):
+    published.assert_like_small_network(stage, small_stages[stage], 'small_poseformer')
 
 
 @pytest.mark.parity

@@ -105,9 +105,10 @@ def ca_pf(parity: Parity, backbone: str) -> Iterator[Check]:
     if 'adamw_losses' in golden:
         yield comparing.relative('adamw_losses', trained.losses, golden['adamw_losses'])
 
-    alone = parity.golden(f'lifter_{backbone}')['pose3d']
-    given = recipe_maps(backbone, parity.seed)
-    yield comparing.close('lifter alone', run(joints2d, by_crop, given)[0], alone, LIFTER)
+    alone = parity.golden(f'lifter_{backbone}')
+    pose, _ = run(joints2d, by_crop, recipe_maps(backbone, parity.seed))
+    for key in ('pose3d', 'pose3d_float64'):
+        yield comparing.close(f'lifter alone {key}', pose, alone[key], LIFTER)
 
 
 def recipe_maps(backbone: str, seed: int) -> list[np.ndarray]:

@@ -1,4 +1,4 @@
-"""CPN-50: parity, its names and sizes."""
+"""CPN-50: parity from the global net of a small one to the whole, its names and sizes."""
 
 import numpy as np
 import pytest
@@ -9,6 +9,17 @@ from converters.cpn_names import cpn_rules
 from converters.engine import to_flax
 from tests.goldens import manifests, recipe
 from tests.models.detectors import published
+
+SMALL = CPN(num_joints=3, blocks=(1, 1, 1), width=4, channels=6)
+
+
+@pytest.fixture(scope='module')
+def small():
+    """Global net's features and Detection of the small network with the recipe's weights."""
+    detection, seen = published.small_network(
+        SMALL, cpn_rules(SMALL), lambda module, method: method == '_global_net'
+    )
+    return seen['_global_net'][0], detection
 
 
 @pytest.fixture(scope='module')
@@ -26,6 +37,23 @@ def state_dict(prefix):
 
 def variables_of(state, prefix):
     return to_flax(state, cpn_rules(CPN(), prefix), published.shapes_of(CPN()), 'CPN-50')
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize('level', range(3))
+def test_features_of_a_small_global_net_equal_pytorch(small, level):
+    published.assert_like_small_network(f'cpn/feature{level}', small[0][level])
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize('level', range(3))
+def test_maps_of_a_small_refine_net_equal_pytorch(small, level):
+    published.assert_like_small_network(f'cpn/map{level}', small[1].maps[level])
+
+
+@pytest.mark.parity
+def test_heatmaps_of_a_small_network_equal_pytorch(small):
+    published.assert_like_small_network('cpn/heatmaps', small[1].heatmaps)
 
 
 @pytest.mark.parity

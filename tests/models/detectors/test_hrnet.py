@@ -1,6 +1,6 @@
-"""HRNet: parity with the published network, its names, shapes and training behaviour."""
+"""HRNet: parity from block to published network, its names, shapes and training behaviour."""
 
-import pathlib
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -10,37 +10,21 @@ import pytest
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import normalise_images
 from capf_jax.models.detectors.folding import folded
-from capf_jax.models.detectors.hrnet import HRNet, hrnet_from_settings
+from capf_jax.models.detectors.hrnet import Fusion, HRNet, hrnet_from_settings
 from capf_jax.models.detectors.initial import random_variables
+from capf_jax.models.detectors.layers import BasicBlock
 from configs import base
-from converters.engine import to_flax
+from converters.engine import to_flax, torch_shapes
 from converters.hrnet_names import MMPOSE_HEAD, MMPOSE_PREFIX, hrnet_rules
 from tests.goldens import manifests, recipe
+from tests.models.detectors import published
 
-GOLDENS = pathlib.Path(__file__).parents[2] / 'goldens'
 SMALL = HRNet(num_joints=5, width=4, stem_channels=4, bottlenecks=1, modules=(1, 1, 2), blocks=1)
 
 
 def shapes_of(model):
     images = jax.ShapeDtypeStruct((1, 256, 192, 3), jnp.float32)
     return jax.eval_shape(model.init, jax.random.key(0), images)
-
-
-def torch_shapes(model, prefix=''):
-    """PyTorch keys and shapes of a network, as its official file's manifest would list them."""
-    leaves = {tuple(k.key for k in p): v for p, v in jax.tree.leaves_with_path(shapes_of(model))}
-    return {
-        rule.key: rule.layout.to_torch(np.empty(leaves[rule.path].shape, bool)).shape
-        if rule.path
-        else ()
-        for rule in hrnet_rules(model, prefix, heatmaps=model.heatmaps is not None)
-    }
-
-
-def published(model, prefix):
-    """Variables from the recipe; weights depend on the key and so on its prefix."""
-    state = recipe.state_dict(torch_shapes(model, prefix))
-    return to_flax(state, hrnet_rules(model, prefix), shapes_of(model), 'HRNet')
 
 
 @pytest.fixture(scope='module', params=[32, 48])
@@ -54,7 +38,10 @@ def detect(request):
         with jax.default_matmul_precision('highest'):
             return model.apply(variables, images)
 
-    return request.param, lambda prefix: run(folded(published(model, prefix)))
+    def variables(prefix):
+        return published.recipe_variables(hrnet_rules(model, prefix), shapes_of(model))
+
+    return request.param, lambda prefix: run(folded(variables(prefix)))
 
 
 @pytest.fixture(scope='module')
@@ -62,22 +49,72 @@ def small_variables():
     return random_variables(SMALL, jax.random.key(0))
 
 
-def assert_like_golden(width, name, actual):
-    # 1e-4 of the largest value: float32 sums in another order, through up to 60 layers.
-    golden, actual = np.load(GOLDENS / f'hrnet_w{width}.npz'), np.asarray(actual)
-    assert actual.shape == tuple(golden[f'{name}/shape'])
-    tolerance = 1e-4 * golden[f'{name}/largest']
-    values = actual.reshape(-1)[golden[f'{name}/index']]
-    np.testing.assert_allclose(values, golden[f'{name}/value'], rtol=0, atol=tolerance)
-    if f'{name}/channel_mean' in golden:
-        mean = actual.mean(axis=(0, 1, 2))
-        np.testing.assert_allclose(mean, golden[f'{name}/channel_mean'], rtol=0, atol=tolerance)
+@pytest.fixture(scope='module')
+def small_published():
+    """(Detection, outputs of every fusion) of the small network with the recipe's weights."""
+    return published.small_network(
+        SMALL,
+        hrnet_rules(SMALL),
+        lambda module, method: isinstance(module, Fusion) and method == '__call__',
+    )
+
+
+def recipe_variables_of(module, inside, *inputs):
+    """The recipe's variables for a module alone, that of the small network's path `inside`."""
+    rules = [
+        dataclasses.replace(rule, path=(rule.path[0], *rule.path[1 + len(inside) :]))
+        for rule in hrnet_rules(SMALL)
+        if rule.path is not None and rule.path[1 : 1 + len(inside)] == inside
+    ]
+    shapes = jax.eval_shape(lambda key: module.init(key, *inputs), jax.random.key(0))
+    return published.recipe_variables(rules, shapes)
+
+
+@pytest.mark.parity
+def test_basic_block_equals_pytorch():
+    block, inputs = BasicBlock(), (recipe.weight('x', (1, 6, 8, 5)), False)
+    inside = ('stage2_module0_branches', 'branch0_block0')
+    variables = recipe_variables_of(block, inside, *inputs)
+    with jax.default_matmul_precision('highest'):
+        published.assert_like_block('basic_block', block.apply(variables, *inputs))
+
+
+@pytest.mark.parity
+def test_fusion_of_three_branches_equals_pytorch():
+    shapes = [(1, 8, 12, 3), (1, 4, 6, 5), (1, 2, 3, 4)]
+    branches = [recipe.weight(f'branch{i}', shape) for i, shape in enumerate(shapes)]
+    fusion = Fusion(outputs=3)
+    variables = recipe_variables_of(fusion, ('stage3_module0_fusion',), branches, False)
+    with jax.default_matmul_precision('highest'):
+        fused = jax.jit(lambda *given: fusion.apply(*given, False))(variables, branches)
+    for i, branch in enumerate(fused):
+        published.assert_like_block(f'fusion/branch{i}', branch)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize('stage', [2, 3])
+def test_stages_of_a_small_network_equal_pytorch(small_published, stage):
+    (branches,) = small_published[1][f'stage{stage}_module0_fusion']['__call__']
+    assert len(branches) == stage
+    for i, branch in enumerate(branches):
+        published.assert_like_small_network(f'hrnet/stage{stage}/branch{i}', branch)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize('level', range(4))
+def test_maps_of_a_small_network_equal_pytorch(small_published, level):
+    published.assert_like_small_network(f'hrnet/map{level}', small_published[0].maps[level])
+
+
+@pytest.mark.parity
+def test_heatmaps_of_a_small_network_equal_pytorch(small_published):
+    published.assert_like_small_network('hrnet/heatmaps', small_published[0].heatmaps)
 
 
 @pytest.mark.parity
 def test_heatmaps_equal_the_published(detect):
     width, run = detect
-    assert_like_golden(width, 'heatmaps', run('').heatmaps)
+    published.assert_like_golden(f'hrnet_w{width}', 'heatmaps', run('').heatmaps)
 
 
 @pytest.mark.parity
@@ -86,7 +123,7 @@ def test_maps_equal_the_published(detect):
     maps = run('backbone.').maps
     assert len(maps) == 4
     for level, feature_map in enumerate(maps):
-        assert_like_golden(width, f'map{level}', feature_map)
+        published.assert_like_golden(f'hrnet_w{width}', f'map{level}', feature_map)
 
 
 @pytest.mark.parametrize(('width', 'parameters'), [(32, 28_536_113), (48, 63_595_745)])
@@ -96,7 +133,8 @@ def test_number_of_parameters(width, parameters):
 
 
 def test_table_names_every_key_and_shape_of_the_official_file():
-    shapes = torch_shapes(HRNet(num_joints=17))
+    model = HRNet(num_joints=17)
+    shapes = torch_shapes(hrnet_rules(model), shapes_of(model))
     assert shapes == manifests.read('hrnet_w32_coco')
 
 
@@ -116,7 +154,8 @@ def test_table_of_the_classifier_drops_what_makes_no_maps():
                 'downsamp_modules.2.0.bias', 'stage4.2.fuse_layers.3.0.2.0.weight'):  # fmt: skip
         assert key in dropped
     state = {key: np.zeros(1) for key in dropped}
-    state |= {key: np.zeros(shape) for key, shape in torch_shapes(model).items()}
+    shapes = torch_shapes(rules, shapes_of(model))
+    state |= {key: np.zeros(shape) for key, shape in shapes.items()}
     variables = to_flax(state, rules, shapes_of(model), 'HRNet-W32 of ImageNet')
     assert 'head' not in variables['params']
 
