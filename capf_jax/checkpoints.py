@@ -7,9 +7,14 @@ checkpoint is written beside the old one and takes its place only when it is who
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import logging
 import os
 import pathlib
+import shutil
+import sys
+from collections.abc import Iterator
 from typing import Any
 
 import jax
@@ -17,10 +22,36 @@ import numpy as np
 import orbax.checkpoint as ocp
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
+from capf_jax import files
+
+_MARGIN = 1_000_000  # bytes of a checkpoint beside its arrays
+
 
 def begun(workdir: str | os.PathLike) -> bool:
     """Whether a workdir has a checkpoint to go on from; nothing is made there to find out."""
     return any((pathlib.Path(workdir) / 'checkpoints' / 'latest').glob('[0-9]*'))
+
+
+@contextlib.contextmanager
+def _silent_threads() -> Iterator[None]:
+    """Keeps the threads of Orbax and TensorStore from printing what a failed save raises anyway.
+
+    They do it in hundreds of lines, among which one sentence is lost.
+    """
+    loggers, hook = [logging.getLogger(name) for name in ('absl', 'asyncio')], sys.unraisablehook
+
+    def keep(record: logging.LogRecord) -> bool:
+        return record.exc_info is None
+
+    for logger in loggers:
+        logger.addFilter(keep)
+    sys.unraisablehook = lambda _: None
+    try:
+        yield
+    finally:
+        for logger in loggers:
+            logger.removeFilter(keep)
+        sys.unraisablehook = hook
 
 
 class Checkpoints:
@@ -99,24 +130,33 @@ class Checkpoints:
         self._save('best', step, state, {'score': float(score)})
         return True
 
+    @_silent_threads()
     def _save(self, name: str, step: int, state: Any, metrics: dict[str, float] | None) -> None:
-        manager = self._managers[name]
+        manager, folder = self._managers[name], self.folder / name
         # Host arrays, so that a run of many processes saves what a run of one would.
         state = jax.tree.map(np.asarray, state)
+        needed = sum(array.nbytes for array in jax.tree.leaves(state)) + _MARGIN
         try:
+            if shutil.disk_usage(folder).free < needed:  # a disk is not filled up to find out
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             manager.save(step, args=ocp.args.StandardSave(state), metrics=metrics, force=True)
             manager.wait_until_finished()
         except Exception as error:
-            if not isinstance(error, OSError) and 'No space left' not in str(error):
+            full = files.disk_is_full(error)
+            if not isinstance(error, OSError) and not full:
                 raise
+            for unfinished in folder.glob('*.orbax-checkpoint-tmp*'):
+                # Threads may still write there: what is left is removed at the next start.
+                shutil.rmtree(unfinished, ignore_errors=True)
             manager.reload()
             before = self.path(name)
             kept = f'the checkpoint before it is whole at {before}' if before else 'none was before'
-            full = getattr(error, 'errno', errno.ENOSPC) == errno.ENOSPC
-            reason = 'the disk is full' if full else str(error)
+            free = shutil.disk_usage(folder).free
+            advice = f'make room ({needed / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free)'
             raise OSError(
-                f'the checkpoint of step {step} could not be written to {self.folder / name}, '
-                f'{reason}; {kept}: make room and run the same command again'
+                f'the checkpoint of step {step} could not be written to {folder}, '
+                f'{"the disk is full" if full else error}; {kept}: '
+                f'{advice if full else "mend that"} and run the same command again'
             ) from error
 
     def restore(self, abstract_state: Any, name: str = 'latest') -> Any:

@@ -13,6 +13,8 @@ import traceback
 from collections.abc import Callable, Sequence
 from types import FrameType
 
+from capf_jax import files
+
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 OWN = ('capf_jax', 'configs', 'converters', 'data_pipeline')
 # What the user's machine refuses, wherever in a library it is met.
@@ -67,6 +69,11 @@ def _interrupt(number: int, frame: FrameType | None) -> None:
 
 def _sentence(error: BaseException) -> str:
     """The error's message; one of the operating system without its number, the file first."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f'{error.filename}: {error.strerror}; make room there, or name another folder'
-    return str(error)
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    where = '' if error.filename is None else f'{error.filename}: '
+    if files.disk_is_full(error):
+        advice = '; make room there, or name another folder'
+    else:
+        advice = '; name another folder' if error.errno in ENVIRONMENT else ''
+    return f'{where}{error.strerror}{advice}'

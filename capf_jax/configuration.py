@@ -20,10 +20,11 @@ from typing import Any
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from capf_jax import protocols
+from capf_jax import files, protocols
 
 # Fields that do not change what is learnt, so that a run may go on with other values of them.
 OPERATIONAL = (
+    'data.bad_image',
     'data.builder.processes',
     'data.dir',
     'data.threads',
@@ -46,6 +47,7 @@ LEAST = {  # the smallest values that make sense
     'evaluation.every_epochs': 1,
 }
 CHOICES = {
+    'model.lifter.ablation_step': (0, 1, 2, 3),
     'training.weight_type': ('float32', 'float16'),
     'evaluation.protocol': tuple(protocols.PROTOCOLS),
 }
@@ -70,6 +72,7 @@ def parse(argv: Sequence[str], required: Sequence[str] = ('config', 'workdir')) 
 
     Raises:
       ValueError: a missing, unknown or ill-typed argument or field; a field's nearest is named.
+        Or the file is not Python.
     """
     if len(argv) < 2:
         raise ValueError(f'usage: {argv[0]} --config=configs/synthetic.py --workdir=runs/synthetic')
@@ -82,6 +85,8 @@ def parse(argv: Sequence[str], required: Sequence[str] = ('config', 'workdir')) 
         raise ValueError(_unknown_field(argv, error)) from error
     except OSError as error:
         raise ValueError(_no_file(error)) from error
+    except SyntaxError as error:
+        raise ValueError(_not_python(argv, error)) from error
     if len(rest) > 1:
         raise ValueError(f'unknown argument {rest[1]!r}: arguments look like --name=value')
     for name in required:
@@ -122,6 +127,17 @@ def _refused(error: flags.Error) -> str:
 
 def _no_file(error: OSError) -> str:
     return f'the config file does not open: {" ".join(str(error).split())}'
+
+
+def _not_python(argv: Sequence[str], error: SyntaxError) -> str:
+    # Python does not name a file with zeros in it.
+    given = (a for a in argv if a.lstrip('-').startswith('config='))
+    file = error.filename or next(given, 'the config file')
+    where = f'line {error.lineno}: ' if error.lineno else ''
+    return (
+        f'{file} does not read as Python ({where}{error.msg}); '
+        'give a file such as --config=configs/synthetic.py'
+    )
 
 
 def _unknown_field(argv: Sequence[str], error: Exception) -> str:
@@ -171,7 +187,7 @@ def check_values(config: ConfigDict) -> None:
     for name, known in CHOICES.items():
         if name in fields and fields[name] not in known:  # older runs lack newer fields
             raise ValueError(
-                f'config.{name} is {fields[name]!r}; it must be one of {", ".join(known)}'
+                f'config.{name} is {fields[name]!r}; it must be one of {", ".join(map(str, known))}'
             )
     channels = fields['model.lifter.channels']
     for name in ('model.lifter.heads', 'model.lifter.deformable_heads'):
@@ -204,7 +220,6 @@ def check(config: ConfigDict, workdir: pathlib.Path) -> None:
 
 def save(config: ConfigDict, workdir: pathlib.Path, command: str = '') -> None:
     """Keeps the configuration, the command, and the versions that run it, in the workdir."""
-    workdir.mkdir(parents=True, exist_ok=True)
     write_json(workdir / 'config.json', _plain(config))
     # One entry for each time the run was started.
     write_json(workdir / 'versions.json', [*_starts(workdir), {'command': command, **versions()}])
@@ -276,9 +291,5 @@ def read_json(path: pathlib.Path) -> Any:
 
 def write_json(path: pathlib.Path, content: Any) -> None:
     """Writes a JSON file whole or not at all."""
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
+    with files.whole(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + '\n')
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+import socket
+import struct
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
-import tensorboardX
 import tqdm
+from tensorboardX.proto import event_pb2, summary_pb2
+from tensorboardX.record_writer import masked_crc32c
+
+from capf_jax import files
 
 MEASURABLE = 0.5  # seconds; metrics may arrive in bursts, so that less says nothing of the speed
 
@@ -37,10 +42,7 @@ class Logs:
         self.path = workdir / 'log.jsonl'
         self._batch_size = batch_size
         drop_later(self.path, start_step)
-        self._lines = open(self.path, 'a', buffering=1)  # noqa: SIM115, closed in __exit__
-        self._board = tensorboardX.SummaryWriter(
-            str(workdir / 'tensorboard'), purge_step=start_step + 1 if start_step else None
-        )
+        self._board = _Board(workdir / 'tensorboard', start_step)
         self._progress = tqdm.tqdm(
             total=total_steps,
             initial=start_step,
@@ -57,8 +59,6 @@ class Logs:
 
     def __exit__(self, *_: Any) -> None:
         self._progress.close()
-        self._board.close()
-        self._lines.close()
 
     def advance(self, steps: int = 1) -> None:
         """Moves the progress line."""
@@ -75,10 +75,15 @@ class Logs:
         text = f'loss {metrics["loss"]:.4f}, {self._rate:.0f} samples/s'
         self._progress.set_postfix_str(text, refresh=False)
 
-    def evaluation(self, step: int, scores: Mapping[str, float]) -> None:
-        """Logs the scores of an evaluation and says them above the progress line."""
-        self._write(step, 'test', scores)
+    def evaluation(self, step: int, scores: Mapping[str, float], skipped: int = 0) -> None:
+        """Logs the scores of an evaluation and says them above the progress line.
+
+        `skipped` images did not decode, and the scores are without them.
+        """
+        self._write(step, 'test', {**scores, **({'skipped_images': skipped} if skipped else {})})
         text = ', '.join(f'{name} {value:.2f}' for name, value in scores.items())
+        if skipped:
+            text += f' (images left out, since they do not decode: {skipped})'
         self.say(f'step {step}: {text}')
         self._last = (time.perf_counter(), step)  # the evaluation's time is not the training's
 
@@ -88,10 +93,49 @@ class Logs:
 
     def _write(self, step: int, part: str, values: Mapping[str, float]) -> None:
         values = {name: float(value) for name, value in values.items()}
-        self._lines.write(json.dumps({'step': step, 'part': part, **values}) + '\n')
-        for name, value in values.items():
-            self._board.add_scalar(f'{part}/{name}', value, step)
-        self._board.flush()
+        with files.named(self.path), open(self.path, 'a') as file:
+            file.write(json.dumps({'step': step, 'part': part, **values}) + '\n')
+        self._board.write(step, part, values)
+
+
+class _Board:
+    """The file that TensorBoard shows of one start of a run.
+
+    tensorboardX's SummaryWriter writes from a thread of its own. Where the disk is full, that
+    thread ends with a traceback, and so does the program once more when it exits. So its records
+    are written here: length, checksum of the length, an event, checksum of the event.
+    """
+
+    def __init__(self, folder: pathlib.Path, start_step: int) -> None:
+        """Begins a file in `folder`; what others there say of later steps is hidden."""
+        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard knows its files by the 'tfevents'.
+        name = f'events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}'
+        self._path = folder / name
+        self._add(event_pb2.Event(file_version='brain.Event:2'))
+        if start_step:
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._add(event_pb2.Event(step=start_step + 1, session_log=start))
+
+    def write(self, step: int, part: str, values: Mapping[str, float]) -> None:
+        """Writes values of one step, under the heading `part`."""
+        scalars = [
+            summary_pb2.Summary.Value(tag=f'{part}/{name}', simple_value=value)
+            for name, value in values.items()
+        ]
+        self._add(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=scalars)))
+
+    def _add(self, event: event_pb2.Event) -> None:
+        event.wall_time = time.time()
+        content = event.SerializeToString()
+        length = struct.pack('<Q', len(content))
+        parts = (length, _checksum(length), content, _checksum(content))
+        with files.named(self._path), open(self._path, 'ab') as file:
+            file.write(b''.join(parts))
+
+
+def _checksum(content: bytes) -> bytes:
+    return struct.pack('<I', masked_crc32c(content))
 
 
 class SilentLogs(Logs):
@@ -112,7 +156,7 @@ class SilentLogs(Logs):
     def training(self, step: int, metrics: Mapping[str, float]) -> None:
         """Does nothing."""
 
-    def evaluation(self, step: int, scores: Mapping[str, float]) -> None:
+    def evaluation(self, step: int, scores: Mapping[str, float], skipped: int = 0) -> None:
         """Does nothing."""
 
     def say(self, text: str) -> None:
@@ -141,6 +185,5 @@ def drop_later(path: pathlib.Path, step: int) -> None:
     if not path.exists():
         return
     kept = [line for line in entries(path) if line['step'] <= step]
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    temporary.write_text(''.join(json.dumps(line) + '\n' for line in kept))
-    os.replace(temporary, path)
+    with files.whole(path) as temporary:
+        temporary.write_text(''.join(json.dumps(line) + '\n' for line in kept))

@@ -26,7 +26,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from capf_jax import scoring
+from capf_jax import files, scoring
 from capf_jax import skeleton as skeletons
 from capf_jax.batch import Batch
 from capf_jax.results import Result, videos
@@ -61,14 +61,9 @@ class Predictions:
 def save(path: pathlib.Path, result: Result) -> pathlib.Path:
     """Writes a result's poses in the format above, whole or not at all; split and dataset too."""
     said = {name: str(result.protocol[name]) for name in ('skeleton', 'dataset', 'split')}
-    partial = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
-    try:
-        with partial.open('wb') as file:
-            poses = result.predictions.astype(np.float32)
-            np.savez_compressed(file, poses=poses, unit='m', **result.labels, **said)
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    poses = result.predictions.astype(np.float32)
+    with files.whole(path) as temporary, temporary.open('wb') as file:
+        np.savez_compressed(file, poses=poses, unit='m', **result.labels, **said)
     return path
 
 

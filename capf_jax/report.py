@@ -131,7 +131,6 @@ def words(result: Result | DetectionResult, group: str | None = None, form: str 
 def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> pathlib.Path:
     """Writes `content` whole or not at all; numbers that are not finite become null."""
     path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     configuration.write_json(path, _plain(content))
     return path
 

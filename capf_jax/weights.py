@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import pathlib
@@ -13,6 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
+
+from capf_jax import files
 
 SEPARATOR = '/'  # between the names on the way to a leaf: 'params/stem/kernel'
 # Tensors that no model here uses, kept by their PyTorch names for the way back to PyTorch alone.
@@ -77,9 +78,10 @@ def save_weights(
       dtype: floating-point type of storage, such as 'float16' for half the size; None as given.
         Running statistics keep their type, since variances leave float16's range.
       unused: tensors by their PyTorch names, for `load_unused`.
+
+    Raises:
+      OSError: the file could not be written.
     """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     tensors = {
         name: np.ascontiguousarray(
             value.astype(dtype) if dtype and _may_be_rounded(name, value) else value
@@ -88,18 +90,17 @@ def save_weights(
     }
     tensors |= {UNUSED + key: np.ascontiguousarray(array) for key, array in (unused or {}).items()}
     text = {name: json.dumps(value) for name, value in metadata.items()}
-    temporary = path.with_name(f'.{path.name}.{os.getpid()}.tmp')
     try:
-        temporary.touch()  # safetensors makes a new file readable for its owner alone
-        mode = temporary.stat().st_mode
-        save_file(tensors, temporary, metadata=text)
-        temporary.chmod(mode)
-        os.replace(temporary, path)
-    except (OSError, SafetensorError) as error:
-        raise OSError(f'the weights could not be written to {path}: {error}') from error
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            temporary.unlink()
+        with files.whole(path) as temporary:
+            temporary.touch()  # safetensors makes a new file readable for its owner alone
+            mode = temporary.stat().st_mode
+            save_file(tensors, temporary, metadata=text)
+            temporary.chmod(mode)
+    except SafetensorError as error:  # so it tells of a full disk
+        raise OSError(
+            f'the weights could not be written to {path} ({error}); '
+            'make room there, or name another folder'
+        ) from error
 
 
 def load_weights(

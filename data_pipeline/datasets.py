@@ -13,6 +13,7 @@ from google.protobuf import json_format
 from ml_collections import ConfigDict
 
 import data_pipeline
+from capf_jax import files
 
 BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 
@@ -39,15 +40,26 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
       ValueError: no builder is called `data.name`, or the builder refuses its fields or its input.
       FileNotFoundError: the dataset is missing, and `build` is False.
       RuntimeError: the dataset is there and not whole.
+      OSError: the disk is full; nothing is left of a dataset that was not finished, but what its
+        builder keeps to go on from.
     """
     builder = _builder(data)
     if builder.data_path.exists():
         check_whole(builder)
     elif build:
         # TFDS writes into a folder beside it, which it renames at the end and removes on an error.
-        builder.download_and_prepare(
-            file_format='array_record', download_config=_download_config(beam_runner)
-        )
+        try:
+            builder.download_and_prepare(
+                file_format='array_record', download_config=_download_config(beam_runner)
+            )
+        except (OSError, RuntimeError) as error:  # the latter from ArrayRecord
+            sentence = isinstance(error, OSError) and error.errno is None  # of a builder of ours
+            if sentence or not files.disk_is_full(error):
+                raise
+            raise OSError(
+                f'the dataset could not be written to {builder.data_dir}, the disk is full: '
+                'make room there, or name another data folder, and run the same command again'
+            ) from error
     else:
         raise FileNotFoundError(
             f'there is no dataset {data.name!r} in {builder.data_dir}; build it with '
@@ -58,23 +70,30 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
 
 def check_whole(builder: tfds.core.DatasetBuilder) -> None:
     """RuntimeError, saying what is missing, unless every record that TFDS noted can be reached."""
-
-    def refuse(trouble: str) -> RuntimeError:
-        return RuntimeError(
-            f'the dataset in {builder.data_dir} is not whole: {trouble}; '
-            f'delete this folder and build it again with `{BUILD_COMMAND}`'
-        )
-
     if not (builder.data_path / 'dataset_info.json').exists():
-        raise refuse('dataset_info.json is missing')
+        raise not_whole(builder, 'dataset_info.json is missing')
+    try:
+        _ = builder.info.metadata  # TFDS reads metadata.json when it is asked for them
+    except ValueError as error:  # no JSON, or no text
+        raise not_whole(builder, 'metadata.json is damaged') from error
     for split in builder.info.splits.values():
         for path, length in zip(split.filepaths, split.shard_lengths, strict=True):
             if not path.exists():
-                raise refuse(f'{path.name} is missing')
+                raise not_whole(builder, f'{path.name} is missing')
             reader = array_record_module.ArrayRecordReader(str(path))
             found = reader.num_records()  # 0 for a file that is cut short
             if found != length:
-                raise refuse(f'{path.name} is damaged, {found} of its {length} records are there')
+                raise not_whole(
+                    builder, f'{path.name} is damaged, {found} of its {length} records are there'
+                )
+
+
+def not_whole(builder: tfds.core.DatasetBuilder, trouble: str) -> RuntimeError:
+    """The error to raise where something is wrong with the files of a built dataset."""
+    return RuntimeError(
+        f'the dataset in {builder.data_dir} is not whole: {trouble}; '
+        f'delete this folder and build it again with `{BUILD_COMMAND}`'
+    )
 
 
 def _download_config(beam_runner: str) -> tfds.download.DownloadConfig:
@@ -100,9 +119,9 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
     logging.set_verbosity(logging.ERROR)  # TFDS warns of every configuration it was not born with
     try:
         return module.builder_from_config(data)
-    except json_format.ParseError as error:  # TFDS reads dataset_info.json when it is constructed
-        raise RuntimeError(
-            f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is cut short; '
+    except (json_format.ParseError, UnicodeDecodeError) as error:
+        raise RuntimeError(  # TFDS reads dataset_info.json when it is constructed
+            f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is damaged; '
             f'delete the folder that has it and build it again with `{BUILD_COMMAND}`'
         ) from error
     finally:

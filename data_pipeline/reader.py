@@ -17,7 +17,7 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 from capf_jax.batch import Batch
 from capf_jax.skeleton import Skeleton
-from data_pipeline import crops
+from data_pipeline import crops, datasets
 from data_pipeline.records import LABELS
 
 _FLOATS = ('joints2d_detected', 'joints2d_truth', 'joints3d', 'affine')
@@ -65,6 +65,7 @@ class Reader:
         """
         _one_of('data.joints2d', joints2d, ('detected', 'truth'))
         _one_of('data.bad_image', bad_image, ('error', 'skip'))
+        self._builder, self._split = builder, split
         self._where = f'split {split!r} of {builder.data_dir}'
         self._root = skeleton.root
         self._joints2d = f'joints2d_{joints2d}'
@@ -94,6 +95,7 @@ class Reader:
 
         Raises:
           ValueError: an image does not decode and `bad_image` is 'error', or a joint is not finite.
+          RuntimeError: a file of the dataset is damaged.
         """
         count = len(indices)
         images = np.zeros((count, *self._image_shape), np.uint8)
@@ -101,7 +103,7 @@ class Reader:
         image_size = np.empty((count, 2), np.float32)
         valid = np.ones(count, bool)
         complaints = []
-        examples = _parsed(self._source, indices)
+        examples = _parsed(self._source, indices, self._builder, self._split)
         for row, (index, example) in enumerate(zip(indices, examples, strict=True)):
             for name, array in floats.items():
                 values = np.array(example[name].float_list.value, np.float32)
@@ -140,6 +142,7 @@ class Reader:
 
         Raises:
           ValueError: as `batch`, or no image of the split decodes.
+          RuntimeError: as `batch`.
         """
         indices = np.array(indices)
         batch, complaints = self.batch(indices)
@@ -165,11 +168,13 @@ def labels(builder: tfds.core.DatasetBuilder, split: str) -> Labels:
 
     Raises:
       ValueError: the split is missing or empty.
+      RuntimeError: a file of the dataset is damaged.
     """
     source = _open_split(builder, split)
     found = {name: [] for name in LABELS}
     for start in range(0, len(source), 1024):
-        for example in _parsed(source, range(start, min(start + 1024, len(source)))):
+        indices = range(start, min(start + 1024, len(source)))
+        for example in _parsed(source, indices, builder, split):
             for name, values in found.items():
                 values.append(_label(example, name))
     return Labels(**{name: np.array(values) for name, values in found.items()})
@@ -190,9 +195,18 @@ def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> Sequence[bytes
         ) from error
 
 
-def _parsed(source: Sequence[bytes], indices: Sequence[int]) -> list:
+def _parsed(
+    source: Sequence[bytes],
+    indices: Sequence[int],
+    builder: tfds.core.DatasetBuilder,
+    split: str,
+) -> list:
     """Records at these positions, each a mapping from a feature's name to its values."""
-    stored = source.__getitems__([int(index) for index in indices])
+    try:
+        stored = source.__getitems__([int(index) for index in indices])
+    except RuntimeError as error:  # ArrayRecord's, where a checksum is wrong; it names no file
+        reason = str(error).split(' (')[0]
+        raise datasets.not_whole(builder, f'split {split!r} does not read, {reason}') from error
     return [tf_example_pb2.Example.FromString(record).features.feature for record in stored]
 
 

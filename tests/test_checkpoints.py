@@ -1,5 +1,8 @@
 import errno
 import json
+import logging
+import shutil
+import sys
 
 import jax
 import numpy as np
@@ -85,6 +88,33 @@ def test_a_full_disk_is_one_sentence_and_the_older_checkpoint_stays(checkpoints,
     assert '\n' not in str(caught.value)
     assert checkpoints.step() == 1
     assert value_of(checkpoints) == 1
+    assert [p.name for p in (checkpoints.folder / 'latest').iterdir()] == ['1']
+
+
+def test_a_disk_too_small_is_said_before_anything_is_written(checkpoints, monkeypatch):
+    monkeypatch.setattr(shutil, 'disk_usage', lambda _: shutil._ntuple_diskusage(0, 0, 300_000))
+    monkeypatch.setattr(ocp.CheckpointManager, 'save', lambda *_, **__: pytest.fail('it begins'))
+    with pytest.raises(OSError, match=r'\(1\.0 MB are needed, 0\.3 MB are free\)'):
+        checkpoints.save_latest(1, state(1.0))
+
+
+def test_a_full_disk_is_told_by_nobody_but_the_error(checkpoints, monkeypatch, caplog, capfd):
+    """Orbax logs what TensorStore's threads raised; those print what comes of it."""
+
+    def full(*args, **kwargs):
+        try:
+            raise ValueError('RESOURCE_EXHAUSTED: Disk quota exceeded')
+        except ValueError as error:
+            logging.getLogger('absl').exception('a thread raised it')
+            sys.unraisablehook(sys.exc_info())
+            raise error
+
+    monkeypatch.setattr(ocp.StandardCheckpointHandler, 'save', full)
+    monkeypatch.setattr(ocp.StandardCheckpointHandler, 'async_save', full)
+    with pytest.raises(OSError, match='the disk is full'):
+        checkpoints.save_latest(1, state(1.0))
+    assert not caplog.records
+    assert not capfd.readouterr().err
 
 
 def test_saving_works_again_after_a_full_disk(checkpoints, monkeypatch):

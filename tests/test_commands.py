@@ -54,11 +54,19 @@ def test_a_full_disk_met_by_a_library_is_one_sentence_that_names_the_file(capsys
     assert error.count('\n') == 1
 
 
+def test_a_full_disk_without_a_file_still_says_what_to_do(capsys):
+    def fill(argv):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    _, error = result_of(fill, capsys)
+    assert error == 'error: No space left on device; make room there, or name another folder\n'
+
+
 def test_a_folder_that_is_a_file_is_one_sentence(tmp_path, capsys):
     (tmp_path / 'file').touch()
     code, error = result_of(lambda argv: os.makedirs(tmp_path / 'file' / 'run'), capsys)
     assert code == 2
-    assert 'Not a directory' in error
+    assert error.endswith(': Not a directory; name another folder\n')
 
 
 @pytest.fixture

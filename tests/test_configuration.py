@@ -63,6 +63,15 @@ def test_a_missing_config_file_is_named():
         parse('--config=absent.py', '--workdir=w')
 
 
+@pytest.mark.parametrize('content', [b'# Read me\nfirst **this**', b'\x00\x01', b'\xff\xfe'])
+def test_a_config_file_that_is_not_python_is_named(tmp_path, content):
+    path = tmp_path / 'README.md'
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=rf'{path} does not read as Python') as caught:
+        parse(f'--config={path}', '--workdir=w')
+    assert '\n' not in str(caught.value)
+
+
 @pytest.mark.parametrize(('given', 'missing'), [([BASE], 'workdir'), (['--workdir=w'], 'config')])
 def test_a_missing_argument_is_named(given, missing):
     with pytest.raises(ValueError, match=f'--{missing} is missing'):
@@ -86,6 +95,7 @@ def test_the_command_is_kept_and_names_the_config_file(tmp_path):
     [
         ('evaluation.every_epochs=0', 'every_epochs is 0; it must be at least 1'),
         ('training.batch_size=-8', 'batch_size is -8; it must be at least 1'),
+        ('model.lifter.ablation_step=7', 'ablation_step is 7; it must be one of 0, 1, 2, 3'),
         ('model.lifter.heads=7', 'heads is 7, which does not divide .*channels, 128'),
         ('training.weight_type=half', "is 'half'; it must be one of float32, float16"),
     ],
@@ -116,6 +126,7 @@ def test_fields_that_change_no_result_may_change(tmp_path):
     config = base.get_config()
     configuration.save(config, tmp_path)
     config.data.threads = 1
+    config.data.bad_image = 'skip'
     config.training.log_steps = 1
     configuration.check(config, tmp_path)
 

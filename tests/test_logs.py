@@ -1,4 +1,8 @@
 import json
+import struct
+
+import pytest
+from tensorboardX.proto import event_pb2
 
 from capf_jax import logs
 
@@ -42,9 +46,46 @@ def test_an_evaluation_is_found_again(tmp_path):
     assert not logs.was_evaluated(tmp_path, 6)
 
 
-def test_tensorboard_files_are_written(tmp_path):
+def test_an_evaluation_counts_the_images_it_left_out(tmp_path, capsys):
+    with logs.Logs(tmp_path, 0, 10, 4) as log:
+        log.evaluation(5, {'mpjpe': 50.0}, skipped=3)
+    assert lines(tmp_path)[0]['skipped_images'] == 3
+    assert 'mpjpe 50.00 (images left out, since they do not decode: 3)' in capsys.readouterr().err
+
+
+def events(workdir):
+    """What the one file of TensorBoard holds: records of a length, its checksum, bytes, theirs."""
+    (path,) = (workdir / 'tensorboard').glob('events.out.tfevents.*')
+    content, found = path.read_bytes(), []
+    while content:
+        (length,) = struct.unpack_from('<Q', content)
+        found.append(event_pb2.Event.FromString(content[12 : 12 + length]))
+        content = content[16 + length :]
+    return found
+
+
+def test_tensorboard_is_told_steps_and_values(tmp_path):
     write(tmp_path, [1])
-    assert list((tmp_path / 'tensorboard').glob('events.*'))
+    first, second = events(tmp_path)
+    assert first.file_version == 'brain.Event:2'
+    values = {value.tag: value.simple_value for value in second.summary.value}
+    assert (second.step, values['train/loss']) == (1, 1.0)
+
+
+def test_tensorboard_hides_what_a_resumed_run_does_again(tmp_path):
+    write(tmp_path, [3], start=2)
+    start = events(tmp_path)[1]
+    assert (start.step, start.session_log.status) == (3, event_pb2.SessionLog.START)
+
+
+@pytest.mark.parametrize('name', ['log.jsonl', 'tfevents'])
+def test_a_full_disk_names_the_file(tmp_path, monkeypatch, name):
+    def full(path, mode):
+        return open('/dev/full' if name in path.name else path, mode)
+
+    monkeypatch.setattr(logs, 'open', full, raising=False)
+    with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/.*{name}"):
+        write(tmp_path, [1])
 
 
 def test_the_progress_line_shows_loss_speed_and_time_left(tmp_path, capsys):

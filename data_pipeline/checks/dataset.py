@@ -49,7 +49,7 @@ def check(path: pathlib.Path, choices: Choices) -> dict[str, list[Finding]]:
         )
     try:
         builder = tfds.builder_from_directory(path)
-    except (OSError, json_format.ParseError) as error:
+    except (OSError, ValueError, json_format.ParseError) as error:
         raise RuntimeError(
             f'the dataset in {path} is not whole: its information does not read '
             f'({" ".join(str(error).split())}); delete this folder and build it again'

@@ -1,5 +1,7 @@
 """A dataset is found, built where asked, and refused in one sentence where it is not whole."""
 
+import errno
+
 import pytest
 from ml_collections import ConfigDict
 
@@ -74,12 +76,53 @@ def test_cut_dataset_info_is_refused(data):
         datasets.open_or_build(data, build=True)
 
 
-def test_a_build_that_fails_leaves_nothing(data, monkeypatch):
+def test_a_dataset_info_that_is_no_text_is_refused(data):
+    builder = datasets.open_or_build(data, build=True)
+    (builder.data_path / 'dataset_info.json').write_bytes(b'\xff\xfe')
+    with pytest.raises(RuntimeError, match='not whole'):
+        datasets.open_or_build(data, build=True)
+
+
+def test_cut_metadata_is_refused(data):
+    builder = datasets.open_or_build(data, build=True)
+    metadata = builder.data_path / 'metadata.json'
+    metadata.write_text(metadata.read_text()[:-4])
+    with pytest.raises(RuntimeError, match=r'metadata\.json is damaged; delete this folder'):
+        datasets.open_or_build(data, build=True)
+
+
+def fail_with(error, monkeypatch):
+    """Makes the building of people fail."""
+
     def fail(i, config):
-        raise OSError('No space left on device')
+        raise error
 
     monkeypatch.setattr(tiny_people, 'person', fail)
-    with pytest.raises(OSError, match='No space left'):
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        RuntimeError('write() failed: No space left on device; at byte 8'),  # of ArrayRecord
+        OSError(errno.ENOSPC, 'No space left on device'),
+    ],
+)
+def test_a_full_disk_is_one_sentence_that_names_the_folder(data, monkeypatch, error):
+    fail_with(error, monkeypatch)
+    with pytest.raises(OSError, match=rf'to {data.dir}/.*, the disk is full: make room') as caught:
+        datasets.open_or_build(data, build=True)
+    assert '\n' not in str(caught.value)
+
+
+def test_what_a_builder_says_of_a_full_disk_stays(data, monkeypatch):
+    fail_with(OSError('No space left on device; finished clips are kept'), monkeypatch)
+    with pytest.raises(OSError, match='finished clips are kept'):
+        datasets.open_or_build(data, build=True)
+
+
+def test_a_build_that_fails_leaves_nothing(data, monkeypatch):
+    fail_with(OSError(errno.ENOSPC, 'No space left on device'), monkeypatch)
+    with pytest.raises(OSError, match='the disk is full'):
         datasets.open_or_build(data, build=True)
     with pytest.raises(FileNotFoundError):
         datasets.open_or_build(data, build=False)

@@ -47,9 +47,10 @@ def test_a_damaged_dataset(folder, tmp_path, capsys):
     assert 'is not whole' in capsys.readouterr().out
 
 
-def test_a_datasets_information_that_is_cut_short(folder, tmp_path, capsys):
+@pytest.mark.parametrize('name', ['dataset_info.json', 'features.json'])
+def test_a_datasets_information_that_is_cut_short(folder, tmp_path, capsys, name):
     shutil.copytree(folder / 'data', tmp_path / 'data')
-    path = next((tmp_path / 'data').rglob('dataset_info.json'))
+    path = next((tmp_path / 'data').rglob(name))
     path.write_text(path.read_text()[:40])
     assert run('mpi_inf_3dhp', f'--data_dir={tmp_path / "data"}', f'--pictures={tmp_path}') == 1
     assert 'its information does not read' in capsys.readouterr().out
