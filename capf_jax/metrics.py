@@ -78,7 +78,10 @@ def align(pred: ArrayLike, target: ArrayLike) -> np.ndarray:
 
 
 def mpjve(
-    pred: ArrayLike, target: ArrayLike, sequences: ArrayLike, frames: ArrayLike
+    pred: ArrayLike,
+    target: ArrayLike,
+    sequences: ArrayLike | None = None,
+    frames: ArrayLike | None = None,
 ) -> np.ndarray:
     """Mean per-joint velocity error, never across the border of a sequence or a gap in it. -> [N].
 
@@ -87,8 +90,9 @@ def mpjve(
 
     Args:
       pred, target: [N, J, 3].
-      sequences: [N], any labels; frames of one camera's video share one.
-      frames: [N] integers, the frame number inside the sequence.
+      sequences: [N], any labels; frames of one camera's video share one. By default all N do.
+      frames: [N] integers, the frame number inside the sequence. By default the samples of a
+        sequence are consecutive frames in the order given.
 
     Returns:
       [N]; NaN where the previous frame (number minus one) is not among the samples, so average
@@ -98,7 +102,9 @@ def mpjve(
       ValueError: if shapes disagree or a sequence holds the same frame twice.
     """
     pred, target = _poses(pred, target)
-    sequences, frames = np.asarray(sequences), np.asarray(frames)
+    consecutive = frames is None
+    sequences = np.zeros(len(pred)) if sequences is None else np.asarray(sequences)
+    frames = np.arange(len(pred)) if consecutive else np.asarray(frames)
     if sequences.shape != (len(pred),) or frames.shape != (len(pred),):
         raise ValueError(
             f'sequences {sequences.shape} and frames {frames.shape} must name each of the '
@@ -114,7 +120,7 @@ def mpjve(
     if np.any(same & (step == 0)):
         twice = order[1:][same & (step == 0)][0]
         raise ValueError(f'sequence {sequences[twice]} holds frame {frames[twice]} twice')
-    pairs = same & (step == 1)
+    pairs = same if consecutive else same & (step == 1)
     before, after = order[:-1][pairs], order[1:][pairs]
     difference = pred - target
     if pairs.any():

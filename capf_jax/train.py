@@ -70,6 +70,7 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
     with parallel.main_process_first():
         builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
+    loader.check_split(builder, config, config.data.test_split)  # now, not after the last step
     task = evaluate.make_task(config, steps_per_epoch)
 
     with Checkpoints(workdir, clean=True) as checkpoints:
@@ -98,13 +99,17 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
             outcome = run.train(start, state, parallel.prefetch(coming))
         if outcome.signal is None:
             run.finish(outcome.state)
-    if batches.bad_images:
-        print(*batches.bad_images, sep='\n', file=sys.stderr)
-        print(
-            f'{len(batches.bad_images)} images did not decode and were skipped while training',
-            file=sys.stderr,
-        )
+    tell_skipped(batches.bad_images, 'while training')
+    tell_skipped(run.bad_images, 'in evaluations')
     return outcome
+
+
+def tell_skipped(bad_images: Sequence[str], where: str) -> None:
+    """Names and counts the images that did not decode, if there are any."""
+    if bad_images:
+        print(*bad_images, sep='\n', file=sys.stderr)
+        count = len(bad_images)
+        print(f'images skipped {where}, since they do not decode: {count}', file=sys.stderr)
 
 
 def first_state(task: Task, config: ConfigDict, batch: Any, checkpoints: Checkpoints) -> TrainState:
@@ -117,7 +122,13 @@ def first_state(task: Task, config: ConfigDict, batch: Any, checkpoints: Checkpo
 
 @dataclasses.dataclass
 class Run:
-    """One run's parts, and the loop over its steps."""
+    """One run's parts, and the loop over its steps.
+
+    Attributes:
+      frozen: of the state as it is stored; steps run on the folded one.
+      result: of the last evaluation, if it was after the last step.
+      bad_images: what is wrong with each test image that this process read and skipped.
+    """
 
     config: ConfigDict
     workdir: pathlib.Path
@@ -126,8 +137,9 @@ class Run:
     task: Task
     checkpoints: Checkpoints
     logs: Logs
-    frozen: Any  # of the state as it is stored; steps run on the folded one
-    result: Result | DetectionResult | None = None  # of the last evaluation, if after the last step
+    frozen: Any
+    result: Result | DetectionResult | None = None
+    bad_images: list[str] = dataclasses.field(default_factory=list)
 
     @property
     def total_steps(self) -> int:
@@ -197,16 +209,24 @@ class Run:
 
     def evaluate(self, step: int, state: TrainState) -> None:
         """Scores the state on the test split; the best one so far is kept."""
-        result = evaluate.evaluate_task(self.task, state, self.builder, self.config)
+        result = self.score(state)
         self.checkpoints.save_best(step, self.stored(state), result.score)
-        self.logs.evaluation(step, result.scores)  # last: a logged evaluation is a finished one
+        # Last: a logged evaluation is a finished one.
+        self.logs.evaluation(step, result.scores, result.protocol['skipped_images'])
         self.result = result if step == self.total_steps else None
+
+    def score(self, state: TrainState) -> Result | DetectionResult:
+        """The state's result on the test split; images that were skipped are noted."""
+        result = evaluate.evaluate_task(self.task, state, self.builder, self.config)
+        skipped = result.protocol.get('skipped', ())
+        self.bad_images += [image for image in skipped if image not in self.bad_images]
+        return result
 
     def finish(self, state: TrainState) -> None:
         """Writes what a finished run hands over: a weight file and pictures."""
         result = self.result
         if result is None and self.config.task == 'lifter':  # by all processes, as any evaluation
-            result = evaluate.evaluate_task(self.task, state, self.builder, self.config)
+            result = self.score(state)
         if not parallel.is_main_process():
             return
         path = self.workdir / f'{self.config.task}.safetensors'

@@ -24,6 +24,7 @@ from data_pipeline.reader import Labels, Reader, labels
 __all__ = [
     'Batches',
     'Labels',
+    'check_split',
     'evaluation_batches',
     'labels',
     'steps_per_epoch',
@@ -75,6 +76,11 @@ def steps_per_epoch(builder: tfds.core.DatasetBuilder, config: ConfigDict) -> in
       ValueError: the split is missing or smaller than a batch.
     """
     return _training_steps(_reader(builder, config, config.data.train_split), config)
+
+
+def check_split(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> None:
+    """ValueError if the split is missing or empty, or cannot be read as the configuration says."""
+    _reader(builder, config, split)
 
 
 def training_batches(

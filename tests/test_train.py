@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import re
 import signal
 
 import jax
@@ -10,7 +11,8 @@ import pytest
 from capf_jax import checkpoints, configuration, evaluate, parallel, steps, train, weights
 from capf_jax.checkpoints import Checkpoints
 from data_pipeline import datasets, loader
-from tests import tiny
+from tests import evaluated, tiny
+from tests.data_pipeline import tiny_people
 
 
 @pytest.fixture(scope='module')
@@ -185,6 +187,28 @@ def test_an_indivisible_batch_is_refused_before_anything_is_made(linear, tmp_pat
     with pytest.raises(ValueError, match=r'training\.batch_size is 8, .* the 3 devices'):
         train.train_and_evaluate(linear, tmp_path / 'run')
     assert not (tmp_path / 'run').exists()
+
+
+def test_a_test_split_that_is_missing_is_refused_before_anything_is_made(linear, tmp_path):
+    linear.data.test_split = 'val'
+    with pytest.raises(ValueError, match="no samples in split 'val'"):
+        train.train_and_evaluate(linear, tmp_path / 'run')
+    assert not (tmp_path / 'run').exists()
+
+
+def test_skipped_test_images_are_counted_and_named_at_the_end(
+    linear, tmp_path, capsys, monkeypatch
+):
+    tiny_people.add_to_data_pipeline(monkeypatch)
+    tiny_people.build(tmp_path, cut=(2,))
+    people = evaluated.tiny_config(tmp_path, cut=(2,))
+    linear.data = people.data
+    linear.data.bad_image = 'skip'
+    train.train_and_evaluate(linear, tmp_path / 'run')
+    end = capsys.readouterr().err.splitlines()[-2:]
+    assert [line['skipped_images'] for line in log(tmp_path / 'run', 'test')] == [1, 1]
+    assert end[1] == 'images skipped in evaluations, since they do not decode: 1'
+    assert re.search(r"of split 'test' .*frame 2\) is cut short", end[0])
 
 
 def test_an_unknown_task_is_named(data_dir, tmp_path):

@@ -210,7 +210,11 @@ class Lifter(nn.Module):
         return linear(layer_norm(x, 1e-5, 'head_norm'), 3, 'head'), intermediates
 
     def _check(self, joints2d, maps):
-        """ValueError unless joints and maps are those the fields ask for."""
+        """ValueError unless there is such a step, and joints and maps are those it asks for."""
+        if self.ablation_step not in (0, 1, 2, 3):
+            raise ValueError(
+                f'model.lifter.ablation_step is {self.ablation_step}; it must be 0, 1, 2 or 3'
+            )
         expected = (self.num_joints, 4 if self.detector_joints else 2)
         if joints2d.shape[1:] != expected:
             raise ValueError(

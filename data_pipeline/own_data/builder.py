@@ -21,6 +21,7 @@ from data_pipeline.own_data import annotations, checks, images
 from data_pipeline.own_data.annotations import AnnotationError, Entry
 
 _SHARD = 4096  # entries in a file of the dataset
+_SKIPPED = 'skipped_images'  # in the dataset's metadata, where there are any
 
 
 @dataclasses.dataclass(frozen=True)
@@ -86,27 +87,29 @@ class Builder(tfds.core.ShardBasedBuilder):
         """(key, Record as an example) of every entry whose image decodes.
 
         Raises:
-          UnreadableError: an image does not decode and is not to be skipped, or none decodes.
+          AnnotationError: images do not decode and are not to be skipped; all are listed.
+          UnreadableError: no image decodes.
         """
         config = self.builder_config
-        skipped = 0
+        bad: list[annotations.Problem] = []
         pictures = images.read(source, entries)
         for entry, image in tqdm.tqdm(pictures, f'{split} crops', len(entries), disable=None):
             if isinstance(image, images.UnreadableError):
-                if not config.skip_bad_images:
-                    raise images.UnreadableError(
-                        f"{entry.where}: {image}; mend it, or set config.data.bad_image = 'skip'"
-                    )
-                logging.warning('%s is skipped: %s', entry.where, image)
-                skipped += 1
-                continue
-            yield entry.number, records.to_example(make_record(entry, image, config.fields))
-        if skipped == len(entries):
+                bad.append(checks.unreadable(entry, image))
+                if config.skip_bad_images:
+                    logging.warning('%s is skipped: %s', entry.where, image)
+            elif config.skip_bad_images or not bad:  # else the rest is only looked at
+                yield entry.number, records.to_example(make_record(entry, image, config.fields))
+        if bad and not config.skip_bad_images:
+            raise AnnotationError(source, bad)
+        if len(bad) == len(entries):
             raise images.UnreadableError(f'no image of the split {split!r} decodes')
-        if skipped:
+        if bad:
+            noted = self.info.metadata
+            noted[_SKIPPED] = noted.get(_SKIPPED, 0) + len(bad)
             logging.warning(
                 '%d of %d entries of the split %r were skipped, their images do not decode',
-                skipped,
+                len(bad),
                 len(entries),
                 split,
             )
@@ -223,19 +226,19 @@ def _shrink(image: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarr
 def builder_from_config(data: ConfigDict) -> Builder:
     """The builder of `config.data`, whose dataset's name changes with fields and annotations.
 
+    `data.bad_image` is no part of the name: a run may go on with another one, on the same dataset.
+
     Raises:
       FileNotFoundError: the source folder or its annotation file is missing.
       AnnotationError: the annotation file cannot be read at all.
-      ValueError: `data.builder` has a field that does not exist, or a bad value.
+      ValueError: `data.builder` has a field that does not exist, or a bad value; or the dataset
+        was built without images that do not decode, and these are to be errors.
     """
     fields = _fields(data.builder)
     skip = data.bad_image == 'skip'
     source = annotations.locate(fields.source)
     # The folder's own name is no part of the dataset: what it holds is.
-    made_of = dataclasses.asdict(fields) | {
-        'source': annotations.content_hash(source),
-        'skip_bad_images': skip,
-    }
+    made_of = dataclasses.asdict(fields) | {'source': annotations.content_hash(source)}
     digest = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     config = OwnDataConfig(
         name=f'{fields.height}x{fields.width}-{digest[:12]}',
@@ -243,7 +246,23 @@ def builder_from_config(data: ConfigDict) -> Builder:
         fields=fields,
         skip_bad_images=skip,
     )
-    return Builder(data_dir=data.dir, config=config, file_format='array_record')
+    builder = Builder(data_dir=data.dir, config=config, file_format='array_record')
+    left_out = _left_out(builder)
+    if left_out and not skip:
+        raise ValueError(
+            f'the dataset in {builder.data_dir} was built without {left_out} entries whose images '
+            "do not decode; set config.data.bad_image = 'skip' to use it, or mend them, delete "
+            'this folder and build it again'
+        )
+    return builder
+
+
+def _left_out(builder: Builder) -> int:
+    """Entries that the dataset lacks, since their images do not decode; 0 while it is not built."""
+    try:
+        return dict(builder.info.metadata.items()).get(_SKIPPED, 0)  # not get(): it reads no file
+    except ValueError:  # metadata.json is damaged; `datasets.check_whole` says so
+        return 0
 
 
 def _fields(given: ConfigDict) -> Fields:

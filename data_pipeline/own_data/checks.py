@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import difflib
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import cv2
 import numpy as np
+import tqdm
 
 from data_pipeline.own_data import images
 from data_pipeline.own_data.annotations import SPLITS, Annotations, Camera, Entry, Problem
@@ -47,33 +49,46 @@ def check(
       Problems in the order of the entries.
     """
     problems: list[Problem] = []
-    media: dict[tuple[str, bool], images.Medium | Problem | None] = {}
+    media = _probe_all(annotations.entries, source, decode=not skip_bad_images)
     for entry in annotations.entries:
-        key = entry.medium, entry.is_video
-        if key not in media:
-            media[key] = _probe(entry, source, skip_bad_images)
-        medium = media[key]
-        if isinstance(medium, Problem):
-            problems.append(Problem(medium.kind, entry.where, medium.what))
+        medium = media[entry.medium, entry.is_video]
+        if isinstance(medium, FileNotFoundError):
+            problems.append(Problem('missing file', entry.where, str(medium)))
+        elif isinstance(medium, images.UnreadableError) and not skip_bad_images:
+            problems.append(unreadable(entry, medium))
         problems += _check_pixels(entry, medium if isinstance(medium, images.Medium) else None)
         problems += _check_pose(entry, max_projection_distance)
     return problems
 
 
-def _probe(
-    entry: Entry, source: pathlib.Path, skip_bad_images: bool
-) -> images.Medium | Problem | None:
-    """The entry's medium; a problem, or None for one that is to be skipped later."""
-    path = source / entry.medium
-    if not path.is_file():
-        return Problem('missing file', entry.where, f'there is no file {path}')
-    try:
-        return images.probe_video(path) if entry.is_video else images.probe_image(path)
-    except images.UnreadableError as error:
-        if skip_bad_images:
-            return None
-        what = f"{error}; mend it, or set config.data.bad_image = 'skip'"
-        return Problem('does not decode', entry.where, what)
+def unreadable(entry: Entry, error: images.UnreadableError) -> Problem:
+    """The problem of an entry whose image does not decode."""
+    what = f"{error}; mend it, or set config.data.bad_image = 'skip'"
+    return Problem('does not decode', entry.where, what)
+
+
+def _probe_all(
+    entries: Iterable[Entry], source: pathlib.Path, decode: bool
+) -> dict[tuple[str, bool], images.Medium | FileNotFoundError | images.UnreadableError]:
+    """Every file by (medium, is_video), or what is wrong with it.
+
+    `decode` looks behind the headers of images. Videos are decoded once alone, by the build: twice
+    would take hours.
+    """
+    keys = list(dict.fromkeys((entry.medium, entry.is_video) for entry in entries))
+
+    def probe(key: tuple[str, bool]):
+        path = source / key[0]
+        if not path.is_file():
+            return FileNotFoundError(f'there is no file {path}')
+        try:
+            return images.probe_video(path) if key[1] else images.probe_image(path, decode)
+        except images.UnreadableError as error:
+            return error
+
+    with concurrent.futures.ThreadPoolExecutor() as pool:  # decoders work outside Python's lock
+        found = tqdm.tqdm(pool.map(probe, keys), 'files checked', len(keys), disable=None)
+        return dict(zip(keys, found, strict=True))
 
 
 def _check_pixels(entry: Entry, medium: images.Medium | None) -> Iterator[Problem]:

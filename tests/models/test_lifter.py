@@ -70,9 +70,10 @@ def test_published_weights_give_the_published_pose(name, channels):
     variables = _variables(lifter, name, channels)
     with jax.default_matmul_precision('highest'):
         pose, _ = jax.jit(lifter.apply)(variables, *_inputs(2, channels))
-    golden = np.load(GOLDENS / f'lifter_{name}.npz')['pose3d']
-    # 5e-6 m: float32 rounding, ten times what PyTorch's own float32 differs from float64.
-    np.testing.assert_allclose(pose, golden, rtol=0, atol=5e-6)
+    golden = np.load(GOLDENS / f'lifter_{name}.npz')
+    for precision in ('pose3d', 'pose3d_float64'):
+        # 5e-6 m: float32 rounding, ten times what PyTorch's own float32 differs from float64.
+        np.testing.assert_allclose(pose, golden[precision], rtol=0, atol=5e-6)
 
 
 def test_mpi_inf_3dhp_lifter_takes_its_published_keys():
@@ -216,3 +217,9 @@ def test_the_wrong_number_of_joints_is_named():
     joints2d, crop, maps = _inputs(1, HRNET_32)
     with pytest.raises(ValueError, match=r'\(1, 17, 2\).*16 joints'):
         Lifter(num_joints=16).init(jax.random.key(0), joints2d, crop, maps)
+
+
+def test_a_step_that_does_not_exist_is_refused():
+    lifter = Lifter(ablation_step=4)
+    with pytest.raises(ValueError, match='ablation_step is 4; it must be 0, 1, 2 or 3'):
+        jax.eval_shape(lifter.init, jax.random.key(0), *_shapes(lifter))
