@@ -11,6 +11,10 @@ from matplotlib import colors, patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
+from matplotlib.legend_handler import HandlerBase
+from matplotlib.lines import Line2D
+from matplotlib.offsetbox import DrawingArea
 
 from capf_jax.skeleton import Skeleton
 
@@ -89,9 +93,26 @@ def pale_colour(colour: str) -> tuple[float, ...]:
     return tuple(1 - WASH * (1 - np.array(colors.to_rgb(colour))))
 
 
-def draw_scale(axes: Axes) -> None:
-    """A bar of half a metre in the lower left corner."""
-    x, y = axes.get_xlim()[0], axes.get_ylim()[0]
-    x, y = x + 0.02, y - 0.02
-    axes.plot([x, x + 0.5], [y, y], color=SOFT, lw=1.2, solid_capstyle='butt')
-    axes.text(x + 0.25, y - 0.03, '0.5 m', ha='center', va='bottom', color=SOFT)
+def scale_bar(axes: Axes, metres: float) -> Line2D:
+    """A legend's entry: a bar as long as this length in the axes.
+
+    In the legend, since in the axes a foot would sooner or later stand on it.
+    """
+    inches = axes.get_position().width * axes.figure.get_figwidth()
+    points = 72 * metres * inches / np.ptp(axes.get_xlim())
+    bar = Line2D([0, points], [3, 3], color=SOFT, lw=1.2, marker='|', ms=4, label=f'{metres:g} m')
+    bar.set_solid_capstyle('butt')
+    return bar
+
+
+class ScaleBarHandler(HandlerBase):
+    """Draws a legend's `scale_bar` in its own length."""
+
+    def legend_artist(
+        self, legend: Legend, bar: Line2D, fontsize: float, handlebox: DrawingArea
+    ) -> Line2D:
+        """The bar, in a box that is as long."""
+        del legend, fontsize
+        handlebox.width = bar.get_xdata()[-1]
+        handlebox.add_artist(bar)
+        return bar

@@ -14,17 +14,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from capf_jax import files
 from capf_jax.drawing import (
     COLOURS,
     DPI,
     PAGE_WIDTH,
     SOFT,
     STYLE,
+    ScaleBarHandler,
     draw_bones,
     draw_crop,
-    draw_scale,
     new_figure,
     pale_colour,
+    scale_bar,
     side_of,
 )
 from capf_jax.skeleton import Skeleton
@@ -83,7 +85,8 @@ def people_figure(people: Sequence[Person], skeleton: Skeleton, caption: str = '
     """
     columns = 1 if len(people) == 1 else 2
     rows = -(-len(people) // columns)
-    width, row_height, legend = PAGE_WIDTH / 2 * columns, 1.72, 0.24  # inches
+    width, row_height = PAGE_WIDTH / 2 * columns, 1.72  # inches
+    legend = {1: 0.4, 2: 0.24}[columns]  # inches, of two rows or one
     lines = textwrap.wrap(caption, int(17 * width))  # letters that fit
     footer = legend + 0.14 * len(lines) + (0.04 if lines else 0)
     height = rows * row_height + footer
@@ -94,12 +97,14 @@ def people_figure(people: Sequence[Person], skeleton: Skeleton, caption: str = '
         for i, person in enumerate(people):
             row, column = divmod(i, columns)
             corner = (column * PAGE_WIDTH / 2, footer + (rows - 1 - row) * row_height)
-            _draw_person(figure, corner, row_height, person, skeleton, extent, scale_bar=i == 0)
+            _draw_person(figure, corner, row_height, person, skeleton, extent)
+        bar = scale_bar(figure.axes[1], metres=0.5)
         figure.legend(
-            handles=_people_legend(),
+            handles=[*_people_legend(), bar],
+            handler_map={bar: ScaleBarHandler()},
             loc='lower center',
             bbox_to_anchor=(0.5, (footer - legend) / height),
-            ncols=5 if columns == 2 else 3,
+            ncols=3 * columns,
             columnspacing=1.6,
             handlelength=1.8,
             borderaxespad=0.1,
@@ -205,15 +210,9 @@ def curves_figure(
 
 def save(figure: Figure, path: str | os.PathLike) -> pathlib.Path:
     """Writes the figure (.png, .pdf, .svg) under another name and renames it."""
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f'.{path.stem}.partial{path.suffix}')
-    try:
-        figure.savefig(partial, dpi=DPI, facecolor='white')
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
-    return path
+    with files.whole(path) as temporary:
+        figure.savefig(temporary, dpi=DPI, facecolor='white')
+    return pathlib.Path(path)
 
 
 def _draw_person(
@@ -223,7 +222,6 @@ def _draw_person(
     person: Person,
     skeleton: Skeleton,
     extent: np.ndarray,
-    scale_bar: bool,
 ) -> None:
     """Crop, camera view and side view of one person.
 
@@ -231,7 +229,6 @@ def _draw_person(
       corner: left and bottom of the place, inches; it is half a page wide.
       height: of the place, inches.
       extent: [3] metres that both views must hold along x, y and z.
-      scale_bar: whether to draw one.
     """
     left, bottom = corner
     width = PAGE_WIDTH / 2 - 0.1  # leaves a gutter
@@ -266,8 +263,6 @@ def _draw_person(
         axes.text(0.5, -0.02, name, transform=axes.transAxes, ha='center', va='top', color=SOFT)
         if i == 1:
             axes.set_title(f'MPJPE {person.mpjpe_mm:.1f} mm', loc='right', pad=3, weight='bold')
-        if scale_bar and i == 0:
-            draw_scale(axes)
 
 
 def _draw_view(axes: Axes, person: Person, skeleton: Skeleton, plane: tuple[int, int]) -> None:

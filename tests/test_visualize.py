@@ -78,6 +78,27 @@ def test_both_views_of_all_people_have_one_scale():
     np.testing.assert_allclose(inches, inches[0])
 
 
+def test_the_scale_bar_has_the_views_scale():
+    figure = visualize.people_figure([person()], H36M17)
+    figure.draw_without_rendering()
+    legend, view = figure.legends[0], figure.axes[1]
+    bar = legend.legend_handles[-1]
+    assert bar.get_label() == '0.5 m'
+    pixels = np.ptp(bar.get_transform().transform(bar.get_xydata())[:, 0])
+    metre = np.ptp(view.transData.transform([(0, 0), (1, 0)])[:, 0])
+    assert pixels == pytest.approx(metre / 2)
+
+
+@pytest.mark.parametrize('number', [1, 4])
+def test_scale_bar_and_legend_lie_on_nobody(number):
+    figure = visualize.people_figure([person(i) for i in range(number)], H36M17)
+    figure.draw_without_rendering()
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()][-1] == '0.5 m'
+    drawn = [axes.get_tightbbox() for axes in figure.axes]  # with the names below
+    assert legend.get_window_extent().count_overlaps(drawn) == 0
+
+
 def test_no_joint_is_cut_off():
     people = [person(i) for i in range(4)]
     figure = visualize.people_figure(people, H36M17)

@@ -202,6 +202,17 @@ def test_nothing_but_bad_images_is_an_error(tmp_path, config):
         next(loader.training_batches(builder, config))
 
 
+@pytest.mark.parametrize('bad_image', ['error', 'skip'])
+def test_zeros_in_a_file_are_an_error_that_names_the_dataset(tmp_path, config, bad_image):
+    builder = tiny_people.build(tmp_path)
+    shard = builder.info.splits['test'].filepaths[0]
+    content = shard.read_bytes()
+    shard.write_bytes(content[:1000] + bytes(100) + content[1100:])
+    config.data.bad_image = bad_image
+    with pytest.raises(RuntimeError, match=rf"{builder.data_dir} .*'test' .*; delete this folder"):
+        _evaluate(builder, config)
+
+
 def test_nan_joints_are_an_error_that_names_them(tmp_path, config):
     builder = tiny_people.build(tmp_path, nan=(3,))
     with pytest.raises(ValueError, match=r'joints3d of sample \d of split .*frame 3\) holds NaN'):

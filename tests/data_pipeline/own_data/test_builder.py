@@ -89,7 +89,7 @@ def test_a_split_may_fill_many_files(folder, monkeypatch):
 
 
 def test_skipped_images_may_leave_the_last_file_empty(folder, monkeypatch):
-    cut_short(folder)
+    cut_short(folder, 1)
     monkeypatch.setattr(builder, '_SHARD', 4)
     data = folder.data()
     data.bad_image = 'skip'
@@ -108,20 +108,38 @@ def test_bad_annotations_build_nothing(folder):
     assert not list((folder.path.parent / 'data').rglob('*.array_record*'))
 
 
-def cut_short(folder):
-    """An image whose header is whole and whose pixels are not."""
-    path = folder.write() / 'images/1.png'
-    path.write_bytes(path.read_bytes()[:-100])
+def cut_short(folder, *numbers):
+    """Images whose headers are whole and whose pixels are not."""
+    folder.write()
+    for number in numbers:
+        path = folder.path / f'images/{number}.png'
+        path.write_bytes(path.read_bytes()[:-100])
 
 
-def test_bad_image_ends_the_build_with_its_name(folder):
-    cut_short(folder)
-    with pytest.raises(images.UnreadableError, match=r"entry 1 .*1\.png does not decode.*'skip'"):
+def test_bad_images_and_other_mistakes_are_told_together(folder):
+    folder.content['entries'][0]['joints3d'][0][2] = -1
+    cut_short(folder, 1, 2)
+    with pytest.raises(annotations.AnnotationError, match=r"2\.png does not .*'skip'") as error:
         build(folder.data())
+    found = [problem.where[:7] for problem in error.value.problems]
+    assert found == ['entry 0', 'entry 1', 'entry 2']
+
+
+def test_all_frames_that_do_not_decode_are_told_together(folder, monkeypatch):
+    folder.write()
+
+    def broken(path, entries):
+        for entry in entries:
+            yield entry, images.UnreadableError(f'frame {entry.frame} does not decode')
+
+    monkeypatch.setattr(images, '_read_video', broken)
+    with pytest.raises(annotations.AnnotationError, match=r'entry 6 .*frame 4 does not') as error:
+        build(folder.data())
+    assert len(error.value.problems) == 2  # those of the split that is built first
 
 
 def test_bad_image_is_skipped_and_counted(folder, caplog):
-    cut_short(folder)
+    cut_short(folder, 1)
     data = folder.data()
     data.bad_image = 'skip'
     with caplog.at_level(logging.WARNING):
@@ -129,6 +147,28 @@ def test_bad_image_is_skipped_and_counted(folder, caplog):
     assert split.num_examples == 4
     assert 'entry 1 (images/1.png) is skipped' in caplog.text
     assert "1 of 5 entries of the split 'train' were skipped" in caplog.text
+
+
+def test_a_whole_dataset_is_the_same_whether_bad_images_are_skipped(built, folder):
+    data = folder.data()
+    data.bad_image = 'skip'
+    assert datasets.open_or_build(data, build=False).data_dir == built.data_dir
+
+
+def test_a_dataset_that_lacks_images_is_used_only_where_they_may_be_skipped(folder):
+    cut_short(folder, 1, 3)  # one of each split
+    data = folder.data()
+    data.bad_image = 'skip'
+    build(data)
+    data.bad_image = 'error'
+    with pytest.raises(ValueError, match=r"without 2 entries whose images .*'skip'"):
+        build(data)
+
+
+def test_damaged_metadata_is_told_as_of_any_dataset(built, folder):
+    (built.data_path / 'metadata.json').write_bytes(b'{"skipped_images": \xff')
+    with pytest.raises(RuntimeError, match=r'not whole: metadata\.json is damaged'):
+        build(folder.data())
 
 
 def test_sequences_on_both_sides_are_told(folder, caplog):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from data_pipeline.own_data import annotations, checks
+from data_pipeline.own_data import annotations, checks, images
 
 
 def problems_of(folder, *, skip_bad_images=False):
@@ -70,6 +70,16 @@ def test_broken_image_is_a_problem_unless_skipped(folder, skip):
     folder.write()
     (folder.path / 'images/1.png').write_bytes(b'no picture')
     assert len(problems_of(folder, skip_bad_images=skip)) == (not skip)
+
+
+def test_an_image_that_many_entries_share_is_decoded_once(folder, monkeypatch):
+    folder.write()
+    folder.content['entries'][1]['image'] = folder.content['entries'][0]['image']
+    probed = []
+    probe = images.probe_image
+    monkeypatch.setattr(images, 'probe_image', lambda *given: probed.append(given) or probe(*given))
+    problems_of(folder)
+    assert len(probed) == 3
 
 
 def test_projection_is_a_pinhole_without_distortion():
