@@ -10,7 +10,7 @@ import numpy as np
 from data_pipeline.synthetic import scenes
 from data_pipeline.synthetic.bodies import Body
 from data_pipeline.synthetic.cameras import IMAGE_SIZE, Camera
-from data_pipeline.synthetic.primitives import Primitives, normals
+from data_pipeline.synthetic.primitives import Primitives, dot, normals
 from data_pipeline.synthetic.rasterizer import draw_parallel, draw_perspective
 from data_pipeline.synthetic.scenes import Scene
 from data_pipeline.synthetic.subjects import HAIR, SKIN, SLEEVES, TORSO, TROUSERS, Subject
@@ -46,7 +46,7 @@ class ShadowMap:
         for du, dv in taps:
             column = np.clip(np.rint(u + du), 0, last).astype(np.int32)
             row = np.clip(np.rint(v + dv), 0, last).astype(np.int32)
-            total += self.depth[row, column] > z - SHADOW_BIAS
+            total += self.depth.take(row * (last + 1) + column) > z - SHADOW_BIAS
         return total / len(taps)
 
     def lit_below(self, points: np.ndarray) -> np.ndarray:
@@ -103,22 +103,23 @@ def render(
     """
     shadow = shadow_map(primitives, scene.light)
     # Only silhouettes need the finer grid; the room behind is drawn on the crop's own.
-    rays = _world_rays(camera, _crop_intrinsics(camera, affine, 1), crop_size)
+    rays = _world_rays(camera, _crop_intrinsics(camera, affine, 1), *_pixels(crop_size))
     room = _room(scene, shadow, camera.position, rays).reshape(crop_size[1], crop_size[0], 3)
 
     size = (crop_size[0] * supersample, crop_size[1] * supersample)
     intrinsics = _crop_intrinsics(camera, affine, supersample)
     in_camera = primitives.moved(camera.rotation, -camera.rotation @ camera.position)
     raster = draw_perspective(in_camera, intrinsics, size)
-    seen = raster.which >= 0
-    person = np.zeros((*seen.shape, 4), np.float32)
-    rays = _world_rays(camera, intrinsics, size)[seen.ravel()]
-    points = camera.position.astype(np.float32) + raster.depth[seen][:, None] * rays
+    seen = np.flatnonzero(raster.which >= 0)
+    rays = _world_rays(camera, intrinsics, seen % size[0], seen // size[0])
+    points = camera.position.astype(np.float32) + raster.depth.take(seen)[:, None] * rays
     # Colour and, last, the share of a pixel that is covered.
+    person = np.zeros((size[1] * size[0], 4), np.float32)
     person[seen, :3] = _solid(
-        primitives, body, subject, scene, shadow, rays, points, raster.which[seen]
+        primitives, body, subject, scene, shadow, rays, points, raster.which.take(seen)
     )
     person[seen, 3] = 1
+    person = person.reshape(size[1], size[0], 4)
     person = cv2.resize(person, crop_size, interpolation=cv2.INTER_AREA)
     return _photograph(rng, person[..., :3] + (1 - person[..., 3:]) * room, affine)
 
@@ -132,14 +133,20 @@ def _crop_intrinsics(camera: Camera, affine: np.ndarray, supersample: int) -> np
     return supersample * crop + [0, 0, shift, shift]
 
 
-def _world_rays(camera: Camera, intrinsics: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Directions [H * W, 3] float32 in the world, of camera depth 1."""
+def _pixels(size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """x and y of every pixel of a grid, row by row, each [H * W]."""
+    y, x = np.divmod(np.arange(size[0] * size[1]), size[0])
+    return x, y
+
+
+def _world_rays(camera: Camera, intrinsics: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Directions [N, 3] float32 in the world, of camera depth 1, through pixels x [N], y [N]."""
     fx, fy, cx, cy = intrinsics
-    x = (np.arange(size[0]) - cx) / fx
-    y = (np.arange(size[1]) - cy) / fy
-    right, down, forward = camera.rotation
-    rays = y[:, None, None] * down + forward + x[None, :, None] * right
-    return rays.reshape(-1, 3).astype(np.float32)
+    x, y = (x - cx) / fx, (y - cy) / fy
+    rays = np.empty((len(x), 3), np.float32)
+    for axis, (right, down, forward) in enumerate(camera.rotation.T):
+        rays[:, axis] = y * down + forward + x * right
+    return rays
 
 
 def _room(scene: Scene, shadow: ShadowMap, eye: np.ndarray, rays: np.ndarray) -> np.ndarray:
@@ -150,20 +157,22 @@ def _room(scene: Scene, shadow: ShadowMap, eye: np.ndarray, rays: np.ndarray) ->
         towards = rays @ scene.wall_normal.astype(np.float32)
         gap = eye @ scene.wall_normal + scene.wall_distance
         to_wall = np.where(towards < 0, -gap / towards, np.inf)
-    floor = to_floor < to_wall
+    on_floor = to_floor < to_wall
+    floor, wall = np.flatnonzero(on_floor), np.flatnonzero(~on_floor)
     points = eye + np.minimum(np.minimum(to_floor, to_wall), 40.0)[:, None] * rays
     points = points.astype(np.float32)
     out = np.empty_like(points)
-    on_floor = points[floor]
-    lit = shadow.lit_below(on_floor)
-    fade = 1 / (1 + 0.02 * (on_floor[:, :2] ** 2).sum(1))  # the lamp hangs over the middle
+    below = points[floor]
+    lit = shadow.lit_below(below)
+    x, y, _ = below.T
+    fade = 1 / (1 + 0.02 * (x**2 + y**2))  # the lamp hangs over the middle
     # Feet and a lying body keep the room's light off the floor too.
     near = np.clip(0.55 + 0.45 * lit, 0, 1)
     shade = scene.ambient * near + (1 - scene.ambient) * scene.light[2] * lit
-    out[floor] = scenes.floor_colour(scene, on_floor) * (shade * fade)[:, None]
+    out[floor] = scenes.floor_colour(scene, below) * (shade * fade)[:, None]
     facing = max(float(scene.wall_normal @ scene.light), 0.0)
     wall_light = scene.ambient * 1.2 + 0.2 + (1 - scene.ambient) * facing
-    out[~floor] = scenes.wall_colour(scene, points[~floor]) * wall_light
+    out[wall] = scenes.wall_colour(scene, points[wall]) * wall_light
     return out
 
 
@@ -174,8 +183,7 @@ def _solid(primitives, body, subject, scene, shadow, rays, points, which) -> np.
     albedo = _albedo(primitives.material[which], points, normal, body, subject)
     direct = np.clip(normal @ scene.light.astype(np.float32), 0, 1)
     direct *= shadow.lit(points)
-    view = rays / np.linalg.norm(rays, axis=1, keepdims=True)
-    fill = np.clip(-(normal * view).sum(1), 0, 1)
+    fill = np.clip(-dot(normal, rays / np.sqrt(dot(rays, rays))[:, None]), 0, 1)
     # The ceiling is brighter than the floor, and least light comes from where the floor is near.
     sky = 0.55 + 0.45 * normal[:, 2]
     near_floor = np.clip(0.55 + points[:, 2], 0.55, 1.0)
@@ -203,32 +211,33 @@ def _albedo(material, points, normal, body: Body, subject: Subject) -> np.ndarra
     albedo[torso[front]] = (subject.print_colour / 255) ** 2.2
     below_hem = _coordinates(points[torso], body.pelvis)[:, 2] < 0.05 * body.scale
     albedo[torso[below_hem]] = linear[TROUSERS]
-    folds = scenes.look_up_noise(
-        (points[:, 0] + points[:, 2] * 0.5 + 9) * 90, (points[:, 1] + points[:, 2] + 9) * 90
-    )
-    cloth = np.isin(material, (TORSO, SLEEVES, TROUSERS))
-    albedo[cloth] *= 1 + 0.07 * folds[cloth][:, None]
-    _face(albedo, material, points, body, linear)
+    kinds = np.arange(len(linear))
+    cloth = np.flatnonzero(np.isin(kinds, (TORSO, SLEEVES, TROUSERS))[material])
+    x, y, z = points[cloth].T
+    folds = scenes.look_up_noise((x + z * 0.5 + 9) * 90, (y + z + 9) * 90)
+    albedo[cloth] *= 1 + 0.07 * folds[:, None]
+    bare = np.flatnonzero(np.isin(kinds, (SKIN, HAIR))[material])
+    albedo[bare] = _with_face(albedo[bare], points[bare], body, linear)
     return np.clip(albedo, 0.003, 1)
 
 
-def _face(albedo, material, points, body: Body, linear) -> None:
-    """Draws eyes, brows, mouth and the hairline on the head, in place."""
+def _with_face(albedo, points, body: Body, linear) -> np.ndarray:
+    """Skin and hair with eyes, brows, mouth and the hairline drawn on the head."""
     size = body.scale**0.5
-    local = _coordinates(points, body.head) / size
-    head = np.abs(local).max(1) < 0.14
-    right, forward, up = local.T
+    right, forward, up = local = (_coordinates(points, body.head) / size).T
+    head = (np.abs(local) < 0.14).all(0)
     face = head & (forward > 0.03) & (up < 0.06 - 0.5 * np.maximum(0.07 - forward, 0))
-    head_part = head & ((material == SKIN) | (material == HAIR))
-    albedo[head_part & face & (up > -0.12)] = linear[SKIN]
-    behind = head_part & ~face & (up > -0.05) & (forward < 0.02) & (np.abs(right) < 0.085)
+    albedo[face & (up > -0.12)] = linear[SKIN]
+    behind = head & ~face & (up > -0.05) & (forward < 0.02) & (np.abs(right) < 0.085)
     albedo[behind] = linear[HAIR]
-    eye = head_part & (np.hypot(np.abs(right) - 0.032, up - 0.008) < 0.012) & (forward > 0.05)
+    front = head & (forward > 0.05)
+    eye = front & (np.hypot(np.abs(right) - 0.032, up - 0.008) < 0.012)
     albedo[eye] = 0.01
-    brow = head_part & (np.abs(np.abs(right) - 0.033) < 0.018) & (np.abs(up - 0.032) < 0.006)
-    albedo[brow & (forward > 0.05)] = linear[HAIR] * 0.6
-    mouth = head_part & (np.abs(right) < 0.024) & (np.abs(up + 0.062) < 0.007)
-    albedo[mouth & (forward > 0.05)] = linear[SKIN] * [0.6, 0.3, 0.3]
+    brow = front & (np.abs(np.abs(right) - 0.033) < 0.018) & (np.abs(up - 0.032) < 0.006)
+    albedo[brow] = linear[HAIR] * 0.6
+    mouth = front & (np.abs(right) < 0.024) & (np.abs(up + 0.062) < 0.007)
+    albedo[mouth] = linear[SKIN] * [0.6, 0.3, 0.3]
+    return albedo
 
 
 def _coordinates(points: np.ndarray, frame: np.ndarray) -> np.ndarray:
