@@ -81,7 +81,7 @@ class Conv(nn.Module):
     def _convolved(self, x: jax.Array, kernel: jax.Array) -> jax.Array:
         if self.kernel == 1:  # a matrix product, which XLA's CPU runs up to twice as fast
             return pointwise(x[:, :: self.stride, :: self.stride], kernel[0, 0])
-        padding = [(self.kernel // 2, self.kernel // 2)] * 2
+        padding = ((self.kernel // 2, self.kernel // 2),) * 2
         if self.stride == 1 and self.has_variable('params', TRANSFORMED) and winograd.pays(x):
             return winograd.convolve(x, self.get_variable('params', TRANSFORMED), padding)
         return jax.lax.conv_general_dilated(
@@ -162,7 +162,7 @@ def _deconvolve_by_parity(x, kernel):
 
 def _of_parities(convolve):
     """[B, 2 * H, 2 * W, K] from convolve(row's parity, column's parity, padding) [B, H, W, K]."""
-    parts = [[convolve(i, j, [(1 - i, i), (1 - j, j)]) for j in range(2)] for i in range(2)]
+    parts = [[convolve(i, j, ((1 - i, i), (1 - j, j))) for j in range(2)] for i in range(2)]
     batch, height, width, channels = parts[0][0].shape
     y = jnp.stack([jnp.stack(row, axis=3) for row in parts], axis=2)
     return y.reshape(batch, 2 * height, 2 * width, channels)

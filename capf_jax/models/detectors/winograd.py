@@ -9,6 +9,7 @@ save. Kernels are transformed beforehand, see folding.py.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -71,8 +72,9 @@ def pays(x: jax.Array) -> bool:
     return x.dtype == jnp.float32 and batch * height * width >= PIXELS_PER_CHANNEL * channels
 
 
+@functools.partial(jax.jit, static_argnames='padding')  # traced once for all maps of one shape
 def convolve(
-    x: jax.Array, kernels: Sequence[jax.Array], padding: Sequence[tuple[int, int]]
+    x: jax.Array, kernels: Sequence[jax.Array], padding: tuple[tuple[int, int], ...]
 ) -> jax.Array:
     """Convolution with stride 1 to a map of the same size.
 
