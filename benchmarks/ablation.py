@@ -16,7 +16,7 @@ import sys
 
 import tabulate
 
-from capf_jax import logs
+from capf_jax.runtime import logs
 
 ROWS = {  # what the lifter gets -> arguments of the config
     'coordinates only (step 0)': 'step=0',

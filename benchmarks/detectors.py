@@ -35,12 +35,12 @@ from benchmarks.torch_cpn import TorchCPN
 from benchmarks.torch_hrnet import TorchHRNet, copy_variables
 from benchmarks.torch_resnet import TorchResNet, TorchSimpleBaseline
 from benchmarks.torch_vitpose import TorchViTPose
-from capf_jax.compilation import compiler_options
+from capf_jax.backends.compilation import compiler_options
+from capf_jax.backends.cpu.chunks import detect
+from capf_jax.backends.cpu.folding import fold
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.cpn import CPN
-from capf_jax.models.detectors.folding import fold
 from capf_jax.models.detectors.hrnet import HRNet
-from capf_jax.models.detectors.inference import detect
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import PATCH, ViTPose

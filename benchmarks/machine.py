@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.handover import cores_are_apart
-from capf_jax.compilation import jit
+from capf_jax.backends.compilation import jit
 
 
 @dataclasses.dataclass(frozen=True)

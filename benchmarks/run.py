@@ -24,8 +24,8 @@ import tabulate
 import torch
 
 from benchmarks import machine
-from capf_jax import parallel
-from capf_jax.allocator import keep_freed_memory
+from capf_jax.backends.cpu.memory import keep_freed_memory
+from capf_jax.runtime import devices
 
 
 def _names() -> list[str]:
@@ -89,7 +89,7 @@ def _run(name: str, flags: dict[str, str]) -> None:
     benchmark = importlib.import_module(f'benchmarks.{name}')
     if not getattr(benchmark, 'IN_USERS_PROCESS', False):
         keep_freed_memory()
-        parallel.compute_inline()
+        devices.compute_inline()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     print(f'{platform.machine()}, {cores} CPU cores, JAX {jax.__version__} on ', end='')
     print(f'{jax.devices()[0].device_kind}, PyTorch {torch.__version__} on ', end='')

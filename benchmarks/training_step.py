@@ -21,19 +21,21 @@ from benchmarks.detectors import CROP, torch_network
 from benchmarks.machine import Row, median_seconds, ready
 from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
-from capf_jax import parallel, skeleton, steps
-from capf_jax.batch import Batch
-from capf_jax.frozen import for_use
+from capf_jax.backends.cpu.chunks import detect
+from capf_jax.backends.cpu.folding import fold
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.catalog import (
     IMAGENET_DEVIATION,
     IMAGENET_MEAN,
     normalise_images,
 )
-from capf_jax.models.detectors.folding import fold
-from capf_jax.models.detectors.inference import detect
+from capf_jax.pose import skeletons
+from capf_jax.pose.batch import Batch
+from capf_jax.pose.normalise import normalise_by_crop, normalise_by_image
+from capf_jax.runtime import devices
+from capf_jax.tasks import steps
+from capf_jax.tasks.frozen_detector import for_use
 from configs import base, synthetic
-from data_pipeline.normalise import normalise_by_crop, normalise_by_image
 
 GOAL = 1.3  # times as fast as PyTorch, of the whole step
 LAYOUTS = {'NCHW': torch.contiguous_format, 'NHWC': torch.channels_last}
@@ -74,7 +76,7 @@ def torch_models(config: ConfigDict, detector_variables: dict) -> tuple[TorchHRN
     Raises:
       RuntimeError: the detector's parameters are not ours.
     """
-    joints = len(skeleton.get(config.skeleton))
+    joints = len(skeletons.get(config.skeleton))
     settings = ContextAwarePoseFormer.from_config(config).detector
     detector = torch_network(settings, detector_variables, CROP)  # an HRNet fits crops of any size
     lifter = TorchLifter(
@@ -134,9 +136,9 @@ def _detection(config: ConfigDict, state: steps.TrainState, batch: Batch) -> Pro
 
 def _training(task: steps.Task, state: steps.TrainState, batch: Batch) -> Program:
     """Our training step, on all devices, with the batch already there."""
-    step = parallel.train_step(task.train_step)
+    step = devices.train_step(task.train_step)
     # As training does it: with the frozen detector folded.
-    state, on_devices = for_use(parallel.replicate(state)), parallel.shard(batch)
+    state, on_devices = for_use(devices.replicate(state)), devices.shard(batch)
 
     def program():
         nonlocal state

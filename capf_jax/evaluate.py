@@ -16,7 +16,8 @@ grows with noise on the 2D joints, of a standard deviation of 0 to 5 px or of th
     python -m capf_jax.evaluate --workdir=runs/synthetic --noise_sweep
     python -m capf_jax.evaluate --workdir=runs/synthetic --noise=0,2.5,10
 
-Poses from any other program, in the format of capf_jax/predictions.py; the result goes beside them:
+Poses from any other program, in the format of capf_jax/scoring/predictions.py; the result goes
+beside them:
 
     python -m capf_jax.evaluate --config=configs/human36m_hrnet32.py --predictions=poses.npz
 
@@ -36,26 +37,17 @@ import jax
 from absl import flags
 from ml_collections import ConfigDict
 
-from capf_jax import (
-    commands,
-    configuration,
-    detector_steps,
-    evaluate_arguments,
-    noise_sweep,
-    parallel,
-    pictures,
-    predictions,
-    protocols,
-    report,
-    steps,
-)
-from capf_jax import skeleton as skeletons
-from capf_jax.allocator import keep_freed_memory
-from capf_jax.checkpoints import Checkpoints
-from capf_jax.detection_report import DetectionResult
-from capf_jax.results import Result
-from capf_jax.scoring import evaluate_mean_pose, evaluate_split, evaluate_task
-from capf_jax.steps import Task
+from capf_jax import evaluate_arguments
+from capf_jax.backends.cpu.memory import keep_freed_memory
+from capf_jax.pose import skeletons
+from capf_jax.runtime import commands, configuration, devices
+from capf_jax.runtime.checkpoints import Checkpoints
+from capf_jax.scoring import noise_sweep, predictions, protocols, report
+from capf_jax.scoring.detection import DetectionResult
+from capf_jax.scoring.evaluation import evaluate_mean_pose, evaluate_split, evaluate_task
+from capf_jax.scoring.results import Result
+from capf_jax.tasks import detector, lifter_figures, steps
+from capf_jax.tasks.steps import Task
 from data_pipeline import datasets
 from data_pipeline.reader import Reader
 
@@ -68,7 +60,7 @@ def make_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
     Raises:
       ValueError: there is no such task.
     """
-    tasks = {'lifter': steps.lifter_task, 'detector': detector_steps.detector_task}
+    tasks = {'lifter': steps.lifter_task, 'detector': detector.detector_task}
     if config.task not in tasks:
         raise ValueError(f'config.task is {config.task!r}; known are {", ".join(tasks)}')
     return tasks[config.task](config, steps_per_epoch)
@@ -97,7 +89,7 @@ def restore(
         with bare.unlocked():
             bare.model.detector_weights = ''
         shapes = jax.eval_shape(make_task(bare).init, jax.random.PRNGKey(config.seed), one)
-        return checkpoints.restore(parallel.abstract(shapes), checkpoint), step
+        return checkpoints.restore(devices.abstract(shapes), checkpoint), step
 
 
 def evaluate(
@@ -142,7 +134,7 @@ def _open(
     workdir: pathlib.Path, config: ConfigDict, checkpoint: str
 ) -> tuple[Task, Any, Any, dict[str, Any]]:
     """Task, state and dataset of a run, and what to say of them in the protocol."""
-    parallel.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
+    devices.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
     builder = datasets.open_or_build(config.data, build=False)
     state, step = restore(workdir, checkpoint, config, builder)
     said = {
@@ -158,9 +150,9 @@ def _open(
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     values, config = evaluate_arguments.parse(argv)
-    parallel.join_processes(argv)
+    devices.join_processes(argv)
     keep_freed_memory()
-    parallel.compute_inline()
+    devices.compute_inline()
     protocols.get(config.evaluation.get('protocol', 'plain')).check_skeleton(
         skeletons.get(config.skeleton)
     )
@@ -180,12 +172,12 @@ def main(argv: Sequence[str]) -> int:
     sigmas = evaluate_arguments.sigmas(values)
     if sigmas:
         results = sweep_noise(workdir, config, sigmas, values.checkpoint)
-        if parallel.is_main_process():
+        if devices.is_main_process():
             path = workdir / f'{_name(values, config)}_noise.json'
             print(noise_sweep.write(results, path, values.format))
         return 0
     result, state, builder = evaluate(workdir, config, values.checkpoint)
-    if not parallel.is_main_process():
+    if not devices.is_main_process():
         return 0
     path = workdir / f'{_name(values, config)}.json'
     print(report.write(result, path, **show))
@@ -193,7 +185,9 @@ def main(argv: Sequence[str]) -> int:
         before = report.FORMATS[values.format][1]
         print(f'{before}predictions: {predictions.save(path.with_suffix(".npz"), result)}')
         folder = workdir / 'pictures'
-        for path in pictures.write(result, state, builder, config, folder, workdir / 'log.jsonl'):
+        for path in lifter_figures.write(
+            result, state, builder, config, folder, workdir / 'log.jsonl'
+        ):
             print(f'{before}picture: {path}')
     return 0
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from absl import flags
 from ml_collections import ConfigDict
 
-from capf_jax import configuration, noise_sweep, parallel, protocols, report
+from capf_jax.runtime import configuration, devices
+from capf_jax.scoring import noise_sweep, protocols, report
 
 
 def parse(argv: Sequence[str]) -> tuple[flags.FlagValues, ConfigDict]:
@@ -22,7 +23,7 @@ def parse(argv: Sequence[str]) -> tuple[flags.FlagValues, ConfigDict]:
     """
     values = _flags()
     try:
-        plain = [argument for argument in argv if argument != parallel.DISTRIBUTED]
+        plain = [argument for argument in argv if argument != devices.DISTRIBUTED]
         rest = values(plain, known_only=True)[1:]
     except flags.Error as error:
         raise ValueError(' '.join(str(error).split())) from error
@@ -99,4 +100,4 @@ def _check_one_task(values: flags.FlagValues, *, distributed: bool) -> None:
     if len(chosen) > 1:
         raise ValueError(f'{" and ".join(chosen)} exclude each other; give one of them')
     if distributed and (values.mean_pose or values.predictions):
-        raise ValueError(f'{chosen[0]} is work for one process; leave out {parallel.DISTRIBUTED}')
+        raise ValueError(f'{chosen[0]} is work for one process; leave out {devices.DISTRIBUTED}')

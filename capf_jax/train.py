@@ -19,15 +19,18 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from capf_jax import commands, configuration, evaluate, frozen, parallel, pictures, weights
-from capf_jax.allocator import keep_freed_memory
-from capf_jax.checkpoints import Checkpoints, begun
-from capf_jax.logs import Logs, SilentLogs, was_evaluated
+from capf_jax import evaluate
+from capf_jax.backends.cpu.memory import keep_freed_memory
+from capf_jax.inference import weight_files
 from capf_jax.models.detectors import catalog
 from capf_jax.models.published import ca_pf_name
-from capf_jax.report import DetectionResult, Result
-from capf_jax.steps import Task, TrainState
-from capf_jax.stopping import StopRequest
+from capf_jax.runtime import commands, configuration, devices
+from capf_jax.runtime.checkpoints import Checkpoints, begun
+from capf_jax.runtime.logs import Logs, SilentLogs, was_evaluated
+from capf_jax.runtime.stopping import StopRequest
+from capf_jax.scoring.report import DetectionResult, Result
+from capf_jax.tasks import frozen_detector, lifter_figures
+from capf_jax.tasks.steps import Task, TrainState
 from data_pipeline import datasets, loader
 
 AHEAD = 2  # steps under way on the devices before the loop waits for the oldest
@@ -63,11 +66,11 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
       OSError: something could not be read or written; checkpoints made before are whole.
     """
     for section in ('training', 'evaluation'):
-        parallel.check_batch_size(config[section].batch_size, f'{section}.batch_size')
+        devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
     catalog.from_config(config.model)  # an unknown detector is an error before data are built
     if begun(workdir):  # what never came to a checkpoint may be mended
         configuration.check(config, workdir)
-    with parallel.main_process_first():
+    with devices.main_process_first():
         builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
     loader.check_split(builder, config, config.data.test_split)  # now, not after the last step
@@ -79,24 +82,24 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
             builder,
             config,
             start_step=start,
-            process_index=parallel.process_index(),
-            process_count=parallel.process_count(),
+            process_index=devices.process_index(),
+            process_count=devices.process_count(),
         )
         first = next(batches)
         state = first_state(task, config, first, checkpoints)
         total = steps_per_epoch * config.training.epochs
-        if parallel.is_main_process():
+        if devices.is_main_process():
             configuration.save(config, workdir, command)
-        kind = Logs if parallel.is_main_process() else SilentLogs
+        kind = Logs if devices.is_main_process() else SilentLogs
         with kind(workdir, start, total, config.training.batch_size) as logs:
-            stored = parallel.to_host(state.frozen)
-            state = frozen.for_use(state)
+            stored = devices.to_host(state.frozen)
+            state = frozen_detector.for_use(state)
             run = Run(config, workdir, builder, steps_per_epoch, task, checkpoints, logs, stored)
             missing = run.is_evaluated_at(start) and not was_evaluated(workdir, start)
-            if parallel.anyone(missing):
+            if devices.anyone(missing):
                 run.evaluate(start, state)  # the run was stopped before it could
             coming = itertools.islice(itertools.chain([first], batches), total - start)
-            outcome = run.train(start, state, parallel.prefetch(coming))
+            outcome = run.train(start, state, devices.prefetch(coming))
         if outcome.signal is None:
             run.finish(outcome.state)
     tell_skipped(batches.bad_images, 'while training')
@@ -116,8 +119,8 @@ def first_state(task: Task, config: ConfigDict, batch: Any, checkpoints: Checkpo
     """The latest checkpoint's state, or that of a new run; on all devices."""
     key = jax.random.PRNGKey(config.seed)
     if checkpoints.step() is None:
-        return parallel.replicate(task.init(key, batch))
-    return checkpoints.restore(parallel.abstract(jax.eval_shape(task.init, key, batch)))
+        return devices.replicate(task.init(key, batch))
+    return checkpoints.restore(devices.abstract(jax.eval_shape(task.init, key, batch)))
 
 
 @dataclasses.dataclass
@@ -137,7 +140,7 @@ class Run:
     task: Task
     checkpoints: Checkpoints
     logs: Logs
-    frozen: Any
+    frozen_detector: Any
     result: Result | DetectionResult | None = None
     bad_images: list[str] = dataclasses.field(default_factory=list)
 
@@ -161,7 +164,7 @@ class Run:
         Metrics are looked at `AHEAD` steps late, so that the devices never wait for the host.
         """
         training = self.config.training
-        train_step = parallel.train_step(self.task.train_step)
+        train_step = devices.train_step(self.task.train_step)
         under_way: collections.deque = collections.deque()
         step, saved_at = start, time.monotonic()
         with StopRequest() as stop:
@@ -189,9 +192,9 @@ class Run:
 
     def agreed(self, wish: bool, step: int) -> bool:
         """Whether any process wishes it; processes ask each other only every `log_steps` steps."""
-        if parallel.process_count() == 1:
+        if devices.process_count() == 1:
             return wish
-        return step % self.config.training.log_steps == 0 and parallel.anyone(wish)
+        return step % self.config.training.log_steps == 0 and devices.anyone(wish)
 
     def look_at(self, step: int, metrics: dict[str, Any]) -> None:
         """Logs a step's metrics when it is time to, and stops if one is not finite."""
@@ -227,14 +230,16 @@ class Run:
         result = self.result
         if result is None and self.config.task == 'lifter':  # by all processes, as any evaluation
             result = self.score(state)
-        if not parallel.is_main_process():
+        if not devices.is_main_process():
             return
         path = self.workdir / f'{self.config.task}.safetensors'
         variables = trained_variables(self.config.task, state)
-        weights.save_weights(path, variables, self.origin(state), self.config.training.weight_type)
+        weight_files.save_weights(
+            path, variables, self.origin(state), self.config.training.weight_type
+        )
         written = [path]
         if self.config.task == 'lifter':
-            written += pictures.write(
+            written += lifter_figures.write(
                 result, state, self.builder, self.config, self.workdir / 'pictures', self.logs.path
             )
         print('written:', *written, sep='\n  ', file=sys.stderr)
@@ -276,9 +281,9 @@ def trained_variables(task: str, state: TrainState) -> dict[str, Any]:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    arguments = configuration.parse(parallel.join_processes(argv))
+    arguments = configuration.parse(devices.join_processes(argv))
     keep_freed_memory()
-    parallel.compute_inline()
+    devices.compute_inline()
     outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command)
     if outcome.signal is not None:
         print(

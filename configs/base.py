@@ -11,7 +11,7 @@ def get_config() -> ConfigDict:
     config = ConfigDict()
     config.task = 'lifter'  # what learns: 'lifter' (the detector is frozen) or 'detector'
     config.seed = 0  # initial weights, data order, flips and drop path
-    config.skeleton = 'h36m17'  # joint set, a name in capf_jax/skeleton.py
+    config.skeleton = 'h36m17'  # joint set, a name in capf_jax/pose/skeletons.py
 
     data = config.data = ConfigDict()
     data.name = 'synthetic'  # folder of the TFDS builder in data_pipeline/

@@ -16,8 +16,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import capf_jax
-from capf_jax import commands, weights
-from capf_jax import skeleton as skeletons
+from capf_jax.inference import weight_files
+from capf_jax.pose import skeletons
+from capf_jax.runtime import commands
 from converters import engine, reading, recognise
 from converters.reading import Source
 from converters.tables import Model
@@ -51,7 +52,7 @@ def convert(source: str | pathlib.Path, target: str | pathlib.Path, name: str | 
     metadata = describe(opened, model)
     aside = engine.set_aside(opened.state, model.rules)
     variables = engine.to_flax(opened.state, model.rules, model.expected(), what, consume=True)
-    weights.save_weights(target, variables, metadata, unused=aside)
+    weight_files.save_weights(target, variables, metadata, unused=aside)
     return summary(opened, model, variables, metadata, pathlib.Path(target))
 
 
@@ -117,7 +118,7 @@ def summary(
     target: pathlib.Path,
 ) -> str:
     """What was done, for the user."""
-    flat = weights.flatten(variables)
+    flat = weight_files.flatten(variables)
     count = sum(math.prod(a.shape) for path, a in flat.items() if 'batch_stats' not in path)
     statistics = sum(math.prod(a.shape) for path, a in flat.items() if 'batch_stats' in path)
     lines = [

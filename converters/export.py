@@ -19,9 +19,10 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from capf_jax import commands, weights
+from capf_jax.inference import weight_files
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.published import CA_PF, OWN_SIZE
+from capf_jax.runtime import commands
 from converters import engine, tables
 from converters.reading import import_torch
 from converters.tables import Model
@@ -59,19 +60,19 @@ def export(source: str | os.PathLike, target: str | os.PathLike, wrapped: bool =
             f'as *.pth'
         )
     torch = import_torch()
-    variables, metadata = weights.load_weights(source, as_stored=True)
+    variables, metadata = weight_files.load_weights(source, as_stored=True)
     model = model_of(source, variables, metadata)
     notes = []
     if not model.head and 'head' in variables['detector'].get('params', {}):
         del variables['detector']['params']['head']
         notes.append("  left out: the detector's heatmap head, which published files do not have")
-    different = weights.differing_tensors(variables, model.expected())
+    different = weight_files.differing_tensors(variables, model.expected())
     if different:
         raise ValueError(
             f'{source} does not hold the model that it describes: {len(different)} tensors differ, '
             f'first {different[0]}; convert or train it again'
         )
-    aside = weights.load_unused(source)
+    aside = weight_files.load_unused(source)
     state = engine.to_torch(variables, model.rules, aside, consume=True)
     notes += _notes(model, state, aside)
     wrappers, prefix = _around(model, metadata) if wrapped else ((), '')

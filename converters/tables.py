@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from capf_jax import skeleton as skeletons
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HRNet
@@ -22,6 +21,7 @@ from capf_jax.models.detectors.vitpose import ViTPose
 from capf_jax.models.lifter import Lifter, lifter_from_config
 from capf_jax.models.poseformer import PoseFormer
 from capf_jax.models.published import CA_PF, OWN_SIZE
+from capf_jax.pose import skeletons
 from configs import base
 from converters.cpn_names import cpn_rules
 from converters.engine import Rule

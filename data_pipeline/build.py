@@ -27,7 +27,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from capf_jax import commands, configuration
+from capf_jax.runtime import commands, configuration
 from data_pipeline import datasets
 
 _SHORT = {'quality': 'jpeg_quality'}  # what flags call a field

@@ -22,7 +22,7 @@ import pathlib
 import shlex
 from collections.abc import Sequence
 
-from capf_jax import commands
+from capf_jax.runtime import commands
 from data_pipeline import build, datasets
 from data_pipeline.checks import dataset
 from data_pipeline.checks.findings import WRONG, listed

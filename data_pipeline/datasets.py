@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from ml_collections import ConfigDict
 
 import data_pipeline
-from capf_jax import files
+from capf_jax.runtime import files
 
 BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 

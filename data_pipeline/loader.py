@@ -17,8 +17,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from capf_jax import skeleton as skeletons
-from capf_jax.batch import Batch
+from capf_jax.pose import skeletons
+from capf_jax.pose.batch import Batch
 from data_pipeline.reader import Labels, Reader, labels
 
 __all__ = [

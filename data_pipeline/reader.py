@@ -15,9 +15,10 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
-from capf_jax.batch import Batch
-from capf_jax.skeleton import Skeleton
-from data_pipeline import crops, datasets
+from capf_jax.pose import crops
+from capf_jax.pose.batch import Batch
+from capf_jax.pose.skeletons import Skeleton
+from data_pipeline import datasets
 from data_pipeline.records import LABELS
 
 _FLOATS = ('joints2d_detected', 'joints2d_truth', 'joints3d', 'affine')

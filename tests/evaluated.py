@@ -2,8 +2,9 @@
 
 import jax
 
-from capf_jax import configuration, evaluate, parallel
-from capf_jax.checkpoints import Checkpoints
+from capf_jax import evaluate
+from capf_jax.runtime import configuration, devices
+from capf_jax.runtime.checkpoints import Checkpoints
 from configs import base
 from data_pipeline import loader
 
@@ -32,5 +33,5 @@ def make_run(workdir, config, builder):
     state = jax.jit(task.init)(jax.random.PRNGKey(0), batch)
     configuration.save(config, workdir, '--config=configs/tiny.py:step=0')
     with Checkpoints(workdir) as checkpoints:
-        checkpoints.save_latest(3, parallel.replicate(state))
+        checkpoints.save_latest(3, devices.replicate(state))
     return workdir

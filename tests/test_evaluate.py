@@ -3,7 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from capf_jax import commands, evaluate, metrics, scoring
+from capf_jax import evaluate
+from capf_jax.pose import metrics
+from capf_jax.runtime import commands
+from capf_jax.scoring import evaluation
 from data_pipeline import loader
 from tests import evaluated
 from tests.data_pipeline import tiny_people
@@ -20,7 +23,7 @@ def off_by(millimetres):
 
 
 def test_every_sample_is_counted_once_and_padding_never(builder, config):
-    result = scoring.evaluate_split(off_by(10), builder, config)
+    result = evaluation.evaluate_split(off_by(10), builder, config)
     np.testing.assert_allclose(result.errors['mpjpe'], 10.0 * np.arange(7), atol=1e-3)
 
 
@@ -28,7 +31,7 @@ def test_an_image_that_does_not_decode_is_left_out_and_said(tmp_path, monkeypatc
     tiny_people.add_to_data_pipeline(monkeypatch)
     config = evaluated.tiny_config(tmp_path, cut=(2,))
     config.data.bad_image = 'skip'
-    result = scoring.evaluate_split(off_by(10), tiny_people.build(tmp_path, cut=(2,)), config)
+    result = evaluation.evaluate_split(off_by(10), tiny_people.build(tmp_path, cut=(2,)), config)
     assert (result.protocol['samples'], result.protocol['skipped_images']) == (6, 1)
     assert set(result.labels['frame']) == {0, 1, 3, 4, 5, 6}
 
@@ -38,12 +41,12 @@ def test_a_sample_that_comes_twice_is_an_error(builder, config):
         return off_by(0)(batch) | {'index': np.zeros_like(batch.index)}
 
     with pytest.raises(ValueError, match='came twice'):
-        scoring.evaluate_split(predict, builder, config)
+        evaluation.evaluate_split(predict, builder, config)
 
 
 def test_velocity_errors_stay_inside_one_subjects_video(builder, config):
     # frames of a tiny sequence belong to two subjects in turn: none follows another
-    errors = scoring.evaluate_split(off_by(10), builder, config).errors
+    errors = evaluation.evaluate_split(off_by(10), builder, config).errors
     assert 'mpjve' not in errors
 
 
@@ -52,7 +55,7 @@ def test_a_detector_is_scored_in_2d(builder, config):
         found = batch.joints2d_crop_truth + np.array([4, 0])  # 2 px of an image 100 px wide
         return {'joints2d_crop': found, 'valid': batch.valid, 'index': batch.index}
 
-    result = scoring.evaluate_split(predict, builder, config)
+    result = evaluation.evaluate_split(predict, builder, config)
     assert result.score == pytest.approx(20, abs=1e-3)
 
 
@@ -63,7 +66,7 @@ def test_the_mean_pose_is_that_of_the_training_split(builder, config):
             for batch in loader.evaluation_batches(builder, config, split='train')
         ]
     )
-    result = scoring.evaluate_mean_pose(builder, config)
+    result = evaluation.evaluate_mean_pose(builder, config)
     expected = metrics.mpjpe(np.repeat(train.mean(0)[None], 7, 0), result.targets).mean()
     assert result.score == pytest.approx(1000 * expected, rel=1e-5)
 

@@ -9,17 +9,19 @@ import sys
 import numpy as np
 import pytest
 
-from capf_jax import evaluate, parallel, train
+from capf_jax import evaluate, train
+from capf_jax.runtime import devices
 from tests import tiny
 
 PROGRAM = """
 import pathlib, sys
-from capf_jax import evaluate, parallel, train
+from capf_jax import evaluate, train
+from capf_jax.runtime import devices
 from tests import tiny
-data_dir, workdir, *arguments = parallel.join_processes(sys.argv[1:])
-assert parallel.process_count() == 2
+data_dir, workdir, *arguments = devices.join_processes(sys.argv[1:])
+assert devices.process_count() == 2
 evaluate.make_task = tiny.linear_task
-train.pictures.write = lambda *_: []
+train.lifter_figures.write = lambda *_: []
 train.train_and_evaluate(tiny.config(data_dir), pathlib.Path(workdir))
 """
 
@@ -62,17 +64,17 @@ def scores(workdir):
 def test_two_processes_train_and_score_as_one(tmp_path, monkeypatch):
     run_of_two(tmp_path / 'data', tmp_path / 'two')
     monkeypatch.setattr(evaluate, 'make_task', tiny.linear_task)
-    monkeypatch.setattr(train.pictures, 'write', lambda *_: [])
+    monkeypatch.setattr(train.lifter_figures, 'write', lambda *_: [])
     train.train_and_evaluate(tiny.config(tmp_path / 'data'), tmp_path / 'one')
     np.testing.assert_allclose(scores(tmp_path / 'two'), scores(tmp_path / 'one'), rtol=1e-4)
 
 
 def test_without_the_argument_nothing_is_joined():
-    assert parallel.join_processes(['train', '--workdir=x']) == ['train', '--workdir=x']
-    assert parallel.process_count() == 1
+    assert devices.join_processes(['train', '--workdir=x']) == ['train', '--workdir=x']
+    assert devices.process_count() == 1
 
 
 def test_an_environment_that_names_the_others_in_part_is_refused(monkeypatch):
     monkeypatch.setenv('JAX_COORDINATOR_ADDRESS', 'localhost:1')
     with pytest.raises(ValueError, match='JAX_NUM_PROCESSES and JAX_PROCESS_ID must be set'):
-        parallel.join_processes(['train', '--distributed'])
+        devices.join_processes(['train', '--distributed'])

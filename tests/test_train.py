@@ -8,8 +8,11 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax import checkpoints, configuration, evaluate, parallel, steps, train, weights
-from capf_jax.checkpoints import Checkpoints
+from capf_jax import evaluate, train
+from capf_jax.inference import weight_files
+from capf_jax.runtime import checkpoints, configuration, devices
+from capf_jax.runtime.checkpoints import Checkpoints
+from capf_jax.tasks import steps
 from data_pipeline import datasets, loader
 from tests import evaluated, tiny
 from tests.data_pipeline import tiny_people
@@ -27,7 +30,7 @@ def data_dir(tmp_path_factory):
 def linear(monkeypatch, data_dir):
     """The tiny configuration with a task that compiles at once."""
     monkeypatch.setattr(evaluate, 'make_task', tiny.linear_task)
-    monkeypatch.setattr(train.pictures, 'write', lambda *_: [])
+    monkeypatch.setattr(train.lifter_figures, 'write', lambda *_: [])
     return tiny.config(data_dir)
 
 
@@ -48,7 +51,7 @@ def stop_at(monkeypatch, step, number=signal.SIGTERM):
 
 
 def assert_equal_bits(one, other):
-    jax.tree.map(np.testing.assert_array_equal, parallel.to_host(one), parallel.to_host(other))
+    jax.tree.map(np.testing.assert_array_equal, devices.to_host(one), devices.to_host(other))
 
 
 def log(workdir, part):
@@ -62,7 +65,7 @@ def test_a_run_leaves_all_it_should(linear, tmp_path):
     assert [line['step'] for line in log(tmp_path, 'train')] == [1, 2, 3, 4, 5, 6]
     assert [line['step'] for line in log(tmp_path, 'test')] == [3, 6]
     assert configuration.load(tmp_path).to_dict() == linear.to_dict()
-    variables, metadata = weights.load_weights(tmp_path / 'lifter.safetensors')
+    variables, metadata = weight_files.load_weights(tmp_path / 'lifter.safetensors')
     assert metadata['step'] == 6
     assert (metadata['kind'], metadata['name']) == ('ca_pf', 'ca_pf')
     assert metadata['config']['training']['epochs'] == 2
@@ -223,7 +226,7 @@ def test_the_lifter_resumes_bit_for_bit_and_its_detector_never_changes(
 ):
     config = tiny.config(data_dir)  # flips and drop path are on
     task = steps.lifter_task(config, 3)
-    initial = parallel.to_host(task.init(jax.random.PRNGKey(config.seed), tiny.batch()))
+    initial = devices.to_host(task.init(jax.random.PRNGKey(config.seed), tiny.batch()))
     task = dataclasses.replace(task, init=lambda key, batch: initial)
     # One task for all runs, so that its steps are compiled once.
     monkeypatch.setattr(evaluate, 'make_task', lambda *_: task)
@@ -248,6 +251,6 @@ def test_a_detector_is_trained_and_a_lifter_takes_its_weight_file(data_dir, tmp_
     frozen = evaluate.make_task(config).init(jax.random.PRNGKey(1), tiny.batch()).frozen
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6),
-        parallel.to_host(frozen['params']),
-        parallel.to_host(outcome.state.params),
+        devices.to_host(frozen['params']),
+        devices.to_host(outcome.state.params),
     )

@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from capf_jax import optimizer, steps
-from capf_jax.batch import Batch
+from capf_jax.pose.batch import AXIS, Batch
+from capf_jax.tasks import optimizer, steps
 from configs import base
 
 HEIGHT, WIDTH, JOINTS = 64, 32, 17
@@ -75,7 +75,7 @@ def linear_task(settings, steps_per_epoch=1):
             distances = steps.joint_distances(pose, people.joints3d)
             return steps.mean_over_valid(jnp.mean(distances, -1), people.valid)
 
-        loss, gradients = jax.lax.psum(jax.value_and_grad(loss_share)(state.params), steps.AXIS)
+        loss, gradients = jax.lax.psum(jax.value_and_grad(loss_share)(state.params), AXIS)
         return state.apply_gradients(transformation, gradients), {'loss': loss}
 
     def eval_step(state, people):

@@ -11,16 +11,16 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from capf_jax import skeleton as skeletons
-from capf_jax.batch import Array, Batch
+from capf_jax.backends.cpu.chunks import detect
+from capf_jax.inference.weight_files import differing_tensors, load_weights
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.heatmaps import find_joints, to_image
-from capf_jax.models.detectors.inference import detect
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter, lifter_from_config
-from capf_jax.weights import differing_tensors, load_weights
-from data_pipeline.normalise import normalise_by_crop, normalise_by_image
+from capf_jax.pose import skeletons
+from capf_jax.pose.batch import Array, Batch
+from capf_jax.pose.normalise import normalise_by_crop, normalise_by_image
 
 
 @dataclasses.dataclass(frozen=True)

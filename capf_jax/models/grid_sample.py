@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from capf_jax.models.channel_sum import channel_sum
+from capf_jax.backends.cpu.channel_sum import channel_sum
 
 PADDING_MODES = ('zeros', 'border')
 MOST_PIXELS = 2**24  # of a map: their numbers are exact in float32

@@ -8,7 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from capf_jax.models.channel_sum import channel_sum
+from capf_jax.backends.cpu.channel_sum import channel_sum
 
 FEW_TOKENS = 8  # up to here attention avoids batches of tiny matrix products
 

@@ -16,7 +16,6 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from capf_jax import skeleton
 from capf_jax.models.detectors import catalog
 from capf_jax.models.grid_sample import grid_sample
 from capf_jax.models.layers import (
@@ -29,6 +28,7 @@ from capf_jax.models.layers import (
     layer_norm,
     linear,
 )
+from capf_jax.pose import skeletons
 
 
 def compass(heads: int, points: int) -> jax.Array:
@@ -265,4 +265,4 @@ def lifter_from_config(config: ConfigDict) -> Lifter:
     """
     fields = dict(config.model.lifter)
     fields['levels'] = tuple(fields['levels']) or catalog.from_config(config.model).levels
-    return Lifter(num_joints=len(skeleton.get(config.skeleton)), **fields)
+    return Lifter(num_joints=len(skeletons.get(config.skeleton)), **fields)

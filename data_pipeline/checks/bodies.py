@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from capf_jax.skeleton import Skeleton
+from capf_jax.pose.skeletons import Skeleton
 from data_pipeline.checks.findings import NOTE, OK, Finding, ok_if
 
 # The farthest joint from the root, median over people, metres.

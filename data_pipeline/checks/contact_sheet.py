@@ -6,9 +6,9 @@ import matplotlib
 import numpy as np
 from matplotlib.figure import Figure
 
-from capf_jax import drawing
-from capf_jax.skeleton import Skeleton
-from data_pipeline import crops
+from capf_jax.figures import drawing
+from capf_jax.pose import crops
+from capf_jax.pose.skeletons import Skeleton
 from data_pipeline.checks.people import People
 
 COLUMNS, ROWS = 6, 4

@@ -9,9 +9,9 @@ import numpy as np
 import tensorflow_datasets as tfds
 from google.protobuf import json_format
 
-from capf_jax import skeleton as skeletons
-from capf_jax.skeleton import Skeleton
-from capf_jax.visualize import save
+from capf_jax.figures.people import save
+from capf_jax.pose import skeletons
+from capf_jax.pose.skeletons import Skeleton
 from data_pipeline import datasets
 from data_pipeline.checks import bodies, contact_sheet, counts, people, pixels
 from data_pipeline.checks.findings import Finding, ok_if

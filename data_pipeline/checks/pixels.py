@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from capf_jax.skeleton import Skeleton
-from data_pipeline import crops
+from capf_jax.pose import crops
+from capf_jax.pose.skeletons import Skeleton
 from data_pipeline.checks.findings import NOTE, Finding, ok_if
 from data_pipeline.checks.people import People
 

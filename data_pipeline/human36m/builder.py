@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline import person_crops
 from data_pipeline.human36m import sources
 from data_pipeline.human36m.clips import Human36mClip

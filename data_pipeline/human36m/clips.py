@@ -8,7 +8,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from data_pipeline import crops, person_crops, published_cameras
+from capf_jax.pose import crops
+from data_pipeline import person_crops, published_cameras
 from data_pipeline.human36m.configuration import Human36mSettings
 from data_pipeline.human36m.recordings import Key, Recording
 from data_pipeline.person_crops.problems import ranges

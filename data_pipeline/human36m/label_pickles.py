@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from data_pipeline import crops, published_cameras, safe_pickle
+from capf_jax.pose import crops
+from data_pipeline import published_cameras, safe_pickle
 from data_pipeline.human36m.configuration import ACTIONS, FIRST_ACTION, Human36mSettings
 from data_pipeline.human36m.recordings import Key, Recording
 from data_pipeline.published_cameras import HUMAN36M_CAMERAS

@@ -15,7 +15,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from capf_jax.skeleton import MPI_INF_3DHP17
+from capf_jax.pose.skeletons import MPI_INF_3DHP17
 from data_pipeline.mpi_inf_3dhp.figures import ACTIVITIES, FILE_JOINTS, JOINTS
 
 TRAIN_FILE, TEST_FILE = 'annot.mat', 'annot_data.mat'

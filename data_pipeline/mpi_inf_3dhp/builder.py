@@ -10,7 +10,7 @@ from typing import Any
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from capf_jax.skeleton import MPI_INF_3DHP17
+from capf_jax.pose.skeletons import MPI_INF_3DHP17
 from data_pipeline import person_crops
 from data_pipeline.mpi_inf_3dhp import tree
 from data_pipeline.mpi_inf_3dhp.configuration import Settings

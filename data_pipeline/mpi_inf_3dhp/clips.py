@@ -7,8 +7,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from capf_jax.skeleton import MPI_INF_3DHP17
-from data_pipeline import crops, person_crops
+from capf_jax.pose import crops
+from capf_jax.pose.skeletons import MPI_INF_3DHP17
+from data_pipeline import person_crops
 from data_pipeline.mpi_inf_3dhp.configuration import Settings
 from data_pipeline.mpi_inf_3dhp.media import Frames, Video
 from data_pipeline.records import Record

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from capf_jax import skeleton as skeletons
+from capf_jax.pose import skeletons
 
 FILE = 'annotations.json'
 SPLITS = ('train', 'test')

@@ -16,7 +16,8 @@ import tensorflow_datasets as tfds
 import tqdm
 from ml_collections import ConfigDict
 
-from data_pipeline import crops, records, shards
+from capf_jax.pose import crops
+from data_pipeline import records, shards
 from data_pipeline.own_data import annotations, checks, images
 from data_pipeline.own_data.annotations import AnnotationError, Entry
 

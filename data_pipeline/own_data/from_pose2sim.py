@@ -19,7 +19,7 @@ import tempfile
 
 import numpy as np
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline.own_data.annotations import FILE
 
 # h36m17 joints that OpenPose's BODY_25B has.

@@ -26,7 +26,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.core import splits as tfds_splits
 from tqdm import tqdm
 
-from capf_jax.skeleton import Skeleton
+from capf_jax.pose.skeletons import Skeleton
 from data_pipeline import records
 from data_pipeline.person_crops import parts, workers
 from data_pipeline.person_crops.clips import Clip

@@ -8,7 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from data_pipeline import crops
+from capf_jax.pose import crops
 from data_pipeline.person_crops.settings import Settings
 from data_pipeline.records import Record
 

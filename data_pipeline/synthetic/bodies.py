@@ -10,7 +10,7 @@ import dataclasses
 
 import numpy as np
 
-from capf_jax.skeleton import H36M17, H36M17_SURFACE
+from capf_jax.pose.skeletons import H36M17, H36M17_SURFACE
 from data_pipeline.synthetic.kinematics import Pose
 from data_pipeline.synthetic.primitives import PrimitiveList, Primitives, cross
 from data_pipeline.synthetic.subjects import (

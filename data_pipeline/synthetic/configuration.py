@@ -10,7 +10,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import Any
 
-from capf_jax.skeleton import H36M17, H36M17_SURFACE, Skeleton
+from capf_jax.pose.skeletons import H36M17, H36M17_SURFACE, Skeleton
 from data_pipeline.synthetic.scenes import LIGHTS
 
 SPLITS = ('train', 'test')

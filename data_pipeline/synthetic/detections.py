@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 
 # Distance from a joint to the surface of its own limb, metres: what lies further in front hides it.
 DEPTH_INSIDE = np.array([

@@ -1,7 +1,7 @@
 """Bone lengths of a person and a figure that is posed by joint angles or by reaching for points.
 
 Frames: right-handed, millimetres. World and body axes are x forward (before the turn), y left,
-z up. Joints are in the order of `capf_jax.skeleton.H36M17`. Angles are degrees. Sides are
+z up. Joints are in the order of `capf_jax.pose.skeletons.H36M17`. Angles are degrees. Sides are
 indexed 0 right, 1 left; limb angles are the same for mirrored limbs.
 """
 

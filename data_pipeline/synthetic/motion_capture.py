@@ -12,7 +12,7 @@ import zipfile
 
 import numpy as np
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline.synthetic import bvh, poses
 from data_pipeline.synthetic.joint_limits import CLEARANCE
 from data_pipeline.synthetic.kinematics import (

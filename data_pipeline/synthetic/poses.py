@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline.synthetic import resting_activities as resting
 from data_pipeline.synthetic import standing_activities as standing
 from data_pipeline.synthetic.gestures import pick

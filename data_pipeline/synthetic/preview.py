@@ -11,7 +11,7 @@ import pathlib
 import cv2
 import numpy as np
 
-from data_pipeline import crops
+from capf_jax.pose import crops
 from data_pipeline.synthetic.configuration import SPLITS, SyntheticConfig
 from data_pipeline.synthetic.samples import make_sample
 

@@ -8,8 +8,8 @@ import functools
 import cv2
 import numpy as np
 
-from capf_jax.skeleton import H36M17
-from data_pipeline import crops
+from capf_jax.pose import crops
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline.records import Record
 from data_pipeline.synthetic import bodies, motion_capture, poses
 from data_pipeline.synthetic.cameras import IMAGE_SIZE, Camera, sample_camera

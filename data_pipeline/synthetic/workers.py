@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 import cv2
 
-from capf_jax.allocator import keep_freed_memory
+from capf_jax.backends.cpu.memory import keep_freed_memory
 from data_pipeline.processes import hidden_main
 from data_pipeline.records import Record
 from data_pipeline.synthetic.configuration import SyntheticConfig

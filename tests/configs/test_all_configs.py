@@ -10,11 +10,13 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from capf_jax import configuration, evaluate, protocols, skeleton
-from capf_jax.batch import Batch
+from capf_jax import evaluate
 from capf_jax.models import ca_pf
 from capf_jax.models.lifter import Lifter
-from capf_jax.steps import AXIS
+from capf_jax.pose import skeletons
+from capf_jax.pose.batch import AXIS, Batch
+from capf_jax.runtime import configuration
+from capf_jax.scoring import protocols
 
 TRACED = {}  # of detectors, by module and shapes
 
@@ -33,7 +35,7 @@ def get_config(name, arg=''):
 
 def abstract_batch(config, size=1):  # as a model starts with one: traced once
     """Shapes and types of a batch of the dataset that the configuration names."""
-    joints = len(skeleton.get(config.skeleton))
+    joints = len(skeletons.get(config.skeleton))
     height, width = (config.data.builder.get(n, d) for n, d in (('height', 256), ('width', 192)))
 
     def floats(*shape):
@@ -131,12 +133,12 @@ def test_a_published_training_has_the_published_values(name):
 def test_a_published_training_is_scored_by_its_datasets_protocol(name):
     config = get_config(name)
     assert config.evaluation.protocol == config.data.name
-    protocols.get(config.evaluation.protocol).check_skeleton(skeleton.get(config.skeleton))
+    protocols.get(config.evaluation.protocol).check_skeleton(skeletons.get(config.skeleton))
     assert config.data.joints2d == ('truth' if config.data.name == 'mpi_inf_3dhp' else 'detected')
 
 
 def test_3dhp_poses_are_relative_to_joint_14():
-    assert skeleton.get(get_config('mpi_inf_3dhp_hrnet32').skeleton).root == 14
+    assert skeletons.get(get_config('mpi_inf_3dhp_hrnet32').skeleton).root == 14
 
 
 @pytest.mark.parametrize('name', PUBLISHED)

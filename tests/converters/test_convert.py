@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 
-from capf_jax import weights
+from capf_jax.inference import weight_files
 from converters import engine, recognise, tables
 from converters.convert import convert, identify, main
 from converters.export import export
@@ -80,7 +80,7 @@ def test_the_commands_convert_and_export(tmp_path):
 def test_the_target_describes_itself(tmp_path):
     source = saved(tmp_path / 'a.pth', small_state())
     convert(source, tmp_path / 'b.safetensors')
-    variables, metadata = weights.load_weights(tmp_path / 'b.safetensors')
+    variables, metadata = weight_files.load_weights(tmp_path / 'b.safetensors')
     assert (metadata['kind'], metadata['name']) == ('poseformer', 'poseformer')
     assert metadata['skeleton'] == 'h36m17'
     assert metadata['model']['frames'] == 3
@@ -101,7 +101,7 @@ def test_convert_export_convert_gives_the_same_bits(tmp_path, ca_pf_state):
         assert array.numpy().dtype == ca_pf_state[key].dtype
         np.testing.assert_array_equal(array, ca_pf_state[key], err_msg=key)
     convert(back, second)
-    one, other = weights.load_weights(first)[0], weights.load_weights(second)[0]
+    one, other = weight_files.load_weights(first)[0], weight_files.load_weights(second)[0]
     jax.tree.map(np.testing.assert_array_equal, one, other)
 
 
@@ -125,7 +125,7 @@ def test_double_precision_is_rounded_and_said_so(tmp_path):
     state = {key: array.astype(np.float64) for key, array in small_state().items()}
     said = convert(saved(tmp_path / 'a.pth', state), tmp_path / 'b.safetensors')
     assert 'rounded from float64 to float32' in said
-    variables, _ = weights.load_weights(tmp_path / 'b.safetensors')
+    variables, _ = weight_files.load_weights(tmp_path / 'b.safetensors')
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {np.dtype(np.float32)}
 
 
@@ -140,9 +140,9 @@ def test_wrapped_gives_the_sources_wrappers_back(tmp_path, ca_pf_state):
 
 def test_the_head_of_a_detector_trained_here_stays_out_of_a_ca_pf(tmp_path, ca_pf_state):
     convert(saved(tmp_path / 'a.pth', ca_pf_state), tmp_path / 'a.safetensors')
-    variables, metadata = weights.load_weights(tmp_path / 'a.safetensors')
+    variables, metadata = weight_files.load_weights(tmp_path / 'a.safetensors')
     variables['detector']['params']['head'] = {'kernel': np.zeros((1, 1, 4, 17))}
-    weights.save_weights(tmp_path / 'b.safetensors', variables, metadata)
+    weight_files.save_weights(tmp_path / 'b.safetensors', variables, metadata)
     assert "left out: the detector's heatmap head" in export(
         tmp_path / 'b.safetensors', tmp_path / 'b.pth'
     )
@@ -156,7 +156,7 @@ def test_weights_that_only_published_code_needs_come_back(tmp_path, monkeypatch)
     state = small_state() | {'train.weight': np.array([1, 2], np.float32)}
     said = convert(saved(tmp_path / 'a.pth', state), tmp_path / 'b.safetensors')
     assert 'train.weight' in said
-    assert 'unused' not in weights.load_weights(tmp_path / 'b.safetensors')[0]
+    assert 'unused' not in weight_files.load_weights(tmp_path / 'b.safetensors')[0]
     export(tmp_path / 'b.safetensors', tmp_path / 'c.pth')
     back = torch.load(tmp_path / 'c.pth', weights_only=True)
     np.testing.assert_array_equal(back['train.weight'], [1, 2])
@@ -230,11 +230,11 @@ def test_a_file_that_describes_something_else_is_not_exported(
     tmp_path, ca_pf_state, changes, message
 ):
     convert(saved(tmp_path / 'a.pth', ca_pf_state), tmp_path / 'a.safetensors')
-    variables, metadata = weights.load_weights(tmp_path / 'a.safetensors')
+    variables, metadata = weight_files.load_weights(tmp_path / 'a.safetensors')
     if changes.get('model'):
         lifter = metadata['model']['lifter'] | changes['model']['lifter']
         changes = {'model': metadata['model'] | {'lifter': lifter}}
-    weights.save_weights(tmp_path / 'b.safetensors', variables, metadata | changes)
+    weight_files.save_weights(tmp_path / 'b.safetensors', variables, metadata | changes)
     with pytest.raises(ValueError, match=message):
         export(tmp_path / 'b.safetensors', tmp_path / 'b.pth')
     assert not (tmp_path / 'b.pth').exists()
@@ -247,6 +247,6 @@ def test_a_converted_file_is_not_converted_again(tmp_path):
 
 
 def test_a_file_that_does_not_say_what_it_is_is_not_exported(tmp_path):
-    weights.save_weights(tmp_path / 'a.safetensors', {'params': {'w': np.zeros(1)}}, {})
+    weight_files.save_weights(tmp_path / 'a.safetensors', {'params': {'w': np.zeros(1)}}, {})
     with pytest.raises(ValueError, match=r'does not say its kind, name, skeleton, model'):
         export(tmp_path / 'a.safetensors', tmp_path / 'b.pth')

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from capf_jax import skeleton, train, weights
+from capf_jax import train
+from capf_jax.inference import weight_files
+from capf_jax.pose import skeletons
 from converters.convert import convert
 from converters.export import export, model_of
 from tests import tiny
@@ -54,11 +56,11 @@ def test_a_run_is_exported_and_converts_back_to_the_same_bits(tmp_path, weight_t
     config, state, _ = small_run(detector_skeleton='h36m17_surface')
     run, back, again = (tmp_path / n for n in ('run.safetensors', 'a.pth', 'again.safetensors'))
     trained = train.trained_variables('lifter', state)
-    weights.save_weights(run, trained, metadata_of(config), weight_type)
+    weight_files.save_weights(run, trained, metadata_of(config), weight_type)
     assert "left out: the detector's heatmap head" in export(run, back, wrapped=True)
     assert torch.load(back, weights_only=True).keys() == {'model'}
     convert(back, again)
-    stored, converted = weights.load_weights(run)[0], weights.load_weights(again)[0]
+    stored, converted = weight_files.load_weights(run)[0], weight_files.load_weights(again)[0]
     del stored['detector']['params']['head']
     jax.tree.map(np.testing.assert_array_equal, stored, converted)
 
@@ -88,7 +90,7 @@ def test_a_trained_detector_is_exported(tmp_path):
     variables = random_like(model_of('run', {}, metadata).expected())
     state = types.SimpleNamespace(params=variables['params'], batch_stats=variables['batch_stats'])
     trained = train.trained_variables('detector', state)
-    weights.save_weights(tmp_path / 'run.safetensors', trained, metadata)
+    weight_files.save_weights(tmp_path / 'run.safetensors', trained, metadata)
     export(tmp_path / 'run.safetensors', tmp_path / 'a.pth')
     exported = torch.load(tmp_path / 'a.pth', weights_only=True)
-    assert exported['final_layer.weight'].shape == (len(skeleton.H36M17_SURFACE), 4, 1, 1)
+    assert exported['final_layer.weight'].shape == (len(skeletons.H36M17_SURFACE), 4, 1, 1)

@@ -4,7 +4,7 @@ import pathlib
 
 import pytest
 
-from capf_jax import commands
+from capf_jax.runtime import commands
 from configs import base
 from data_pipeline import build
 from tests.data_pipeline import tiny_people

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax import skeleton as skeletons
+from capf_jax.inference.weight_files import save_weights
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.heatmaps import to_image
-from capf_jax.weights import save_weights
-from data_pipeline.crops import apply_affine
+from capf_jax.pose import skeletons
+from capf_jax.pose.crops import apply_affine
 from tests import tiny
 
 

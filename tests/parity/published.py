@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 from safetensors.numpy import save_file
 
-from capf_jax.estimator import Estimator
+from capf_jax.inference.estimator import Estimator
 from converters import convert
 from tests.goldens import manifests, recipe
 

@@ -25,10 +25,10 @@ import tabulate
 import torch
 
 import capf_jax
-from capf_jax import commands, metrics
-from capf_jax.estimator import Estimator
+from capf_jax.inference.estimator import Estimator
+from capf_jax.pose import crops, metrics
+from capf_jax.runtime import commands
 from converters import convert
-from data_pipeline import crops
 from tests.goldens import recipe
 from tests.parity import comparing, training
 from tests.parity.comparing import Check

@@ -9,15 +9,16 @@ from unittest import mock
 import numpy as np
 import optax
 
-from capf_jax import optimizer, parallel, steps
-from capf_jax.batch import Batch
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
-from capf_jax.models.detectors.layers import Detection
+from capf_jax.models.detectors.convolutions import Detection
 from capf_jax.models.lifter import Lifter
+from capf_jax.pose.batch import Batch
+from capf_jax.pose.normalise import denormalise_by_image
+from capf_jax.runtime import devices
+from capf_jax.tasks import optimizer, steps
 from configs import base
 from converters import engine, lifter_names
-from data_pipeline.normalise import denormalise_by_image
 
 FIRST_MOMENT = 0.1  # share of the gradient in AdamW's first moment after the first step
 
@@ -72,8 +73,8 @@ def train(
     state = steps.new_state(
         transformation, np.zeros(2, np.uint32), variables['params'], frozen=recorded
     )
-    batch = parallel.shard(people(joints2d, joints2d_crop, pose))
-    step, state = parallel.train_step(task.train_step), parallel.replicate(state)
+    batch = devices.shard(people(joints2d, joints2d_crop, pose))
+    step, state = devices.train_step(task.train_step), devices.replicate(state)
     losses, norms = [], {}
     for _ in range(steps_done):
         state, metrics = step(state, batch)
@@ -89,7 +90,7 @@ def gradient_norms(lifter: Lifter, state: steps.TrainState) -> dict[str, float]:
     """
     moment = optax.tree_utils.tree_get(state.opt_state, 'mu')
     rules = lifter_names.lifter_rules(lifter, prefix='')
-    gradient = engine.to_torch({'params': parallel.to_host(moment)}, rules)
+    gradient = engine.to_torch({'params': devices.to_host(moment)}, rules)
     return {key: float(np.linalg.norm(x.ravel())) / FIRST_MOMENT for key, x in gradient.items()}
 
 

@@ -16,13 +16,13 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from capf_jax import skeleton as skeletons
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HEATMAPS, HRNet, hrnet_from_settings
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
-from capf_jax.skeleton import Skeleton
+from capf_jax.pose import skeletons
+from capf_jax.pose.skeletons import Skeleton
 
 CROP = (256, 192)  # height and width that every published network takes
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1]

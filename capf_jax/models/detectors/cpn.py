@@ -10,7 +10,7 @@ from __future__ import annotations
 import flax.linen as nn
 import jax
 
-from capf_jax.models.detectors.layers import Bottleneck, ConvNorm, Detection
+from capf_jax.models.detectors.convolutions import Bottleneck, ConvNorm, Detection
 from capf_jax.models.detectors.resize import Pyramid, resize_bilinear
 from capf_jax.models.detectors.resnet import BLOCKS, WIDTH, ResNet
 

@@ -12,7 +12,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 
-from capf_jax.models.detectors.layers import (
+from capf_jax.models.detectors.convolutions import (
     BasicBlock,
     Bottleneck,
     ConvNorm,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import flax.linen as nn
 import jax
 
-from capf_jax.models.detectors.layers import Bottleneck, ConvNorm, Detection, max_pool
+from capf_jax.models.detectors.convolutions import Bottleneck, ConvNorm, Detection, max_pool
 
 BLOCKS = (3, 4, 6, 3)  # bottlenecks of ResNet-50's stages
 WIDTH = 64  # of the stem and of the first stage's 3x3 convolutions; doubles with every stage

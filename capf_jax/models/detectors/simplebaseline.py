@@ -9,7 +9,7 @@ from __future__ import annotations
 import flax.linen as nn
 import jax
 
-from capf_jax.models.detectors.layers import DeconvNorm, Detection
+from capf_jax.models.detectors.convolutions import DeconvNorm, Detection
 from capf_jax.models.detectors.resnet import BLOCKS, WIDTH, ResNet
 
 

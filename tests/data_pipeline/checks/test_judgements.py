@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from capf_jax.skeleton import COCO17, H36M17, MPI_INF_3DHP17
-from data_pipeline import crops
+from capf_jax.pose import crops
+from capf_jax.pose.skeletons import COCO17, H36M17, MPI_INF_3DHP17
 from data_pipeline.checks import bodies, contact_sheet, dataset, findings, pixels
 from data_pipeline.checks.people import People
 from tests.data_pipeline.mpi_inf_3dhp import raw_tree

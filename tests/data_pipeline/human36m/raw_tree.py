@@ -8,7 +8,7 @@ import cdflib
 import cv2
 import numpy as np
 
-from data_pipeline import crops
+from capf_jax.pose import crops
 from data_pipeline.human36m.recordings import JOINTS, Key
 from data_pipeline.published_cameras import human36m
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from data_pipeline import build, crops, datasets
+from capf_jax.pose import crops
+from data_pipeline import build, datasets
 from data_pipeline.human36m import sources
 from data_pipeline.human36m.configuration import Human36mSettings
 from data_pipeline.human36m.recordings import JOINTS, Key

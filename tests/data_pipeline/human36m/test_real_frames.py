@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from data_pipeline import crops, datasets, published_cameras
+from capf_jax.pose import crops
+from data_pipeline import datasets, published_cameras
 from data_pipeline.human36m.configuration import ACTIONS, OTHER_NAMES
 from data_pipeline.human36m.recordings import Key
 

@@ -30,7 +30,7 @@ def config(tmp_path_factory):
 
 def test_it_trains_and_is_scored_by_action(config, tmp_path, monkeypatch):
     monkeypatch.setattr(evaluate, 'make_task', tiny.linear_task)
-    monkeypatch.setattr(train.pictures, 'write', lambda *_: [])
+    monkeypatch.setattr(train.lifter_figures, 'write', lambda *_: [])
     outcome = train.train_and_evaluate(config, tmp_path)
     assert outcome.step == 2
     lines = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
@@ -42,7 +42,7 @@ def test_it_trains_and_is_scored_by_action(config, tmp_path, monkeypatch):
 
 
 def test_the_whole_model_learns_from_it(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(train.pictures, 'write', lambda *_: [])
+    monkeypatch.setattr(train.lifter_figures, 'write', lambda *_: [])
     config = config.copy_and_resolve_references()
     config.model.lifter.ablation_step = 3  # deformable context extraction and all that follows
     outcome = train.train_and_evaluate(config, tmp_path)

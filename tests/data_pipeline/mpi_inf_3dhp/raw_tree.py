@@ -12,7 +12,7 @@ import h5py
 import numpy as np
 import scipy.io
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline.mpi_inf_3dhp import figures
 from data_pipeline.synthetic import samples
 from data_pipeline.synthetic.configuration import SyntheticConfig

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from capf_jax.skeleton import MPI_INF_3DHP17
-from data_pipeline import crops, datasets, mpi_inf_3dhp, person_crops
+from capf_jax.pose import crops
+from capf_jax.pose.skeletons import MPI_INF_3DHP17
+from data_pipeline import datasets, mpi_inf_3dhp, person_crops
 from data_pipeline.mpi_inf_3dhp import figures, tree
 from tests.data_pipeline.mpi_inf_3dhp import raw_tree
 from tests.data_pipeline.mpi_inf_3dhp.raw_tree import TrainSequence

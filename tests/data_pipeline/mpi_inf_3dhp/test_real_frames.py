@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_pipeline import crops, datasets
+from capf_jax.pose import crops
+from data_pipeline import datasets
 from tests.data_pipeline.mpi_inf_3dhp import raw_tree
 from tests.data_pipeline.mpi_inf_3dhp.test_builder import config
 

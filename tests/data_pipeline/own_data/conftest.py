@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline.own_data import checks
 from data_pipeline.own_data.annotations import Camera
 

@@ -3,8 +3,9 @@ import logging
 import numpy as np
 import pytest
 
-from capf_jax.skeleton import H36M17
-from data_pipeline import crops, datasets, own_data
+from capf_jax.pose import crops
+from capf_jax.pose.skeletons import H36M17
+from data_pipeline import datasets, own_data
 from data_pipeline.own_data import annotations, builder, images
 
 

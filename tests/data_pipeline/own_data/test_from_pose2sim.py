@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline.own_data import annotations, checks, from_pose2sim
 
 FRAMES = 12

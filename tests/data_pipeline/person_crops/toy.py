@@ -7,7 +7,7 @@ import pathlib
 import numpy as np
 import tensorflow_datasets as tfds
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline import person_crops
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline.synthetic import motion_capture, poses
 
 PARENT, CHILD = (list(side) for side in zip(*H36M17.bones, strict=True))

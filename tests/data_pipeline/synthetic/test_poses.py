@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from capf_jax.skeleton import H36M17
+from capf_jax.pose.skeletons import H36M17
 from data_pipeline.synthetic import joint_limits, kinematics, poses
 
 PARENT, CHILD = (list(side) for side in zip(*H36M17.bones, strict=True))

@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from capf_jax.skeleton import H36M17_SURFACE
-from data_pipeline import crops
+from capf_jax.pose import crops
+from capf_jax.pose.skeletons import H36M17_SURFACE
 from data_pipeline.synthetic import bodies, poses, renderer, samples, scenes
 from data_pipeline.synthetic.cameras import Camera
 from data_pipeline.synthetic.configuration import SyntheticConfig

@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from capf_jax.skeleton import H36M17_SURFACE
-from data_pipeline import crops
+from capf_jax.pose import crops
+from capf_jax.pose.skeletons import H36M17_SURFACE
 from data_pipeline.synthetic import poses, samples
 from data_pipeline.synthetic.configuration import SyntheticConfig
 

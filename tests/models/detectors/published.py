@@ -6,8 +6,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from capf_jax.backends.cpu.folding import fold
 from capf_jax.models.detectors import catalog
-from capf_jax.models.detectors.folding import fold
 from converters.engine import to_flax, to_torch, torch_shapes
 from tests.goldens import recipe
 

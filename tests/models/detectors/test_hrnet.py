@@ -7,12 +7,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from capf_jax.backends.cpu.folding import folded
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import normalise_images
-from capf_jax.models.detectors.folding import folded
+from capf_jax.models.detectors.convolutions import BasicBlock
 from capf_jax.models.detectors.hrnet import Fusion, HRNet, hrnet_from_settings
 from capf_jax.models.detectors.initial import random_variables
-from capf_jax.models.detectors.layers import BasicBlock
 from configs import base
 from converters.engine import to_flax, torch_shapes
 from converters.hrnet_names import MMPOSE_HEAD, MMPOSE_PREFIX, hrnet_rules

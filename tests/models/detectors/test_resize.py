@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.models.detectors.layers import ConvNorm
+from capf_jax.models.detectors.convolutions import ConvNorm
 from capf_jax.models.detectors.resize import Pyramid, resize_bilinear
 from tests.goldens import recipe
 from tests.models.detectors import published

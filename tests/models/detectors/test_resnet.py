@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.models.detectors.layers import Bottleneck
+from capf_jax.models.detectors.convolutions import Bottleneck
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from converters.resnet_names import bottleneck, resnet_rules

@@ -3,7 +3,7 @@
 import jax
 import pytest
 
-from capf_jax.models.detectors.layers import DeconvNorm
+from capf_jax.models.detectors.convolutions import DeconvNorm
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from converters.engine import DECONV, Rule, batch_norm, to_flax
 from converters.simplebaseline_names import simplebaseline_rules

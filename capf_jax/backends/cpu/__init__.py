@@ -1,0 +1,1 @@
+"""What the CPU backend of XLA needs to be fast."""

@@ -1,0 +1,1 @@
+"""Pictures: people, sampling points, error curves."""

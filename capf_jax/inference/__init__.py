@@ -1,0 +1,1 @@
+"""A weight file's way to use: its format, its networks, and the Estimator."""

@@ -1,0 +1,296 @@
+"""`Estimator`: one weight file, ready to use. Everything it needs to know is in the file."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import numpy as np
+
+from capf_jax.backends.compilation import jit
+from capf_jax.backends.cpu.chunks import detect
+from capf_jax.inference import input_checks, networks
+from capf_jax.inference.networks import Network
+from capf_jax.inference.weight_files import load_weights
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
+from capf_jax.models.detectors.heatmaps import average_flipped, find_joints
+from capf_jax.pose import skeletons
+from capf_jax.pose.flip import flip_joints, flip_pose
+from capf_jax.pose.normalise import normalise_by_crop
+from capf_jax.pose.skeletons import Skeleton
+
+LARGEST_BATCH = 64  # larger ones are cut
+LIFTERS = 'files of Context-Aware PoseFormer'
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Estimator:
+    """A detector, a Context-Aware PoseFormer or a PoseFormer, from a weight file.
+
+    Methods take and give NumPy arrays. They are compiled at first use for each of few batch sizes:
+    powers of two up to `largest_batch`; batches in between are padded, larger ones cut.
+
+    Attributes:
+      path: the weight file.
+      metadata: what it says of itself.
+      skeleton: the joints J, in order, of all that goes in and comes out; but a detector that does
+        not find them all, such as a CA-PF's of COCO, gives those that it finds, `detector.joints`.
+      crop_size: (H, W) of the crops; None for any whose sides are multiples of 32.
+      detector, lifter, sequence_lifter: the networks that the file holds, None for the others.
+      precision: of matrix products, as `jax.default_matmul_precision` takes it.
+      largest_batch: samples that are run at once.
+    """
+
+    path: str
+    metadata: Mapping[str, Any]
+    skeleton: Skeleton
+    crop_size: tuple[int, int] | None
+    detector: Network | None = None
+    lifter: Network | None = None
+    sequence_lifter: Network | None = None
+    precision: str = 'highest'
+    largest_batch: int = LARGEST_BATCH
+
+    @classmethod
+    def load(
+        cls,
+        path: str | os.PathLike,
+        *,
+        precision: str = 'highest',
+        largest_batch: int = LARGEST_BATCH,
+    ) -> Estimator:
+        """Builds everything from a file of `converters.convert` or of a training run.
+
+        Args:
+          path: the safetensors file.
+          precision: of matrix products: 'highest' is float32; 'default' is faster on GPU and TPU.
+          largest_batch: samples that are run at once; lower it if memory runs out.
+
+        Raises:
+          FileNotFoundError: there is no such file.
+          ValueError: it is no weight file of ours, or it is not whole.
+        """
+        if largest_batch < 1:
+            raise ValueError(f'largest_batch is {largest_batch}; it must be at least 1')
+        variables, metadata = load_weights(path)
+        try:
+            return cls(
+                path=str(path),
+                metadata=metadata,
+                **networks.build(variables, metadata),
+                skeleton=skeletons.get(metadata['skeleton']),
+                crop_size=networks.crop_size(metadata),
+                precision=precision,
+                largest_batch=largest_batch,
+            )
+        except ValueError as error:
+            raise ValueError(f'{path} cannot be used: {error}') from error
+
+    def feature_maps(self, crops: Any) -> tuple[np.ndarray, ...]:
+        """The maps that a lifter uses.
+
+        Args:
+          crops: uint8 RGB [B, 256, 192, 3].
+
+        Returns:
+          One float32 [B, H, W, C] a level.
+
+        Raises:
+          ValueError: wrong crops, or the file holds no detector.
+        """
+        detector = self._need(
+            self.detector, 'feature_maps', f'files of {_detectors()} and {LIFTERS}'
+        )
+        return self._in_batches(
+            lambda images: _detect(detector, self.precision, images, 'maps'),
+            input_checks.crops(crops, self.crop_size),
+        )
+
+    def heatmaps(self, crops: Any, *, flip_test: bool = False) -> np.ndarray:
+        """Where the joints are.
+
+        Args:
+          crops: uint8 RGB [B, 256, 192, 3].
+          flip_test: average with those of the mirrored crops, moved by one pixel (SPEC 2).
+
+        Returns:
+          float32 [B, 64, 48, J], of `detector.joints`.
+
+        Raises:
+          ValueError: wrong crops, or the file holds no detector with a heatmap head.
+        """
+        return self._in_batches(
+            self._heatmaps(flip_test), input_checks.crops(crops, self.crop_size)
+        )
+
+    def joints(self, crops: Any, *, flip_test: bool = False) -> tuple[np.ndarray, np.ndarray]:
+        """The 2D joints that the detector finds.
+
+        Args:
+          crops: uint8 RGB [B, 256, 192, 3].
+          flip_test: see `heatmaps`.
+
+        Returns:
+          Joints [B, J, 2] in pixels of the crop, and confidences [B, J], the peaks' heights; of
+          `detector.joints`.
+
+        Raises:
+          ValueError: wrong crops, or the file holds no detector with a heatmap head.
+        """
+        detect = self._heatmaps(flip_test)
+        decode = self.detector.entry.decode
+        return self._in_batches(
+            lambda images: find_joints(detect(images), decode),
+            input_checks.crops(crops, self.crop_size),
+        )
+
+    def lift(
+        self, crops: Any, joints2d: Any, joints2d_crop: Any, flip_test: bool = False
+    ) -> np.ndarray:
+        """3D poses from crops and 2D joints.
+
+        Args:
+          crops: uint8 RGB [B, 256, 192, 3].
+          joints2d: [B, J, 2], normalised by the image of w x h pixels: x / w * 2 - 1 and
+            y / w * 2 - h / w (`capf_jax.pose.normalise.normalise_by_image`).
+          joints2d_crop: [B, J, 2], the same joints in pixels of the crop.
+          flip_test: average with the prediction for the mirrored person (SPEC 3).
+
+        Returns:
+          float32 [B, J, 3], metres, camera frame, relative to the skeleton's root.
+
+        Raises:
+          ValueError: wrong inputs, or the file holds no lifter that takes them.
+        """
+        lifter = self._need(self.lifter, 'lift', LIFTERS)
+        if lifter.module.detector_joints:
+            raise ValueError(
+                f"{self.path} was trained with the detector's own joints as further input; "
+                f'evaluate it with python -m capf_jax.evaluate, which knows where the crops lie'
+            )
+        crops = input_checks.crops(crops, self.crop_size)
+        shape, size = (len(self.skeleton), 2), crops.shape[1:3]
+        joints2d = input_checks.normalised_joints(joints2d, shape)
+        joints2d_crop = input_checks.crop_joints(joints2d_crop, shape, size)
+        input_checks.same_length(crops=crops, joints2d=joints2d, joints2d_crop=joints2d_crop)
+
+        def predict(images: Any, joints2d: Any, joints2d_crop: Any) -> jax.Array:
+            maps = ()
+            if self.detector is not None:
+                maps = _detect(self.detector, self.precision, images, 'maps')
+            by_crop = normalise_by_crop(joints2d_crop, size[::-1])
+            return _lift(lifter.module, self.precision, lifter.variables, joints2d, by_crop, maps)
+
+        pose = self._in_batches(predict, crops, joints2d, joints2d_crop)
+        if not flip_test:
+            return pose
+        mirrored = self._in_batches(
+            predict,
+            crops[:, :, ::-1],
+            flip_joints(joints2d, 0, self.skeleton),
+            flip_joints(joints2d_crop, size[1] - 1, self.skeleton),
+        )
+        return (pose + flip_pose(mirrored, self.skeleton)) / 2
+
+    def lift_sequence(self, joints2d: Any) -> np.ndarray:
+        """3D poses of the middle frames of sequences of 2D joints.
+
+        Args:
+          joints2d: [B, F, J, 2], normalised by the image as for `lift`.
+
+        Returns:
+          float32 [B, J, 3], metres, camera frame, relative to the skeleton's root.
+
+        Raises:
+          ValueError: wrong joints, or the file holds no PoseFormer.
+        """
+        lifter = self._need(self.sequence_lifter, 'lift_sequence', 'files of PoseFormer')
+        shape = (lifter.module.frames, len(self.skeleton), 2)
+        return self._in_batches(
+            lambda joints: _lift(lifter.module, self.precision, lifter.variables, joints),
+            input_checks.normalised_joints(joints2d, shape),
+        )
+
+    def _heatmaps(self, flip_test: bool) -> Callable[[Any], jax.Array]:
+        """Crops -> heatmaps on the device."""
+        holders = f'files of {_detectors(with_heatmaps=True)}'
+        detector = self._need(self.detector, 'heatmaps and joints', holders)
+        if detector.entry.heatmaps is None:
+            raise ValueError(
+                f'{self.path} holds no heatmap head, so that it has no heatmaps and joints; '
+                f'those are in {holders}'
+            )
+
+        def run(images: np.ndarray) -> jax.Array:
+            plain = _detect(detector, self.precision, images, 'heatmaps')
+            if not flip_test:
+                return plain
+            mirrored = _detect(detector, self.precision, images[:, :, ::-1], 'heatmaps')
+            return average_flipped(plain, mirrored, detector.joints.flip)
+
+        return run
+
+    def _need(self, network: Network | None, method: str, holders: str) -> Network:
+        """The network behind a method; ValueError says which files have it."""
+        if network is None:
+            raise ValueError(
+                f'{self.path} holds {self.metadata.get("name", self.metadata["kind"])}, '
+                f'which has no {method}; those are in {holders}'
+            )
+        return network
+
+    def _in_batches(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
+        """The function's outputs for any number of samples, run in few batch sizes, on the host."""
+        number, parts = len(arrays[0]), []
+        for start in range(0, max(number, 1), self.largest_batch):
+            chunk = [array[start : start + self.largest_batch] for array in arrays]
+            size = len(chunk[0])
+            padding = padded_size(size, self.largest_batch) - size
+            padded = [np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) for x in chunk]
+            outputs = jax.device_get(function(*padded))
+            parts.append(jax.tree.map(lambda output, size=size: output[:size], outputs))
+        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *x: np.concatenate(x), *parts)
+
+
+def _detectors(with_heatmaps: bool = False) -> str:
+    """The detectors of the catalog, for messages."""
+    entries = [catalog.get(name) for name in catalog.names()]
+    return ', '.join(entry.name for entry in entries if entry.heatmaps or not with_heatmaps)
+
+
+def padded_size(number: int, largest: int) -> int:
+    """The batch size that `number` samples are run with: a power of two, at most `largest`."""
+    return min(1 << max(number - 1, 0).bit_length(), largest)
+
+
+def _detect(detector: Network, precision: str, images: Any, what: str) -> Any:
+    """'maps' or 'heatmaps' of images [B, H, W, 3] uint8; the other is never computed."""
+    return _run_detector(
+        detector.module, detector.entry, precision, what, detector.variables, images
+    )
+
+
+# The functions that are compiled belong to no Estimator: two of the same networks share them.
+@functools.partial(jit, static_argnums=(0, 1, 2, 3))
+def _run_detector(
+    module: nn.Module,
+    entry: DetectorEntry,
+    precision: str,
+    what: str,
+    variables: Any,
+    images: jax.Array,
+) -> Any:
+    with jax.default_matmul_precision(precision):
+        return getattr(detect(module, variables, normalise_images(images, entry)), what)
+
+
+@functools.partial(jit, static_argnums=(0, 1), few_rows=True)
+def _lift(module: nn.Module, precision: str, variables: Any, *inputs: Any) -> jax.Array:
+    with jax.default_matmul_precision(precision):
+        return module.apply(variables, *inputs)[0]

@@ -1,0 +1,162 @@
+"""From the content of a weight file to the networks in it, ready to run."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from ml_collections import ConfigDict
+
+from capf_jax.backends.cpu.folding import fold
+from capf_jax.inference.weight_files import differing_tensors
+from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.catalog import CROP, DetectorEntry
+from capf_jax.models.detectors.hrnet import HRNet
+from capf_jax.models.poseformer import PoseFormer
+from capf_jax.pose import skeletons
+from capf_jax.pose.skeletons import Skeleton
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Network:
+    """A Flax module with its variables, on the device.
+
+    Attributes:
+      module: it, not its variables, decides what is compiled anew.
+      variables: {'params'}; a detector's are folded.
+      entry: what the catalog says of a detector; None for other networks.
+      joints: that a detector finds, in order; None for other networks.
+    """
+
+    module: nn.Module
+    variables: Any = dataclasses.field(repr=False)
+    entry: DetectorEntry | None = None
+    joints: Skeleton | None = None
+
+
+def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
+    """The networks of a weight file by their part in it: detector, lifter, sequence_lifter.
+
+    Args:
+      variables: its tensors, nested.
+      metadata: its 'kind', 'skeleton' and 'model' are read.
+
+    Raises:
+      ValueError: the metadata does not describe a model, or not the one whose tensors these are.
+    """
+    kind = metadata.get('kind')
+    if kind not in KINDS or not {'skeleton', 'model'} <= metadata.keys():
+        raise ValueError(
+            'it does not say what model it holds (kind, skeleton, model): make it with '
+            'python -m converters.convert, or train again'
+        )
+    try:
+        return KINDS[kind](variables, metadata)
+    except (KeyError, AttributeError, TypeError) as error:  # whatever stands in a stranger's JSON
+        raise ValueError(
+            f'it does not describe its {kind} completely ({error}): convert or train it again'
+        ) from error
+
+
+def crop_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
+    """(H, W) of the crops that a file's networks take; None where it does not matter.
+
+    A run of ours says what it was trained on; published networks all take the same.
+    """
+    try:
+        data = metadata['config']['data']['builder']
+        return int(data['height']), int(data['width'])
+    except (KeyError, TypeError, ValueError):  # not of a run of ours, or on data of one size
+        own = metadata['model'].get('detector') == 'hrnet'
+        return None if own else CROP
+
+
+def _detector(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
+    entry = catalog.from_config(_model(metadata))
+    joints = skeletons.get(metadata['skeleton'])
+    return {'detector': _frozen(entry.build(len(joints)), entry, joints, variables)}
+
+
+def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
+    config = ConfigDict({'skeleton': metadata['skeleton']})
+    config.model = _model(metadata)
+    model = ContextAwarePoseFormer.from_config(config)
+    networks, maps = {}, ()
+    if model.detector is not None:
+        found = skeletons.get(model.detector_skeleton)
+        detector = _frozen(model.detector, model.entry, found, variables['detector'])
+        images = jax.ShapeDtypeStruct((1, *(crop_size(metadata) or CROP), 3), jnp.float32)
+        maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps
+        if model.found:
+            detector = _of_joints(detector, skeletons.get(config.skeleton), model.found)
+        networks['detector'] = detector
+    joints = model.lifter.num_joints
+    joints2d = jax.ShapeDtypeStruct((1, joints, 4 if model.detector_joints else 2), jnp.float32)
+    joints2d_crop = jax.ShapeDtypeStruct((1, joints, 2), jnp.float32)
+    check(variables['lifter'], model.lifter, joints2d, joints2d_crop, maps)
+    networks['lifter'] = Network(model.lifter, jax.device_put(variables['lifter']))
+    return networks
+
+
+def _poseformer(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
+    module = PoseFormer(**metadata['model'])
+    shape = (1, module.frames, module.num_joints, 2)
+    check(variables, module, jax.ShapeDtypeStruct(shape, jnp.float32))
+    return {'sequence_lifter': Network(module, jax.device_put(variables))}
+
+
+KINDS = {'detector': _detector, 'ca_pf': _ca_pf, 'poseformer': _poseformer}
+
+
+def _frozen(
+    module: nn.Module, entry: DetectorEntry, joints: Skeleton, variables: Mapping[str, Any]
+) -> Network:
+    """A detector with its BatchNorms folded.
+
+    Published CA-PF files with an HRNet leave its heatmap head out: then so does the network.
+    """
+    if isinstance(module, HRNet) and 'head' not in variables['params']:
+        module = module.clone(heatmaps=None)
+        entry = dataclasses.replace(entry, heatmaps=None, decode=None)
+    check(variables, module, jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32))
+    module, folded = fold(module, variables)
+    return Network(module, jax.device_put(folded), entry, joints)
+
+
+def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> Network:
+    """The detector with heatmaps of some of its joints alone, at these places among them."""
+    params = detector.variables['params']
+    if 'head' not in params or places == tuple(range(len(detector.joints))):
+        return dataclasses.replace(detector, joints=joints)
+    head = jax.tree.map(lambda leaf: np.asarray(leaf)[..., places], params['head'])
+    params = {**params, 'head': jax.device_put(head)}
+    module = detector.module.clone(num_joints=len(joints))
+    return Network(module, {'params': params}, detector.entry, joints)
+
+
+def check(variables: Mapping[str, Any], module: nn.Module, *inputs: Any) -> None:
+    """ValueError unless the variables are those of the module, in names and shapes."""
+    expected = jax.eval_shape(module.init, jax.random.key(0), *inputs)
+    different = differing_tensors(variables, expected)
+    if different:
+        raise ValueError(
+            f'its tensors are not those of the model that it describes: {len(different)} differ, '
+            f'first {different[0]}; convert or train it again'
+        )
+
+
+def _model(metadata: Mapping[str, Any]) -> ConfigDict:
+    """`config.model`, with the tuples that JSON turned into lists."""
+
+    def tuples(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: tuples(item) for name, item in value.items()}
+        return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+    return ConfigDict(tuples(metadata['model']))

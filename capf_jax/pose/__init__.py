@@ -1,0 +1,1 @@
+"""Joints and coordinates: skeletons, crops, normalisations, flips, metrics and `Batch`."""

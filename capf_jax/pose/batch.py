@@ -1,0 +1,29 @@
+"""`Batch`: the one structure that travels from the loader to the step. Its shapes are written here.
+
+Legend of the whole repository: B batch, J joints, L feature levels, F frames,
+H W map or crop height and width, C channels, M heads, K sampling points.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+Array = Any  # a numpy array on the host, a jax array on the device
+AXIS = 'batch'  # name of the axis over which a batch is cut; steps sum over it
+
+
+class Batch(NamedTuple):
+    """B people, each cropped from one image.
+
+    A NamedTuple is a JAX tree without importing JAX, which data workers must not do.
+    """
+
+    images: Array  # [B, H, W, 3] uint8, RGB crops
+    joints2d: Array  # [B, J, 2] float32, 2D joints (detected or true), pixels of the whole image
+    joints2d_crop: Array  # [B, J, 2] float32, the same joints, pixels of the crop
+    joints2d_crop_truth: Array  # [B, J, 2] float32, true 2D joints, pixels of the crop
+    image_size: Array  # [B, 2] float32, (width, height) of the whole image, pixels
+    affine: Array  # [B, 2, 3] float32, whole-image pixels -> crop pixels
+    joints3d: Array  # [B, J, 3] float32, metres, camera frame, relative to the root joint
+    valid: Array  # [B] bool, False for the padding of a last batch
+    index: Array  # [B] int32, position of the sample in its split

@@ -1,0 +1,1 @@
+"""Devices, files and signals: what a run needs of its machine."""

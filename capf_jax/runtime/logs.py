@@ -1,0 +1,189 @@
+"""Logs of a run: TensorBoard, JSON lines and a progress line."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import socket
+import struct
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import tqdm
+from tensorboardX.proto import event_pb2, summary_pb2
+from tensorboardX.record_writer import masked_crc32c
+
+from capf_jax.runtime import files
+
+MEASURABLE = 0.5  # seconds; metrics may arrive in bursts, so that less says nothing of the speed
+
+
+class Logs:
+    """Writes what is measured; a context manager.
+
+    `log.jsonl` has one JSON object a line, each with its 'step'. A run that goes on from a
+    checkpoint drops the lines of steps that will be done again.
+    """
+
+    def __init__(
+        self, workdir: pathlib.Path, start_step: int, total_steps: int, batch_size: int
+    ) -> None:
+        """Opens the logs.
+
+        Args:
+          workdir: folder of the run.
+          start_step: steps already done.
+          total_steps: steps at the end of the run.
+          batch_size: samples a step, over all devices.
+        """
+        self.path = workdir / 'log.jsonl'
+        self._batch_size = batch_size
+        drop_later(self.path, start_step)
+        self._board = _Board(workdir / 'tensorboard', start_step)
+        self._progress = tqdm.tqdm(
+            total=total_steps,
+            initial=start_step,
+            unit='step',
+            dynamic_ncols=True,
+            mininterval=0.5 if sys.stderr.isatty() else 20,
+            file=sys.stderr,
+        )
+        self._last = (time.perf_counter(), start_step)  # when and where the speed was last measured
+        self._rate = 0.0  # samples a second
+
+    def __enter__(self) -> Logs:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._progress.close()
+
+    def advance(self, steps: int = 1) -> None:
+        """Moves the progress line."""
+        self._progress.update(steps)
+
+    def training(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Logs the metrics of a training step and the samples a second since the last call."""
+        now = time.perf_counter()
+        since, before = self._last
+        if now - since > MEASURABLE or not self._rate:
+            self._rate = (step - before) * self._batch_size / max(now - since, 1e-9)
+            self._last = (now, step)
+        self._write(step, 'train', {**metrics, 'samples_per_second': self._rate})
+        text = f'loss {metrics["loss"]:.4f}, {self._rate:.0f} samples/s'
+        self._progress.set_postfix_str(text, refresh=False)
+
+    def evaluation(self, step: int, scores: Mapping[str, float], skipped: int = 0) -> None:
+        """Logs the scores of an evaluation and says them above the progress line.
+
+        `skipped` images did not decode, and the scores are without them.
+        """
+        self._write(step, 'test', {**scores, **({'skipped_images': skipped} if skipped else {})})
+        text = ', '.join(f'{name} {value:.2f}' for name, value in scores.items())
+        if skipped:
+            text += f' (images left out, since they do not decode: {skipped})'
+        self.say(f'step {step}: {text}')
+        self._last = (time.perf_counter(), step)  # the evaluation's time is not the training's
+
+    def say(self, text: str) -> None:
+        """A line for the user, above the progress line."""
+        self._progress.write(text, file=sys.stderr)
+
+    def _write(self, step: int, part: str, values: Mapping[str, float]) -> None:
+        values = {name: float(value) for name, value in values.items()}
+        with files.named(self.path), open(self.path, 'a') as file:
+            file.write(json.dumps({'step': step, 'part': part, **values}) + '\n')
+        self._board.write(step, part, values)
+
+
+class _Board:
+    """The file that TensorBoard shows of one start of a run.
+
+    tensorboardX's SummaryWriter writes from a thread of its own. Where the disk is full, that
+    thread ends with a traceback, and so does the program once more when it exits. So its records
+    are written here: length, checksum of the length, an event, checksum of the event.
+    """
+
+    def __init__(self, folder: pathlib.Path, start_step: int) -> None:
+        """Begins a file in `folder`; what others there say of later steps is hidden."""
+        folder.mkdir(parents=True, exist_ok=True)
+        # TensorBoard knows its files by the 'tfevents'.
+        name = f'events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}'
+        self._path = folder / name
+        self._add(event_pb2.Event(file_version='brain.Event:2'))
+        if start_step:
+            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+            self._add(event_pb2.Event(step=start_step + 1, session_log=start))
+
+    def write(self, step: int, part: str, values: Mapping[str, float]) -> None:
+        """Writes values of one step, under the heading `part`."""
+        scalars = [
+            summary_pb2.Summary.Value(tag=f'{part}/{name}', simple_value=value)
+            for name, value in values.items()
+        ]
+        self._add(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=scalars)))
+
+    def _add(self, event: event_pb2.Event) -> None:
+        event.wall_time = time.time()
+        content = event.SerializeToString()
+        length = struct.pack('<Q', len(content))
+        parts = (length, _checksum(length), content, _checksum(content))
+        with files.named(self._path), open(self._path, 'ab') as file:
+            file.write(b''.join(parts))
+
+
+def _checksum(content: bytes) -> bytes:
+    return struct.pack('<I', masked_crc32c(content))
+
+
+class SilentLogs(Logs):
+    """Writes nothing: for all processes but the main one."""
+
+    def __init__(
+        self, workdir: pathlib.Path, start_step: int, total_steps: int, batch_size: int
+    ) -> None:
+        del start_step, total_steps, batch_size
+        self.path = workdir / 'log.jsonl'
+
+    def __exit__(self, *_: Any) -> None:
+        pass
+
+    def advance(self, steps: int = 1) -> None:
+        """Does nothing."""
+
+    def training(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Does nothing."""
+
+    def evaluation(self, step: int, scores: Mapping[str, float], skipped: int = 0) -> None:
+        """Does nothing."""
+
+    def say(self, text: str) -> None:
+        """Does nothing."""
+
+
+def entries(path: pathlib.Path) -> list[dict[str, Any]]:
+    """The objects of a JSON-lines file; a last line cut short by a kill is left out."""
+    found = []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            found.append(json.loads(line))
+        except json.JSONDecodeError:
+            continue
+    return found
+
+
+def was_evaluated(workdir: pathlib.Path, step: int) -> bool:
+    """Whether the log of a workdir has the scores of this step."""
+    lines = entries(workdir / 'log.jsonl')
+    return any(line['step'] == step and line['part'] == 'test' for line in lines)
+
+
+def drop_later(path: pathlib.Path, step: int) -> None:
+    """Drops the lines of later steps than `step` from a JSON-lines file."""
+    if not path.exists():
+        return
+    kept = [line for line in entries(path) if line['step'] <= step]
+    with files.whole(path) as temporary:
+        temporary.write_text(''.join(json.dumps(line) + '\n' for line in kept))

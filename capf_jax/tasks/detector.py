@@ -1,0 +1,193 @@
+"""Training of a 2D detector on crops with true 2D joints: heatmap loss, augmentation, steps."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import optax
+from ml_collections import ConfigDict
+
+from capf_jax.backends.cpu.chunks import detect
+from capf_jax.models.ca_pf import load_detector
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.catalog import normalise_images
+from capf_jax.models.detectors.heatmaps import find_joints, target_heatmaps
+from capf_jax.models.detectors.initial import random_variables
+from capf_jax.models.grid_sample import grid_sample
+from capf_jax.pose import skeletons
+from capf_jax.pose.batch import AXIS, Array, Batch
+from capf_jax.pose.flip import flip_batch
+from capf_jax.tasks.optimizer import make_optimizer
+from capf_jax.tasks.steps import (
+    Task,
+    TrainState,
+    joint_distances,
+    mean_over_valid,
+    new_state,
+    random_of_sample,
+    step_keys,
+)
+
+
+def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
+    """Training of the detector that `config.model.detector` names.
+
+    It starts from `model.detector_weights`, or from random weights where no file is named.
+
+    `train_step` gives the metrics 'loss' (see LOSSES), 'gradient_norm' and
+    'crop_error_px', the mean distance of the joints found in the augmented crops. `eval_step` gives
+    'joints2d_crop' [B, J, 2], the joints found in crop pixels.
+
+    Args:
+      config: a whole configuration.
+      steps_per_epoch: steps after which the learning rate decays.
+
+    Raises:
+      ValueError: an unknown detector, or one without heatmaps.
+    """
+    joint_set, detection = skeletons.get(config.skeleton), config.detection
+    entry = catalog.from_config(config.model)
+    if entry.heatmaps is None:
+        raise ValueError(
+            f'{entry.name} has no heatmaps to learn: choose a model.detector that finds joints'
+        )
+    model = entry.build(len(joint_set), axis_name=AXIS)
+    optimizer = make_optimizer(config.training, steps_per_epoch)
+    loss_of = LOSSES[entry.heatmaps]
+
+    def init(key: Array, batch: Batch) -> TrainState:
+        del batch  # a detector takes crops of any size
+        key_model, key_steps = jax.random.split(key)
+        start = functools.partial(random_variables, model)
+        if config.model.detector_weights:
+            shapes = jax.eval_shape(start, key_model)
+            variables = load_detector(config.model.detector_weights, shapes, name=entry.name)
+        else:
+            variables = start(key_model)
+        params, batch_stats = variables['params'], variables['batch_stats']
+        return new_state(optimizer, key_steps, params, batch_stats=batch_stats)
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
+        key_flip, key_augment = step_keys(state, 2)
+        chance = random_of_sample(key_flip, batch.valid.shape[0])
+        batch = flip_batch(batch, chance < config.training.flip_probability, joint_set)
+        images, joints = augment(key_augment, batch.images, batch.joints2d_crop_truth, detection)
+
+        def loss_share(params: Any) -> tuple[Array, Any]:
+            variables = {'params': params, 'batch_stats': state.batch_stats}
+            found, moved = model.apply(
+                variables, normalise_images(images, entry), train=True, mutable=['batch_stats']
+            )
+            losses = loss_of(found.heatmaps, joints, detection.sigma)
+            return mean_over_valid(losses, batch.valid), (found.heatmaps, moved['batch_stats'])
+
+        (loss, (heatmaps, batch_stats)), gradients = jax.value_and_grad(loss_share, has_aux=True)(
+            state.params
+        )
+        found, _ = find_joints(heatmaps, entry.decode)
+        error = mean_over_valid(joint_distances(found, joints).mean(axis=-1), batch.valid)
+        loss, error, gradients = jax.lax.psum((loss, error, gradients), AXIS)
+        metrics = {
+            'loss': loss,
+            'gradient_norm': optax.tree.norm(gradients),
+            'crop_error_px': error,
+        }
+        return state.apply_gradients(optimizer, gradients, batch_stats=batch_stats), metrics
+
+    def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
+        variables = {'params': state.params, 'batch_stats': state.batch_stats}
+        heatmaps = detect(model, variables, normalise_images(batch.images, entry)).heatmaps
+        found, _ = find_joints(heatmaps, entry.decode)
+        return {'joints2d_crop': found, 'valid': batch.valid, 'index': batch.index}
+
+    return Task(init, train_step, eval_step)
+
+
+def squared_error(heatmaps: Array, joints: Array, sigma: float) -> Array:
+    """Squared error of heatmaps [B, h, w, J] to Gaussians at joints [B, J, 2] crop pixels: [B].
+
+    Summed over the pixels, averaged over the joints, and in units of a Gaussian's own sum of
+    squares: maps of zeros lose 1, whatever sigma, the size of the map and the number of joints.
+    """
+    target = target_heatmaps(joints, heatmaps.shape[1:3], sigma)
+    squared = jnp.square(heatmaps - target).sum(axis=(1, 2))
+    return squared.mean(axis=-1) / (math.pi * sigma**2)
+
+
+def cross_entropy(heatmaps: Array, joints: Array, sigma: float) -> Array:
+    """Cross-entropy [B] of probabilities [B, h, w, J] with Gaussians at joints [B, J, 2], crop px.
+
+    Averaged over the joints; a joint outside the map counts by the share of its Gaussian inside.
+    """
+    target = target_heatmaps(joints, heatmaps.shape[1:3], sigma) / (2 * math.pi * sigma**2)
+    surprise = -jnp.log(jnp.maximum(heatmaps, jnp.finfo(jnp.float32).tiny))
+    return (target * surprise).sum(axis=(1, 2)).mean(axis=-1)
+
+
+LOSSES = {
+    'gaussian': squared_error,
+    'probability': cross_entropy,
+}  # by entry.heatmaps
+
+
+def augment(
+    key: Array, images: Array, joints: Array, detection: ConfigDict
+) -> tuple[jax.Array, jax.Array]:
+    """Rotates, scales, shifts and tints crops, each on its own, with their joints.
+
+    Runs inside the axis `AXIS`; a sample's fate depends on its place in the whole batch alone.
+
+    Args:
+      key: of this step.
+      images: [B, H, W, 3] uint8.
+      joints: [B, J, 2] crop pixels.
+      detection: `config.detection`.
+
+    Returns:
+      Crops [B, H, W, 3] float32 in 0..255, black where nothing is known, and joints [B, J, 2].
+    """
+    size = images.shape[0]
+    keys = jax.random.split(key, 7)
+    random = jnp.stack([2 * random_of_sample(k, size) - 1 for k in keys], axis=-1)  # [B, 7], -1..1
+    angle = jnp.deg2rad(detection.max_rotation * random[:, 0])
+    zoom = 1 + detection.max_scale * random[:, 1]
+    shift = detection.max_shift * random[:, 2:4] * images.shape[2]
+    images, joints = transform(images, joints, angle, zoom, shift)
+    gain = 1 + detection.max_gain * random[:, None, None, 4:7]
+    return jnp.clip(images * gain, 0, 255), joints
+
+
+def transform(
+    images: Array, joints: Array, angle: Array, zoom: Array, shift: Array
+) -> tuple[jax.Array, jax.Array]:
+    """Turns crops and their joints about the crop's middle, enlarges them, and moves them.
+
+    Args:
+      images: [B, H, W, 3]; joints: [B, J, 2] crop pixels.
+      angle: [B] radians, clockwise as seen, since y points down.
+      zoom: [B] above 1 makes the person larger.
+      shift: [B, 2] crop pixels, after the rest.
+
+    Returns:
+      Crops [B, H, W, 3] float32, bilinear, zero outside, and joints [B, J, 2].
+    """
+    height, width = images.shape[1:3]
+    middle = jnp.array([width - 1, height - 1]) / 2
+    columns, rows = jnp.meshgrid(jnp.arange(width), jnp.arange(height))
+    pixels = jnp.stack([columns, rows], axis=-1).reshape(1, -1, 2)
+    sources = _rotate(pixels - middle - shift[:, None], -angle) / zoom[:, None, None]
+    sources = sources.reshape(-1, height, width, 2) / middle  # normalised by the crop
+    moved = grid_sample(images.astype(jnp.float32), sources, 'zeros')
+    joints = _rotate(joints - middle, angle) * zoom[:, None, None] + middle + shift[:, None]
+    return moved, joints
+
+
+def _rotate(points: Array, angle: Array) -> jax.Array:
+    """Points [B, N, 2] about the origin by [B] radians, written out to stay in full precision."""
+    cosine, sine = jnp.cos(angle)[:, None], jnp.sin(angle)[:, None]
+    x, y = points[..., 0], points[..., 1]
+    return jnp.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)

@@ -1,0 +1,43 @@
+"""Asking the allocator to keep memory is harmless, and a program finds what it freed before."""
+
+import ctypes
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from capf_jax.backends.cpu.memory import keep_freed_memory
+
+# Calls a program whose intermediates take 256 MB and prints how many pages a later call faults in.
+PROGRAM = """
+import resource
+import jax, jax.numpy as jnp
+from capf_jax.runtime import devices
+from capf_jax.backends.cpu.memory import keep_freed_memory
+keep_freed_memory()
+devices.compute_inline()
+program = jax.jit(lambda x, y: jnp.cumsum(x @ y, axis=1)[-1])
+for _ in range(3):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    jax.block_until_ready(program(jnp.ones((2**13, 8)), jnp.ones((8, 2**12))))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def glibc():
+    return sys.platform == 'linux' and hasattr(ctypes.CDLL(None), 'gnu_get_libc_version')
+
+
+def test_takes_effect_exactly_where_the_c_library_is_glibc():
+    assert keep_freed_memory() == glibc()
+    assert np.ones(2**23).sum() == 2**23  # a large buffer still comes
+
+
+@pytest.mark.skipif(not glibc(), reason='the C library is not glibc')
+def test_a_program_computed_inline_finds_its_memory_again():
+    done = subprocess.run(
+        [sys.executable, '-c', PROGRAM], capture_output=True, text=True, check=False, timeout=100
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) < 2**13  # of the 2 ** 16 that it writes, 4 KB each

@@ -1,0 +1,75 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from capf_jax.inference import weight_files
+
+TREE = {
+    'params': {'stem': {'kernel': np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)}},
+    'batch_stats': {'stem': {'var': np.array([1e-7, 1e6], np.float32)}},
+}
+
+
+def test_what_is_saved_is_loaded(tmp_path):
+    tree = {'params': {'a': jnp.arange(3.0), 'b': {'c': np.arange(4).reshape(2, 2).T}}}
+    weight_files.save_weights(
+        tmp_path / 'w.safetensors', tree, {'config': {'x': (1, 2)}, 'name': 'n'}
+    )
+    loaded, metadata = weight_files.load_weights(tmp_path / 'w.safetensors')
+    np.testing.assert_array_equal(loaded['params']['a'], np.arange(3, dtype=np.float32))
+    np.testing.assert_array_equal(loaded['params']['b']['c'], tree['params']['b']['c'])
+    assert metadata == {'config': {'x': [1, 2]}, 'name': 'n'}
+
+
+@pytest.mark.parametrize('stored', ['float16', 'bfloat16'])
+def test_half_precision_is_loaded_as_single(tmp_path, stored):
+    half = jnp.linspace(-1, 1, 6).astype(stored)
+    weight_files.save_weights(tmp_path / 'w.safetensors', {'params': {'a': half}}, {})
+    loaded = weight_files.load_weights(tmp_path / 'w.safetensors')[0]['params']['a']
+    assert loaded.dtype == np.float32
+    np.testing.assert_array_equal(loaded, np.asarray(half, np.float32))
+
+
+def test_float16_halves_the_parameters_and_spares_the_statistics(tmp_path):
+    weight_files.save_weights(tmp_path / 'w.safetensors', TREE, {}, dtype='float16')
+    loaded, _ = weight_files.load_weights(tmp_path / 'w.safetensors')
+    kernel = TREE['params']['stem']['kernel']
+    assert loaded['params']['stem']['kernel'].dtype == np.float32
+    np.testing.assert_array_equal(
+        loaded['params']['stem']['kernel'], kernel.astype(np.float16).astype(np.float32)
+    )
+    np.testing.assert_array_equal(
+        loaded['batch_stats']['stem']['var'], TREE['batch_stats']['stem']['var']
+    )
+
+
+def test_a_full_disk_leaves_the_older_file_whole(tmp_path, monkeypatch):
+    path = tmp_path / 'w.safetensors'
+    weight_files.save_weights(path, TREE, {'step': 1})
+
+    def full(tensors, filename, metadata):
+        filename.write_bytes(b'half')
+        raise weight_files.SafetensorError('I/O error: No space left on device')
+
+    monkeypatch.setattr(weight_files, 'save_file', full)
+    with pytest.raises(OSError, match=r'could not be written to .*No space left.*; make room'):
+        weight_files.save_weights(path, TREE, {'step': 2})
+    assert weight_files.load_weights(path)[1] == {'step': 1}
+    assert [entry.name for entry in tmp_path.iterdir()] == ['w.safetensors']
+
+
+def test_others_may_read_the_file_as_any_other(tmp_path):
+    (tmp_path / 'any').touch()
+    weight_files.save_weights(tmp_path / 'w.safetensors', TREE, {})
+    assert (tmp_path / 'w.safetensors').stat().st_mode == (tmp_path / 'any').stat().st_mode
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'no weight file at .*absent\.safetensors'):
+        weight_files.load_weights(tmp_path / 'absent.safetensors')
+
+
+def test_a_broken_file_is_named(tmp_path):
+    (tmp_path / 'w.safetensors').write_bytes(b'nonsense')
+    with pytest.raises(ValueError, match='not a whole safetensors file'):
+        weight_files.load_weights(tmp_path / 'w.safetensors')

@@ -1,0 +1,56 @@
+import errno
+import os
+
+import pytest
+
+from capf_jax.runtime import files
+
+
+def write_to_a_full_disk(path):
+    with files.whole(path) as temporary:
+        temporary.symlink_to('/dev/full')
+        temporary.write_text('new')
+
+
+def test_what_is_written_takes_the_place_of_the_older_file(tmp_path):
+    path = tmp_path / 'folder' / 'file.json'
+    for text in ('old', 'new'):
+        with files.whole(path) as temporary:
+            temporary.write_text(text)
+    assert path.read_text() == 'new'
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_full_disk_leaves_the_older_file_and_nothing_else(tmp_path):
+    path = tmp_path / 'file.json'
+    path.write_text('old')
+    with pytest.raises(OSError, match='No space left'):
+        write_to_a_full_disk(path)
+    assert path.read_text() == 'old'
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_error_of_write_is_told_its_file(tmp_path):
+    path = tmp_path / 'file.json'
+    with pytest.raises(OSError, match='No space left') as caught:
+        write_to_a_full_disk(path)
+    assert caught.value.filename == str(path)
+
+
+def test_a_sentence_of_our_own_stays_as_it_is():
+    with pytest.raises(OSError, match=r'^make room$'), files.named('file.json'):
+        raise OSError('make room')
+
+
+@pytest.mark.parametrize(
+    ('error', 'full'),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), True),
+        (OSError(errno.EDQUOT, os.strerror(errno.EDQUOT)), True),
+        (RuntimeError('write() failed: No space left on device; writing x'), True),
+        (OSError(errno.EACCES, os.strerror(errno.EACCES)), False),
+        (RuntimeError('write() failed'), False),
+    ],
+)
+def test_a_full_disk_is_told_by_number_or_message(error, full):
+    assert files.disk_is_full(error) == full

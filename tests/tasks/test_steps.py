@@ -1,0 +1,89 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from capf_jax.pose import skeletons
+from capf_jax.pose.batch import AXIS
+from capf_jax.pose.flip import flip_batch
+from capf_jax.runtime import devices
+from capf_jax.tasks import steps
+from tests import tiny
+
+
+def test_distances_have_a_finite_gradient_at_zero():
+    target = jnp.array([[[0.0, 0.0, 0.0], [3.0, 4.0, 0.0]]])
+    value, gradient = jax.value_and_grad(lambda x: steps.joint_distances(x, target).mean())(
+        jnp.zeros((1, 2, 3))
+    )
+    assert value == pytest.approx(2.5)
+    np.testing.assert_allclose(gradient[0], [[0, 0, 0], [-0.3, -0.4, 0]], atol=1e-7)
+
+
+@pytest.fixture(scope='module')
+def trained():
+    """The lifter's task, its state before and after one step, and that step's metrics."""
+    config = tiny.config(flip_probability=0.5)
+    task = steps.lifter_task(config)
+    batch = tiny.batch()
+    before = task.init(jax.random.PRNGKey(0), batch)
+    step = devices.train_step(task.train_step)
+    after, metrics = step(devices.replicate(before), devices.shard(batch))
+    return config, task, before, after, metrics
+
+
+def test_the_frozen_detector_is_bit_equal_after_a_step(trained):
+    _, _, before, after, _ = trained
+    assert jax.tree.leaves(before.frozen)
+    jax.tree.map(np.testing.assert_array_equal, before.frozen, after.frozen)
+
+
+def test_every_lifter_parameter_moves(trained):
+    _, _, before, after, _ = trained
+    moved = jax.tree.map(lambda a, b: bool(np.any(np.asarray(a) != b)), before.params, after.params)
+    still = [path for path, changed in jax.tree.leaves_with_path(moved) if not changed]
+    # zero-initialised parameters behind other zeros may wait a step; here there are none
+    assert not still
+
+
+def test_the_step_is_counted_and_the_root_key_stays(trained):
+    _, _, before, after, metrics = trained
+    assert int(after.step) == 1
+    np.testing.assert_array_equal(before.key, after.key)
+    assert np.isfinite(metrics['loss'])
+
+
+def share(errors, valid):
+    return jax.value_and_grad(lambda e: steps.mean_over_valid(e, valid))(errors)
+
+
+@pytest.mark.parametrize('shards', [1, 2, 4])
+def test_shares_of_the_mean_add_up_and_leave_padding_out(shards):
+    errors = jnp.array([1.0, 2.0, 6.0, np.nan]).reshape(shards, -1)
+    valid = jnp.array([True, True, True, False]).reshape(shards, -1)
+    means, gradients = jax.vmap(share, axis_name=AXIS)(errors, valid)
+    assert means.sum() == pytest.approx(3.0)
+    np.testing.assert_allclose(gradients.reshape(-1), [1 / 3, 1 / 3, 1 / 3, 0], rtol=1e-6)
+
+
+def test_chance_belongs_to_the_sample_not_to_the_shard():
+    def draw(shards):
+        one = jax.vmap(
+            lambda _: steps.random_of_sample(jax.random.PRNGKey(3), 8 // shards),
+            axis_name=AXIS,
+        )
+        return one(jnp.arange(shards)).reshape(-1)
+
+    np.testing.assert_array_equal(draw(1), draw(4))
+    assert len(np.unique(draw(1))) == 8
+
+
+def test_the_flip_test_of_a_mirrored_person_is_the_mirrored_pose(trained):
+    config, task, before, _, _ = trained
+    joint_set = skeletons.get(config.skeleton)
+    batch = tiny.batch()
+    mirrored = flip_batch(batch, np.ones(4, bool), joint_set)
+    evaluate = devices.eval_step(task.eval_step)
+    plain, other = evaluate(before, batch)['pose'], evaluate(before, mirrored)['pose']
+    back = other[:, list(joint_set.flip)] * np.float32([-1, 1, 1])
+    np.testing.assert_allclose(back, plain, atol=1e-5)
