@@ -23,7 +23,7 @@ from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
 from capf_jax.backends.cpu.chunks import detect
 from capf_jax.backends.cpu.folding import fold
-from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.inference import model_settings
 from capf_jax.models.detectors.catalog import (
     IMAGENET_DEVIATION,
     IMAGENET_MEAN,
@@ -77,7 +77,9 @@ def torch_models(config: ConfigDict, detector_variables: dict) -> tuple[TorchHRN
       RuntimeError: the detector's parameters are not ours.
     """
     joints = len(skeletons.get(config.skeleton))
-    settings = ContextAwarePoseFormer.from_config(config).detector
+    settings = model_settings.context_aware_pose_former(
+        config.model, skeletons.get(config.skeleton)
+    ).detector
     detector = torch_network(settings, detector_variables, CROP)  # an HRNet fits crops of any size
     lifter = TorchLifter(
         widths=tuple(settings.width * 2**i for i in range(4)),
@@ -125,7 +127,7 @@ def _row(name: str, ours: Program, theirs: dict[str, Program], goal: float | Non
 
 def _detection(config: ConfigDict, state: steps.TrainState, batch: Batch) -> Program:
     """Our detector, maps and heatmaps."""
-    model = ContextAwarePoseFormer.from_config(config)
+    model = model_settings.context_aware_pose_former(config.model, skeletons.get(config.skeleton))
     detector, variables = fold(model.detector, state.frozen)
 
     def maps_and_heatmaps(variables, images):

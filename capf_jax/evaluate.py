@@ -84,11 +84,7 @@ def restore(
         one, _ = Reader(
             builder, config.data.test_split, skeletons.get(config.skeleton), bad_image='skip'
         ).batch([0])
-        # Only shapes are needed: the checkpoint holds the detector, its first weights may be gone.
-        bare = config.copy_and_resolve_references()
-        with bare.unlocked():
-            bare.model.detector_weights = ''
-        shapes = jax.eval_shape(make_task(bare).init, jax.random.PRNGKey(config.seed), one)
+        shapes = jax.eval_shape(make_task(config).init, jax.random.PRNGKey(config.seed), one)
         return checkpoints.restore(devices.abstract(shapes), checkpoint), step
 
 

@@ -21,8 +21,7 @@ from ml_collections import ConfigDict
 
 from capf_jax import evaluate
 from capf_jax.backends.cpu.memory import keep_freed_memory
-from capf_jax.inference import weight_files
-from capf_jax.models.detectors import catalog
+from capf_jax.inference import model_settings, weight_files
 from capf_jax.models.published import ca_pf_name
 from capf_jax.runtime import commands, configuration, devices
 from capf_jax.runtime.checkpoints import Checkpoints, begun
@@ -67,7 +66,9 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
     """
     for section in ('training', 'evaluation'):
         devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
-    catalog.from_config(config.model)  # an unknown detector is an error before data are built
+    model_settings.detector_entry(
+        config.model
+    )  # an unknown detector is an error before data are built
     if begun(workdir):  # what never came to a checkpoint may be mended
         configuration.check(config, workdir)
     with devices.main_process_first():
@@ -119,7 +120,7 @@ def first_state(task: Task, config: ConfigDict, batch: Any, checkpoints: Checkpo
     """The latest checkpoint's state, or that of a new run; on all devices."""
     key = jax.random.PRNGKey(config.seed)
     if checkpoints.step() is None:
-        return devices.replicate(task.init(key, batch))
+        return devices.replicate(task.pretrained(task.init(key, batch)))
     return checkpoints.restore(devices.abstract(jax.eval_shape(task.init, key, batch)))
 
 
@@ -140,7 +141,7 @@ class Run:
     task: Task
     checkpoints: Checkpoints
     logs: Logs
-    frozen_detector: Any
+    frozen: Any
     result: Result | DetectionResult | None = None
     bad_images: list[str] = dataclasses.field(default_factory=list)
 

@@ -12,13 +12,14 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from capf_jax.inference import model_settings
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
-from capf_jax.models.lifter import Lifter, lifter_from_config
+from capf_jax.models.lifter import Lifter
 from capf_jax.models.poseformer import PoseFormer
 from capf_jax.models.published import CA_PF, OWN_SIZE
 from capf_jax.pose import skeletons
@@ -92,20 +93,22 @@ class Model:
     @property
     def entry(self) -> catalog.DetectorEntry:
         """What the catalog says of the detector, or of a CA-PF's."""
-        return catalog.from_config(self.config.model)
+        return model_settings.detector_entry(self.config.model)
 
     @property
     def detector(self) -> nn.Module:
         """The module of a detector or of a CA-PF's backbone."""
         inside = self.kind == CA_PF_KIND
-        joints = catalog.joints_found(self.config) if inside else skeletons.get(self.skeleton)
+        joints = skeletons.get(self.skeleton)
+        if inside:
+            joints = model_settings.detector_joints(self.config.model, joints)
         module = self.entry.build(len(joints))
         return module if self.head else module.clone(heatmaps=None)
 
     @property
     def lifter(self) -> Lifter:
         """The module of a CA-PF's lifter."""
-        return lifter_from_config(self.config)
+        return model_settings.lifter(self.config.model, skeletons.get(self.skeleton))
 
     def expected(self) -> dict[str, Any]:
         """The Flax variables as shapes, in the tree that weight files hold."""

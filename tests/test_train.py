@@ -10,6 +10,7 @@ import pytest
 
 from capf_jax import evaluate, train
 from capf_jax.inference import weight_files
+from capf_jax.inference.weight_files import save_weights
 from capf_jax.runtime import checkpoints, configuration, devices
 from capf_jax.runtime.checkpoints import Checkpoints
 from capf_jax.tasks import steps
@@ -145,7 +146,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_checkpoint(linear, tmp_pa
             broken = jax.numpy.where(state.step == 5, jax.numpy.nan, 1.0)
             return state, {'loss': metrics['loss'] * broken}
 
-        return steps.Task(good.init, train_step, good.eval_step)
+        return dataclasses.replace(good, train_step=train_step)
 
     monkeypatch.setattr(evaluate, 'make_task', task)
     with pytest.raises(ValueError, match=r'loss is nan at step 5; .*checkpoints/latest/3'):
@@ -248,9 +249,26 @@ def test_a_detector_is_trained_and_a_lifter_takes_its_weight_file(data_dir, tmp_
         assert kept.best_score == pytest.approx(line['error_px'])
     config.task = 'lifter'
     config.model.detector_weights = str(tmp_path / 'detector.safetensors')
-    frozen = evaluate.make_task(config).init(jax.random.PRNGKey(1), tiny.batch()).frozen
+    task = evaluate.make_task(config)
+    frozen = task.pretrained(task.init(jax.random.PRNGKey(1), tiny.batch())).frozen
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6),
         devices.to_host(frozen['params']),
         devices.to_host(outcome.state.params),
     )
+
+
+def test_a_run_goes_on_without_the_file_its_detector_came_from(data_dir, tmp_path, monkeypatch):
+    config = tiny.config(data_dir)
+    task = evaluate.make_task(config)
+    detector = task.init(jax.random.PRNGKey(3), tiny.batch()).frozen
+    file = tmp_path / 'detector.safetensors'
+    save_weights(file, devices.to_host(detector), {})
+    config.model.detector_weights = str(file)
+    with monkeypatch.context() as patch:
+        stop_at(patch, 2)
+        assert train.train_and_evaluate(config, tmp_path / 'run').signal
+    file.unlink()
+    outcome = train.train_and_evaluate(config, tmp_path / 'run')
+    assert outcome.step == outcome.total_steps
+    assert_equal_bits(devices.to_host(detector), outcome.state.frozen)

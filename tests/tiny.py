@@ -4,6 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from capf_jax.inference import model_settings
+from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
 from capf_jax.tasks import optimizer, steps
 from configs import base
@@ -32,6 +34,13 @@ def config(data_dir='data', **training):
     settings.training.update(training)
     settings.evaluation.update(batch_size=4, pictures=0, every_epochs=1)
     return settings
+
+
+def ca_pf(settings):
+    """The whole model of a configuration."""
+    return model_settings.context_aware_pose_former(
+        settings.model, skeletons.get(settings.skeleton)
+    )
 
 
 def batch(size=4, seed=0):
@@ -82,4 +91,4 @@ def linear_task(settings, steps_per_epoch=1):
         pose = predict(state.params, people)
         return {'pose': pose, 'valid': people.valid, 'index': people.index}
 
-    return steps.Task(init, train_step, eval_step)
+    return steps.Task(init, lambda state: state, train_step, eval_step)

@@ -13,9 +13,8 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from capf_jax.backends.cpu.folding import fold
+from capf_jax.inference import model_settings
 from capf_jax.inference.weight_files import differing_tensors
-from capf_jax.models.ca_pf import ContextAwarePoseFormer
-from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import CROP, DetectorEntry
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.poseformer import PoseFormer
@@ -78,23 +77,22 @@ def crop_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _detector(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
-    entry = catalog.from_config(_model(metadata))
+    entry = model_settings.detector_entry(_model(metadata))
     joints = skeletons.get(metadata['skeleton'])
     return {'detector': _frozen(entry.build(len(joints)), entry, joints, variables)}
 
 
 def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
-    config = ConfigDict({'skeleton': metadata['skeleton']})
-    config.model = _model(metadata)
-    model = ContextAwarePoseFormer.from_config(config)
+    settings, joint_set = _model(metadata), skeletons.get(metadata['skeleton'])
+    model = model_settings.context_aware_pose_former(settings, joint_set)
     networks, maps = {}, ()
     if model.detector is not None:
-        found = skeletons.get(model.detector_skeleton)
-        detector = _frozen(model.detector, model.entry, found, variables['detector'])
+        finds = model_settings.detector_joints(settings, joint_set)
+        detector = _frozen(model.detector, model.entry, finds, variables['detector'])
         images = jax.ShapeDtypeStruct((1, *(crop_size(metadata) or CROP), 3), jnp.float32)
         maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps
         if model.found:
-            detector = _of_joints(detector, skeletons.get(config.skeleton), model.found)
+            detector = _of_joints(detector, joint_set, model.found)
         networks['detector'] = detector
     joints = model.lifter.num_joints
     joints2d = jax.ShapeDtypeStruct((1, joints, 4 if model.detector_joints else 2), jnp.float32)

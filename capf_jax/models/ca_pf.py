@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from ml_collections import ConfigDict
 
 from capf_jax.backends.cpu.chunks import detect
-from capf_jax.inference.weight_files import differing_tensors, load_weights
-from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.heatmaps import find_joints, to_image
 from capf_jax.models.detectors.initial import random_variables
-from capf_jax.models.lifter import Lifter, lifter_from_config
-from capf_jax.pose import skeletons
+from capf_jax.models.lifter import Lifter
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.pose.normalise import normalise_by_crop, normalise_by_image
 
@@ -35,8 +30,6 @@ class ContextAwarePoseFormer:
         find them all.
       detector_joints: whether the lifter is also given the joints that the detector itself finds,
         a control experiment: it tells better 2D from context.
-      detector_weights: safetensors file of the detector; '' for random weights.
-      detector_skeleton: name of the joints that the detector finds.
     """
 
     lifter: Lifter
@@ -44,59 +37,13 @@ class ContextAwarePoseFormer:
     entry: DetectorEntry
     found: tuple[int, ...] = ()
     detector_joints: bool = False
-    detector_weights: str = ''
-    detector_skeleton: str = ''
-
-    @classmethod
-    def from_config(cls, config: ConfigDict) -> ContextAwarePoseFormer:
-        """The model of a whole configuration.
-
-        Raises:
-          ValueError: an unknown detector, or one without heatmaps that is to give joints.
-        """
-        settings, joint_set = config.model, skeletons.get(config.skeleton)
-        entry = catalog.from_config(settings)
-        found = catalog.joints_found(config)
-        if settings.lifter.detector_joints and entry.heatmaps is None:
-            raise ValueError(
-                f'model.lifter.detector_joints is set, but {entry.name} finds no joints: choose a '
-                f'model.detector with heatmaps'
-            )
-        missing = [name for name in joint_set.joints if name not in found.joints]
-        if settings.lifter.detector_joints and missing:
-            raise ValueError(
-                f'model.lifter.detector_joints is set, but a detector of {found.name!r} finds no '
-                f'{missing[0]}: choose a model.detector_skeleton that has all of {joint_set.name!r}'
-            )
-        wanted = settings.lifter.ablation_step > 0 or settings.lifter.detector_joints
-        return cls(
-            lifter=lifter_from_config(config),
-            detector=entry.build(len(found)) if wanted else None,
-            entry=entry,
-            found=() if missing else tuple(map(found.index, joint_set.joints)),
-            detector_joints=settings.lifter.detector_joints,
-            detector_weights=settings.detector_weights,
-            detector_skeleton=found.name,
-        )
 
     def init(self, key: Array, batch: Batch) -> dict[str, Any]:
-        """Variables {'detector': {'params', 'batch_stats'} or {}, 'lifter': {'params'}}.
-
-        The detector's come from its weight file where there is one.
-
-        Raises:
-          ValueError: the weight file is of another detector, or of one that finds other joints.
-        """
+        """Random variables {'detector': {'params', 'batch_stats'} or {}, 'lifter': {'params'}}."""
         key_detector, key_lifter = jax.random.split(key)
         detector: dict[str, Any] = {}
         if self.detector is not None:
-            start = functools.partial(random_variables, self.detector)
-            if self.detector_weights:
-                shapes = jax.eval_shape(start, key_detector)
-                joints = self.detector_skeleton if self.entry.heatmaps else ''
-                detector = load_detector(self.detector_weights, shapes, joints, self.entry.name)
-            else:
-                detector = start(key_detector)
+            detector = random_variables(self.detector, key_detector)
 
         def init_lifter(key: Array, detector: dict[str, Any], one: Batch) -> dict[str, Any]:
             return self.lifter.init(key, *self._lifter_inputs(detector, one)[0])
@@ -156,37 +103,3 @@ class ContextAwarePoseFormer:
             joints2d = jnp.concatenate([joints2d, own], axis=-1)  # [B, J, 4]
         seen = {'heatmaps': detection.heatmaps, 'detector_joints': found}
         return (joints2d, joints2d_crop, detection.maps), seen
-
-
-def load_detector(path: str, shapes: Any, joints: str = '', name: str = '') -> dict[str, Any]:
-    """A detector's variables, float32, from a safetensors file of ours.
-
-    Args:
-      path: the file, named by `config.model.detector_weights`.
-      shapes: the tree of shapes that the detector of the configuration has.
-      joints: name of the joints that it must find; '' where that does not matter.
-      name: of the detector, for the error.
-
-    Raises:
-      ValueError: the file holds other tensors or shapes, or a detector of other joints.
-    """
-    tree, metadata = load_weights(path)
-    different = differing_tensors(tree, shapes)
-    held = (metadata.get('model') or {}).get('detector', name)
-    if different and held != name:
-        raise ValueError(
-            f'{path} holds the weights of {held!r}, and model.detector is {name!r}: set '
-            f'model.detector_weights to a file of {name!r}, or model.detector to {held!r}'
-        )
-    found = metadata.get('skeleton', joints)
-    if joints and found != joints:
-        raise ValueError(
-            f'{path} finds the joints of {found!r}, the configuration says {joints!r}: set '
-            f'model.detector_skeleton to {found!r}'
-        )
-    if different:
-        raise ValueError(
-            f'{path} holds the weights of another detector: {len(different)} tensors differ, '
-            f'first {different[0]}; set model.detector and model.hrnet to those it is of'
-        )
-    return jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), tree)

@@ -14,9 +14,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from ml_collections import ConfigDict
 
-from capf_jax.models.detectors import catalog
 from capf_jax.models.grid_sample import grid_sample
 from capf_jax.models.layers import (
     MLP,
@@ -28,7 +26,6 @@ from capf_jax.models.layers import (
     layer_norm,
     linear,
 )
-from capf_jax.pose import skeletons
 
 
 def compass(heads: int, points: int) -> jax.Array:
@@ -253,16 +250,3 @@ class Lifter(nn.Module):
             all_points.append(points.swapaxes(1, 2))
             all_weights.append(weights.swapaxes(1, 2))
         return jnp.concatenate([joints, contexts], axis=2), tuple(all_points), tuple(all_weights)
-
-
-def lifter_from_config(config: ConfigDict) -> Lifter:
-    """The lifter that `config.model.lifter` and `config.skeleton` describe.
-
-    Levels left open are all maps of the detector that `config.model.detector` names.
-
-    Raises:
-      ValueError: an unknown detector.
-    """
-    fields = dict(config.model.lifter)
-    fields['levels'] = tuple(fields['levels']) or catalog.from_config(config.model).levels
-    return Lifter(num_joints=len(skeletons.get(config.skeleton)), **fields)

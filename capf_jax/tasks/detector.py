@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from typing import Any
 
@@ -12,8 +11,8 @@ import optax
 from ml_collections import ConfigDict
 
 from capf_jax.backends.cpu.chunks import detect
-from capf_jax.models.ca_pf import load_detector
-from capf_jax.models.detectors import catalog
+from capf_jax.inference import model_settings
+from capf_jax.inference.detector_weights import load_detector
 from capf_jax.models.detectors.catalog import normalise_images
 from capf_jax.models.detectors.heatmaps import find_joints, target_heatmaps
 from capf_jax.models.detectors.initial import random_variables
@@ -50,7 +49,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
       ValueError: an unknown detector, or one without heatmaps.
     """
     joint_set, detection = skeletons.get(config.skeleton), config.detection
-    entry = catalog.from_config(config.model)
+    entry = model_settings.detector_entry(config.model)
     if entry.heatmaps is None:
         raise ValueError(
             f'{entry.name} has no heatmaps to learn: choose a model.detector that finds joints'
@@ -62,14 +61,16 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
     def init(key: Array, batch: Batch) -> TrainState:
         del batch  # a detector takes crops of any size
         key_model, key_steps = jax.random.split(key)
-        start = functools.partial(random_variables, model)
-        if config.model.detector_weights:
-            shapes = jax.eval_shape(start, key_model)
-            variables = load_detector(config.model.detector_weights, shapes, name=entry.name)
-        else:
-            variables = start(key_model)
+        variables = random_variables(model, key_model)
         params, batch_stats = variables['params'], variables['batch_stats']
         return new_state(optimizer, key_steps, params, batch_stats=batch_stats)
+
+    def pretrained(state: TrainState) -> TrainState:
+        path = config.model.detector_weights
+        if not path:
+            return state
+        shapes = {'params': state.params, 'batch_stats': state.batch_stats}
+        return state.replace(**load_detector(path, shapes, name=entry.name))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
         key_flip, key_augment = step_keys(state, 2)
@@ -104,7 +105,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
         found, _ = find_joints(heatmaps, entry.decode)
         return {'joints2d_crop': found, 'valid': batch.valid, 'index': batch.index}
 
-    return Task(init, train_step, eval_step)
+    return Task(init, pretrained, train_step, eval_step)
 
 
 def squared_error(heatmaps: Array, joints: Array, sigma: float) -> Array:

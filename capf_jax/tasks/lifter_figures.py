@@ -11,8 +11,7 @@ import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from capf_jax.figures import people
-from capf_jax.models.ca_pf import ContextAwarePoseFormer
-from capf_jax.models.detectors import catalog
+from capf_jax.inference import model_settings
 from capf_jax.pose import skeletons
 from capf_jax.runtime import devices, logs
 from capf_jax.scoring.report import TITLES, Result
@@ -71,7 +70,7 @@ def write(
             middle = len(chosen) // 2
             one = type(batch)(*(array[middle : middle + 1] for array in batch))
             points, weights = sampling_points(state, one, config)
-            entry = catalog.from_config(config.model)
+            entry = model_settings.detector_entry(config.model)
             levels = lifter.levels or entry.levels
             figure = people.sampling_figure(
                 one.images[0],
@@ -90,7 +89,7 @@ def write(
 
 def sampling_points(state: Any, batch: Any, config: ConfigDict) -> tuple[np.ndarray, np.ndarray]:
     """Points [L, J, M, K, 2] and weights [L, J, M, K] of the last deformable block, one person."""
-    model = ContextAwarePoseFormer.from_config(config)
+    model = model_settings.context_aware_pose_former(config.model, skeletons.get(config.skeleton))
     state = devices.to_host(frozen_detector.for_use(state))
     variables = {'detector': state.frozen, 'lifter': {'params': state.params}}
 

@@ -12,7 +12,8 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.inference import model_settings
+from capf_jax.inference.detector_weights import load_detector
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Array, Batch
 from capf_jax.pose.flip import flip_batch, flip_pose
@@ -43,13 +44,16 @@ class Task:
     """What is learnt, as three pure functions; devices come in `capf_jax/runtime/devices.py`.
 
     Attributes:
-      init: (key [2] uint32, batch) -> TrainState.
+      init: (key [2] uint32, batch) -> TrainState of random weights; no file is read.
+      pretrained: that state -> the same with the weights that the configuration names files of. A
+        step of starting a run alone: a checkpoint holds them.
       train_step: (state, batch) -> (state, metrics), runs inside the axis `AXIS`; metrics is a
         dict of scalars, equal on all shards, with at least 'loss'.
       eval_step: (state, batch) -> dict of arrays [B, ...] with at least 'valid' and 'index'.
     """
 
     init: Callable[[Array, Batch], TrainState]
+    pretrained: Callable[[TrainState], TrainState]
     train_step: Callable[[TrainState, Batch], tuple[TrainState, dict[str, Array]]]
     eval_step: Callable[[TrainState, Batch], dict[str, Array]]
 
@@ -117,8 +121,8 @@ def lifter_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
       config: a whole configuration.
       steps_per_epoch: steps after which the learning rate decays.
     """
-    model = ContextAwarePoseFormer.from_config(config)
     joint_set = skeletons.get(config.skeleton)
+    model = model_settings.context_aware_pose_former(config.model, joint_set)
     optimizer = make_optimizer(config.training, steps_per_epoch)
 
     def init(key: Array, batch: Batch) -> TrainState:
@@ -126,6 +130,14 @@ def lifter_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
         variables = model.init(key_model, batch)
         lifter = variables['lifter']
         return new_state(optimizer, key_steps, lifter['params'], frozen=variables['detector'])
+
+    def pretrained(state: TrainState) -> TrainState:
+        path = config.model.detector_weights
+        if not (path and model.detector):
+            return state
+        finds = model_settings.detector_joints(config.model, joint_set).name
+        joints = finds if model.entry.heatmaps else ''
+        return state.replace(frozen=load_detector(path, state.frozen, joints, model.entry.name))
 
     def variables_of(state: TrainState, params: Any) -> dict[str, Any]:
         return {'detector': state.frozen, 'lifter': {'params': params}}
@@ -160,4 +172,4 @@ def lifter_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
                 pose = (pose + flip_pose(mirrored, joint_set)) / 2
         return {'pose': pose, 'valid': batch.valid, 'index': batch.index}
 
-    return Task(init, train_step, eval_step)
+    return Task(init, pretrained, train_step, eval_step)

@@ -6,7 +6,7 @@ import torch
 from benchmarks import training_step
 from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
-from capf_jax.models.detectors import catalog
+from capf_jax.inference import model_settings
 from capf_jax.models.detectors.catalog import normalise_images
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.detectors.initial import random_variables
@@ -31,7 +31,7 @@ def detection():
     """A small detector of ours, its variables, a batch, and what it says about that."""
     config = tiny.config()
     config.model.hrnet.heatmaps = 'probability'
-    entry = catalog.from_config(config.model)
+    entry = model_settings.detector_entry(config.model)
     model = entry.build(17)
     variables = random_variables(model, jax.random.PRNGKey(0))
     batch = training_step.people(2, tiny.HEIGHT, tiny.WIDTH)

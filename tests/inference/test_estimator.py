@@ -10,7 +10,6 @@ import pytest
 import capf_jax
 from capf_jax.inference import estimator
 from capf_jax.inference.weight_files import load_weights, save_weights
-from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.poseformer import PoseFormer
 from capf_jax.pose import skeletons
 from capf_jax.pose.flip import flip_batch, flip_pose
@@ -40,7 +39,7 @@ def filled(start, *args):
 
 @pytest.fixture(scope='module')
 def variables(config):
-    return filled(ContextAwarePoseFormer.from_config(config).init, tiny.batch(1))
+    return filled(tiny.ca_pf(config).init, tiny.batch(1))
 
 
 def save(path, holds, tensors, config, **changes):
@@ -86,7 +85,7 @@ def test_importing_the_package_imports_no_jax():
 
 def test_lifting_gives_the_pose_of_the_model_with_and_without_flip_test(ca_pf, config, variables):
     given, batch = inputs(4)
-    model = ContextAwarePoseFormer.from_config(config)
+    model = tiny.ca_pf(config)
     apply = jax.jit(lambda batch: model.apply(variables, batch)[0])
     plain = apply(batch)
     np.testing.assert_allclose(ca_pf.lift(*given), plain, rtol=0, atol=1e-5)
@@ -169,7 +168,7 @@ def trained_with(tmp_path, detector_skeleton):
     """A whole model whose detector finds other joints than the lifter lifts, and its tensors."""
     settings = tiny.config()
     settings.model.detector_skeleton = detector_skeleton
-    tensors = filled(ContextAwarePoseFormer.from_config(settings).init, tiny.batch(1))
+    tensors = filled(tiny.ca_pf(settings).init, tiny.batch(1))
     path = save(tmp_path / 'w.safetensors', 'ca_pf', tensors, settings)
     return capf_jax.Estimator.load(path), tensors
 
@@ -220,7 +219,7 @@ def test_a_file_without_a_heatmap_head_says_so(config, variables, tmp_path):
 def test_coordinates_alone_need_no_detector(tmp_path):
     settings = tiny.config()
     settings.model.lifter.ablation_step = 0
-    model, (given, batch) = ContextAwarePoseFormer.from_config(settings), inputs(4)
+    model, (given, batch) = tiny.ca_pf(settings), inputs(4)
     tensors = filled(model.init, batch)
     path = save(tmp_path / 'w.safetensors', 'ca_pf', {'lifter': tensors['lifter']}, settings)
     pose = capf_jax.Estimator.load(path).lift(*given)
@@ -232,7 +231,7 @@ def test_coordinates_alone_need_no_detector(tmp_path):
 def test_the_control_experiment_is_refused(config, variables, tmp_path):
     settings = tiny.config()
     settings.model.lifter.detector_joints = True
-    model = ContextAwarePoseFormer.from_config(settings)
+    model = tiny.ca_pf(settings)
     path = tmp_path / 'w.safetensors'
     save(path, 'ca_pf', filled(model.init, tiny.batch(1)), settings)
     with pytest.raises(ValueError, match=r"detector's own joints.*capf_jax\.evaluate"):

@@ -1,16 +1,11 @@
 """The joined model: what reaches the lifter, and what stays frozen."""
 
-import importlib
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.inference.weight_files import save_weights
-from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.heatmaps import to_image
-from capf_jax.pose import skeletons
 from capf_jax.pose.crops import apply_affine
 from tests import tiny
 
@@ -18,7 +13,7 @@ from tests import tiny
 def model_of(**lifter):
     config = tiny.config()
     config.model.lifter.update(lifter)
-    return ContextAwarePoseFormer.from_config(config)
+    return tiny.ca_pf(config)
 
 
 @pytest.fixture(scope='module')
@@ -74,74 +69,3 @@ def test_joints_come_back_from_the_crop():
     joints = random.uniform(0, 1000, (3, 5, 2)).astype(np.float32)
     back = to_image(apply_affine(affine, joints), affine)
     np.testing.assert_allclose(back, joints, rtol=1e-3)
-
-
-def test_detector_comes_from_its_file(tmp_path, context):
-    detector = context[1]['detector']
-    save_weights(tmp_path / 'detector.safetensors', detector, {})
-    config = tiny.config()
-    config.model.lifter.update(ablation_step=0, detector_joints=True)  # compiles fastest
-    config.model.detector_weights = str(tmp_path / 'detector.safetensors')
-    model = ContextAwarePoseFormer.from_config(config)
-    loaded = model.init(jax.random.key(1), tiny.batch(2))['detector']
-    jax.tree.map(np.testing.assert_array_equal, loaded, detector)
-
-
-def test_file_of_another_detector_is_an_error(tmp_path, context):
-    _, variables, _, batch = context
-    save_weights(tmp_path / 'detector.safetensors', variables['detector'], {})
-    config = tiny.config()
-    config.model.hrnet.width = 8
-    config.model.detector_weights = str(tmp_path / 'detector.safetensors')
-    model = ContextAwarePoseFormer.from_config(config)
-    with pytest.raises(ValueError, match='holds the weights of another detector'):
-        model.init(jax.random.key(0), batch)
-
-
-def test_file_of_a_detector_of_other_joints_is_an_error(tmp_path, context):
-    _, variables, _, batch = context
-    path = tmp_path / 'detector.safetensors'
-    save_weights(path, variables['detector'], {'skeleton': 'coco17'})
-    config = tiny.config()
-    config.model.detector_weights = str(path)
-    model = ContextAwarePoseFormer.from_config(config)
-    with pytest.raises(ValueError, match=r"'coco17'.* says 'h36m17': set model\.detector_skeleton"):
-        model.init(jax.random.key(0), batch)
-
-
-def test_file_of_a_detector_of_another_name_is_named(tmp_path, context):
-    _, variables, _, batch = context
-    path = tmp_path / 'detector.safetensors'
-    metadata = {'skeleton': 'h36m17', 'model': {'detector': 'hrnet'}}
-    save_weights(path, variables['detector'], metadata)
-    config = tiny.config()
-    config.model.update(detector='vitpose_s', detector_weights=str(path))
-    model = ContextAwarePoseFormer.from_config(config)
-    with pytest.raises(ValueError, match=r"weights of 'hrnet', .* is 'vitpose_s': set model"):
-        model.init(jax.random.key(0), batch)
-
-
-@pytest.mark.parametrize(
-    ('name', 'detector', 'joints'),
-    [
-        ('synthetic', None, 'h36m17_surface'),
-        ('synthetic', 'vitpose_b', 'coco17'),
-        ('synthetic', 'cpn50', 'coco17'),
-        ('own_data', 'hrnet_w48', 'coco17'),
-        ('human36m_hrnet32', None, 'coco17'),
-        ('human36m_hrnet32', 'hrnet', 'h36m17'),
-    ],
-)
-def test_naming_a_detector_is_enough(name, detector, joints):
-    config = importlib.import_module(f'configs.{name}').get_config()
-    config.model.detector = detector or config.model.detector
-    model = ContextAwarePoseFormer.from_config(config)
-    assert model.detector_skeleton == joints
-    assert model.detector.num_joints == len(skeletons.get(joints))
-
-
-def test_unknown_detector_is_an_error():
-    config = tiny.config()
-    config.model.detector = 'hrnet_w23'
-    with pytest.raises(ValueError, match=r"'hrnet_w23'.* nearest is 'hrnet_w32'"):
-        ContextAwarePoseFormer.from_config(config)

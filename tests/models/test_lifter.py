@@ -8,8 +8,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from capf_jax.inference import model_settings
 from capf_jax.models.layers import Linear
-from capf_jax.models.lifter import Lifter, compass, lifter_from_config
+from capf_jax.models.lifter import Lifter, compass
+from capf_jax.pose import skeletons
 from configs import base
 from converters import engine, lifter_names
 from tests.goldens import manifests, recipe
@@ -203,7 +205,7 @@ def test_drop_path_acts_only_while_training_and_follows_its_random_stream():
 
 
 def test_the_base_config_describes_the_papers_lifter():
-    lifter = lifter_from_config(base.get_config())
+    lifter = model_settings.lifter(base.get_config().model, skeletons.H36M17)
     assert _parameters(lifter) == 14_094_147
 
 

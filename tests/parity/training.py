@@ -9,6 +9,7 @@ from unittest import mock
 import numpy as np
 import optax
 
+from capf_jax.inference import model_settings
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.convolutions import Detection
@@ -66,7 +67,7 @@ def train(
     lifter = lifter.clone(drop_path=0.0)
     entry = dataclasses.replace(catalog.get('hrnet_w32'), heatmaps=None, decode=None)
     model = ContextAwarePoseFormer(lifter, RecordedMaps(), entry)
-    with mock.patch.object(ContextAwarePoseFormer, 'from_config', return_value=model):
+    with mock.patch.object(model_settings, 'context_aware_pose_former', return_value=model):
         task = steps.lifter_task(config, steps_per_epoch=steps_done + 1)
     recorded = {'params': {f'map{i}': one for i, one in enumerate(maps)}}
     transformation = optimizer.make_optimizer(config.training, steps_done + 1)

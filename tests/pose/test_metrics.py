@@ -176,5 +176,5 @@ def test_metrics_need_no_jax():
     import subprocess
     import sys
 
-    code = "import capf_jax.metrics, sys; assert 'jax' not in sys.modules"
+    code = "import capf_jax.pose.metrics, sys; assert 'jax' not in sys.modules"
     assert subprocess.run([sys.executable, '-c', code], check=False).returncode == 0

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -17,12 +16,10 @@ import jax
 import jax.numpy as jnp
 
 from capf_jax.models.detectors.cpn import CPN
-from capf_jax.models.detectors.hrnet import HEATMAPS, HRNet, hrnet_from_settings
+from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
-from capf_jax.pose import skeletons
-from capf_jax.pose.skeletons import Skeleton
 
 CROP = (256, 192)  # height and width that every published network takes
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1]
@@ -84,41 +81,6 @@ def get(name: str) -> DetectorEntry:
             f'{", ".join(ENTRIES)}'
         )
     return ENTRIES[name]
-
-
-def from_config(model: Any) -> DetectorEntry:
-    """The entry of the detector that `config.model` names; one of your own size has its widths
-    and its joints.
-
-    Raises:
-      ValueError: an unknown detector, or `model.hrnet` describes no network.
-    """
-    entry = get(model.detector)
-    if entry.name != 'hrnet':
-        return entry
-    settings = model.hrnet
-    if settings.heatmaps not in HEATMAPS:
-        raise ValueError(
-            f'model.hrnet.heatmaps is {settings.heatmaps!r}; choose one of {", ".join(HEATMAPS)}'
-        )
-    return dataclasses.replace(
-        entry,
-        build=functools.partial(hrnet_from_settings, settings=settings),
-        channels=hrnet_channels(settings.width),
-        heatmaps=settings.heatmaps,
-        decode={'gaussian': 'parabola', 'probability': 'mean'}[settings.heatmaps],
-        joints=settings.get('skeleton', ''),  # files of before this field have none
-    )
-
-
-def joints_found(config: Any) -> Skeleton:
-    """The joints that the detector of a lifter's configuration finds.
-
-    Raises:
-      ValueError: an unknown detector or joint set.
-    """
-    model = config.model
-    return skeletons.get(model.detector_skeleton or from_config(model).joints or config.skeleton)
 
 
 def normalise_images(images: jax.Array, entry: DetectorEntry) -> jax.Array:

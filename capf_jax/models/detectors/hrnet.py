@@ -7,7 +7,6 @@ wired as the published COCO weights need it.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import flax.linen as nn
 import jax
@@ -145,26 +144,3 @@ class HRNet(nn.Module):
             **shared,
         )
         return [*made, nn.relu(new(coarsest, train))]
-
-
-def hrnet_from_settings(num_joints: int, axis_name: str | None = None, *, settings: Any) -> HRNet:
-    """The HRNet that `config.model.hrnet` describes.
-
-    Raises:
-      ValueError: `modules` does not name three stages.
-    """
-    if len(settings.modules) != 3 or min(settings.modules) < 1:
-        raise ValueError(
-            f'model.hrnet.modules is {tuple(settings.modules)}; give three numbers of at least '
-            f'1, the modules of the stages with 2, 3 and 4 branches'
-        )
-    return HRNet(
-        num_joints=num_joints,
-        width=settings.width,
-        stem_channels=settings.stem_channels,
-        bottlenecks=settings.bottlenecks,
-        modules=tuple(settings.modules),
-        blocks=settings.blocks,
-        heatmaps=settings.heatmaps,
-        axis_name=axis_name,
-    )

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.models import lifter
+from capf_jax.inference import model_settings
 from capf_jax.models.detectors import catalog
+from capf_jax.pose import skeletons
 from configs import base
 
 CROP = (256, 192)
@@ -31,13 +32,15 @@ def test_entry_tells_maps_and_heatmaps_of_its_network(name):
 def test_name_alone_gives_the_lifter_all_maps(name):
     config = base.get_config()
     config.model.detector = name
-    assert lifter.lifter_from_config(config).levels == tuple(range(len(catalog.get(name).channels)))
+    assert model_settings.lifter(config.model, skeletons.H36M17).levels == tuple(
+        range(len(catalog.get(name).channels))
+    )
 
 
 def test_levels_of_a_config_are_kept():
     config = base.get_config()
     config.model.lifter.levels = (1, 3)
-    assert lifter.lifter_from_config(config).levels == (1, 3)
+    assert model_settings.lifter(config.model, skeletons.H36M17).levels == (1, 3)
 
 
 def test_unknown_name_is_an_error_with_the_nearest():
@@ -52,7 +55,7 @@ def test_entry_of_ones_own_size_follows_the_config(heatmaps, decode):
     model = base.get_config().model
     model.detector = 'hrnet'
     model.hrnet.update(width=4, heatmaps=heatmaps)
-    entry = catalog.from_config(model)
+    entry = model_settings.detector_entry(model)
     assert entry.channels == (4, 8, 16, 32)
     assert entry.decode == decode
     assert entry.build(17).width == 4
@@ -62,7 +65,7 @@ def test_unknown_kind_of_heatmaps_is_an_error():
     model = base.get_config().model
     model.detector, model.hrnet.heatmaps = 'hrnet', 'gauss'
     with pytest.raises(ValueError, match=r"model\.hrnet\.heatmaps is 'gauss'"):
-        catalog.from_config(model)
+        model_settings.detector_entry(model)
 
 
 def test_images_are_normalised_as_by_imagenet():

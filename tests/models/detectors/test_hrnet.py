@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from capf_jax.backends.cpu.folding import folded
+from capf_jax.inference import model_settings
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import normalise_images
 from capf_jax.models.detectors.convolutions import BasicBlock
-from capf_jax.models.detectors.hrnet import Fusion, HRNet, hrnet_from_settings
+from capf_jax.models.detectors.hrnet import Fusion, HRNet
 from capf_jax.models.detectors.initial import random_variables
 from configs import base
 from converters.engine import to_flax, torch_shapes
@@ -203,4 +204,4 @@ def test_modules_need_three_numbers():
     settings = base.get_config().model.hrnet
     settings.modules = (1, 4)
     with pytest.raises(ValueError, match='three numbers'):
-        hrnet_from_settings(17, settings=settings)
+        model_settings.own_hrnet(17, settings=settings)

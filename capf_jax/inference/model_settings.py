@@ -1,0 +1,121 @@
+"""From `config.model`, or the same section in a weight file, to the modules that it describes."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+
+from ml_collections import ConfigDict
+
+from capf_jax.errors import UserError
+from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.catalog import DetectorEntry, hrnet_channels
+from capf_jax.models.detectors.hrnet import HEATMAPS, HRNet
+from capf_jax.models.lifter import Lifter
+from capf_jax.pose import skeletons
+from capf_jax.pose.skeletons import Skeleton
+
+
+def detector_entry(model: ConfigDict) -> DetectorEntry:
+    """The catalog's entry of the detector that `config.model` names.
+
+    One of the user's own size ('hrnet') has its widths and its joints from `model.hrnet`.
+
+    Raises:
+      UserError: an unknown detector, or `model.hrnet` describes no network.
+    """
+    entry = catalog.get(model.detector)
+    if entry.name != 'hrnet':
+        return entry
+    settings = model.hrnet
+    if settings.heatmaps not in HEATMAPS:
+        raise UserError(
+            f'model.hrnet.heatmaps is {settings.heatmaps!r}; choose one of {", ".join(HEATMAPS)}'
+        )
+    return dataclasses.replace(
+        entry,
+        build=functools.partial(own_hrnet, settings=settings),
+        channels=hrnet_channels(settings.width),
+        heatmaps=settings.heatmaps,
+        decode={'gaussian': 'parabola', 'probability': 'mean'}[settings.heatmaps],
+        joints=settings.get('skeleton', ''),  # files of before this field have none
+    )
+
+
+def own_hrnet(num_joints: int, axis_name: str | None = None, *, settings: ConfigDict) -> HRNet:
+    """The HRNet that `config.model.hrnet` describes.
+
+    Raises:
+      UserError: `modules` does not name three stages.
+    """
+    if len(settings.modules) != 3 or min(settings.modules) < 1:
+        raise UserError(
+            f'model.hrnet.modules is {tuple(settings.modules)}; give three numbers of at least '
+            f'1, the modules of the stages with 2, 3 and 4 branches'
+        )
+    return HRNet(
+        num_joints=num_joints,
+        width=settings.width,
+        stem_channels=settings.stem_channels,
+        bottlenecks=settings.bottlenecks,
+        modules=tuple(settings.modules),
+        blocks=settings.blocks,
+        heatmaps=settings.heatmaps,
+        axis_name=axis_name,
+    )
+
+
+def detector_joints(model: ConfigDict, joint_set: Skeleton) -> Skeleton:
+    """The joints that the detector of a lifter's configuration finds.
+
+    Args:
+      model: `config.model`.
+      joint_set: the lifter's joints.
+
+    Raises:
+      UserError: an unknown detector or joint set.
+    """
+    name = model.detector_skeleton or detector_entry(model).joints
+    return skeletons.get(name) if name else joint_set
+
+
+def lifter(model: ConfigDict, joint_set: Skeleton) -> Lifter:
+    """The lifter that `config.model.lifter` describes, for these joints.
+
+    Levels left open are all maps of the detector that `model.detector` names.
+
+    Raises:
+      UserError: an unknown detector.
+    """
+    fields = dict(model.lifter)
+    fields['levels'] = tuple(fields['levels']) or detector_entry(model).levels
+    return Lifter(num_joints=len(joint_set), **fields)
+
+
+def context_aware_pose_former(model: ConfigDict, joint_set: Skeleton) -> ContextAwarePoseFormer:
+    """The whole model that `config.model` describes, for these joints.
+
+    Raises:
+      UserError: an unknown detector, or one that lacks the joints that it is to give the lifter.
+    """
+    entry, finds = detector_entry(model), detector_joints(model, joint_set)
+    if model.lifter.detector_joints and entry.heatmaps is None:
+        raise UserError(
+            f'model.lifter.detector_joints is set, but {entry.name} finds no joints: choose a '
+            f'model.detector with heatmaps'
+        )
+    missing = [name for name in joint_set.joints if name not in finds.joints]
+    if model.lifter.detector_joints and missing:
+        raise UserError(
+            f'model.lifter.detector_joints is set, but a detector of {finds.name!r} finds no '
+            f'{missing[0]}: choose a model.detector_skeleton that has all of {joint_set.name!r}'
+        )
+    runs_detector = model.lifter.ablation_step > 0 or model.lifter.detector_joints
+    return ContextAwarePoseFormer(
+        lifter=lifter(model, joint_set),
+        detector=entry.build(len(finds)) if runs_detector else None,
+        entry=entry,
+        found=() if missing else tuple(map(finds.index, joint_set.joints)),
+        detector_joints=model.lifter.detector_joints,
+    )

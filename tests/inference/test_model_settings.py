@@ -1,0 +1,36 @@
+"""The section `model` of a configuration describes modules, or says what is wrong with it."""
+
+import importlib
+
+import pytest
+
+from capf_jax.inference import model_settings
+from capf_jax.pose import skeletons
+from tests import tiny
+
+
+@pytest.mark.parametrize(
+    ('name', 'detector', 'joints'),
+    [
+        ('synthetic', None, 'h36m17_surface'),
+        ('synthetic', 'vitpose_b', 'coco17'),
+        ('synthetic', 'cpn50', 'coco17'),
+        ('own_data', 'hrnet_w48', 'coco17'),
+        ('human36m_hrnet32', None, 'coco17'),
+        ('human36m_hrnet32', 'hrnet', 'h36m17'),
+    ],
+)
+def test_naming_a_detector_is_enough(name, detector, joints):
+    config = importlib.import_module(f'configs.{name}').get_config()
+    config.model.detector = detector or config.model.detector
+    model = tiny.ca_pf(config)
+    joint_set = skeletons.get(config.skeleton)
+    assert model_settings.detector_joints(config.model, joint_set).name == joints
+    assert model.detector.num_joints == len(skeletons.get(joints))
+
+
+def test_unknown_detector_is_an_error():
+    config = tiny.config()
+    config.model.detector = 'hrnet_w23'
+    with pytest.raises(ValueError, match=r"'hrnet_w23'.* nearest is 'hrnet_w32'"):
+        tiny.ca_pf(config)
