@@ -54,7 +54,5 @@ def test_file_of_a_detector_of_another_name_is_named(tmp_path, detector):
     save_weights(path, detector, metadata)
     config = tiny.config()
     config.model.update(detector='simplebaseline_resnet50', detector_weights=str(path))
-    with pytest.raises(
-        ValueError, match=r"weights of 'hrnet', .* is 'simplebaseline_"
-    ):
+    with pytest.raises(ValueError, match=r"weights of 'hrnet', .* is 'simplebaseline_"):
         start(config)
