@@ -21,6 +21,7 @@ from benchmarks.detectors import CROP, torch_network
 from benchmarks.machine import Row, median_seconds, ready
 from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
+from capf_jax import assembly
 from capf_jax.backends.cpu.chunks import detect
 from capf_jax.backends.cpu.folding import fold
 from capf_jax.inference import model_settings
@@ -33,8 +34,7 @@ from capf_jax.pose import skeletons
 from capf_jax.pose.batch import Batch
 from capf_jax.pose.normalise import normalise_by_crop, normalise_by_image
 from capf_jax.runtime import devices
-from capf_jax.tasks import steps
-from capf_jax.tasks.frozen_detector import for_use
+from capf_jax.tasks.task import Task, TrainState, prepared
 from configs import base, synthetic
 
 GOAL = 1.3  # times as fast as PyTorch, of the whole step
@@ -92,7 +92,7 @@ def torch_models(config: ConfigDict, detector_variables: dict) -> tuple[TorchHRN
 
 def _rows(name: str, config: ConfigDict, batch: Batch) -> list[Row]:
     """Detector alone and whole step, of one configuration."""
-    task = steps.lifter_task(config)
+    task = assembly.make_task(config)
     state = task.init(jax.random.PRNGKey(0), batch)
     detector, lifter = torch_models(config, state.frozen)
     trained = sum(leaf.size for leaf in jax.tree.leaves(state.params))
@@ -125,7 +125,7 @@ def _row(name: str, ours: Program, theirs: dict[str, Program], goal: float | Non
     return Row(name, seconds['ours'], seconds[best], goal, flops, note)
 
 
-def _detection(config: ConfigDict, state: steps.TrainState, batch: Batch) -> Program:
+def _detection(config: ConfigDict, state: TrainState, batch: Batch) -> Program:
     """Our detector, maps and heatmaps."""
     model = model_settings.context_aware_pose_former(config.model, skeletons.get(config.skeleton))
     detector, variables = fold(model.detector, state.frozen)
@@ -136,11 +136,11 @@ def _detection(config: ConfigDict, state: steps.TrainState, batch: Batch) -> Pro
     return ready(maps_and_heatmaps, variables, batch.images)
 
 
-def _training(task: steps.Task, state: steps.TrainState, batch: Batch) -> Program:
+def _training(task: Task, state: TrainState, batch: Batch) -> Program:
     """Our training step, on all devices, with the batch already there."""
     step = devices.train_step(task.train_step)
-    # As training does it: with the frozen detector folded.
-    state, on_devices = for_use(devices.replicate(state)), devices.shard(batch)
+    # As training does it: with the frozen detector prepared.
+    state, on_devices = prepared(devices.replicate(state)), devices.shard(batch)
 
     def program():
         nonlocal state

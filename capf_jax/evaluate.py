@@ -1,79 +1,110 @@
-"""Evaluates a run: `python -m capf_jax.evaluate --workdir=runs/synthetic`.
+"""Evaluates a run, or poses that another program predicted.
 
-    --checkpoint=best|latest    which checkpoint (default best)
-    --split=SPLIT               a TFDS split (default config.data.test_split)
-    --protocol=NAME             plain, human36m or mpi_inf_3dhp (default as configured)
-    --flip_test, --noflip_test  average with the mirrored prediction (default as configured)
-    --group=LABEL               table by action, sequence, subject or camera
-    --format=text|markdown|latex  of the tables (default text)
-    --pictures=N                test people to draw (default config.evaluation.pictures)
-    --data_dir=DIR              where built datasets are kept (default as configured)
-    --batch_size=N              samples a step over all devices (default as configured)
+    python -m capf_jax.evaluate --workdir=runs/synthetic
+    python -m capf_jax.evaluate --workdir=runs/synthetic --checkpoint=latest --noflip_test
 
 Into the workdir go a JSON file with everything, the predictions (.npz) and pictures. How the error
-grows with noise on the 2D joints, of a standard deviation of 0 to 5 px or of those given:
+grows with noise on the 2D joints, of a standard deviation of 0 to 5 px or of those listed:
 
     python -m capf_jax.evaluate --workdir=runs/synthetic --noise_sweep
     python -m capf_jax.evaluate --workdir=runs/synthetic --noise=0,2.5,10
 
-Poses from any other program, in the format of capf_jax/scoring/predictions.py; the result goes
+Poses from any other program, in the format of capf_jax/scoring/prediction_files.py; the result goes
 beside them:
 
     python -m capf_jax.evaluate --config=configs/human36m_hrnet32.py --predictions=poses.npz
 
-The trainer-free baseline that predicts the training split's mean pose for everyone:
+The baseline without a network, which predicts the training split's mean pose for everyone:
 
     python -m capf_jax.evaluate --config=configs/synthetic.py --mean_pose
 """
 
 from __future__ import annotations
 
+import argparse
+import dataclasses
+import os
 import pathlib
 import shlex
 from collections.abc import Sequence
 from typing import Any
 
 import jax
-from absl import flags
+import numpy as np
 from ml_collections import ConfigDict
 
-from capf_jax import evaluate_arguments
+from capf_jax import assembly
 from capf_jax.backends.cpu.memory import keep_freed_memory
+from capf_jax.errors import UserError
 from capf_jax.pose import skeletons
 from capf_jax.runtime import commands, configuration, devices
 from capf_jax.runtime.checkpoints import Checkpoints
-from capf_jax.scoring import noise_sweep, predictions, protocols, report
-from capf_jax.scoring.detection import DetectionResult
-from capf_jax.scoring.evaluation import evaluate_mean_pose, evaluate_split, evaluate_task
-from capf_jax.scoring.results import Result
-from capf_jax.tasks import detector, lifter_figures, steps
-from capf_jax.tasks.steps import Task
+from capf_jax.scoring import mean_pose, noise_sweep, predictions, protocols, report, tables
+from capf_jax.scoring.evaluation import Split
+from capf_jax.scoring.poses import PoseResult
+from capf_jax.scoring.result import Result
+from capf_jax.tasks import task as tasks
+from capf_jax.tasks.task import Figures, Task, TrainState
 from data_pipeline import datasets
-from data_pipeline.reader import Reader
-
-__all__ = ['evaluate', 'evaluate_mean_pose', 'evaluate_split', 'evaluate_task', 'main']
 
 
-def make_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
-    """The task that `config.task` names; `steps_per_epoch` matters to its optimizer alone.
+@dataclasses.dataclass(frozen=True)
+class RestoredRun:
+    """A checkpoint of a run, and what it is evaluated on.
+
+    Attributes:
+      task: what was learnt.
+      state: of the checkpoint.
+      split: the samples.
+      conditions: what there is to say of the run in a result's conditions.
+    """
+
+    task: Task
+    state: TrainState
+    split: Split
+    conditions: dict[str, Any]
+
+    def evaluate(self) -> Result:
+        """The result on the split."""
+        return tasks.evaluate(self.task, self.state, self.split, self.conditions)
+
+    def sweep_noise(self, sigmas: Sequence[float] = noise_sweep.SIGMAS) -> dict[float, PoseResult]:
+        """Results with noise on the 2D joints, one for each sigma (px).
+
+        Raises:
+          UserError: a sigma is negative or not finite, or the task has no 2D joints as input.
+        """
+        if not self.task.takes_joints2d:
+            raise UserError(
+                f'noise is for the 2D joints that a lifter takes; this run is a {self.task.name}'
+            )
+        return noise_sweep.sweep(
+            self.task.eval_step,
+            tasks.prepared(self.state),
+            self.split,
+            self.task.scorer,
+            sigmas,
+            {**self.task.conditions, **self.conditions},
+        )
+
+
+def open_run(
+    workdir: str | os.PathLike, config: ConfigDict, checkpoint: str = 'best'
+) -> RestoredRun:
+    """A checkpoint of a workdir, ready to be evaluated on `config.data.test_split`.
+
+    Args:
+      workdir: folder of a run.
+      config: its configuration, perhaps with other fields under data and evaluation.
+      checkpoint: 'best' or 'latest'.
 
     Raises:
-      ValueError: there is no such task.
+      FileNotFoundError: the checkpoint or the dataset is missing.
+      UserError: the configuration, the split or the devices do not fit.
     """
-    tasks = {'lifter': steps.lifter_task, 'detector': detector.detector_task}
-    if config.task not in tasks:
-        raise ValueError(f'config.task is {config.task!r}; known are {", ".join(tasks)}')
-    return tasks[config.task](config, steps_per_epoch)
-
-
-def restore(
-    workdir: pathlib.Path, checkpoint: str, config: ConfigDict, builder: Any
-) -> tuple[Any, int]:
-    """State and step of a checkpoint, 'best' or 'latest'.
-
-    Raises:
-      FileNotFoundError: there is none.
-    """
+    devices.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
+    builder = datasets.open_or_build(config.data, build=False)
+    split, task = assembly.open_split(builder, config), assembly.make_task(config)
     with Checkpoints(workdir) as checkpoints:
         step = checkpoints.step(checkpoint)
         other = {'best': 'latest', 'latest': 'best'}[checkpoint]
@@ -81,120 +112,177 @@ def restore(
             there = checkpoints.step(other) is not None
             advice = f'use --checkpoint={other}' if there else 'train there first'
             raise FileNotFoundError(f'{workdir} has no checkpoint {checkpoint!r}; {advice}')
-        one, _ = Reader(
-            builder, config.data.test_split, skeletons.get(config.skeleton), bad_image='skip'
-        ).batch([0])
-        shapes = jax.eval_shape(make_task(config).init, jax.random.PRNGKey(config.seed), one)
-        return checkpoints.restore(devices.abstract(shapes), checkpoint), step
-
-
-def evaluate(
-    workdir: pathlib.Path, config: ConfigDict, checkpoint: str = 'best', split: str | None = None
-) -> tuple[Result | DetectionResult, Any, Any]:
-    """Evaluates a checkpoint of a workdir.
-
-    Args:
-      workdir: folder of a run.
-      config: its configuration, perhaps with other fields under data and evaluation.
-      checkpoint: 'best' or 'latest'.
-      split: a TFDS split; config.data.test_split if not given.
-
-    Returns:
-      The result, the restored state and the dataset's builder.
-
-    Raises:
-      FileNotFoundError: the checkpoint or the dataset is missing.
-      ValueError: the configuration, the split or the devices do not fit.
-    """
-    task, state, builder, said = _open(workdir, config, checkpoint)
-    result = evaluate_task(task, state, builder, config, split=split, protocol=said)
-    return result, state, builder
-
-
-def sweep_noise(
-    workdir: pathlib.Path,
-    config: ConfigDict,
-    sigmas: Sequence[float] = noise_sweep.SIGMAS,
-    checkpoint: str = 'best',
-) -> dict[float, Result]:
-    """Results with noise on the 2D joints, one for each sigma (px); arguments as `evaluate`.
-
-    Raises:
-      FileNotFoundError, ValueError: as `evaluate`, or a sigma is negative or the run a detector's.
-    """
-    task, state, builder, said = _open(workdir, config, checkpoint)
-    return noise_sweep.sweep(task, state, builder, config, sigmas, protocol=said)
-
-
-def _open(
-    workdir: pathlib.Path, config: ConfigDict, checkpoint: str
-) -> tuple[Task, Any, Any, dict[str, Any]]:
-    """Task, state and dataset of a run, and what to say of them in the protocol."""
-    devices.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
-    builder = datasets.open_or_build(config.data, build=False)
-    state, step = restore(workdir, checkpoint, config, builder)
-    said = {
+        one = split.read(np.array([0]))
+        shapes = jax.eval_shape(task.init, jax.random.PRNGKey(config.seed), one)
+        state = checkpoints.restore(devices.abstract(shapes), checkpoint)
+    conditions = {
         'workdir': str(workdir),
         'checkpoint': checkpoint,
         'checkpoint_step': step,
         'trained_with': configuration.command_of(workdir),
         'versions': configuration.versions(),
     }
-    return make_task(config), state, builder, said
+    return RestoredRun(task, state, split, conditions)
 
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    values, config = evaluate_arguments.parse(argv)
+    values, config = parse(argv)
     devices.join_processes(argv)
     keep_freed_memory()
     devices.compute_inline()
-    protocols.get(config.evaluation.get('protocol', 'plain')).check_skeleton(
-        skeletons.get(config.skeleton)
-    )
-    show = {'group': values.group, 'form': values.format}
+    form = {'group': values.group, 'form': values.format}
     if values.mean_pose or values.predictions:
-        builder = datasets.open_or_build(config.data, build=False)
-        said = {'command': shlex.join(argv[1:])}
-        if values.mean_pose:
-            result = evaluate_mean_pose(builder, config, protocol=said)
-            print(report.words(result, **show))
-            return 0
-        path = pathlib.Path(values.predictions)
-        result = predictions.score(path, builder, config, protocol=said)
-        print(report.write(result, path.with_name(f'{path.stem}_scored.json'), **show))
+        print(_without_run(values, config, {'command': shlex.join(argv[1:])}))
         return 0
-    workdir = pathlib.Path(values.workdir)
-    sigmas = evaluate_arguments.sigmas(values)
-    if sigmas:
-        results = sweep_noise(workdir, config, sigmas, values.checkpoint)
+    workdir = configuration.user_path(values.workdir)
+    run = open_run(workdir, config, values.checkpoint)
+    stem = workdir / _name(values, config, run.task)
+    if values.sigmas:
+        results = run.sweep_noise(values.sigmas)
         if devices.is_main_process():
-            path = workdir / f'{_name(values, config)}_noise.json'
+            path = stem.with_name(f'{stem.name}_noise.json')
             print(noise_sweep.write(results, path, values.format))
         return 0
-    result, state, builder = evaluate(workdir, config, values.checkpoint)
+    result = run.evaluate()
+    state = devices.to_host(run.state)  # The main process goes on alone, on arrays of its own.
     if not devices.is_main_process():
         return 0
-    path = workdir / f'{_name(values, config)}.json'
-    print(report.write(result, path, **show))
-    if isinstance(result, Result):
-        before = report.FORMATS[values.format][1]
-        print(f'{before}predictions: {predictions.save(path.with_suffix(".npz"), result)}')
-        folder = workdir / 'pictures'
-        for path in lifter_figures.write(
-            result, state, builder, config, folder, workdir / 'log.jsonl'
-        ):
-            print(f'{before}picture: {path}')
+    print(report.write(result, stem.with_name(f'{stem.name}.json'), **form))
+    start = tables.line_start(values.format)
+    for content, path in result.write_samples(stem).items():
+        print(f'{start}{content}: {path}')
+    figures = Figures(
+        result,
+        state,
+        run.split,
+        workdir / 'pictures',
+        config.evaluation.pictures,
+        workdir / 'log.jsonl',
+    )
+    for path in run.task.draw(figures):
+        print(f'{start}picture: {path}')
     return 0
 
 
-def _name(values: flags.FlagValues, config: ConfigDict) -> str:
+def _without_run(values: argparse.Namespace, config: ConfigDict, conditions: dict[str, Any]) -> str:
+    """The text of an evaluation that restores no checkpoint."""
+    form = {'group': values.group, 'form': values.format}
+    protocol, joint_set = assembly.protocol(config), skeletons.get(config.skeleton)
+    builder = datasets.open_or_build(config.data, build=False)
+    test = assembly.open_split(builder, config)
+    if values.mean_pose:
+        train = assembly.open_split(builder, config, config.data.train_split)
+        result = mean_pose.evaluate_mean_pose(train, test, protocol, joint_set, conditions)
+        return report.words(result, **form)
+    path = pathlib.Path(configuration.user_path(values.predictions))
+    result = predictions.score(path, test, protocol, joint_set, conditions)
+    return report.write(result, path.with_name(f'{path.stem}_scored.json'), **form)
+
+
+def _name(values: argparse.Namespace, config: ConfigDict, task: Task) -> str:
     """File name of a result, without its ending: other protocols do not overwrite each other."""
     split = ''.join(c if c.isalnum() else '_' for c in config.data.test_split)
-    name = f'evaluation_{values.checkpoint}_{split}'
-    if config.task == 'lifter':
-        name += '_flip' if config.evaluation.flip_test else '_noflip'
-    return name + (f'_{values.protocol}' if values.protocol else '')
+    parts = ('evaluation', values.checkpoint, split, task.variant, values.protocol)
+    return '_'.join(filter(None, parts))
+
+
+def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict]:
+    """The arguments, and the configuration that they describe.
+
+    Args:
+      argv: as `sys.argv`, the program first.
+
+    Raises:
+      UserError: a missing, unknown or ill-typed argument, or two that exclude each other.
+      FileNotFoundError: --workdir holds no run.
+    """
+    arguments = configuration.parse(argv, required=(), parser=_parser())
+    values, config = arguments.values, arguments.config
+    _check_one_kind(values)
+    # An evaluation without a run takes a configuration, perhaps that of a run.
+    if values.mean_pose or (values.predictions and not values.workdir):
+        if config is None:
+            raise UserError('--config is missing: a file such as --config=configs/synthetic.py')
+    elif config is not None:
+        raise UserError('--config and --workdir exclude each other; a run has its configuration')
+    elif not values.workdir:
+        raise UserError('--workdir is missing: the folder of a run, such as runs/synthetic')
+    else:
+        config = configuration.load(configuration.user_path(values.workdir))
+    overrides = {
+        'data.dir': values.data_dir,
+        'evaluation.flip_test': values.flip_test,
+        'evaluation.pictures': values.pictures,
+        'evaluation.batch_size': values.batch_size,
+        'evaluation.protocol': values.protocol,
+        'data.test_split': values.split,
+    }
+    overrides = {name: value for name, value in overrides.items() if value is not None}
+    config.update_from_flattened_dict(overrides)
+    config = configuration.expand_paths(config)
+    configuration.check_values(config)
+    return values, config
+
+
+def _parser() -> commands.Parser:
+    parser = commands.Parser('capf_jax.evaluate', __doc__)
+    add = parser.add_argument
+    add('--workdir', metavar='FOLDER', help='the folder of a run')
+    add('--checkpoint', default='best', choices=('best', 'latest'), help='default: best')
+    add('--split', help='a TFDS split (default: config.data.test_split)')
+    add('--protocol', choices=tuple(protocols.PROTOCOLS), help='metrics and their averages')
+    parser.add_flag('flip_test', default=None, help='average with the mirrored prediction')
+    add('--group', choices=tables.GROUPS, help='a table by this label')
+    add('--format', default='text', choices=tuple(tables.FORMATS), help='of tables (default: text)')
+    add('--pictures', type=_whole(0), metavar='N', help='test people to draw')
+    add('--data_dir', metavar='FOLDER', help='where built datasets are kept')
+    add('--batch_size', type=_whole(1), metavar='N', help='samples a step over all devices')
+    parser.add_flag('noise_sweep', default=False, help='2D noise of 0 to 5 px')
+    add('--noise', dest='sigmas', type=_sigmas, metavar='PX,PX', help='2D noise of these sigmas')
+    add('--predictions', metavar='FILE', help='score the poses of another program')
+    parser.add_flag('mean_pose', default=False, help='score the mean pose of the training split')
+    add(devices.DISTRIBUTED, action='store_true', help='join the other processes of the run')
+    return parser
+
+
+def _whole(least: int) -> Any:
+    """The type of an argument that is a whole number of at least `least`."""
+
+    def convert(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f'{number} is below {least}')
+        return number
+
+    convert.__name__ = 'int'  # argparse names the type in its message.
+    return convert
+
+
+def _sigmas(text: str) -> tuple[float, ...]:
+    """Numbers joined by commas."""
+    try:
+        return tuple(float(part) for part in text.split(','))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'{text} is no list of numbers; give pixels, such as --noise=0,2.5,5'
+        ) from None
+
+
+def _check_one_kind(values: argparse.Namespace) -> None:
+    """UserError where two kinds of evaluation are asked for; a sweep gets its sigmas."""
+    if values.noise_sweep and values.sigmas is None:
+        values.sigmas = noise_sweep.SIGMAS
+    asked = {
+        '--mean_pose': values.mean_pose,
+        '--predictions': values.predictions,
+        '--noise': values.sigmas,
+    }
+    kinds = [name for name, value in asked.items() if value]
+    if len(kinds) > 1:
+        raise UserError(f'{" and ".join(kinds)} exclude each other; give one of them')
+    if values.distributed and (values.mean_pose or values.predictions):
+        raise UserError(f'{kinds[0]} is work for one process; leave out {devices.DISTRIBUTED}')
 
 
 if __name__ == '__main__':

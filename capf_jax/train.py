@@ -1,6 +1,12 @@
-"""Training: `python -m capf_jax.train --config=configs/synthetic.py --workdir=runs/synthetic`.
+"""Trains what a configuration describes, or goes on with a run that was begun before.
 
-The order of things and nothing else. Running the same command again goes on where it stopped.
+    python -m capf_jax.train --config=configs/synthetic.py --workdir=runs/synthetic
+    python -m capf_jax.train --config=configs/synthetic.py:step=0,seed=1 --workdir=runs/step-0
+    python -m capf_jax.train --config=configs/human36m_hrnet32.py --workdir=runs/human36m \\
+        --config.training.epochs=3 --noconfig.evaluation.flip_test
+
+Into the workdir go the configuration, the logs, checkpoints, and at the end a weight file and
+pictures. The same command again goes on where a run stopped.
 """
 
 from __future__ import annotations
@@ -19,17 +25,17 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from capf_jax import evaluate
+from capf_jax import assembly
 from capf_jax.backends.cpu.memory import keep_freed_memory
-from capf_jax.inference import model_settings, weight_files
-from capf_jax.models.published import ca_pf_name
+from capf_jax.errors import UserError
+from capf_jax.inference import weight_files
 from capf_jax.runtime import commands, configuration, devices
 from capf_jax.runtime.checkpoints import Checkpoints, begun
 from capf_jax.runtime.logs import Logs, SilentLogs, was_evaluated
 from capf_jax.runtime.stopping import StopRequest
-from capf_jax.scoring.report import DetectionResult, Result
-from capf_jax.tasks import frozen_detector, lifter_figures
-from capf_jax.tasks.steps import Task, TrainState
+from capf_jax.scoring.evaluation import Split
+from capf_jax.scoring.result import Result
+from capf_jax.tasks.task import Figures, Task, TrainState, evaluate, prepared
 from data_pipeline import datasets, loader
 
 AHEAD = 2  # steps under way on the devices before the loop waits for the oldest
@@ -61,21 +67,21 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
       command: the command line's arguments, to be kept in the workdir.
 
     Raises:
-      ValueError: bad input or a loss that is not finite; the message says where and what to do.
+      UserError: bad input or a loss that is not finite; the message says where and what to do.
       OSError: something could not be read or written; checkpoints made before are whole.
     """
     for section in ('training', 'evaluation'):
         devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
-    model_settings.detector_entry(
-        config.model
-    )  # an unknown detector is an error before data are built
-    if begun(workdir):  # what never came to a checkpoint may be mended
+    assembly.make_task(
+        config
+    )  # A configuration that describes none is an error before data are built.
+    if begun(workdir):  # A run that never came to a checkpoint may be mended.
         configuration.check(config, workdir)
     with devices.main_process_first():
         builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
-    loader.check_split(builder, config, config.data.test_split)  # now, not after the last step
-    task = evaluate.make_task(config, steps_per_epoch)
+    split = assembly.open_split(builder, config)  # A missing one is an error now, not at the end.
+    task = assembly.make_task(config, steps_per_epoch)
 
     with Checkpoints(workdir, clean=True) as checkpoints:
         start = checkpoints.step() or 0
@@ -87,18 +93,21 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
             process_count=devices.process_count(),
         )
         first = next(batches)
-        state = first_state(task, config, first, checkpoints)
+        state = first_state(task, config.seed, first, checkpoints)
         total = steps_per_epoch * config.training.epochs
         if devices.is_main_process():
             configuration.save(config, workdir, command)
         kind = Logs if devices.is_main_process() else SilentLogs
         with kind(workdir, start, total, config.training.batch_size) as logs:
             stored = devices.to_host(state.frozen)
-            state = frozen_detector.for_use(state)
-            run = Run(config, workdir, builder, steps_per_epoch, task, checkpoints, logs, stored)
+            state = prepared(state)
+            run = Run(
+                config, workdir, builder.info.full_name, split, steps_per_epoch, task, checkpoints,
+                logs, stored,
+            )  # fmt: skip
             missing = run.is_evaluated_at(start) and not was_evaluated(workdir, start)
             if devices.anyone(missing):
-                run.evaluate(start, state)  # the run was stopped before it could
+                run.evaluate(start, state)  # The run was stopped before it could do so.
             coming = itertools.islice(itertools.chain([first], batches), total - start)
             outcome = run.train(start, state, devices.prefetch(coming))
         if outcome.signal is None:
@@ -116,9 +125,9 @@ def tell_skipped(bad_images: Sequence[str], where: str) -> None:
         print(f'images skipped {where}, since they do not decode: {count}', file=sys.stderr)
 
 
-def first_state(task: Task, config: ConfigDict, batch: Any, checkpoints: Checkpoints) -> TrainState:
+def first_state(task: Task, seed: int, batch: Any, checkpoints: Checkpoints) -> TrainState:
     """The latest checkpoint's state, or that of a new run; on all devices."""
-    key = jax.random.PRNGKey(config.seed)
+    key = jax.random.PRNGKey(seed)
     if checkpoints.step() is None:
         return devices.replicate(task.pretrained(task.init(key, batch)))
     return checkpoints.restore(devices.abstract(jax.eval_shape(task.init, key, batch)))
@@ -129,20 +138,29 @@ class Run:
     """One run's parts, and the loop over its steps.
 
     Attributes:
-      frozen: of the state as it is stored; steps run on the folded one.
+      config: a whole configuration.
+      workdir: folder of the run.
+      dataset: the full name of the dataset.
+      split: the test split.
+      steps_per_epoch: optimizer steps of one pass over the training split.
+      task: what is learnt.
+      checkpoints: of the workdir.
+      logs: of the workdir.
+      frozen: of the state as it is stored; steps run on the prepared one.
       result: of the last evaluation, if it was after the last step.
       bad_images: what is wrong with each test image that this process read and skipped.
     """
 
     config: ConfigDict
     workdir: pathlib.Path
-    builder: Any
+    dataset: str
+    split: Split
     steps_per_epoch: int
     task: Task
     checkpoints: Checkpoints
     logs: Logs
     frozen: Any
-    result: Result | DetectionResult | None = None
+    result: Result | None = None
     bad_images: list[str] = dataclasses.field(default_factory=list)
 
     @property
@@ -180,7 +198,7 @@ class Run:
                 stopping = self.agreed(bool(stop), step)
                 overdue = time.monotonic() - saved_at > 60 * training.checkpoint_minutes
                 if evaluated or stopping or self.agreed(overdue, step):
-                    while under_way:  # what is saved must be known to be finite
+                    while under_way:  # A state is saved when its loss is known to be finite.
                         self.look_at(*under_way.popleft())
                     self.checkpoints.save_latest(step, self.stored(state))
                     saved_at = time.monotonic()
@@ -203,7 +221,7 @@ class Run:
         broken = [name for name, value in values.items() if not math.isfinite(value)]
         if broken:
             last = self.checkpoints.path()
-            raise ValueError(
+            raise UserError(
                 f'the {broken[0].replace("_", " ")} is {values[broken[0]]} at step {step}; '
                 f'the last checkpoint is {last or "not yet written"}: '
                 'look at the data, or lower training.learning_rate in another --workdir'
@@ -215,44 +233,46 @@ class Run:
         """Scores the state on the test split; the best one so far is kept."""
         result = self.score(state)
         self.checkpoints.save_best(step, self.stored(state), result.score)
-        # Last: a logged evaluation is a finished one.
-        self.logs.evaluation(step, result.scores, result.protocol['skipped_images'])
+        # The log comes last: an evaluation in it is a finished one.
+        self.logs.evaluation(step, result.scores, result.conditions['skipped_images'])
         self.result = result if step == self.total_steps else None
 
-    def score(self, state: TrainState) -> Result | DetectionResult:
+    def score(self, state: TrainState) -> Result:
         """The state's result on the test split; images that were skipped are noted."""
-        result = evaluate.evaluate_task(self.task, state, self.builder, self.config)
-        skipped = result.protocol.get('skipped', ())
+        result = evaluate(self.task, state, self.split)
+        skipped = result.conditions.get('skipped', ())
         self.bad_images += [image for image in skipped if image not in self.bad_images]
         return result
 
     def finish(self, state: TrainState) -> None:
         """Writes what a finished run hands over: a weight file and pictures."""
-        result = self.result
-        if result is None and self.config.task == 'lifter':  # by all processes, as any evaluation
-            result = self.score(state)
+        # All processes evaluate together; a result of before this start is not at hand.
+        result = self.result or self.score(state)
+        state = devices.to_host(state)  # The main process goes on alone, on arrays of its own.
         if not devices.is_main_process():
             return
-        path = self.workdir / f'{self.config.task}.safetensors'
-        variables = trained_variables(self.config.task, state)
+        path = self.workdir / f'{self.task.name}.safetensors'
         weight_files.save_weights(
-            path, variables, self.origin(state), self.config.training.weight_type
+            path, self.task.weights(state), self.origin(state), self.config.training.weight_type
         )
-        written = [path]
-        if self.config.task == 'lifter':
-            written += lifter_figures.write(
-                result, state, self.builder, self.config, self.workdir / 'pictures', self.logs.path
-            )
-        print('written:', *written, sep='\n  ', file=sys.stderr)
+        figures = Figures(
+            result,
+            state,
+            self.split,
+            self.workdir / 'pictures',
+            self.config.evaluation.pictures,
+            self.logs.path,
+        )
+        print('written:', path, *self.task.draw(figures), sep='\n  ', file=sys.stderr)
 
     def origin(self, state: TrainState) -> dict[str, Any]:
         """The metadata of the weight file: what the weights are and where they come from."""
         return {
-            'task': self.config.task,
-            **kind_and_name(self.config),
+            'task': self.task.name,
+            **self.task.weight_metadata,
             'skeleton': self.config.skeleton,
             'model': self.config.model.to_dict(),
-            'dataset': self.builder.info.full_name,
+            'dataset': self.dataset,
             'step': int(state.step),
             'best_score': self.checkpoints.best_score,
             'config': self.config.to_dict(),
@@ -260,29 +280,15 @@ class Run:
         }
 
 
-def kind_and_name(config: ConfigDict) -> dict[str, str]:
-    """What the weight file of a run says it holds, in the words of converted files."""
-    model = config.model
-    if config.task == 'detector':
-        return {'kind': 'detector', 'name': model.detector}
-    name = ca_pf_name(model.detector, config.skeleton, model.lifter)
-    return {'kind': 'ca_pf', 'name': name}
-
-
-def trained_variables(task: str, state: TrainState) -> dict[str, Any]:
-    """What the weight file of a task holds: all that is needed to predict.
-
-    'detector': {'params', 'batch_stats'}, as `model.detector_weights` wants it.
-    'lifter': {'lifter': {'params'}, 'detector': the frozen detector's variables}.
-    """
-    if task == 'detector':
-        return {'params': state.params, 'batch_stats': state.batch_stats}
-    return {'lifter': {'params': state.params}, 'detector': state.frozen}
-
-
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    arguments = configuration.parse(devices.join_processes(argv))
+    parser = commands.Parser('capf_jax.train', __doc__)
+    parser.add_argument('--workdir', metavar='FOLDER', help='folder of the run')
+    parser.add_argument(
+        devices.DISTRIBUTED, action='store_true', help='join the other processes of the run'
+    )
+    arguments = configuration.parse(argv, parser=parser)
+    devices.join_processes(argv)
     keep_freed_memory()
     devices.compute_inline()
     outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 from ml_collections import ConfigDict
+
+from capf_jax.errors import UserError, nearest
 
 _BOOLEANS = {'true': True, 'yes': True, '1': True, 'false': False, 'no': False, '0': False}
 
 
 def parse(arg: str | None, **defaults: Any) -> ConfigDict:
-    """Read `name=value,name=value` over defaults.
+    """Reads `name=value,name=value` over defaults.
 
     Args:
       arg: the text after the colon; None or '' leaves every default.
@@ -22,20 +23,20 @@ def parse(arg: str | None, **defaults: Any) -> ConfigDict:
       A locked ConfigDict with the fields of `defaults`.
 
     Raises:
-      ValueError: an argument that does not exist (the nearest name is given), one that is given
+      UserError: an argument that does not exist (the nearest name is told), one that comes
         twice, or a value that is not of the default's type.
     """
     values = dict(defaults)
-    given = set()
+    before = set()
     for part in filter(None, (part.strip() for part in (arg or '').split(','))):
         name, equals, text = (piece.strip() for piece in part.partition('='))
         if not equals:
-            raise ValueError(f'config argument {part!r} is not of the form name=value')
+            raise UserError(f'config argument {part!r} is not of the form name=value')
         if name not in defaults:
-            raise ValueError(_unknown(name, list(defaults)))
-        if name in given:
-            raise ValueError(f'config argument {name!r} is given twice')
-        given.add(name)
+            raise UserError(_unknown(name, list(defaults)))
+        if name in before:
+            raise UserError(f'config argument {name!r} is given twice')
+        before.add(name)
         values[name] = _convert(name, text, defaults[name])
     return ConfigDict(values).lock()
 
@@ -43,7 +44,7 @@ def parse(arg: str | None, **defaults: Any) -> ConfigDict:
 def _unknown(name: str, known: list[str]) -> str:
     if not known:
         return f'this config takes no arguments, but got {name!r}'
-    near = difflib.get_close_matches(name, known, 1, 0.0)[0]
+    near = nearest(name, known)
     return (
         f'this config has no argument {name!r}; the nearest is {near!r}, all are {", ".join(known)}'
     )
@@ -54,16 +55,16 @@ def _convert(name: str, text: str, default: Any) -> Any:
     try:
         return _BOOLEANS[text.lower()] if kind is bool else kind(text)
     except (ValueError, KeyError):
-        raise ValueError(
+        raise UserError(
             f'config argument {name!r} must be of type {kind.__name__}, got {text!r}'
         ) from None
 
 
 def resolution(text: str) -> tuple[int, int]:
-    """'128x96' -> (height 128, width 96), pixels; ValueError for anything else."""
+    """'128x96' -> (height 128, width 96), pixels; UserError for anything else."""
     height, _, width = text.partition('x')
     if not (height.isdecimal() and width.isdecimal() and int(height) % 32 == int(width) % 32 == 0):
-        raise ValueError(
+        raise UserError(
             f'resolution must be HEIGHTxWIDTH in multiples of 32, such as 256x192, got {text!r}'
         )
     return int(height), int(width)
@@ -73,11 +74,11 @@ def levels(text: str) -> tuple[int, ...]:
     """'0+1+3' -> feature levels (0, 1, 3), 0 the finest; '' -> (), all that the detector gives.
 
     Raises:
-      ValueError: anything else, or a level twice.
+      UserError: anything else, or a level twice.
     """
     parts = text.split('+') if text else []
     if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
-        raise ValueError(
+        raise UserError(
             f'levels must be different numbers joined by +, such as 0+1+3, got {text!r}'
         )
     return tuple(map(int, parts))

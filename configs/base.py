@@ -11,6 +11,7 @@ def get_config() -> ConfigDict:
     config = ConfigDict()
     config.task = 'lifter'  # what learns: 'lifter' (the detector is frozen) or 'detector'
     config.seed = 0  # initial weights, data order, flips and drop path
+    config.dtype = 'float32'  # of computing: 'float32' or 'bfloat16'; parameters stay float32
     config.skeleton = 'h36m17'  # joint set, a name in capf_jax/pose/skeletons.py
 
     data = config.data = ConfigDict()
@@ -59,6 +60,7 @@ def get_config() -> ConfigDict:
     training.offset_learning_rate_factor = 0.1  # sampling-offset layers' share of the learning rate
     training.flip_probability = 0.5  # chance that a sample is mirrored
     training.checkpoint_minutes = 10.0  # time between checkpoints inside an epoch
+    training.precision = 'default'  # of matrix products: a jax.default_matmul_precision
     training.weight_type = 'float32'  # numbers in the weight file: 'float32' or 'float16'
     training.log_steps = 20  # steps between two lines of the log
 
@@ -73,6 +75,7 @@ def get_config() -> ConfigDict:
     evaluation.batch_size = 256  # samples a step over all devices
     evaluation.every_epochs = 1  # epochs between evaluations while training
     evaluation.protocol = 'plain'  # metrics and averages: 'plain', 'human36m' or 'mpi_inf_3dhp'
+    evaluation.precision = 'highest'  # of matrix products: a jax.default_matmul_precision
     evaluation.flip_test = True  # average with the mirrored prediction
     evaluation.pictures = 4  # test people drawn after training
 

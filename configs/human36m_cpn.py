@@ -1,4 +1,4 @@
-"""Context-Aware PoseFormer with CPN-50 on Human3.6M, as published (SPEC 3, paper Table 1).
+"""Context-Aware PoseFormer with CPN-50 on Human3.6M, as published (paper, Table 1).
 
     python -m data_pipeline.build human36m --source=FOLDER
     python -m capf_jax.train --config=configs/human36m_cpn.py --workdir=runs/human36m_cpn

@@ -1,4 +1,4 @@
-"""Context-Aware PoseFormer with HRNet-W32 on Human3.6M, as published (SPEC 3, paper Table 1).
+"""Context-Aware PoseFormer with HRNet-W32 on Human3.6M, as published (paper, Table 1).
 
     python -m data_pipeline.build human36m --source=FOLDER
     python -m capf_jax.train --config=configs/human36m_hrnet32.py --workdir=runs/human36m_hrnet32
@@ -10,10 +10,10 @@ of stride 4, 8, 16 or 32 (Table 4): 42.9, 42.4, 43.1, 41.8 mm.
 Hardware and time, estimated and not measured: one H100, about 6 hours (78 million samples of
 16 GFLOP, 60 TFLOP/s), if enough processor cores read 4,000 crops a second.
 
-Paper and published code differ in two places (SPEC 3). The learning rate is the code's 6.4e-4: the
-paper's text has 6.4e-3, but the code is what made the published weights and their scores. The
-layers of the sampling offsets learn at a tenth of it, as the paper says and the published 3DHP code
-does; the published Human3.6M code gives them the whole rate, for which there is
+Paper and published code differ in two places (docs/method.md, Training). The learning rate is the
+code's 6.4e-4: the paper's text has 6.4e-3, but the code is what made the published weights and
+their scores. The layers of the sampling offsets learn at a tenth of it, as the paper says and the
+published 3DHP code does; the published Human3.6M code gives them the whole rate, for which there is
 --config.training.offset_learning_rate_factor=1.
 
 Arguments follow a colon, `--config=configs/human36m_hrnet32.py:step=0,seed=1`:
@@ -39,7 +39,7 @@ def get_config(arg: str = '') -> ConfigDict:
 
 def configure(arg: str, detector: str) -> ConfigDict:
     """The configuration for `arg` with another detector if `arg` names none."""
-    given = arguments.parse(
+    chosen = arguments.parse(
         arg,
         step=3,
         levels='',
@@ -50,10 +50,10 @@ def configure(arg: str, detector: str) -> ConfigDict:
         seed=0,
     )
     config = base.get_config()  # the base has the values of this training
-    config.seed = given.seed
+    config.seed = chosen.seed
 
     config.data.name = 'human36m'
-    config.data.joints2d = given.joints2d
+    config.data.joints2d = chosen.joints2d
     with config.data.builder.unlocked():
         builder = config.data.builder  # data_pipeline/human36m/configuration.py says more
         builder.source = ''  # folder of the downloaded files; read only while building
@@ -68,14 +68,14 @@ def configure(arg: str, detector: str) -> ConfigDict:
         builder.jpeg_quality = 95  # of the stored crops
         builder.processes = 2  # that crop while building
 
-    config.model.detector = given.detector
-    config.model.detector_weights = given.weights or f'pretrained/{given.detector}.safetensors'
+    config.model.detector = chosen.detector
+    config.model.detector_weights = chosen.weights or f'pretrained/{chosen.detector}.safetensors'
     # Published detectors find COCO's joints; the control needs one of the lifter's own.
-    config.model.detector_skeleton = config.skeleton if given.detector_joints else ''
+    config.model.detector_skeleton = config.skeleton if chosen.detector_joints else ''
     lifter = config.model.lifter
-    lifter.ablation_step = given.step
-    lifter.levels = arguments.levels(given.levels)
-    lifter.detector_joints = given.detector_joints
+    lifter.ablation_step = chosen.step
+    lifter.levels = arguments.levels(chosen.levels)
+    lifter.detector_joints = chosen.detector_joints
 
     config.evaluation.protocol = 'human36m'
     return config

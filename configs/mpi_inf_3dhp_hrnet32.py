@@ -1,4 +1,4 @@
-"""Context-Aware PoseFormer with HRNet-W32 on MPI-INF-3DHP, as published (SPEC 3 and 5).
+"""Context-Aware PoseFormer with HRNet-W32 on MPI-INF-3DHP, as published.
 
     python -m data_pipeline.build mpi_inf_3dhp --source=FOLDER
     python -m capf_jax.train --config=configs/mpi_inf_3dhp_hrnet32.py --workdir=runs/3dhp_hrnet32
@@ -33,15 +33,15 @@ def get_config(arg: str = '') -> ConfigDict:
 
 def configure(arg: str, detector: str, channels: int) -> ConfigDict:
     """The configuration for `arg`; the detector if `arg` names none, and the lifter's channels."""
-    given = arguments.parse(
+    chosen = arguments.parse(
         arg, step=3, levels='', detector=detector, weights='', joints2d='truth', seed=0
     )
     config = base.get_config()
-    config.seed = given.seed
+    config.seed = chosen.seed
     config.skeleton = 'mpi_inf_3dhp17'
 
     config.data.name = 'mpi_inf_3dhp'
-    config.data.joints2d = given.joints2d
+    config.data.joints2d = chosen.joints2d
     with config.data.builder.unlocked():
         builder = config.data.builder  # data_pipeline/mpi_inf_3dhp/configuration.py says more
         builder.source = ''  # folder of the downloaded files; read only while building
@@ -55,11 +55,11 @@ def configure(arg: str, detector: str, channels: int) -> ConfigDict:
         builder.jpeg_quality = 95  # of the stored crops
         builder.processes = 2  # that crop while building
 
-    config.model.detector = given.detector
-    config.model.detector_weights = given.weights or f'pretrained/{given.detector}.safetensors'
+    config.model.detector = chosen.detector
+    config.model.detector_weights = chosen.weights or f'pretrained/{chosen.detector}.safetensors'
     lifter = config.model.lifter
-    lifter.ablation_step = given.step
-    lifter.levels = arguments.levels(given.levels)
+    lifter.ablation_step = chosen.step
+    lifter.levels = arguments.levels(chosen.levels)
     lifter.deformable = False
     lifter.channels = channels
 

@@ -1,4 +1,4 @@
-"""Context-Aware PoseFormer with HRNet-W48 on MPI-INF-3DHP, as published (SPEC 3 and 5).
+"""Context-Aware PoseFormer with HRNet-W48 on MPI-INF-3DHP, as published.
 
     python -m data_pipeline.build mpi_inf_3dhp --source=FOLDER
     python -m capf_jax.train --config=configs/mpi_inf_3dhp_hrnet48.py --workdir=runs/3dhp_hrnet48

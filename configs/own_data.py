@@ -24,7 +24,7 @@ from configs.synthetic import set_small_models
 
 def get_config(arg: str = '') -> ConfigDict:
     """The configuration for `arg`, see above."""
-    given = arguments.parse(
+    chosen = arguments.parse(
         arg,
         source='data/pose2sim-balancing',
         test_cameras='cam04',
@@ -34,18 +34,18 @@ def get_config(arg: str = '') -> ConfigDict:
         seed=0,
     )
     config = base.get_config()
-    config.seed = given.seed
+    config.seed = chosen.seed
 
     config.data.name = 'own_data'
     with config.data.builder.unlocked():
         builder = config.data.builder
-        builder.source = given.source
-        builder.height, builder.width = arguments.resolution(given.resolution)
-        builder.test_cameras = tuple(filter(None, given.test_cameras.split('+')))
+        builder.source = chosen.source
+        builder.height, builder.width = arguments.resolution(chosen.resolution)
+        builder.test_cameras = tuple(filter(None, chosen.test_cameras.split('+')))
 
     set_small_models(config)
-    config.model.lifter.ablation_step = given.step
-    config.model.lifter.detector_joints = given.detector_joints
+    config.model.lifter.ablation_step = chosen.step
+    config.model.lifter.detector_joints = chosen.detector_joints
 
     # A few hundred pictures: small batches, many passes.
     training = config.training

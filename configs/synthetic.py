@@ -19,7 +19,7 @@ from configs import arguments, base
 
 def get_config(arg: str = '') -> ConfigDict:
     """The configuration for `arg`, see above."""
-    given = arguments.parse(
+    chosen = arguments.parse(
         arg,
         step=3,
         detector_joints=False,
@@ -29,20 +29,20 @@ def get_config(arg: str = '') -> ConfigDict:
         seed=0,
     )
     config = base.get_config()
-    config.seed = given.seed
+    config.seed = chosen.seed
 
     with config.data.builder.unlocked():
         builder = config.data.builder
-        builder.height, builder.width = arguments.resolution(given.resolution)
+        builder.height, builder.width = arguments.resolution(chosen.resolution)
         builder.train_size = 20_000  # rendered people to train on
         builder.test_size = 2_000  # rendered people to test on: other bodies, clothes and cameras
-        builder.light = given.light
+        builder.light = chosen.light
         builder.noise_sigma = 4.0  # as far off as the detector's own joints: median 4.6 px
-        builder.poses = given.poses
+        builder.poses = chosen.poses
 
     set_small_models(config)
-    config.model.lifter.ablation_step = given.step
-    config.model.lifter.detector_joints = given.detector_joints
+    config.model.lifter.ablation_step = chosen.step
+    config.model.lifter.detector_joints = chosen.detector_joints
     return config
 
 

@@ -22,20 +22,20 @@ from configs import arguments, synthetic
 
 def get_config(arg: str = '') -> ConfigDict:
     """The configuration for `arg`, see above."""
-    given = arguments.parse(
+    chosen = arguments.parse(
         arg, light='overhead', resolution='128x96', size=24_000, start='', seed=0
     )
-    config = synthetic.get_config(f'light={given.light},resolution={given.resolution}')
+    config = synthetic.get_config(f'light={chosen.light},resolution={chosen.resolution}')
     config.task = 'detector'
-    config.seed = given.seed
-    config.data.builder.train_size = given.size
+    config.seed = chosen.seed
+    config.data.builder.train_size = chosen.size
     # Points on the body's surface as well: what tells them apart tells a limb's direction.
     config.skeleton = 'h36m17_surface'
     with config.data.builder.unlocked():
         config.data.builder.surface = True
         config.data.builder.seed = 1  # other people than those the lifter learns from
         config.data.builder.noise_sigma = 8.0  # crops placed less well than the lifter's
-    config.model.detector_weights = given.start
+    config.model.detector_weights = chosen.start
 
     detection = config.detection
     detection.sigma = 1.0  # narrower than for 256x192 crops: the maps have half the pixels
@@ -45,7 +45,7 @@ def get_config(arg: str = '') -> ConfigDict:
     training = config.training
     training.batch_size = 32
     training.epochs = 4
-    training.learning_rate = 1e-3 if given.start else 2e-3
+    training.learning_rate = 1e-3 if chosen.start else 2e-3
     training.learning_rate_decay = 0.4
     training.weight_decay = 1e-4
     training.weight_type = 'float16'  # 2.5 MB instead of 5

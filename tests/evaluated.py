@@ -2,7 +2,7 @@
 
 import jax
 
-from capf_jax import evaluate
+from capf_jax import assembly
 from capf_jax.runtime import configuration, devices
 from capf_jax.runtime.checkpoints import Checkpoints
 from configs import base
@@ -28,7 +28,7 @@ def tiny_config(folder, **tiny):
 
 def make_run(workdir, config, builder):
     """A workdir with a latest checkpoint of an untrained lifter at step 3."""
-    task = evaluate.make_task(config)
+    task = assembly.make_task(config)
     batch = next(loader.evaluation_batches(builder, config))
     state = jax.jit(task.init)(jax.random.PRNGKey(0), batch)
     configuration.save(config, workdir, '--config=configs/tiny.py:step=0')

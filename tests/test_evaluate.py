@@ -3,13 +3,20 @@ import json
 import numpy as np
 import pytest
 
-from capf_jax import evaluate
-from capf_jax.pose import metrics
+from capf_jax import assembly, evaluate
+from capf_jax.pose import metrics, skeletons
 from capf_jax.runtime import commands
-from capf_jax.scoring import evaluation
+from capf_jax.scoring import evaluation, joints2d, mean_pose, poses
 from data_pipeline import loader
 from tests import evaluated
 from tests.data_pipeline import tiny_people
+
+
+def score_poses(predict, builder, config):
+    """The result of a predictor of poses on the test split."""
+    scorer = poses.pose_scorer(assembly.protocol(config), skeletons.get(config.skeleton))
+    split = assembly.open_split(builder, config)
+    return evaluation.evaluate_split(evaluation.with_truth(predict, scorer), split, scorer)
 
 
 def off_by(millimetres):
@@ -23,7 +30,7 @@ def off_by(millimetres):
 
 
 def test_every_sample_is_counted_once_and_padding_never(builder, config):
-    result = evaluation.evaluate_split(off_by(10), builder, config)
+    result = score_poses(off_by(10), builder, config)
     np.testing.assert_allclose(result.errors['mpjpe'], 10.0 * np.arange(7), atol=1e-3)
 
 
@@ -31,8 +38,8 @@ def test_an_image_that_does_not_decode_is_left_out_and_said(tmp_path, monkeypatc
     tiny_people.add_to_data_pipeline(monkeypatch)
     config = evaluated.tiny_config(tmp_path, cut=(2,))
     config.data.bad_image = 'skip'
-    result = evaluation.evaluate_split(off_by(10), tiny_people.build(tmp_path, cut=(2,)), config)
-    assert (result.protocol['samples'], result.protocol['skipped_images']) == (6, 1)
+    result = score_poses(off_by(10), tiny_people.build(tmp_path, cut=(2,)), config)
+    assert (result.conditions['samples'], result.conditions['skipped_images']) == (6, 1)
     assert set(result.labels['frame']) == {0, 1, 3, 4, 5, 6}
 
 
@@ -41,21 +48,23 @@ def test_a_sample_that_comes_twice_is_an_error(builder, config):
         return off_by(0)(batch) | {'index': np.zeros_like(batch.index)}
 
     with pytest.raises(ValueError, match='came twice'):
-        evaluation.evaluate_split(predict, builder, config)
+        score_poses(predict, builder, config)
 
 
 def test_velocity_errors_stay_inside_one_subjects_video(builder, config):
     # frames of a tiny sequence belong to two subjects in turn: none follows another
-    errors = evaluation.evaluate_split(off_by(10), builder, config).errors
+    errors = score_poses(off_by(10), builder, config).errors
     assert 'mpjve' not in errors
 
 
 def test_a_detector_is_scored_in_2d(builder, config):
     def predict(batch):
-        found = batch.joints2d_crop_truth + np.array([4, 0])  # 2 px of an image 100 px wide
-        return {'joints2d_crop': found, 'valid': batch.valid, 'index': batch.index}
+        joints = batch.joints2d_crop_truth + np.array([4, 0])  # 2 px of an image 100 px wide
+        return {'joints2d_crop': joints, 'valid': batch.valid, 'index': batch.index}
 
-    result = evaluation.evaluate_split(predict, builder, config)
+    scorer = joints2d.joints_scorer(skeletons.get(config.skeleton))
+    split = assembly.open_split(builder, config)
+    result = evaluation.evaluate_split(evaluation.with_truth(predict, scorer), split, scorer)
     assert result.score == pytest.approx(20, abs=1e-3)
 
 
@@ -66,16 +75,19 @@ def test_the_mean_pose_is_that_of_the_training_split(builder, config):
             for batch in loader.evaluation_batches(builder, config, split='train')
         ]
     )
-    result = evaluation.evaluate_mean_pose(builder, config)
+    splits = (assembly.open_split(builder, config, name) for name in ('train', 'test'))
+    result = mean_pose.evaluate_mean_pose(
+        *splits, assembly.protocol(config), skeletons.get(config.skeleton)
+    )
     expected = metrics.mpjpe(np.repeat(train.mean(0)[None], 7, 0), result.targets).mean()
     assert result.score == pytest.approx(1000 * expected, rel=1e-5)
 
 
-def test_evaluate_task_equals_the_step_on_the_whole_split(evaluated_run, builder, config):
-    task = evaluate.make_task(config)
-    result, state, _ = evaluate.evaluate(evaluated_run, config, 'latest')
+def test_a_runs_evaluation_equals_the_step_on_the_whole_split(evaluated_run, builder, config):
+    run = evaluate.open_run(evaluated_run, config, 'latest')
     batch = next(loader.evaluation_batches(builder, config))
-    pose = task.eval_step(state, batch)['pose']
+    pose = run.task.eval_step(run.state, batch)['pose']
+    result = run.evaluate()
     np.testing.assert_allclose(result.predictions[: len(pose)], pose[:7], atol=1e-6)
 
 

@@ -9,19 +9,18 @@ import sys
 import numpy as np
 import pytest
 
-from capf_jax import evaluate, train
+from capf_jax import assembly, train
 from capf_jax.runtime import devices
 from tests import tiny
 
 PROGRAM = """
 import pathlib, sys
-from capf_jax import evaluate, train
+from capf_jax import assembly, train
 from capf_jax.runtime import devices
 from tests import tiny
 data_dir, workdir, *arguments = devices.join_processes(sys.argv[1:])
 assert devices.process_count() == 2
-evaluate.make_task = tiny.linear_task
-train.lifter_figures.write = lambda *_: []
+assembly.make_task = tiny.linear_task
 train.train_and_evaluate(tiny.config(data_dir), pathlib.Path(workdir))
 """
 
@@ -63,8 +62,7 @@ def scores(workdir):
 
 def test_two_processes_train_and_score_as_one(tmp_path, monkeypatch):
     run_of_two(tmp_path / 'data', tmp_path / 'two')
-    monkeypatch.setattr(evaluate, 'make_task', tiny.linear_task)
-    monkeypatch.setattr(train.lifter_figures, 'write', lambda *_: [])
+    monkeypatch.setattr(assembly, 'make_task', tiny.linear_task)
     train.train_and_evaluate(tiny.config(tmp_path / 'data'), tmp_path / 'one')
     np.testing.assert_allclose(scores(tmp_path / 'two'), scores(tmp_path / 'one'), rtol=1e-4)
 

@@ -1,3 +1,4 @@
+import argparse
 import dataclasses
 import json
 import os
@@ -8,12 +9,11 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax import evaluate, train
+from capf_jax import assembly, train
 from capf_jax.inference import weight_files
 from capf_jax.inference.weight_files import save_weights
 from capf_jax.runtime import checkpoints, configuration, devices
 from capf_jax.runtime.checkpoints import Checkpoints
-from capf_jax.tasks import steps
 from data_pipeline import datasets, loader
 from tests import evaluated, tiny
 from tests.data_pipeline import tiny_people
@@ -30,8 +30,7 @@ def data_dir(tmp_path_factory):
 @pytest.fixture
 def linear(monkeypatch, data_dir):
     """The tiny configuration with a task that compiles at once."""
-    monkeypatch.setattr(evaluate, 'make_task', tiny.linear_task)
-    monkeypatch.setattr(train.lifter_figures, 'write', lambda *_: [])
+    monkeypatch.setattr(assembly, 'make_task', tiny.linear_task)
     return tiny.config(data_dir)
 
 
@@ -129,16 +128,15 @@ def test_a_finished_run_is_not_trained_further(linear, tmp_path):
 
 
 def test_the_message_of_a_stopped_run_says_how_to_go_on(linear, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(
-        configuration, 'parse', lambda argv: configuration.Arguments(linear, tmp_path)
-    )
+    arguments = configuration.Arguments(linear, tmp_path, '', argparse.Namespace())
+    monkeypatch.setattr(configuration, 'parse', lambda argv, parser: arguments)
     stop_at(monkeypatch, 3)
     assert train.main(['train']) == 128 + signal.SIGTERM
     assert 'the same command goes on from there' in capsys.readouterr().err
 
 
 def test_a_loss_that_is_not_finite_stops_with_step_and_checkpoint(linear, tmp_path, monkeypatch):
-    def task(config, steps_per_epoch):
+    def task(config, steps_per_epoch=1):
         good = tiny.linear_task(config, steps_per_epoch)
 
         def train_step(state, batch):
@@ -148,7 +146,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_checkpoint(linear, tmp_pa
 
         return dataclasses.replace(good, train_step=train_step)
 
-    monkeypatch.setattr(evaluate, 'make_task', task)
+    monkeypatch.setattr(assembly, 'make_task', task)
     with pytest.raises(ValueError, match=r'loss is nan at step 5; .*checkpoints/latest/3'):
         train.train_and_evaluate(linear, tmp_path)
     with Checkpoints(tmp_path) as kept:
@@ -218,7 +216,7 @@ def test_skipped_test_images_are_counted_and_named_at_the_end(
 def test_an_unknown_task_is_named(data_dir, tmp_path):
     config = tiny.config(data_dir)
     config.task = 'liftr'
-    with pytest.raises(ValueError, match="'liftr'; known are lifter, detector"):
+    with pytest.raises(ValueError, match="'liftr'; the nearest is 'lifter' of lifter, detector"):
         train.train_and_evaluate(config, tmp_path)
 
 
@@ -226,11 +224,11 @@ def test_the_lifter_resumes_bit_for_bit_and_its_detector_never_changes(
     data_dir, tmp_path, monkeypatch
 ):
     config = tiny.config(data_dir)  # flips and drop path are on
-    task = steps.lifter_task(config, 3)
+    task = assembly.make_task(config, 3)
     initial = devices.to_host(task.init(jax.random.PRNGKey(config.seed), tiny.batch()))
     task = dataclasses.replace(task, init=lambda key, batch: initial)
     # One task for all runs, so that its steps are compiled once.
-    monkeypatch.setattr(evaluate, 'make_task', lambda *_: task)
+    monkeypatch.setattr(assembly, 'make_task', lambda *_: task)
     whole = train.train_and_evaluate(config, tmp_path / 'whole')
     with monkeypatch.context() as patch:
         stop_at(patch, 2)
@@ -249,7 +247,7 @@ def test_a_detector_is_trained_and_a_lifter_takes_its_weight_file(data_dir, tmp_
         assert kept.best_score == pytest.approx(line['error_px'])
     config.task = 'lifter'
     config.model.detector_weights = str(tmp_path / 'detector.safetensors')
-    task = evaluate.make_task(config)
+    task = assembly.make_task(config)
     frozen = task.pretrained(task.init(jax.random.PRNGKey(1), tiny.batch())).frozen
     jax.tree.map(
         lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-6),
@@ -260,7 +258,7 @@ def test_a_detector_is_trained_and_a_lifter_takes_its_weight_file(data_dir, tmp_
 
 def test_a_run_goes_on_without_the_file_its_detector_came_from(data_dir, tmp_path, monkeypatch):
     config = tiny.config(data_dir)
-    task = evaluate.make_task(config)
+    task = assembly.make_task(config)
     detector = task.init(jax.random.PRNGKey(3), tiny.batch()).frozen
     file = tmp_path / 'detector.safetensors'
     save_weights(file, devices.to_host(detector), {})

@@ -4,10 +4,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from capf_jax import assembly
 from capf_jax.inference import model_settings
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
-from capf_jax.tasks import optimizer, steps
+from capf_jax.scoring import poses
+from capf_jax.tasks import optimizer
+from capf_jax.tasks import task as tasks
 from configs import base
 
 HEIGHT, WIDTH, JOINTS = 64, 32, 17
@@ -73,16 +76,16 @@ def linear_task(settings, steps_per_epoch=1):
     def init(key, people):
         joints = people.joints3d.shape[1]
         params = {'w': 0.01 * jax.random.normal(key, (2 * joints, 3 * joints))}
-        return steps.new_state(transformation, key, params)
+        return tasks.new_state(transformation, key, params)
 
     def train_step(state, people):
-        (key,) = steps.step_keys(state, 1)
-        noise = steps.random_of_sample(key, people.valid.shape[0])
+        (key,) = tasks.step_keys(state, 1)
+        noise = tasks.random_of_sample(key, people.valid.shape[0])
 
         def loss_share(params):
             pose = predict(params, people) + 0.01 * noise[:, None, None]
-            distances = steps.joint_distances(pose, people.joints3d)
-            return steps.mean_over_valid(jnp.mean(distances, -1), people.valid)
+            distances = tasks.joint_distances(pose, people.joints3d)
+            return tasks.mean_over_valid(jnp.mean(distances, -1), people.valid)
 
         loss, gradients = jax.lax.psum(jax.value_and_grad(loss_share)(state.params), AXIS)
         return state.apply_gradients(transformation, gradients), {'loss': loss}
@@ -91,4 +94,14 @@ def linear_task(settings, steps_per_epoch=1):
         pose = predict(state.params, people)
         return {'pose': pose, 'valid': people.valid, 'index': people.index}
 
-    return steps.Task(init, lambda state: state, train_step, eval_step)
+    return tasks.Task(
+        name='lifter',
+        init=init,
+        pretrained=lambda state: state,
+        train_step=train_step,
+        eval_step=eval_step,
+        scorer=poses.pose_scorer(assembly.protocol(settings), skeletons.get(settings.skeleton)),
+        weights=lambda state: {'lifter': {'params': state.params}, 'detector': state.frozen},
+        weight_metadata={'kind': 'ca_pf', 'name': 'ca_pf'},
+        takes_joints2d=True,
+    )

@@ -1,10 +1,13 @@
-"""What every figure is drawn with: colours, the crop, bones, a scale bar.
+"""What every figure is drawn with: colours, the crop, bones, a scale bar, the file.
 
 Figures are made without a display and without pyplot's global state. Left, right and centre have
 colours that all readers can tell apart (Okabe and Ito, 2008) and that differ in lightness too.
 """
 
 from __future__ import annotations
+
+import os
+import pathlib
 
 import numpy as np
 from matplotlib import colors, patheffects
@@ -17,6 +20,7 @@ from matplotlib.lines import Line2D
 from matplotlib.offsetbox import DrawingArea
 
 from capf_jax.pose.skeletons import Skeleton
+from capf_jax.runtime import files
 
 COLOURS = {'left': '#0072B2', 'right': '#D55E00', 'centre': '#3C3C3C'}
 PAGE_WIDTH = 7.0  # inches, the text width of a two-column paper
@@ -42,6 +46,13 @@ def new_figure(width: float, height: float) -> Figure:
     figure = Figure(figsize=(width, height))
     FigureCanvasAgg(figure)
     return figure
+
+
+def save(figure: Figure, path: str | os.PathLike) -> pathlib.Path:
+    """Writes the figure (.png, .pdf, .svg), whole or not at all; returns the path."""
+    with files.whole(path) as temporary:
+        figure.savefig(temporary, dpi=DPI, facecolor='white')
+    return pathlib.Path(path)
 
 
 def side_of(skeleton: Skeleton, joint: int) -> str:
@@ -96,7 +107,7 @@ def pale_colour(colour: str) -> tuple[float, ...]:
 def scale_bar(axes: Axes, metres: float) -> Line2D:
     """A legend's entry: a bar as long as this length in the axes.
 
-    In the legend, since in the axes a foot would sooner or later stand on it.
+    The bar is in the legend, since in the axes a foot would sooner or later stand on it.
     """
     inches = axes.get_position().width * axes.figure.get_figwidth()
     points = 72 * metres * inches / np.ptp(axes.get_xlim())

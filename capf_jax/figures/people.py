@@ -1,12 +1,10 @@
-"""Figures: test people with their poses in 2D and 3D, sampling points, and error curves."""
+"""The figure of test people: each one's crop, and his pose from the camera and from the side."""
 
 from __future__ import annotations
 
 import dataclasses
-import os
-import pathlib
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 import matplotlib
 import numpy as np
@@ -16,7 +14,6 @@ from matplotlib.lines import Line2D
 
 from capf_jax.figures.drawing import (
     COLOURS,
-    DPI,
     PAGE_WIDTH,
     SOFT,
     STYLE,
@@ -26,10 +23,8 @@ from capf_jax.figures.drawing import (
     new_figure,
     pale_colour,
     scale_bar,
-    side_of,
 )
 from capf_jax.pose.skeletons import Skeleton
-from capf_jax.runtime import files
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,7 +55,7 @@ def representative(errors: np.ndarray, number: int) -> tuple[np.ndarray, np.ndar
 
     Args:
       errors: [N] error of each sample.
-      number: how many to choose, at most N are given.
+      number: how many to choose; of fewer samples all are chosen.
 
     Returns:
       (indices [number], percentiles [number]), from the smallest error to the largest.
@@ -114,107 +109,6 @@ def people_figure(people: Sequence[Person], skeleton: Skeleton, caption: str = '
     return figure
 
 
-def sampling_figure(
-    image: np.ndarray,
-    joints2d_crop: np.ndarray,
-    points: np.ndarray,
-    weights: np.ndarray,
-    skeleton: Skeleton,
-    joints: Sequence[int] | None = None,
-    level_names: Sequence[str] | None = None,
-) -> Figure:
-    """Where one deformable block samples each feature level, drawn on the crop.
-
-    Args:
-      image: [H, W, 3] uint8 crop.
-      joints2d_crop: [J, 2] pixels of the crop.
-      points: [L, J, M, K, 2] sampling points, normalised by the crop to [-1, 1].
-      weights: [L, J, M, K] attention weights, summing to one over K.
-      skeleton: names and sides of the joints.
-      joints: joints to draw; wrists, ankles and the head by default, all where those are missing.
-      level_names: title of each level.
-    """
-    height, width = image.shape[:2]
-    if joints is None:
-        ends = ('wrist', 'ankle', 'head')
-        joints = [j for j, name in enumerate(skeleton.joints) if name.endswith(ends)]
-        joints = joints or list(range(len(skeleton)))
-    levels = len(points)
-    names = level_names or [f'level {level}' for level in range(levels)]
-    pixels = (np.asarray(points, np.float64) + 1) * [width / 2, height / 2]
-    # grey and faded, so that only the points have colour
-    faded = (0.6 * image.mean(axis=-1) + 0.4 * 255).astype(np.uint8)
-    panel, title, legend = 1.75, 0.2, 0.24  # inches
-    tall = panel * 0.96 * height / width
-    total = np.array([panel * levels, tall + title + legend])
-    with matplotlib.rc_context(STYLE):
-        figure = new_figure(*total)
-        for level in range(levels):
-            box = np.array([(level + 0.02) * panel, legend, 0.96 * panel, tall])
-            axes = figure.add_axes(tuple(box / [*total, *total]))
-            draw_crop(axes, faded)
-            axes.set_title(names[level], pad=3)
-            for joint in joints:
-                colour = COLOURS[side_of(skeleton, joint)]
-                x, y = pixels[level, joint].reshape(-1, 2).T
-                share = np.asarray(weights[level, joint], np.float64).ravel()
-                axes.scatter(x, y, 24 * share + 0.5, colour, alpha=0.8, linewidths=0, zorder=3)
-                axes.plot(
-                    *joints2d_crop[joint], 'o', ms=3.4, mfc='white', mec=colour, mew=1, zorder=4
-                )
-        grey = COLOURS['centre']
-        point = Line2D([], [], ls='', marker='o', color=grey, ms=3.6, mew=0)
-        point.set_label('sampling point, area by attention weight')
-        joint = Line2D([], [], ls='', marker='o', mfc='white', mec=grey, ms=3.6, label='joint')
-        figure.legend(handles=[joint, point], loc='lower center', ncols=2, borderaxespad=0.1)
-    return figure
-
-
-def curves_figure(
-    training: Mapping[str, np.ndarray], evaluation: Mapping[str, Mapping[str, np.ndarray]]
-) -> Figure:
-    """Training and test errors over optimizer steps.
-
-    Args:
-      training: 'step' and 'value' [T], mm: the loss, which is the MPJPE of the training batches.
-      evaluation: up to three titles -> {'step', 'value'} [E], mm.
-    """
-    with matplotlib.rc_context(STYLE):
-        figure = new_figure(PAGE_WIDTH / 2, 2.1)
-        axes = figure.add_axes((0.13, 0.18, 0.84, 0.77))
-        axes.plot(
-            *(training[name] for name in ('step', 'value')),
-            color='#9A9A9A', lw=0.9, label='MPJPE, training batches', zorder=2,
-        )  # fmt: skip
-        colours, markers = ('#0072B2', '#D55E00', '#009E73'), ('o', 's', '^')
-        for (title, curve), colour, marker in zip(
-            evaluation.items(), colours, markers, strict=False
-        ):
-            step, value = curve['step'], curve['value']
-            axes.plot(
-                step, value, color=colour, lw=1.2, zorder=3,
-                marker=marker if len(value) <= 30 else '', ms=2.8,
-                label=f'{title}, test (best {np.nanmin(value):.1f})',
-            )  # fmt: skip
-        # the first steps' errors would flatten all that is of interest
-        shown = [curve['value'] for curve in evaluation.values()]
-        late = training['value'][len(training['value']) // 10 :]
-        highest = max((np.nanmax(values) for values in (*shown, late) if len(values)), default=1)
-        axes.set(xlabel='step', ylabel='error [mm]', ylim=(0, 1.12 * highest))
-        axes.set_xlim(left=0)
-        axes.grid(axis='y', color='#E5E5E5', lw=0.6)
-        axes.set_axisbelow(True)
-        axes.legend(loc='upper right')
-    return figure
-
-
-def save(figure: Figure, path: str | os.PathLike) -> pathlib.Path:
-    """Writes the figure (.png, .pdf, .svg) under another name and renames it."""
-    with files.whole(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, facecolor='white')
-    return pathlib.Path(path)
-
-
 def _draw_person(
     figure: Figure,
     corner: tuple[float, float],
@@ -231,13 +125,13 @@ def _draw_person(
       extent: [3] metres that both views must hold along x, y and z.
     """
     left, bottom = corner
-    width = PAGE_WIDTH / 2 - 0.1  # leaves a gutter
+    width = PAGE_WIDTH / 2 - 0.1  # A gutter stays free.
     edge, title, label = 0.06, 0.2, 0.15  # margin, line above, line below; inches
     inner = height - title - label - 0.04
     aspect = person.image.shape[1] / person.image.shape[0]
     crop_width = min(inner * aspect, 0.36 * width)
     view_width = (width - crop_width - 3 * edge) / 2
-    # metres an inch, the same for both views and for every person of the figure
+    # The scale, metres an inch, is the same for both views and for every person of the figure.
     scale = 1.08 * max(extent[1] / inner, extent[0] / view_width, extent[2] / view_width)
 
     def place(x: float, across: float) -> Axes:

@@ -1,11 +1,15 @@
-"""Configurations: read from the command line, kept in the workdir, compared when resuming."""
+"""Configurations: read from the command line, checked, kept in the workdir, compared when resuming.
+
+Every command that takes a configuration reads `--config=FILE[:ARGUMENTS]` and
+`--config.FIELD=VALUE` here, through ml_collections, and its other arguments through its Parser.
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import datetime
-import difflib
 import importlib.metadata
 import json
 import os
@@ -14,14 +18,16 @@ import platform
 import shlex
 import subprocess
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import flags
+from etils import epath
 from ml_collections import ConfigDict, config_flags
 
+from capf_jax.errors import UserError, nearest
 from capf_jax.runtime import files
-from capf_jax.scoring import protocols
+from capf_jax.runtime.commands import Parser
 
 # Fields that do not change what is learnt, so that a run may go on with other values of them.
 OPERATIONAL = (
@@ -33,9 +39,16 @@ OPERATIONAL = (
     'training.log_steps',
     'evaluation.pictures',
 )
-# Fields that only a build reads, and that leave no trace in the dataset. (Of own data the source is
-# the dataset: there it must stay.)
+# Fields that only a build reads, and that leave no trace in the dataset. (The source of own data is
+# what the dataset is known by: there it must stay.)
 BUILT_FROM = {'human36m': ('source', 'annotations'), 'mpi_inf_3dhp': ('source',)}
+# Fields that configurations stored by older runs lack, with the values that those runs had.
+NEWER = {
+    'dtype': 'float32',
+    'training.precision': 'default',
+    'evaluation.precision': 'highest',
+    'evaluation.protocol': 'plain',
+}
 PACKAGES = (
     'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'ml-collections',
     'tensorflow-datasets', 'grain', 'opencv-python-headless',
@@ -47,82 +60,142 @@ LEAST = {  # the smallest values that make sense
     'evaluation.batch_size': 1,
     'evaluation.every_epochs': 1,
 }
+PRECISIONS = ('default', 'high', 'highest', 'bfloat16', 'tensorfloat32', 'float32')
 CHOICES = {
+    'dtype': ('float32', 'bfloat16'),
     'model.lifter.ablation_step': (0, 1, 2, 3),
+    'training.precision': PRECISIONS,
     'training.weight_type': ('float32', 'float16'),
-    'evaluation.protocol': tuple(protocols.PROTOCOLS),
+    'evaluation.precision': PRECISIONS,
 }
+PATHS = ('data.dir', 'data.builder.source', 'data.builder.poses', 'model.detector_weights')
 ROOT = pathlib.Path(__file__).resolve().parents[2]
+CONFIG_HELP = """\
+a configuration file, such as configs/synthetic.py; what follows a colon are the file's own
+arguments, such as configs/synthetic.py:step=0,seed=1, and --config.FIELD=VALUE sets any field
+(with --help, a --config lists its fields)"""
 
 
 @dataclasses.dataclass(frozen=True)
 class Arguments:
-    """A parsed command line: the configuration with its overrides, and where the run is kept."""
+    """A parsed command line.
 
-    config: ConfigDict
-    workdir: pathlib.Path
-    command: str = ''  # the arguments as they were given: they name the configuration file
+    Attributes:
+      config: the configuration with its overrides; None where no --config was given.
+      workdir: where the run is kept, `~` expanded; '.' for a command without --workdir.
+      command: the arguments as they were typed: they name the configuration file.
+      values: the values of the command's other arguments.
+    """
+
+    config: ConfigDict | None
+    workdir: epath.Path
+    command: str
+    values: argparse.Namespace
 
 
-def parse(argv: Sequence[str], required: Sequence[str] = ('config', 'workdir')) -> Arguments:
-    """Reads `--config=FILE [--config.FIELD=VALUE ...] --workdir=FOLDER`.
+def parse(
+    argv: Sequence[str],
+    required: Sequence[str] = ('config', 'workdir'),
+    parser: Parser | None = None,
+) -> Arguments:
+    """Reads `--config=FILE [--config.FIELD=VALUE ...]` and the arguments of a parser.
 
     Args:
       argv: as `sys.argv`, the program first.
       required: the arguments that must be there.
+      parser: of the command; without one, --workdir is its only argument.
 
     Raises:
-      ValueError: a missing, unknown or ill-typed argument or field; a field's nearest is named.
-        Or the file is not Python.
+      UserError: a missing, unknown or ill-typed argument or field; a field's nearest is named.
+        Or the file is not Python, or a value makes no sense.
     """
-    if len(argv) < 2:
-        raise ValueError(f'usage: {argv[0]} --config=configs/synthetic.py --workdir=runs/synthetic')
-    values = _flags(argv)
+    if parser is None:
+        parser = Parser(pathlib.Path(argv[0]).stem, __doc__)
+        parser.add_argument('--workdir', metavar='FOLDER', help='folder of the run')
+    parser.add_argument('--config', metavar='FILE', help=CONFIG_HELP)
+    config, rest = _read_config(argv)
+    if config is not None:
+        parser.epilog = _field_list(config)
+    values = parser.parse([argv[0], *rest])
+    if config is not None:
+        values.config = config
+    for name in required:
+        if not getattr(values, name):
+            raise UserError(f'--{name} is missing; --help shows how {parser.prog} is used')
+    if config is not None:
+        config = expand_paths(config)
+        check_values(config)
+    typed = [argument for argument in argv[1:] if argument != '--distributed']
+    return Arguments(
+        config, user_path(getattr(values, 'workdir', None) or '.'), shlex.join(typed), values
+    )
+
+
+def user_path(path: str | os.PathLike) -> epath.Path:
+    """A path that a user typed, with `~` expanded."""
+    return epath.Path(path).expanduser()
+
+
+def expand_paths(config: ConfigDict) -> ConfigDict:
+    """The configuration with `~` expanded in the fields that are paths."""
+    fields = flatten(config.to_dict())
+    paths = {
+        name: os.fspath(user_path(fields[name]))
+        for name in PATHS
+        if str(fields.get(name, '')).startswith('~')
+    }
+    config.update_from_flattened_dict(paths)
+    return config
+
+
+def _read_config(argv: Sequence[str]) -> tuple[ConfigDict | None, list[str]]:
+    """The configuration of a command line, and the arguments that are no part of it."""
+    values = _config_flags(argv)
     try:
         rest = _read(values, argv)
     except flags.Error as error:
-        raise ValueError(_refused(error)) from error
+        raise UserError(_refused(error)) from error
     except (AttributeError, KeyError) as error:
-        raise ValueError(_unknown_field(argv, error)) from error
+        raise UserError(_unknown_field(argv, error)) from error
     except OSError as error:
-        raise ValueError(_no_file(error)) from error
+        raise UserError(_no_file(error)) from error
     except SyntaxError as error:
-        raise ValueError(_not_python(argv, error)) from error
-    if len(rest) > 1:
-        raise ValueError(f'unknown argument {rest[1]!r}: arguments look like --name=value')
-    for name in required:
-        if not values[name].value:
-            raise ValueError(f'--{name} is missing')
-    config, workdir = values['config'].value, pathlib.Path(values['workdir'].value or '.')
-    check_values(config)
-    return Arguments(config, workdir, shlex.join(argv[1:]))
+        raise UserError(_not_python(argv, error)) from error
+    return values['config'].value, rest[1:]
 
 
-def _flags(argv: Sequence[str]) -> flags.FlagValues:
-    """Flags of one call, apart from absl's global ones."""
+def _config_flags(argv: Sequence[str]) -> flags.FlagValues:
+    """The flag --config of one call, apart from absl's global flags."""
     values = flags.FlagValues()
+    values.set_gnu_getopt(True)  # Arguments of the command's parser may stand in between.
     config_flags.DEFINE_config_file(
         'config', None, 'configuration file', flag_values=values, sys_argv=list(argv)
     )
-    flags.DEFINE_string('workdir', None, 'folder of the run', flag_values=values)
     return values
 
 
-def _read(values: flags.FlagValues, argv: Sequence[str], **options: bool) -> list[str]:
+def _read(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
     """Parses argv; returns the program and what is left over."""
-    with warnings.catch_warnings():  # ml_collections loads files in a way that Python will drop
+    with warnings.catch_warnings():  # ml_collections loads files in a way that Python will drop.
         warnings.simplefilter('ignore', DeprecationWarning)
-        rest = values(list(argv), **options)
+        rest = values(list(argv), known_only=True)
         if values['config'].value is not None:
-            values['config'].value.to_dict()  # a missing file is an error only when it is used
+            values['config'].value.to_dict()  # A missing file is an error only when it is used.
         return rest
+
+
+def _field_list(config: ConfigDict) -> str:
+    """All fields of a configuration with their values, for --help."""
+    fields = flatten(config.to_dict())
+    lines = [f'  --config.{name}={value!r}' for name, value in fields.items()]
+    return '\n'.join(['fields of this configuration, with their values:', *lines])
 
 
 def _refused(error: flags.Error) -> str:
     """What absl says, without the traceback that ml_collections puts into it."""
     text = str(error).strip()
     if 'Traceback (most recent call last)' in text:
-        text = text.splitlines()[-1].removeprefix('ValueError: ')
+        text = text.splitlines()[-1].partition('Error: ')[2] or text.splitlines()[-1]
     return ' '.join(text.split())
 
 
@@ -132,8 +205,8 @@ def _no_file(error: OSError) -> str:
 
 def _not_python(argv: Sequence[str], error: SyntaxError) -> str:
     # Python does not name a file with zeros in it.
-    given = (a for a in argv if a.lstrip('-').startswith('config='))
-    file = error.filename or next(given, 'the config file')
+    typed = (a for a in argv if a.lstrip('-').startswith('config='))
+    file = error.filename or next(typed, 'the config file')
     where = f'line {error.lineno}: ' if error.lineno else ''
     return (
         f'{file} does not read as Python ({where}{error.msg}); '
@@ -145,9 +218,9 @@ def _unknown_field(argv: Sequence[str], error: Exception) -> str:
     """Says which override names no field, and which field is nearest to it."""
     overrides = [a.split('=')[0] for a in argv if a.lstrip('-').startswith('config.')]
     plain = [a for a in argv if a.split('=')[0] not in overrides]
-    values = _flags(plain)
+    values = _config_flags(plain)
     try:
-        _read(values, plain, known_only=True)
+        _read(values, plain)
         known = sorted(flatten(values['config'].value.to_dict()))
     except (AttributeError, KeyError):
         return f'the config file sets a field that does not exist: {" ".join(str(error).split())}'
@@ -158,21 +231,14 @@ def _unknown_field(argv: Sequence[str], error: Exception) -> str:
     return f'a config field does not exist: {" ".join(str(error).split())}'
 
 
-def nearest(field: str, known: Sequence[str]) -> str:
-    """The known field most like `field`; likeness of the last name counts first."""
+def flatten(fields: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
+    """Nested fields as one dict with dotted names; an empty section keeps its name.
 
-    def likeness(name: str) -> float:
-        last = difflib.SequenceMatcher(None, name.split('.')[-1], field.split('.')[-1]).ratio()
-        return last + difflib.SequenceMatcher(None, name, field).ratio()
-
-    return max(known, key=likeness)
-
-
-def flatten(fields: dict[str, Any], prefix: str = '') -> dict[str, Any]:
-    """Nested fields as one dict with dotted names; an empty section keeps its name."""
+    Flax's function of this kind would import JAX, which commands that build data do without.
+    """
     flat: dict[str, Any] = {}
     for name, value in fields.items():
-        if isinstance(value, dict) and value:
+        if isinstance(value, Mapping) and value:
             flat.update(flatten(value, f'{prefix}{name}.'))
         else:
             flat[prefix + name] = value
@@ -180,31 +246,31 @@ def flatten(fields: dict[str, Any], prefix: str = '') -> dict[str, Any]:
 
 
 def check_values(config: ConfigDict) -> None:
-    """ValueError for a value that would fail later, perhaps after hours."""
+    """UserError for a value that would fail later, perhaps after hours."""
     fields = flatten(config.to_dict())
     for name, least in LEAST.items():
         if fields[name] < least:
-            raise ValueError(f'config.{name} is {fields[name]}; it must be at least {least}')
+            raise UserError(f'config.{name} is {fields[name]}; it must be at least {least}')
     for name, known in CHOICES.items():
-        if name in fields and fields[name] not in known:  # older runs lack newer fields
-            raise ValueError(
+        if fields[name] not in known:
+            raise UserError(
                 f'config.{name} is {fields[name]!r}; it must be one of {", ".join(map(str, known))}'
             )
     channels = fields['model.lifter.channels']
     for name in ('model.lifter.heads', 'model.lifter.deformable_heads'):
         if channels % fields[name]:
-            raise ValueError(
+            raise UserError(
                 f'config.{name} is {fields[name]}, which does not divide '
                 f'config.model.lifter.channels, {channels}'
             )
 
 
 def check(config: ConfigDict, workdir: pathlib.Path) -> None:
-    """ValueError if the workdir holds a run with another configuration; the fields are named."""
+    """UserError if the workdir holds a run with another configuration; the fields are named."""
     path = workdir / 'config.json'
     if not path.exists():
         return
-    before, now = flatten(read_json(path)), flatten(_plain(config))
+    before, now = NEWER | flatten(read_json(path)), flatten(_plain(config))
     sources = BUILT_FROM.get(now.get('data.name'), ())
     free = (*OPERATIONAL, *(f'data.builder.{name}' for name in sources))
     differences = [
@@ -213,7 +279,7 @@ def check(config: ConfigDict, workdir: pathlib.Path) -> None:
         if name not in free and before.get(name) != now.get(name)
     ]
     if differences:
-        raise ValueError(
+        raise UserError(
             f'{workdir} holds a run with another configuration ({"; ".join(differences)}): '
             'give the same values, or another --workdir'
         )
@@ -245,6 +311,8 @@ def _plain(config: ConfigDict) -> dict[str, Any]:
 def load(workdir: str | os.PathLike) -> ConfigDict:
     """The configuration that a workdir was made with.
 
+    Fields that came after the run was made have the values that it was made with.
+
     Raises:
       FileNotFoundError: the folder holds no run.
     """
@@ -257,18 +325,23 @@ def load(workdir: str | os.PathLike) -> ConfigDict:
             return {name: tuples(item) for name, item in value.items()}
         return tuple(map(tuples, value)) if isinstance(value, list) else value
 
-    return ConfigDict(tuples(read_json(path))).lock()
+    fields = tuples(read_json(path))
+    config = ConfigDict(fields)
+    config.update_from_flattened_dict(
+        {name: value for name, value in NEWER.items() if name not in flatten(fields)}
+    )
+    return config.lock()
 
 
 def versions() -> dict[str, str]:
     """What a run depends on beside its configuration."""
-    found = {'started': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')}
-    found['python'] = platform.python_version()
+    versions = {'started': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')}
+    versions['python'] = platform.python_version()
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-            found[package] = importlib.metadata.version(package)
-    found['git_commit'] = git_commit()
-    return found
+            versions[package] = importlib.metadata.version(package)
+    versions['git_commit'] = git_commit()
+    return versions
 
 
 def git_commit() -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
+from capf_jax.errors import UserError, unknown
 from capf_jax.pose import metrics
 from capf_jax.pose.skeletons import Skeleton
 
@@ -41,7 +42,7 @@ def _across_borders(
     pred: np.ndarray, target: np.ndarray, videos: np.ndarray, frames: np.ndarray
 ) -> np.ndarray:
     """The published MPJVE over all videos in a row; NaN at the very first frame. -> [N]."""
-    order = np.lexsort((frames, videos))  # records are stored in another order than they were shot
+    order = np.lexsort((frames, videos))  # Records are stored in another order than they were shot.
     errors = np.full(len(pred), np.nan)
     errors[order[1:]] = metrics.mpjve_across_borders(pred[order], target[order])
     return errors
@@ -100,25 +101,26 @@ class Protocol:
           ValueError: shapes do not fit, or a video holds a frame twice.
         """
         followed = ~np.isnan(metrics.mpjve(pred, target, videos, frames)).all()
-        found = {}
+        errors = {}
         for name in self.metrics:
             if METRICS[name].per_video and not followed:
                 continue
-            chosen = list(self.joints.get(name, range(pred.shape[1])))
-            found[name] = METRICS[name].compute(pred[:, chosen], target[:, chosen], videos, frames)
-        return found
+            joints = list(self.joints.get(name, range(pred.shape[1])))
+            errors[name] = METRICS[name].compute(pred[:, joints], target[:, joints], videos, frames)
+        return errors
 
     def check_skeleton(self, skeleton: Skeleton) -> None:
-        """ValueError unless the protocol is defined for these joints."""
+        """UserError unless the protocol is defined for these joints."""
         if self.skeleton and skeleton.name != self.skeleton:
-            raise ValueError(
+            raise UserError(
                 f'the protocol {self.name!r} is for the joints of {self.skeleton!r}, not of '
                 f"{skeleton.name!r}; set config.evaluation.protocol to 'plain', or the skeleton"
             )
 
-    def words(self, skeleton: Skeleton) -> dict[str, str]:
-        """For the report: joints of each metric, averaging, units and frames."""
+    def describe(self, skeleton: Skeleton) -> dict[str, str]:
+        """For a result's conditions: root, joints of each metric, averaging, units and frames."""
         return {
+            'root_joint': skeleton.joints[skeleton.root],
             'evaluation_protocol': self.name,
             'joint_subset': self._joint_words(skeleton),
             'frames': self.frames,
@@ -147,7 +149,7 @@ class Protocol:
 
 _POSITION_AND_VELOCITY = ('mpjpe', 'pa_mpjpe', 'n_mpjpe', 'mpjve')
 PLAIN = Protocol('plain', _POSITION_AND_VELOCITY)
-HUMAN36M = Protocol(  # SPEC 4
+HUMAN36M = Protocol(  # docs/method.md, Human3.6M
     'human36m',
     (*_POSITION_AND_VELOCITY, 'mpjve_across_borders'),
     tables=(('action', 'action'),),
@@ -155,7 +157,7 @@ HUMAN36M = Protocol(  # SPEC 4
     groups=15,
     skeleton='h36m17',
 )
-MPI_INF_3DHP = Protocol(  # SPEC 5
+MPI_INF_3DHP = Protocol(  # docs/method.md, MPI-INF-3DHP
     'mpi_inf_3dhp',
     ('mpjpe', 'pck', 'auc'),
     tables=(('sequence', 'sequence'), ('action', 'activity')),
@@ -167,9 +169,7 @@ PROTOCOLS = {protocol.name: protocol for protocol in (PLAIN, HUMAN36M, MPI_INF_3
 
 
 def get(name: str) -> Protocol:
-    """The protocol called `name`; ValueError lists the known ones."""
+    """The protocol called `name`; UserError names the nearest known one."""
     if name not in PROTOCOLS:
-        raise ValueError(
-            f'config.evaluation.protocol is {name!r}; it must be one of {", ".join(PROTOCOLS)}'
-        )
+        raise unknown('config.evaluation.protocol', name, PROTOCOLS)
     return PROTOCOLS[name]

@@ -1,27 +1,28 @@
-"""Training of a 2D detector on crops with true 2D joints: heatmap loss, augmentation, steps."""
+"""The task 'detector': a 2D detector learns joints from crops with true 2D joints."""
 
 from __future__ import annotations
 
 import math
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
 from capf_jax.backends.cpu.chunks import detect
-from capf_jax.inference import model_settings
+from capf_jax.errors import UserError
 from capf_jax.inference.detector_weights import load_detector
-from capf_jax.models.detectors.catalog import normalise_images
+from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.heatmaps import find_joints, target_heatmaps
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.grid_sample import grid_sample
-from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Array, Batch
 from capf_jax.pose.flip import flip_batch
-from capf_jax.tasks.optimizer import make_optimizer
-from capf_jax.tasks.steps import (
+from capf_jax.pose.skeletons import Skeleton
+from capf_jax.scoring.joints2d import joints_scorer
+from capf_jax.tasks.task import (
     Task,
     TrainState,
     joint_distances,
@@ -32,65 +33,75 @@ from capf_jax.tasks.steps import (
 )
 
 
-def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
-    """Training of the detector that `config.model.detector` names.
+def detector_task(
+    model: nn.Module,
+    entry: DetectorEntry,
+    optimizer: optax.GradientTransformation,
+    joint_set: Skeleton,
+    detection: ConfigDict,
+    *,
+    flip_probability: float = 0.5,
+    detector_file: str = '',
+) -> Task:
+    """Training of a detector on heatmaps (docs/method.md, Heatmaps and 2D joints).
 
-    It starts from `model.detector_weights`, or from random weights where no file is named.
-
-    `train_step` gives the metrics 'loss' (see LOSSES), 'gradient_norm' and
-    'crop_error_px', the mean distance of the joints found in the augmented crops. `eval_step` gives
-    'joints2d_crop' [B, J, 2], the joints found in crop pixels.
+    `train_step` gives the metrics 'loss' (see LOSSES), 'gradient_norm' and 'crop_error_px', the
+    mean distance of the predicted joints in the augmented crops. `eval_step` gives 'joints2d_crop'
+    [B, J, 2], the predicted joints in crop pixels.
 
     Args:
-      config: a whole configuration.
-      steps_per_epoch: steps after which the learning rate decays.
+      model: the module, whose BatchNorms take the mean over the axis `AXIS`.
+      entry: what the catalog says of it.
+      optimizer: of its parameters.
+      joint_set: the joints that it learns.
+      detection: `config.detection`, targets and augmentation.
+      flip_probability: chance that a training sample is mirrored.
+      detector_file: weight file to start from; '' starts from random weights.
 
     Raises:
-      ValueError: an unknown detector, or one without heatmaps.
+      UserError: the detector has no heatmaps.
     """
-    joint_set, detection = skeletons.get(config.skeleton), config.detection
-    entry = model_settings.detector_entry(config.model)
     if entry.heatmaps is None:
-        raise ValueError(
+        raise UserError(
             f'{entry.name} has no heatmaps to learn: choose a model.detector that finds joints'
         )
-    model = entry.build(len(joint_set), axis_name=AXIS)
-    optimizer = make_optimizer(config.training, steps_per_epoch)
     loss_of = LOSSES[entry.heatmaps]
 
     def init(key: Array, batch: Batch) -> TrainState:
-        del batch  # a detector takes crops of any size
+        del batch  # A detector takes crops of any size.
         key_model, key_steps = jax.random.split(key)
         variables = random_variables(model, key_model)
         params, batch_stats = variables['params'], variables['batch_stats']
         return new_state(optimizer, key_steps, params, batch_stats=batch_stats)
 
+    def weights(state: TrainState) -> dict[str, Any]:
+        return {'params': state.params, 'batch_stats': state.batch_stats}
+
     def pretrained(state: TrainState) -> TrainState:
-        path = config.model.detector_weights
-        if not path:
+        if not detector_file:
             return state
-        shapes = {'params': state.params, 'batch_stats': state.batch_stats}
-        return state.replace(**load_detector(path, shapes, name=entry.name))
+        return state.replace(**load_detector(detector_file, weights(state), name=entry.name))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
         key_flip, key_augment = step_keys(state, 2)
         chance = random_of_sample(key_flip, batch.valid.shape[0])
-        batch = flip_batch(batch, chance < config.training.flip_probability, joint_set)
+        batch = flip_batch(batch, chance < flip_probability, joint_set)
         images, joints = augment(key_augment, batch.images, batch.joints2d_crop_truth, detection)
 
         def loss_share(params: Any) -> tuple[Array, Any]:
             variables = {'params': params, 'batch_stats': state.batch_stats}
-            found, moved = model.apply(
+            output, changes = model.apply(
                 variables, normalise_images(images, entry), train=True, mutable=['batch_stats']
             )
-            losses = loss_of(found.heatmaps, joints, detection.sigma)
-            return mean_over_valid(losses, batch.valid), (found.heatmaps, moved['batch_stats'])
+            losses = loss_of(output.heatmaps, joints, detection.sigma)
+            loss = mean_over_valid(losses, batch.valid)
+            return loss, (output.heatmaps, changes['batch_stats'])
 
         (loss, (heatmaps, batch_stats)), gradients = jax.value_and_grad(loss_share, has_aux=True)(
             state.params
         )
-        found, _ = find_joints(heatmaps, entry.decode)
-        error = mean_over_valid(joint_distances(found, joints).mean(axis=-1), batch.valid)
+        predicted, _ = find_joints(heatmaps, entry.decode)
+        error = mean_over_valid(joint_distances(predicted, joints).mean(axis=-1), batch.valid)
         loss, error, gradients = jax.lax.psum((loss, error, gradients), AXIS)
         metrics = {
             'loss': loss,
@@ -100,12 +111,20 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
         return state.apply_gradients(optimizer, gradients, batch_stats=batch_stats), metrics
 
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
-        variables = {'params': state.params, 'batch_stats': state.batch_stats}
-        heatmaps = detect(model, variables, normalise_images(batch.images, entry)).heatmaps
-        found, _ = find_joints(heatmaps, entry.decode)
-        return {'joints2d_crop': found, 'valid': batch.valid, 'index': batch.index}
+        heatmaps = detect(model, weights(state), normalise_images(batch.images, entry)).heatmaps
+        predicted, _ = find_joints(heatmaps, entry.decode)
+        return {'joints2d_crop': predicted, 'valid': batch.valid, 'index': batch.index}
 
-    return Task(init, pretrained, train_step, eval_step)
+    return Task(
+        name='detector',
+        init=init,
+        pretrained=pretrained,
+        train_step=train_step,
+        eval_step=eval_step,
+        scorer=joints_scorer(joint_set),
+        weights=weights,
+        weight_metadata={'kind': 'detector', 'name': entry.name},
+    )
 
 
 def squared_error(heatmaps: Array, joints: Array, sigma: float) -> Array:
@@ -129,10 +148,7 @@ def cross_entropy(heatmaps: Array, joints: Array, sigma: float) -> Array:
     return (target * surprise).sum(axis=(1, 2)).mean(axis=-1)
 
 
-LOSSES = {
-    'gaussian': squared_error,
-    'probability': cross_entropy,
-}  # by entry.heatmaps
+LOSSES = {'gaussian': squared_error, 'probability': cross_entropy}  # by what heatmaps are
 
 
 def augment(
@@ -149,7 +165,7 @@ def augment(
       detection: `config.detection`.
 
     Returns:
-      Crops [B, H, W, 3] float32 in 0..255, black where nothing is known, and joints [B, J, 2].
+      Crops [B, H, W, 3] float32 in 0..255, black beyond the crop's border, and joints [B, J, 2].
     """
     size = images.shape[0]
     keys = jax.random.split(key, 7)

@@ -35,7 +35,7 @@ def make_optimizer(training: ConfigDict, steps_per_epoch: int) -> optax.Gradient
     """AdamW for a tree of trained parameters.
 
     Weight decay acts on every parameter, biases and norms too, as published; it is decoupled, so
-    in a slow layer it is slowed with the rate. What is frozen is never in the tree given here.
+    in a slow layer it is slowed with the rate. Frozen variables are not among the parameters.
 
     Args:
       training: `config.training`.

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from google.protobuf import json_format
 
-from capf_jax.figures.people import save
+from capf_jax.figures.drawing import save
 from capf_jax.pose import skeletons
 from capf_jax.pose.skeletons import Skeleton
 from data_pipeline import datasets

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
-from capf_jax import evaluate
+from capf_jax import assembly
 from capf_jax.models import ca_pf
 from capf_jax.models.lifter import Lifter
 from capf_jax.pose import skeletons
@@ -57,7 +57,7 @@ def abstract_batch(config, size=1):  # as a model starts with one: traced once
 def check_steps(config):
     """Traces both steps; their outputs have the shapes that they should have."""
     configuration.check_values(config)
-    task, batch = evaluate.make_task(config), abstract_batch(config)
+    task, batch = assembly.make_task(config), abstract_batch(config)
     state = jax.eval_shape(task.init, jax.random.PRNGKey(0), batch)
 
     one_shard = jax.vmap(task.train_step, in_axes=(None, 0), out_axes=None, axis_name=AXIS)
@@ -69,10 +69,14 @@ def check_steps(config):
     assert metrics['loss'].shape == ()
 
     outputs = jax.eval_shape(task.eval_step, state, batch)
-    if config.task == 'lifter':
-        assert outputs['pose'].shape == batch.joints3d.shape
-    else:
-        assert outputs['joints2d_crop'].shape == batch.joints2d_crop.shape
+    predicted = {name: outputs[name].shape for name in outputs.keys() - {'valid', 'index'}}
+    assert (
+        predicted
+        == {
+            'lifter': {'pose': batch.joints3d.shape},
+            'detector': {'joints2d_crop': batch.joints2d_crop.shape},
+        }[task.name]
+    )
 
 
 @pytest.fixture
@@ -122,9 +126,10 @@ def test_the_published_trainings_are_all_checked():
 def test_a_published_training_has_the_published_values(name):
     config = get_config(name)
     training, lifter = config.training, config.model.lifter
-    found = (training.batch_size, training.learning_rate, training.learning_rate_decay)
-    found = (config.model.detector, *found, training.epochs, lifter.channels, lifter.deformable)
-    assert found == PAPER[name]
+    rates = (training.batch_size, training.learning_rate, training.learning_rate_decay)
+    assert PAPER[name] == (
+        config.model.detector, *rates, training.epochs, lifter.channels, lifter.deformable,
+    )  # fmt: skip
     assert (training.weight_decay, training.offset_learning_rate_factor) == (0.1, 0.1)
     assert (training.flip_probability, config.evaluation.flip_test) == (0.5, True)
 
@@ -153,8 +158,8 @@ def test_arguments_choose_step_levels_detector_and_2d_source(name):
 def test_a_detectors_weights_have_its_name_if_none_are_given(name):
     module = importlib.import_module(f'configs.{name}')
     plain = module.get_config('detector=vitpose_s').model.detector_weights
-    given = module.get_config('weights=mine.safetensors').model.detector_weights
-    assert (plain, given) == ('pretrained/vitpose_s.safetensors', 'mine.safetensors')
+    own = module.get_config('weights=mine.safetensors').model.detector_weights
+    assert (plain, own) == ('pretrained/vitpose_s.safetensors', 'mine.safetensors')
 
 
 @pytest.mark.parametrize('name', PUBLISHED)

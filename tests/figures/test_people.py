@@ -2,9 +2,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from capf_jax.figures import drawing, people
+from capf_jax.figures import curves, drawing, people, sampling_points
 from capf_jax.pose.skeletons import COCO17, H36M17
-from capf_jax.tasks import lifter_figures
+
+TITLES = {'mpjpe': 'MPJPE', 'pa_mpjpe': 'PA-MPJPE'}
 
 
 def person(seed=0, title='Walking'):
@@ -115,7 +116,7 @@ def test_no_joint_is_cut_off():
 
 def test_the_picture_of_people_is_written(tmp_path):
     figure = people.people_figure([person()], H36M17, 'caption')
-    path = people.save(figure, tmp_path / 'new' / 'people.png')
+    path = drawing.save(figure, tmp_path / 'new' / 'people.png')
     with Image.open(path) as image:
         assert image.width == pytest.approx(drawing.DPI * drawing.PAGE_WIDTH / 2, abs=2)
     assert [file.name for file in path.parent.iterdir()] == ['people.png']
@@ -125,8 +126,8 @@ def test_sampling_points_get_one_panel_a_level(tmp_path):
     points = np.zeros((3, 17, 4, 2, 2))
     weights = np.full((3, 17, 4, 2), 0.5)
     one = person()
-    figure = people.sampling_figure(one.image, one.joints2d_crop, points, weights, H36M17)
-    people.save(figure, tmp_path / 'points.png')
+    figure = sampling_points.sampling_figure(one.image, one.joints2d_crop, points, weights, H36M17)
+    drawing.save(figure, tmp_path / 'points.png')
     assert len(figure.axes) == 3
 
 
@@ -135,7 +136,7 @@ def test_a_sampling_point_at_the_joint_is_drawn_there():
     points = np.broadcast_to(
         (one.joints2d_crop / [24, 32] - 1)[None, :, None, None], (1, 17, 1, 1, 2)
     )
-    figure = people.sampling_figure(
+    figure = sampling_points.sampling_figure(
         one.image, one.joints2d_crop, points, np.ones((1, 17, 1, 1)), H36M17, joints=[10]
     )
     (dots,) = figure.axes[0].collections
@@ -148,11 +149,16 @@ def test_error_curves_are_in_millimetres(tmp_path):
         {'step': 20, 'part': 'train', 'loss': 0.1},
         {'step': 20, 'part': 'test', 'mpjpe': 90.0, 'pa_mpjpe': 70.0},
     ]
-    figure = lifter_figures.error_curves(lines)
-    people.save(figure, tmp_path / 'curves.png')
+    figure = curves.run_figure(lines, TITLES)
+    drawing.save(figure, tmp_path / 'curves.png')
     np.testing.assert_allclose(figure.axes[0].lines[0].get_ydata(), [200, 100])
     assert 'MPJPE, test (best 90.0)' in texts(figure)
 
 
 def test_error_curves_need_no_training_line():
-    lifter_figures.error_curves([{'step': 20, 'part': 'test', 'mpjpe': 90.0}])
+    figure = curves.run_figure([{'step': 20, 'part': 'test', 'mpjpe': 90.0}], TITLES)
+    assert 'MPJPE, test (best 90.0)' in texts(figure)
+
+
+def test_a_run_without_an_evaluation_has_no_error_curves():
+    assert curves.run_figure([{'step': 20, 'part': 'train', 'loss': 0.1}], TITLES) is None

@@ -4,8 +4,8 @@ import jax
 import numpy as np
 import pytest
 
+from capf_jax import assembly
 from capf_jax.inference.weight_files import save_weights
-from capf_jax.tasks.steps import lifter_task
 from tests import tiny
 
 
@@ -17,7 +17,7 @@ def detector():
 
 def start(config):
     """The state that training starts from."""
-    task = lifter_task(config)
+    task = assembly.make_task(config)
     return task.pretrained(task.init(jax.random.PRNGKey(1), tiny.batch(2)))
 
 

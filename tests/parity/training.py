@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 from typing import Any, NamedTuple
-from unittest import mock
 
 import numpy as np
 import optax
 
-from capf_jax.inference import model_settings
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.convolutions import Detection
 from capf_jax.models.lifter import Lifter
 from capf_jax.pose.batch import Batch
 from capf_jax.pose.normalise import denormalise_by_image
+from capf_jax.pose.skeletons import H36M17
 from capf_jax.runtime import devices
-from capf_jax.tasks import optimizer, steps
+from capf_jax.tasks.lifter import lifter_task
+from capf_jax.tasks.optimizer import make_optimizer
+from capf_jax.tasks.task import TrainState, new_state
 from configs import base
 from converters import engine, lifter_names
 
@@ -63,17 +64,13 @@ def train(
     """
     config = base.get_config()  # the published rate, 6.4e-4, and weight decay, 0.1 on everything
     config.training.offset_learning_rate_factor = 1.0  # the published Human3.6M code has one group
-    config.training.flip_probability = 0.0
     lifter = lifter.clone(drop_path=0.0)
     entry = dataclasses.replace(catalog.get('hrnet_w32'), heatmaps=None, decode=None)
     model = ContextAwarePoseFormer(lifter, RecordedMaps(), entry)
-    with mock.patch.object(model_settings, 'context_aware_pose_former', return_value=model):
-        task = steps.lifter_task(config, steps_per_epoch=steps_done + 1)
     recorded = {'params': {f'map{i}': one for i, one in enumerate(maps)}}
-    transformation = optimizer.make_optimizer(config.training, steps_done + 1)
-    state = steps.new_state(
-        transformation, np.zeros(2, np.uint32), variables['params'], frozen=recorded
-    )
+    transformation = make_optimizer(config.training, steps_done + 1)
+    task = lifter_task(model, transformation, H36M17, flip_probability=0.0)
+    state = new_state(transformation, np.zeros(2, np.uint32), variables['params'], frozen=recorded)
     batch = devices.shard(people(joints2d, joints2d_crop, pose))
     step, state = devices.train_step(task.train_step), devices.replicate(state)
     losses, norms = [], {}
@@ -84,7 +81,7 @@ def train(
     return Training(losses, norms)
 
 
-def gradient_norms(lifter: Lifter, state: steps.TrainState) -> dict[str, float]:
+def gradient_norms(lifter: Lifter, state: TrainState) -> dict[str, float]:
     """Norms of the first gradient by PyTorch key, read off AdamW's state after the first step.
 
     Its first moment is then a tenth of the gradient: no second compilation is needed.

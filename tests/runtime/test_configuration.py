@@ -32,7 +32,7 @@ def test_overrides_and_workdir_are_read():
         (['--config.modle.lifter.layers=3'], "'modle.lifter.layers'; .*'model.lifter.layers'"),
         (['--config.epochs', '3'], "'epochs'; the nearest is 'training.epochs'"),
         (['--config.training.epochs=many'], 'config.training.epochs=many'),
-        (['--workdri=w'], "'workdri'. Did you mean: workdir"),
+        (['--workdri=w'], "unknown argument '--workdri=w'; the nearest is --workdir"),
         (['stray'], "unknown argument 'stray'"),
     ],
 )
@@ -72,10 +72,12 @@ def test_a_config_file_that_is_not_python_is_named(tmp_path, content):
     assert '\n' not in str(caught.value)
 
 
-@pytest.mark.parametrize(('given', 'missing'), [([BASE], 'workdir'), (['--workdir=w'], 'config')])
-def test_a_missing_argument_is_named(given, missing):
+@pytest.mark.parametrize(
+    ('arguments', 'missing'), [([BASE], 'workdir'), (['--workdir=w'], 'config')]
+)
+def test_a_missing_argument_is_named(arguments, missing):
     with pytest.raises(ValueError, match=f'--{missing} is missing'):
-        parse(*given)
+        parse(*arguments)
 
 
 def test_a_saved_configuration_comes_back_equal(tmp_path):

@@ -15,12 +15,12 @@ PROGRAM = """
 import sys
 import jax, numpy as np
 from capf_jax.runtime import devices
-from capf_jax.tasks import steps
+from capf_jax import assembly
 from capf_jax.runtime.checkpoints import Checkpoints
 from tests import tiny
 config = tiny.config(flip_probability=0.5)
 config.model.lifter.update(ablation_step=0, drop_path=0.0)
-task = steps.lifter_task(config)
+task = assembly.make_task(config)
 state = devices.replicate(task.init(jax.random.PRNGKey(0), tiny.batch()))
 step = devices.train_step(task.train_step)
 with Checkpoints(sys.argv[1]) as checkpoints:

@@ -6,7 +6,7 @@ import pytest
 from capf_jax import evaluate
 from capf_jax.pose import crops
 from capf_jax.runtime import commands
-from capf_jax.scoring import evaluation, noise_sweep
+from capf_jax.scoring import noise_sweep, poses
 from tests import tiny
 
 
@@ -52,7 +52,7 @@ def test_the_2d_error_is_in_pixels_of_the_whole_image():
     off = batch._replace(
         joints2d=batch.joints2d + np.float32([3, 4]) * (np.arange(17) < 1)[:, None]
     )
-    np.testing.assert_allclose(evaluation.input_error_px(off), 5 / 17, atol=1e-3)
+    np.testing.assert_allclose(poses.input_error_px(off), 5 / 17, atol=1e-3)
 
 
 def test_the_command_writes_table_json_and_picture(evaluated_run, capsys):
@@ -71,9 +71,9 @@ def test_the_command_writes_table_json_and_picture(evaluated_run, capsys):
 
 
 def test_without_noise_the_sweep_scores_as_the_evaluation_does(evaluated_run, config):
-    (swept,) = evaluate.sweep_noise(evaluated_run, config, [0.0], 'latest').values()
-    plain, _, _ = evaluate.evaluate(evaluated_run, config, 'latest')
-    np.testing.assert_allclose(swept.predictions, plain.predictions, atol=1e-6)
+    run = evaluate.open_run(evaluated_run, config, 'latest')
+    (swept,) = run.sweep_noise([0.0]).values()
+    np.testing.assert_allclose(swept.predictions, run.evaluate().predictions, atol=1e-6)
 
 
 @pytest.mark.parametrize(

@@ -3,10 +3,10 @@ import json
 import numpy as np
 import pytest
 
-from capf_jax import evaluate
+from capf_jax import assembly, evaluate
 from capf_jax.pose.skeletons import H36M17
 from capf_jax.runtime import commands
-from capf_jax.scoring import predictions, results
+from capf_jax.scoring import poses, prediction_files, predictions, protocols
 from tests.data_pipeline import tiny_people
 
 LABELS = ('subject', 'action', 'sequence', 'camera', 'frame')
@@ -33,7 +33,8 @@ def scored(builder, config, tmp_path):
     """Scores a file of these arrays on the seven test people."""
 
     def run(arrays):
-        return predictions.score(written(tmp_path / 'poses.npz', arrays), builder, config)
+        path, split = written(tmp_path / 'poses.npz', arrays), assembly.open_split(builder, config)
+        return predictions.score(path, split, protocols.PLAIN, H36M17)
 
     return run
 
@@ -47,7 +48,7 @@ def test_poses_are_matched_by_their_labels_in_any_order(scored):
 def test_poses_are_matched_by_their_index(scored, builder):
     order = [tiny_people.person(i).frame for i in range(7)]
     outcome = scored(content(by='index'))
-    assert outcome.protocol['matched_by'] == 'index'
+    assert outcome.conditions['matched_by'] == 'index'
     assert len(outcome.errors['mpjpe']) == len(order)
 
 
@@ -62,9 +63,9 @@ def test_poses_without_a_sample_are_left_out_and_said(scored):
     frames = np.append(arrays['frame'], [77, 78])
     grown = {n: a[[*range(7), 0, 1]] for n, a in arrays.items() if n != 'unit'}
     outcome = scored(grown | {'frame': frames, 'unit': arrays['unit']})
-    assert outcome.protocol['samples'] == 7
-    assert outcome.protocol['unused_predictions'].startswith('2, the first is subject S0,')
-    assert outcome.protocol['unused_predictions'].endswith('frame 77')
+    assert outcome.conditions['samples'] == 7
+    assert outcome.conditions['unused_predictions'].startswith('2, the first is subject S0,')
+    assert outcome.conditions['unused_predictions'].endswith('frame 77')
 
 
 @pytest.mark.parametrize(
@@ -96,7 +97,7 @@ def test_a_file_that_is_no_archive_is_named(tmp_path):
     path = tmp_path / 'poses.npz'
     path.write_bytes(b'PK no archive')
     with pytest.raises(ValueError, match=r'poses\.npz is no NumPy archive'):
-        predictions.load(path, H36M17)
+        prediction_files.load(path, H36M17)
 
 
 def test_an_archive_with_damaged_bytes_is_named(tmp_path):
@@ -107,28 +108,29 @@ def test_an_archive_with_damaged_bytes_is_named(tmp_path):
     content[30 + name + extra] = 0xFF  # no kind of block that Deflate knows
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r'poses\.npz is no NumPy archive'):
-        predictions.load(path, H36M17)
+        prediction_files.load(path, H36M17)
 
 
 def test_a_file_with_one_bare_array_is_named(tmp_path):
     np.save(tmp_path / 'poses.npy', np.zeros((7, 17, 3)))
     with pytest.raises(ValueError, match=r'poses\.npy is no NumPy archive'):
-        predictions.load(tmp_path / 'poses.npy', H36M17)
+        prediction_files.load(tmp_path / 'poses.npy', H36M17)
 
 
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(FileNotFoundError, match='correct --predictions'):
-        predictions.load(tmp_path / 'poses.npz', H36M17)
+        prediction_files.load(tmp_path / 'poses.npz', H36M17)
 
 
 def test_a_written_result_is_read_back(tmp_path):
-    poses = np.random.default_rng(0).normal(size=(3, 17, 3)).astype(np.float32)
+    points = np.random.default_rng(0).normal(size=(3, 17, 3)).astype(np.float32)
     words = {name: np.repeat('x', 3) for name in LABELS[:-1]}
-    protocol = {'skeleton': 'h36m17', 'dataset': 'tiny', 'split': 'test'}
+    conditions = {'skeleton': 'h36m17', 'dataset': 'tiny', 'split': 'test'}
     labels = words | {'frame': np.arange(3), 'index': np.array([2, 0, 1])}
-    result = results.pose_result(poses, poses, labels, protocol)
-    found = predictions.load(predictions.save(tmp_path / 'a.npz', result), H36M17)
-    np.testing.assert_array_equal(found.poses.astype(np.float32), poses)
+    result = poses.pose_result(points, points, labels, conditions)
+    (path,) = result.write_samples(tmp_path / 'a').values()
+    again = prediction_files.load(path, H36M17)
+    np.testing.assert_array_equal(again.poses.astype(np.float32), points)
     assert [path.name for path in tmp_path.iterdir()] == ['a.npz']
 
 

@@ -4,25 +4,25 @@ import numpy as np
 import pytest
 
 from capf_jax.pose import metrics, skeletons
-from capf_jax.scoring import protocols, results
+from capf_jax.scoring import poses, protocols
 
 GOLDEN = pathlib.Path(__file__).parents[1] / 'goldens' / 'metrics.npz'
 
 
-def labels(number, **given):
-    """One video of consecutive frames, but for what is given."""
+def labels(number, **changes):
+    """One video of consecutive frames, but for the changes."""
     words = {name: np.repeat('x', number) for name in ('subject', 'action', 'sequence', 'camera')}
-    return words | {'frame': np.arange(number)} | given
+    return words | {'frame': np.arange(number)} | changes
 
 
-def score(pred, target, name, joint_set, **given):
+def score(pred, target, name, joint_set, **changes):
     """The result of poses in metres under a protocol."""
-    return results.pose_result(
+    return poses.pose_result(
         pred,
         target,
-        labels(len(pred), **given),
+        labels(len(pred), **changes),
         {},
-        rules=protocols.get(name),
+        protocol=protocols.get(name),
         skeleton=skeletons.get(joint_set),
     )
 
@@ -79,7 +79,7 @@ def test_human36m_is_the_mean_of_actions_with_their_trials_pooled():
 
 def test_human36m_says_how_many_of_its_15_actions_there_are():
     outcome = score(*shifted([1, 2]), 'human36m', 'h36m17', action=np.array(['a', 'b']))
-    assert outcome.protocol['actions'] == '2 of 15'
+    assert outcome.conditions['actions'] == '2 of 15'
 
 
 def test_mpjve_across_borders_follows_the_frames_and_not_the_order_of_storage():
@@ -91,9 +91,9 @@ def test_mpjve_across_borders_follows_the_frames_and_not_the_order_of_storage():
         camera=np.array(list('baaba')),
         frame=np.array([1, 2, 0, 0, 1]),
     )
-    found = outcome.mean_over_frames
-    assert found['mpjve'] == pytest.approx((1 + 2 + 0) / 3)
-    assert found['mpjve_across_borders'] == pytest.approx((1 + 2 + 100 + 0) / 4)
+    means = outcome.mean_over_frames
+    assert means['mpjve'] == pytest.approx((1 + 2 + 0) / 3)
+    assert means['mpjve_across_borders'] == pytest.approx((1 + 2 + 100 + 0) / 4)
 
 
 def test_velocities_of_single_frames_are_left_out():
@@ -107,11 +107,11 @@ def test_3dhp_takes_pck_and_auc_over_14_joints_and_mpjpe_over_17():
     pred[0, 0, 0] = 0.15  # not below 150 mm
     pred[0, 1, 0] = 0.1  # below 105, 110, ..., 150 mm: 10 of 31 thresholds
     pred[0, 14:, 0] = 1.7  # pelvis, spine and head
-    found = score(pred, target, 'mpi_inf_3dhp', 'mpi_inf_3dhp17').scores
-    assert found['mpjpe'] == pytest.approx((150 + 100 + 3 * 1700) / 17)
-    assert found['pck'] == pytest.approx(100 * 13 / 14)
+    scores = score(pred, target, 'mpi_inf_3dhp', 'mpi_inf_3dhp17').scores
+    assert scores['mpjpe'] == pytest.approx((150 + 100 + 3 * 1700) / 17)
+    assert scores['pck'] == pytest.approx(100 * 13 / 14)
     # an exact joint is below all thresholds but 0
-    assert found['auc'] == pytest.approx(100 * (12 * 30 + 10) / (14 * 31))
+    assert scores['auc'] == pytest.approx(100 * (12 * 30 + 10) / (14 * 31))
 
 
 def test_3dhp_totals_weigh_every_frame_alike():
@@ -123,7 +123,7 @@ def test_3dhp_totals_weigh_every_frame_alike():
 
 
 def test_the_subset_of_joints_is_said():
-    words = score(*shifted([1]), 'mpi_inf_3dhp', 'mpi_inf_3dhp17').protocol['joint_subset']
+    words = score(*shifted([1]), 'mpi_inf_3dhp', 'mpi_inf_3dhp17').conditions['joint_subset']
     assert words == 'MPJPE over all 17; PCK@150 and AUC over 14 without pelvis, spine, head'
 
 
@@ -143,5 +143,7 @@ def test_a_mirrored_pose_does_not_align_under_any_protocol():
 
 
 def test_an_unknown_protocol_lists_the_known():
-    with pytest.raises(ValueError, match="'h36m'; it must be one of plain, human36m, mpi_inf_3dhp"):
+    with pytest.raises(
+        ValueError, match="'h36m'; the nearest is 'human36m' of plain, human36m, mpi_inf_3dhp"
+    ):
         protocols.get('h36m')

@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from capf_jax import assembly
 from capf_jax.models.detectors.heatmaps import heatmaps_to_joints, target_heatmaps
+from capf_jax.pose.batch import AXIS
 from capf_jax.runtime import devices
-from capf_jax.tasks import detector, steps
+from capf_jax.tasks import detector
 from tests import tiny
 
 SIZE = 2
@@ -20,7 +22,7 @@ def one_shard(function):
     return jax.jit(
         lambda *args: jax.tree.map(
             lambda x: x[0],
-            jax.vmap(lambda _: function(*args), axis_name=steps.AXIS)(jnp.zeros(1)),
+            jax.vmap(lambda _: function(*args), axis_name=AXIS)(jnp.zeros(1)),
         )
     )
 
@@ -96,7 +98,8 @@ def trained():
     """A task, its state before, after the first and after all steps on one batch, the metrics."""
     config = tiny.config(learning_rate=3e-3, weight_decay=0.0, flip_probability=0.0)
     config.detection.update(max_rotation=0.0, max_scale=0.0, max_shift=0.0, max_gain=0.0)
-    task = detector.detector_task(config, steps_per_epoch=100)
+    config.task = 'detector'
+    task = assembly.make_task(config, steps_per_epoch=100)
     batch = tiny.batch(2)
     before = task.init(jax.random.PRNGKey(0), batch)
     first, history = None, []
@@ -126,16 +129,16 @@ def test_parameters_and_statistics_move(trained):
 
 def test_evaluation_finds_joints_inside_the_crop(trained):
     task, _, _, state, _ = trained
-    found = jax.jit(task.eval_step)(state, tiny.batch(2))['joints2d_crop']
-    assert found.shape == (2, tiny.JOINTS, 2)
-    assert (found >= 0).all()
-    assert (found <= np.array([tiny.WIDTH, tiny.HEIGHT])).all()
+    joints = jax.jit(task.eval_step)(state, tiny.batch(2))['joints2d_crop']
+    assert joints.shape == (2, tiny.JOINTS, 2)
+    assert (joints >= 0).all()
+    assert (joints <= np.array([tiny.WIDTH, tiny.HEIGHT])).all()
 
 
 def test_cutting_the_batch_changes_neither_statistics_nor_gradients(trained):
     task, before, first, _, history = trained
     cut = jax.tree.map(lambda x: x[:, None], tiny.batch(2))  # two shards of one person
-    mapped = jax.vmap(task.train_step, in_axes=(None, 0), axis_name=steps.AXIS)
+    mapped = jax.vmap(task.train_step, in_axes=(None, 0), axis_name=AXIS)
     state, metrics = jax.tree.map(lambda x: x[0], jax.jit(mapped)(before, cut))
     # 1e-3: sums in another order; statistics of a shard alone would be off by tens of percent
     close = functools.partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5)

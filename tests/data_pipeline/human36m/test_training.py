@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax import evaluate, train
+from capf_jax import assembly, evaluate, train
 from tests import tiny
 from tests.data_pipeline.human36m import raw_tree
 
@@ -29,20 +29,18 @@ def config(tmp_path_factory):
 
 
 def test_it_trains_and_is_scored_by_action(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(evaluate, 'make_task', tiny.linear_task)
-    monkeypatch.setattr(train.lifter_figures, 'write', lambda *_: [])
+    monkeypatch.setattr(assembly, 'make_task', tiny.linear_task)
     outcome = train.train_and_evaluate(config, tmp_path)
     assert outcome.step == 2
     lines = [json.loads(line) for line in (tmp_path / 'log.jsonl').read_text().splitlines()]
     scores = [line for line in lines if line['part'] == 'test']
     assert np.isfinite(scores[0]['mpjpe'])
-    result, _, _ = evaluate.evaluate(tmp_path, config, 'latest')
+    result = evaluate.open_run(tmp_path, config, 'latest').evaluate()
     assert set(result.labels['action'].tolist()) == {'TakingPhoto', 'Walking'}
     assert len(result.labels['frame']) == 28
 
 
-def test_the_whole_model_learns_from_it(config, tmp_path, monkeypatch):
-    monkeypatch.setattr(train.lifter_figures, 'write', lambda *_: [])
+def test_the_whole_model_learns_from_it(config, tmp_path):
     config = config.copy_and_resolve_references()
     config.model.lifter.ablation_step = 3  # deformable context extraction and all that follows
     outcome = train.train_and_evaluate(config, tmp_path)

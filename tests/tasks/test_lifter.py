@@ -3,17 +3,18 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from capf_jax import assembly
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS
 from capf_jax.pose.flip import flip_batch
 from capf_jax.runtime import devices
-from capf_jax.tasks import steps
+from capf_jax.tasks import task as tasks
 from tests import tiny
 
 
 def test_distances_have_a_finite_gradient_at_zero():
     target = jnp.array([[[0.0, 0.0, 0.0], [3.0, 4.0, 0.0]]])
-    value, gradient = jax.value_and_grad(lambda x: steps.joint_distances(x, target).mean())(
+    value, gradient = jax.value_and_grad(lambda x: tasks.joint_distances(x, target).mean())(
         jnp.zeros((1, 2, 3))
     )
     assert value == pytest.approx(2.5)
@@ -24,7 +25,7 @@ def test_distances_have_a_finite_gradient_at_zero():
 def trained():
     """The lifter's task, its state before and after one step, and that step's metrics."""
     config = tiny.config(flip_probability=0.5)
-    task = steps.lifter_task(config)
+    task = assembly.make_task(config)
     batch = tiny.batch()
     before = task.init(jax.random.PRNGKey(0), batch)
     step = devices.train_step(task.train_step)
@@ -54,7 +55,7 @@ def test_the_step_is_counted_and_the_root_key_stays(trained):
 
 
 def share(errors, valid):
-    return jax.value_and_grad(lambda e: steps.mean_over_valid(e, valid))(errors)
+    return jax.value_and_grad(lambda e: tasks.mean_over_valid(e, valid))(errors)
 
 
 @pytest.mark.parametrize('shards', [1, 2, 4])
@@ -69,7 +70,7 @@ def test_shares_of_the_mean_add_up_and_leave_padding_out(shards):
 def test_chance_belongs_to_the_sample_not_to_the_shard():
     def draw(shards):
         one = jax.vmap(
-            lambda _: steps.random_of_sample(jax.random.PRNGKey(3), 8 // shards),
+            lambda _: tasks.random_of_sample(jax.random.PRNGKey(3), 8 // shards),
             axis_name=AXIS,
         )
         return one(jnp.arange(shards)).reshape(-1)

@@ -1,0 +1,159 @@
+"""The file format of predicted poses: how it is written and read, and what is wrong with a file.
+
+The file is a NumPy archive (.npz, no pickles) for M samples in any order:
+
+    poses     [M, J, 3] float, camera frame (x right, y down, z away), relative to the root joint
+    unit      'm' or 'mm', the unit of `poses`
+    subject, action, sequence, camera   [M] text, as in the dataset
+    frame     [M] int, as in the dataset
+    index     [M] int, the sample's position in the split; instead of the five labels above
+    skeleton  the joint set of `poses`, such as 'h36m17'; may be missing, is checked otherwise
+
+Labels are used where all five are there. Joints have the order of capf_jax/pose/skeletons.py.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+import zipfile
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from capf_jax.errors import UserError
+from capf_jax.pose.skeletons import Skeleton
+from capf_jax.runtime import files
+from data_pipeline.records import LABELS
+
+UNITS = {'m': 1.0, 'mm': 0.001}  # in metres
+FORMAT = 'the docstring of capf_jax/scoring/prediction_files.py has the format'
+
+
+@dataclasses.dataclass(frozen=True)
+class Predictions:
+    """Poses of M samples, and which samples they are.
+
+    Attributes:
+      path: the file.
+      poses: [M, J, 3] metres, camera frame, relative to the root.
+      names: 'index' or the five labels -> [M].
+    """
+
+    path: pathlib.Path
+    poses: np.ndarray
+    names: Mapping[str, np.ndarray]
+
+    @property
+    def matched_by(self) -> str:
+        """What says which sample a pose belongs to, in words."""
+        return ', '.join(self.names)
+
+
+def save(
+    path: pathlib.Path,
+    poses: np.ndarray,
+    labels: Mapping[str, np.ndarray],
+    origin: Mapping[str, str],
+) -> pathlib.Path:
+    """Writes poses in the format above, whole or not at all.
+
+    Args:
+      path: the file.
+      poses: [M, J, 3] metres, camera frame, relative to the root.
+      labels: the five labels and 'index' -> [M].
+      origin: 'skeleton', and further text to keep, such as the dataset and the split.
+
+    Returns:
+      The path.
+    """
+    poses = poses.astype(np.float32)
+    with files.whole(path) as temporary, temporary.open('wb') as file:
+        np.savez_compressed(file, poses=poses, unit='m', **labels, **origin)
+    return path
+
+
+def load(path: str | os.PathLike, skeleton: Skeleton) -> Predictions:
+    """Reads a file of the format above.
+
+    Args:
+      path: the file.
+      skeleton: the joints that the poses must have.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      UserError: the file is not of the format; the message says what is wrong.
+    """
+    path = pathlib.Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f'there is no file {path} with predictions; correct --predictions')
+    arrays = _read(path)
+    poses = arrays.get('poses')
+    if poses is None or 'unit' not in arrays:
+        missing = ' and '.join(repr(name) for name in ('poses', 'unit') if name not in arrays)
+        raise UserError(f'{path} has no {missing}, only {listed(arrays)}; {FORMAT}')
+    if poses.ndim != 3 or poses.shape[1:] != (len(skeleton), 3) or poses.dtype.kind not in 'fiu':
+        raise UserError(
+            f'poses in {path} are {poses.dtype} {list(poses.shape)}; '
+            f'they must be numbers [M, {len(skeleton)}, 3], the joints of {skeleton.name!r}'
+        )
+    unit = str(arrays['unit'])
+    if unit not in UNITS:
+        raise UserError(f"unit in {path} is {unit!r}; it must be 'm' or 'mm'")
+    made_for = str(arrays.get('skeleton', skeleton.name))
+    if made_for != skeleton.name:
+        raise UserError(
+            f'{path} has the joints of {made_for!r}, the dataset those of {skeleton.name!r}; '
+            'bring the poses into that order'
+        )
+    broken = np.flatnonzero(~np.isfinite(poses).all((1, 2)))
+    if broken.size:
+        raise UserError(
+            f'{len(broken)} of {len(poses)} poses in {path} hold NaN or infinity, the first is '
+            f'pose {broken[0]}; give a number for every joint'
+        )
+    return Predictions(path, poses * UNITS[unit], _names(path, arrays, len(poses)))
+
+
+def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """All arrays of an archive; UserError where it is none, or holds Python objects."""
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            return {name: archive[name] for name in archive.files}
+    except (
+        ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
+    ) as error:  # fmt: skip
+        raise UserError(
+            f'{path} is no NumPy archive of plain arrays ({" ".join(str(error).split())}); '
+            'write it with numpy.savez, text as arrays of str'
+        ) from error
+
+
+def _names(path: pathlib.Path, arrays: Mapping[str, np.ndarray], number: int) -> dict:
+    """The five labels or 'index', [M] each; UserError where neither is there or they misfit."""
+    by = LABELS if all(name in arrays for name in LABELS) else ('index',)
+    if any(name not in arrays for name in by):
+        raise UserError(
+            f'{path} does not say which samples its poses belong to: it has neither index nor all '
+            f'of {", ".join(LABELS)}, only {listed(arrays)}; {FORMAT}'
+        )
+    for name in by:
+        if arrays[name].shape != (number,):
+            raise UserError(
+                f'{name} in {path} has the shape {list(arrays[name].shape)}; '
+                f'it must name each of the {number} poses'
+            )
+        if name in ('index', 'frame') and arrays[name].dtype.kind not in 'iu':
+            raise UserError(f'{name} in {path} is {arrays[name].dtype}; it must be whole numbers')
+    whole = {name: arrays[name].astype(np.int64) for name in by if name in ('index', 'frame')}
+    return {name: whole.get(name, arrays[name].astype(str)) for name in by}
+
+
+def listed(values: Any, most: int = 8) -> str:
+    """The first values, joined by commas, and how many more there are."""
+    values = list(values)
+    more = f' and {len(values) - most} more' if len(values) > most else ''
+    return (', '.join(map(str, values[:most])) or 'nothing') + more

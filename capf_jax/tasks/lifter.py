@@ -1,0 +1,204 @@
+"""The task 'lifter': the lifter learns 3D poses on a frozen detector (paper, section 3)."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import Any, cast
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from capf_jax.figures import curves, people, sampling_points
+from capf_jax.figures.drawing import save
+from capf_jax.inference.detector_weights import load_detector
+from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.pose.batch import AXIS, Array, Batch
+from capf_jax.pose.flip import flip_batch, flip_pose
+from capf_jax.pose.skeletons import Skeleton
+from capf_jax.runtime import logs
+from capf_jax.scoring import protocols
+from capf_jax.scoring.poses import PoseResult, pose_scorer
+from capf_jax.scoring.protocols import METRICS, Protocol
+from capf_jax.tasks.task import (
+    Figures,
+    Task,
+    TrainState,
+    joint_distances,
+    mean_over_valid,
+    new_state,
+    random_of_sample,
+    shard_key,
+    step_keys,
+)
+
+JOINTS2D = {'truth': 'ground truth', 'detected': 'detections stored in the dataset'}
+
+
+def lifter_task(
+    model: ContextAwarePoseFormer,
+    optimizer: optax.GradientTransformation,
+    joint_set: Skeleton,
+    *,
+    flip_probability: float = 0.5,
+    flip_test: bool = True,
+    protocol: Protocol = protocols.PLAIN,
+    detector_file: str = '',
+    detector_joints: str = '',
+    joints2d: str = 'detected',
+    weight_name: str = 'ca_pf',
+) -> Task:
+    """Training of a lifter (docs/method.md, Training).
+
+    Args:
+      model: the detector and the lifter.
+      optimizer: of the lifter's parameters.
+      joint_set: the lifter's joints.
+      flip_probability: chance that a training sample is mirrored.
+      flip_test: whether an evaluation averages with the mirrored prediction.
+      protocol: how poses are scored.
+      detector_file: weight file of the detector; '' leaves it random.
+      detector_joints: name of the joints that the detector of the file must find.
+      joints2d: source of the 2D joints, 'detected' or 'truth'; it is told in results.
+      weight_name: what the weight file of a finished run says that it is.
+    """
+
+    def init(key: Array, batch: Batch) -> TrainState:
+        key_model, key_steps = jax.random.split(key)
+        variables = model.init(key_model, batch)
+        lifter = variables['lifter']
+        return new_state(optimizer, key_steps, lifter['params'], frozen=variables['detector'])
+
+    def pretrained(state: TrainState) -> TrainState:
+        if not (detector_file and model.detector):
+            return state
+        joints = detector_joints if model.entry.heatmaps else ''
+        detector = load_detector(detector_file, state.frozen, joints, model.entry.name)
+        return state.replace(frozen=detector)
+
+    def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
+        key_flip, key_drop = step_keys(state, 2)
+        chance = random_of_sample(key_flip, batch.valid.shape[0])
+        batch = flip_batch(batch, chance < flip_probability, joint_set)
+
+        def loss_share(params: Any) -> Array:
+            pose, _ = model.apply(
+                variables_of(state, params), batch, train=True, drop_path_key=shard_key(key_drop)
+            )
+            target = jnp.where(batch.valid[:, None, None], batch.joints3d, 0)
+            distances = joint_distances(pose, target)
+            return mean_over_valid(jnp.mean(distances, axis=-1), batch.valid)
+
+        loss, gradients = jax.lax.psum(jax.value_and_grad(loss_share)(state.params), AXIS)
+        metrics = {'loss': loss, 'gradient_norm': optax.tree.norm(gradients)}
+        return state.apply_gradients(optimizer, gradients), metrics
+
+    def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
+        @jax.jit  # The plain and the mirrored batch share one trace.
+        def predict(batch: Batch) -> Array:
+            return model.apply(variables_of(state, state.params), batch, train=False)[0]
+
+        pose = predict(batch)
+        if flip_test:
+            everyone = jnp.ones(batch.valid.shape, bool)
+            mirrored = predict(flip_batch(batch, everyone, joint_set))
+            pose = (pose + flip_pose(mirrored, joint_set)) / 2
+        return {'pose': pose, 'valid': batch.valid, 'index': batch.index}
+
+    source = JOINTS2D.get(joints2d, joints2d)
+    if model.detector_joints:
+        source += f' and those of the frozen {model.entry.name}'
+    return Task(
+        name='lifter',
+        init=init,
+        pretrained=pretrained,
+        train_step=train_step,
+        eval_step=eval_step,
+        scorer=pose_scorer(protocol, joint_set),
+        weights=lambda state: {'lifter': {'params': state.params}, 'detector': state.frozen},
+        weight_metadata={'kind': 'ca_pf', 'name': weight_name},
+        conditions={
+            'joints2d': source,
+            'flip_test': flip_test,
+            'ablation_step': model.lifter.ablation_step,
+        },
+        variant='flip' if flip_test else 'noflip',
+        takes_joints2d=True,
+        draw=lambda figures: draw(figures, model, joint_set),
+    )
+
+
+def variables_of(state: TrainState, params: Any) -> dict[str, Any]:
+    """What the model is applied to, with these parameters of the lifter."""
+    return {'detector': state.frozen, 'lifter': {'params': params}}
+
+
+def draw(
+    figures: Figures, model: ContextAwarePoseFormer, joint_set: Skeleton
+) -> list[pathlib.Path]:
+    """Draws test people at even quantiles of the error, sampling points and error curves."""
+    written = []
+    if figures.people:
+        result = cast(PoseResult, figures.result)
+        rows, percentiles = people.representative(result.errors['mpjpe'], figures.people)
+        batch = figures.split.read(result.labels['index'][rows])
+        persons = [
+            people.Person(
+                batch.images[place],
+                batch.joints2d_crop[place],
+                result.targets[row],
+                result.predictions[row],
+                str(result.labels['action'][row]),
+            )
+            for place, row in enumerate(rows)
+        ]
+        caption = (
+            f'Test people at the {people.ordinals(percentiles)} percentile of MPJPE, '
+            f'{len(result.predictions)} samples; side views: camera at the left.'
+        )
+        figure = people.people_figure(persons, joint_set, caption)
+        written.append(save(figure, figures.folder / 'people.png'))
+
+        lifter = model.lifter
+        if lifter.ablation_step >= 3 and lifter.deformable:
+            middle = len(rows) // 2
+            one = type(batch)(*(array[middle : middle + 1] for array in batch))
+            points, weights = points_of_one(model, figures.state, one)
+            figure = sampling_points.sampling_figure(
+                one.images[0],
+                one.joints2d_crop[0],
+                points,
+                weights,
+                joint_set,
+                level_names=[
+                    f'map at stride {model.entry.strides[level]}' for level in lifter.levels
+                ],
+            )
+            written.append(save(figure, figures.folder / 'sampling_points.png'))
+    titles = {name: METRICS[name].title for name in ('mpjpe', 'pa_mpjpe')}
+    figure = curves.run_figure(logs.entries(figures.log), titles)
+    if figure is not None:
+        written.append(save(figure, figures.folder / 'error_curves.png'))
+    return written
+
+
+def points_of_one(
+    model: ContextAwarePoseFormer, state: TrainState, batch: Batch
+) -> tuple[np.ndarray, np.ndarray]:
+    """Points [L, J, M, K, 2] and weights [L, J, M, K] of the last deformable block, one person.
+
+    Args:
+      model: a model with deformable context extraction.
+      state: NumPy arrays, so that one process of many can compute alone.
+      batch: one person.
+    """
+
+    @jax.jit
+    def look(variables: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
+        _, intermediates = model.apply(variables, batch)
+        points, weights = intermediates['sampling_points'], intermediates['attention_weights']
+        return points[-1][0], weights[-1][0]
+
+    points, weights = look(variables_of(state, state.params), batch)
+    return np.asarray(points), np.asarray(weights)
