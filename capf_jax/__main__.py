@@ -1,4 +1,4 @@
-"""All commands of the project: `python -m capf_jax` lists them and `python -m capf_jax NAME` runs one.
+"""`python -m capf_jax` lists all commands of the project, `python -m capf_jax NAME` runs one.
 
 python -m capf_jax
 python -m capf_jax train --config=configs/synthetic.py --workdir=runs/synthetic
