@@ -38,7 +38,7 @@ from absl import flags
 from ml_collections import ConfigDict
 
 from capf_jax import evaluate_arguments
-from capf_jax.backends.cpu.memory import keep_freed_memory
+from capf_jax.backends import programs
 from capf_jax.pose import skeletons
 from capf_jax.runtime import commands, configuration, devices
 from capf_jax.runtime.checkpoints import Checkpoints
@@ -147,8 +147,7 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     values, config = evaluate_arguments.parse(argv)
     devices.join_processes(argv)
-    keep_freed_memory()
-    devices.compute_inline()
+    programs.start_process()
     protocols.get(config.evaluation.get('protocol', 'plain')).check_skeleton(
         skeletons.get(config.skeleton)
     )

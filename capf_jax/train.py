@@ -20,7 +20,7 @@ import jax
 from ml_collections import ConfigDict
 
 from capf_jax import evaluate
-from capf_jax.backends.cpu.memory import keep_freed_memory
+from capf_jax.backends import programs
 from capf_jax.inference import model_settings, weight_files
 from capf_jax.models.published import ca_pf_name
 from capf_jax.runtime import commands, configuration, devices
@@ -283,8 +283,7 @@ def trained_variables(task: str, state: TrainState) -> dict[str, Any]:
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     arguments = configuration.parse(devices.join_processes(argv))
-    keep_freed_memory()
-    devices.compute_inline()
+    programs.start_process()
     outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command)
     if outcome.signal is not None:
         print(

@@ -22,7 +22,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from capf_jax.backends.compilation import compiler_options, jit
+from capf_jax.backends import programs
 from capf_jax.pose.batch import AXIS, Batch
 
 DISTRIBUTED = '--distributed'  # argument of every command that may run as several processes
@@ -64,18 +64,6 @@ def join_processes(argv: Sequence[str]) -> list[str]:
             f'outside a TPU pod, Slurm or Open MPI set {", ".join(ENVIRONMENT)}'
         ) from error
     return rest
-
-
-def compute_inline() -> None:
-    """Makes a CPU of one device run programs in the calling thread rather than in one of JAX's.
-
-    `keep_freed_memory` keeps buffers of any size for the main thread alone: to other threads glibc
-    gives those above 64 MB anew each time, and a step's one buffer of all intermediates is larger.
-    Steps of 64 of the default crops take 0.8 of the time for it. GPUs and TPUs do not care.
-
-    Must come before JAX starts the backend; later it does nothing.
-    """
-    jax.config.update('jax_cpu_enable_async_dispatch', False)
 
 
 @contextlib.contextmanager
@@ -182,21 +170,28 @@ def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """
     with warnings.catch_warnings():  # pmap may be deprecated: this file is the place to leave it
         warnings.simplefilter('ignore', DeprecationWarning)
-        mapped = jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0)
-    programs: dict[Any, Callable[..., Any]] = {}
+        mapped = jax.pmap(
+            programs.specialised(step),
+            axis_name=AXIS,
+            in_axes=(None, 0),
+            out_axes=None,
+            donate_argnums=0,
+        )
+    compiled: dict[Any, Callable[..., Any]] = {}
 
     def run(state: Any, batch: Batch) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', DeprecationWarning)
             # pmap takes no compiler options, but what it lowers to does. Across processes that
             # would refuse the arrays of one process, which pmap itself accepts.
-            if not compiler_options() or jax.process_count() > 1:
+            if not programs.compiler_options() or jax.process_count() > 1:
                 return mapped(state, batch)
             leaves, tree = jax.tree.flatten((state, batch))
             key = tree, tuple((x.shape, x.dtype) for x in leaves)
-            if key not in programs:
-                programs[key] = mapped.lower(state, batch).compile(compiler_options())
-            return programs[key](state, batch)
+            if key not in compiled:
+                options = programs.compiler_options()
+                compiled[key] = mapped.lower(state, batch).compile(options)
+            return compiled[key](state, batch)
 
     return run
 
@@ -215,7 +210,7 @@ def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, np
         outputs = step(state, batch)
         return jax.tree.map(lambda x: jax.lax.all_gather(x, AXIS, tiled=True), outputs)
 
-    jitted = jit(
+    jitted = programs.jit(
         jax.shard_map(
             gathered,
             mesh=mesh,

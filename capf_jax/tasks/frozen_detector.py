@@ -1,18 +1,21 @@
-"""The frozen detector of a state: stored as it was published, folded while it is used."""
+"""The frozen detector of a state: stored as it was published, prepared while it is used."""
 
 from __future__ import annotations
 
-from capf_jax.backends.cpu.folding import folded
+from capf_jax.backends import programs
 from capf_jax.runtime import devices
 from capf_jax.tasks.steps import TrainState
 
 
 def for_use(state: TrainState) -> TrainState:
-    """The state with its frozen detector's BatchNorms folded away, on all devices.
+    """The state with what the backend works out of its frozen detector beforehand, on all devices.
 
-    Steps take either and give the same; this one is faster. A checkpoint or weight file holds
-    the other. A state without a detector, or folded already, comes back as it is.
+    Steps take either state and give the same; they are faster with this one. A checkpoint or a
+    weight file holds the other. A state without a detector, a prepared one, and any on a backend
+    that prepares nothing come back as they are.
     """
-    if 'batch_stats' not in state.frozen:
+    frozen = devices.to_host(state.frozen)
+    if not frozen:
         return state
-    return state.replace(frozen=devices.replicate(folded(devices.to_host(state.frozen))))
+    prepared = programs.prepared(frozen)
+    return state if prepared is frozen else state.replace(frozen=devices.replicate(prepared))
