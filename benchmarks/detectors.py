@@ -35,9 +35,9 @@ from benchmarks.torch_cpn import TorchCPN
 from benchmarks.torch_hrnet import TorchHRNet, copy_variables
 from benchmarks.torch_resnet import TorchResNet, TorchSimpleBaseline
 from benchmarks.torch_vitpose import TorchViTPose
-from capf_jax.backends.compilation import compiler_options
 from capf_jax.backends.cpu.chunks import detect
 from capf_jax.backends.cpu.folding import fold
+from capf_jax.backends.programs import compiler_options
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HRNet

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from benchmarks.handover import cores_are_apart
-from capf_jax.backends.compilation import jit
+from capf_jax.backends import programs
 
 
 @dataclasses.dataclass(frozen=True)
@@ -129,7 +129,7 @@ def ready(
     function: Callable[..., object], *args: object, few_rows: bool = False
 ) -> Callable[[], object]:
     """`function` jitted as the product does, as a program that waits for the result."""
-    compiled = jit(function, few_rows=few_rows)
+    compiled = programs.jit(function, few_rows=few_rows)
     args = jax.tree.map(jnp.asarray, args)
     return lambda: jax.block_until_ready(compiled(*args))
 

@@ -24,8 +24,7 @@ import tabulate
 import torch
 
 from benchmarks import machine
-from capf_jax.backends.cpu.memory import keep_freed_memory
-from capf_jax.runtime import devices
+from capf_jax.backends import programs
 
 
 def _names() -> list[str]:
@@ -88,8 +87,7 @@ def _run(name: str, flags: dict[str, str]) -> None:
     """One benchmark in this process, and its table."""
     benchmark = importlib.import_module(f'benchmarks.{name}')
     if not getattr(benchmark, 'IN_USERS_PROCESS', False):
-        keep_freed_memory()
-        devices.compute_inline()
+        programs.start_process()
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     print(f'{platform.machine()}, {cores} CPU cores, JAX {jax.__version__} on ', end='')
     print(f'{jax.devices()[0].device_kind}, PyTorch {torch.__version__} on ', end='')

@@ -1,8 +1,10 @@
 """`python -m capf_jax` lists all commands of the project, `python -m capf_jax NAME` runs one.
 
-python -m capf_jax
-python -m capf_jax train --config=configs/synthetic.py --workdir=runs/synthetic
-python -m capf_jax evaluate --help
+    python -m capf_jax
+    python -m capf_jax train --config=configs/synthetic.py --workdir=runs/synthetic
+    python -m capf_jax evaluate --help
+
+Every command can be run by its own module too: `python -m capf_jax.train`.
 """
 
 from __future__ import annotations
@@ -13,18 +15,14 @@ import re
 import runpy
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from capf_jax.errors import UserError, nearest
 from capf_jax.runtime import commands
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
-COMMANDS = {  # name -> what `python -m` takes; a new command is a line here
-    'train': 'capf_jax.train',
-    'evaluate': 'capf_jax.evaluate',
-    'convert': 'converters.convert',
-    'export': 'converters.export',
-    'build': 'data_pipeline.build',
-    'check': 'data_pipeline.check',
+COMMANDS = {  # name -> what `python -m` takes; those without a console script are added here
+    **commands.COMMANDS,
     'from_pose2sim': 'data_pipeline.own_data.from_pose2sim',
     'preview': 'data_pipeline.synthetic.preview',
     'ablation': 'benchmarks.ablation',
@@ -73,10 +71,10 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def script() -> None:
+def console() -> NoReturn:
     """The console script of the installed package."""
     commands.run(main)
 
 
 if __name__ == '__main__':
-    script()
+    console()

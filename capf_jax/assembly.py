@@ -16,7 +16,7 @@ from capf_jax.inference import model_settings
 from capf_jax.models.published import ca_pf_name
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
-from capf_jax.runtime import devices
+from capf_jax.runtime import processes
 from capf_jax.scoring import protocols
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.protocols import Protocol
@@ -121,8 +121,8 @@ def open_split(
             builder,
             config,
             split=name,
-            process_index=devices.process_index(),
-            process_count=devices.process_count(),
+            process_index=processes.process_index(),
+            process_count=processes.process_count(),
         )
 
     def read(positions: np.ndarray) -> Batch:

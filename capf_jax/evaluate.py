@@ -34,11 +34,14 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from capf_jax import assembly
-from capf_jax.backends.cpu.memory import keep_freed_memory
+from capf_jax.backends import programs
 from capf_jax.errors import UserError
+from capf_jax.figures import curves
+from capf_jax.figures.drawing import save
 from capf_jax.pose import skeletons
-from capf_jax.runtime import commands, configuration, devices
+from capf_jax.runtime import commands, configuration, devices, files, processes
 from capf_jax.runtime.checkpoints import Checkpoints
+from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.scoring import mean_pose, noise_sweep, predictions, protocols, report, tables
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.poses import PoseResult
@@ -128,25 +131,28 @@ def open_run(
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     values, config = parse(argv)
-    devices.join_processes(argv)
-    keep_freed_memory()
-    devices.compute_inline()
+    processes.join_processes(argv)
+    programs.start_process()
+    use_compilation_cache()
     form = {'group': values.group, 'form': values.format}
     if values.mean_pose or values.predictions:
         print(_without_run(values, config, {'command': shlex.join(argv[1:])}))
         return 0
-    workdir = configuration.user_path(values.workdir)
+    workdir = files.user_path(values.workdir)
     run = open_run(workdir, config, values.checkpoint)
     stem = workdir / _name(values, config, run.task)
     if values.sigmas:
         results = run.sweep_noise(values.sigmas)
-        if devices.is_main_process():
+        if processes.is_main_process():
             path = stem.with_name(f'{stem.name}_noise.json')
             print(noise_sweep.write(results, path, values.format))
+            figure = curves.noise_figure(values.sigmas, noise_sweep.errors_in_mm(results))
+            picture = save(figure, path.with_suffix('.png'))
+            print(f'{tables.line_start(values.format)}picture: {picture}')
         return 0
     result = run.evaluate()
     state = devices.to_host(run.state)  # The main process goes on alone, on arrays of its own.
-    if not devices.is_main_process():
+    if not processes.is_main_process():
         return 0
     print(report.write(result, stem.with_name(f'{stem.name}.json'), **form))
     start = tables.line_start(values.format)
@@ -175,7 +181,7 @@ def _without_run(values: argparse.Namespace, config: ConfigDict, conditions: dic
         train = assembly.open_split(builder, config, config.data.train_split)
         result = mean_pose.evaluate_mean_pose(train, test, protocol, joint_set, conditions)
         return report.words(result, **form)
-    path = pathlib.Path(configuration.user_path(values.predictions))
+    path = pathlib.Path(files.user_path(values.predictions))
     result = predictions.score(path, test, protocol, joint_set, conditions)
     return report.write(result, path.with_name(f'{path.stem}_scored.json'), **form)
 
@@ -209,7 +215,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict]:
     elif not values.workdir:
         raise UserError('--workdir is missing: the folder of a run, such as runs/synthetic')
     else:
-        config = configuration.load(configuration.user_path(values.workdir))
+        config = configuration.load(files.user_path(values.workdir))
     overrides = {
         'data.dir': values.data_dir,
         'evaluation.flip_test': values.flip_test,
@@ -242,7 +248,7 @@ def _parser() -> commands.Parser:
     add('--noise', dest='sigmas', type=_sigmas, metavar='PX,PX', help='2D noise of these sigmas')
     add('--predictions', metavar='FILE', help='score the poses of another program')
     parser.add_flag('mean_pose', default=False, help='score the mean pose of the training split')
-    add(devices.DISTRIBUTED, action='store_true', help='join the other processes of the run')
+    add(processes.DISTRIBUTED, action='store_true', help='join the other processes of the run')
     return parser
 
 
@@ -282,7 +288,7 @@ def _check_one_kind(values: argparse.Namespace) -> None:
     if len(kinds) > 1:
         raise UserError(f'{" and ".join(kinds)} exclude each other; give one of them')
     if values.distributed and (values.mean_pose or values.predictions):
-        raise UserError(f'{kinds[0]} is work for one process; leave out {devices.DISTRIBUTED}')
+        raise UserError(f'{kinds[0]} is work for one process; leave out {processes.DISTRIBUTED}')
 
 
 if __name__ == '__main__':

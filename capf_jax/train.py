@@ -26,11 +26,12 @@ import jax
 from ml_collections import ConfigDict
 
 from capf_jax import assembly
-from capf_jax.backends.cpu.memory import keep_freed_memory
+from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import weight_files
-from capf_jax.runtime import commands, configuration, devices
+from capf_jax.runtime import commands, configuration, devices, processes
 from capf_jax.runtime.checkpoints import Checkpoints, begun
+from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.runtime.logs import Logs, SilentLogs, was_evaluated
 from capf_jax.runtime.stopping import StopRequest
 from capf_jax.scoring.evaluation import Split
@@ -77,7 +78,7 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
     )  # A configuration that describes none is an error before data are built.
     if begun(workdir):  # A run that never came to a checkpoint may be mended.
         configuration.check(config, workdir)
-    with devices.main_process_first():
+    with processes.main_process_first():
         builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
     split = assembly.open_split(builder, config)  # A missing one is an error now, not at the end.
@@ -89,15 +90,15 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
             builder,
             config,
             start_step=start,
-            process_index=devices.process_index(),
-            process_count=devices.process_count(),
+            process_index=processes.process_index(),
+            process_count=processes.process_count(),
         )
         first = next(batches)
         state = first_state(task, config.seed, first, checkpoints)
         total = steps_per_epoch * config.training.epochs
-        if devices.is_main_process():
+        if processes.is_main_process():
             configuration.save(config, workdir, command)
-        kind = Logs if devices.is_main_process() else SilentLogs
+        kind = Logs if processes.is_main_process() else SilentLogs
         with kind(workdir, start, total, config.training.batch_size) as logs:
             stored = devices.to_host(state.frozen)
             state = prepared(state)
@@ -106,7 +107,7 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
                 logs, stored,
             )  # fmt: skip
             missing = run.is_evaluated_at(start) and not was_evaluated(workdir, start)
-            if devices.anyone(missing):
+            if processes.anyone(missing):
                 run.evaluate(start, state)  # The run was stopped before it could do so.
             coming = itertools.islice(itertools.chain([first], batches), total - start)
             outcome = run.train(start, state, devices.prefetch(coming))
@@ -195,7 +196,7 @@ class Run:
                 self.logs.advance()
 
                 evaluated = self.is_evaluated_at(step)
-                stopping = self.agreed(bool(stop), step)
+                stopping = stop.reached(step)
                 overdue = time.monotonic() - saved_at > 60 * training.checkpoint_minutes
                 if evaluated or stopping or self.agreed(overdue, step):
                     while under_way:  # A state is saved when its loss is known to be finite.
@@ -211,9 +212,9 @@ class Run:
 
     def agreed(self, wish: bool, step: int) -> bool:
         """Whether any process wishes it; processes ask each other only every `log_steps` steps."""
-        if devices.process_count() == 1:
+        if processes.process_count() == 1:
             return wish
-        return step % self.config.training.log_steps == 0 and devices.anyone(wish)
+        return step % self.config.training.log_steps == 0 and processes.anyone(wish)
 
     def look_at(self, step: int, metrics: dict[str, Any]) -> None:
         """Logs a step's metrics when it is time to, and stops if one is not finite."""
@@ -249,7 +250,7 @@ class Run:
         # All processes evaluate together; a result of before this start is not at hand.
         result = self.result or self.score(state)
         state = devices.to_host(state)  # The main process goes on alone, on arrays of its own.
-        if not devices.is_main_process():
+        if not processes.is_main_process():
             return
         path = self.workdir / f'{self.task.name}.safetensors'
         weight_files.save_weights(
@@ -285,12 +286,12 @@ def main(argv: Sequence[str]) -> int:
     parser = commands.Parser('capf_jax.train', __doc__)
     parser.add_argument('--workdir', metavar='FOLDER', help='folder of the run')
     parser.add_argument(
-        devices.DISTRIBUTED, action='store_true', help='join the other processes of the run'
+        processes.DISTRIBUTED, action='store_true', help='join the other processes of the run'
     )
     arguments = configuration.parse(argv, parser=parser)
-    devices.join_processes(argv)
-    keep_freed_memory()
-    devices.compute_inline()
+    processes.join_processes(argv)
+    programs.start_process()
+    use_compilation_cache()
     outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command)
     if outcome.signal is not None:
         print(

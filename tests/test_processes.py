@@ -10,16 +10,16 @@ import numpy as np
 import pytest
 
 from capf_jax import assembly, train
-from capf_jax.runtime import devices
+from capf_jax.runtime import processes
 from tests import tiny
 
 PROGRAM = """
 import pathlib, sys
 from capf_jax import assembly, train
-from capf_jax.runtime import devices
+from capf_jax.runtime import processes
 from tests import tiny
-data_dir, workdir, *arguments = devices.join_processes(sys.argv[1:])
-assert devices.process_count() == 2
+data_dir, workdir, *arguments = processes.join_processes(sys.argv[1:])
+assert processes.process_count() == 2
 assembly.make_task = tiny.linear_task
 train.train_and_evaluate(tiny.config(data_dir), pathlib.Path(workdir))
 """
@@ -68,11 +68,11 @@ def test_two_processes_train_and_score_as_one(tmp_path, monkeypatch):
 
 
 def test_without_the_argument_nothing_is_joined():
-    assert devices.join_processes(['train', '--workdir=x']) == ['train', '--workdir=x']
-    assert devices.process_count() == 1
+    assert processes.join_processes(['train', '--workdir=x']) == ['train', '--workdir=x']
+    assert processes.process_count() == 1
 
 
 def test_an_environment_that_names_the_others_in_part_is_refused(monkeypatch):
     monkeypatch.setenv('JAX_COORDINATOR_ADDRESS', 'localhost:1')
     with pytest.raises(ValueError, match='JAX_NUM_PROCESSES and JAX_PROCESS_ID must be set'):
-        devices.join_processes(['train', '--distributed'])
+        processes.join_processes(['train', '--distributed'])

@@ -100,7 +100,6 @@ def test_a_signal_saves_and_the_rerun_ends_with_the_same_bits(
 def test_an_evaluation_that_a_signal_prevented_is_made_up_for(linear, tmp_path, monkeypatch):
     class StopAfterThree:
         signal = signal.SIGTERM
-        calls = 0
 
         def __enter__(self):
             return self
@@ -108,9 +107,8 @@ def test_an_evaluation_that_a_signal_prevented_is_made_up_for(linear, tmp_path, 
         def __exit__(self, *_):
             pass
 
-        def __bool__(self):
-            self.calls += 1
-            return self.calls == 3
+        def reached(self, step):
+            return step == 3
 
     with monkeypatch.context() as patch:
         patch.setattr(train, 'StopRequest', StopAfterThree)

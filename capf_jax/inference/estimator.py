@@ -12,7 +12,7 @@ import flax.linen as nn
 import jax
 import numpy as np
 
-from capf_jax.backends.compilation import jit
+from capf_jax.backends import programs
 from capf_jax.backends.cpu.chunks import detect
 from capf_jax.inference import input_checks, networks
 from capf_jax.inference.networks import Network
@@ -277,7 +277,7 @@ def _detect(detector: Network, precision: str, images: Any, what: str) -> Any:
 
 
 # The functions that are compiled belong to no Estimator: two of the same networks share them.
-@functools.partial(jit, static_argnums=(0, 1, 2, 3))
+@functools.partial(programs.jit, static_argnums=(0, 1, 2, 3))
 def _run_detector(
     module: nn.Module,
     entry: DetectorEntry,
@@ -290,7 +290,7 @@ def _run_detector(
         return getattr(detect(module, variables, normalise_images(images, entry)), what)
 
 
-@functools.partial(jit, static_argnums=(0, 1), few_rows=True)
+@functools.partial(programs.jit, static_argnums=(0, 1), few_rows=True)
 def _lift(module: nn.Module, precision: str, variables: Any, *inputs: Any) -> jax.Array:
     with jax.default_matmul_precision(precision):
         return module.apply(variables, *inputs)[0]

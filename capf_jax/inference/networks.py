@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from capf_jax.backends.cpu.folding import fold
+from capf_jax.backends import programs
 from capf_jax.inference import model_settings
 from capf_jax.inference.weight_files import differing_tensors
 from capf_jax.models.detectors.catalog import CROP, DetectorEntry
@@ -123,8 +123,7 @@ def _frozen(
         module = module.clone(heatmaps=None)
         entry = dataclasses.replace(entry, heatmaps=None, decode=None)
     check(variables, module, jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32))
-    module, folded = fold(module, variables)
-    return Network(module, jax.device_put(folded), entry, joints)
+    return Network(module, jax.device_put(programs.prepared(variables)), entry, joints)
 
 
 def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> Network:
@@ -135,7 +134,7 @@ def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> 
     head = jax.tree.map(lambda leaf: np.asarray(leaf)[..., places], params['head'])
     params = {**params, 'head': jax.device_put(head)}
     module = detector.module.clone(num_joints=len(joints))
-    return Network(module, {'params': params}, detector.entry, joints)
+    return Network(module, {**detector.variables, 'params': params}, detector.entry, joints)
 
 
 def check(variables: Mapping[str, Any], module: nn.Module, *inputs: Any) -> None:

@@ -1,8 +1,8 @@
 """Checkpoints to resume from: the only file that imports Orbax.
 
-A run keeps two: `latest`, to go on from, and `best`, the one with the lowest score (MPJPE in mm;
-mean 2D error in pixels for a detector). Each is a folder with one numbered checkpoint. A new
-checkpoint is written beside the old one and takes its place only when it is whole.
+A run keeps two: `latest`, to go on from, and `best`, the one with the lowest score (MPJPE in mm for
+a lifter, mean 2D error in pixels for a detector). Each is a folder with one numbered checkpoint. A
+new checkpoint is written beside the old one and takes its place only when it is whole.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
+import math
 import os
-import pathlib
 import shutil
 import sys
 from collections.abc import Iterator
@@ -20,6 +20,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from etils import epath
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from capf_jax.runtime import files
@@ -28,15 +29,15 @@ _MARGIN = 1_000_000  # bytes of a checkpoint beside its arrays
 
 
 def begun(workdir: str | os.PathLike) -> bool:
-    """Whether a workdir has a checkpoint to go on from; nothing is made there to find out."""
-    return any((pathlib.Path(workdir) / 'checkpoints' / 'latest').glob('[0-9]*'))
+    """Whether a workdir has a checkpoint to go on from; the question makes no folder there."""
+    return any((files.user_path(workdir) / 'checkpoints' / 'latest').glob('[0-9]*'))
 
 
 @contextlib.contextmanager
 def _silent_threads() -> Iterator[None]:
     """Keeps the threads of Orbax and TensorStore from printing what a failed save raises anyway.
 
-    They do it in hundreds of lines, among which one sentence is lost.
+    They would print hundreds of lines, among which the one sentence for the user is lost.
     """
     loggers, hook = [logging.getLogger(name) for name in ('absl', 'asyncio')], sys.unraisablehook
 
@@ -58,13 +59,13 @@ class Checkpoints:
     """The checkpoints of one workdir; a context manager."""
 
     def __init__(self, workdir: str | os.PathLike, *, clean: bool = False) -> None:
-        """Opens the folder `checkpoints` of a workdir, which is made if need be.
+        """Opens the folder `checkpoints` of a workdir, or makes it.
 
         Args:
           workdir: folder of the run.
-          clean: remove what a killed run left half-written; only for the one process that writes.
+          clean: whether to remove what a killed run has left half-written.
         """
-        self.folder = pathlib.Path(workdir).resolve() / 'checkpoints'
+        self.folder = files.user_path(workdir).resolve() / 'checkpoints'
 
         def score(metrics: dict[str, float]) -> float:
             return metrics['score']
@@ -76,9 +77,9 @@ class Checkpoints:
                 self.folder / name,
                 options=ocp.CheckpointManagerOptions(
                     preservation_policy=policy,
-                    best_fn=score if name == 'best' else None,  # without it scores are not kept
+                    best_fn=score if name == 'best' else None,  # Orbax stores no scores without it
                     best_mode='min',
-                    enable_async_checkpointing=False,  # an error belongs to the save that met it
+                    enable_async_checkpointing=False,  # so that an error rises from its own save
                     cleanup_tmp_directories=clean,
                     create=True,
                 ),
@@ -97,7 +98,7 @@ class Checkpoints:
         """The step of the checkpoint `name` ('latest' or 'best'); None if there is none."""
         return self._managers[name].latest_step()
 
-    def path(self, name: str = 'latest') -> pathlib.Path | None:
+    def path(self, name: str = 'latest') -> epath.Path | None:
         """The folder of the checkpoint `name`; None if there is none."""
         step = self.step(name)
         return None if step is None else self.folder / name / str(step)
@@ -112,7 +113,7 @@ class Checkpoints:
         """Saves the state to go on from. The step is also the position in the data.
 
         Raises:
-          OSError: it could not be written; what was there before still is.
+          OSError: it could not be written; the checkpoint before it is still there.
         """
         if self.step('latest') != step:
             self._save('latest', step, state, None)
@@ -133,11 +134,12 @@ class Checkpoints:
     @_silent_threads()
     def _save(self, name: str, step: int, state: Any, metrics: dict[str, float] | None) -> None:
         manager, folder = self._managers[name], self.folder / name
-        # Host arrays, so that a run of many processes saves what a run of one would.
+        # Arrays on the host, so that a run of many processes saves what a run of one would.
         state = jax.tree.map(np.asarray, state)
         needed = sum(array.nbytes for array in jax.tree.leaves(state)) + _MARGIN
         try:
-            if shutil.disk_usage(folder).free < needed:  # a disk is not filled up to find out
+            # Asking beforehand spares other programs a disk that is full for a while.
+            if _free(folder) < needed:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             manager.save(step, args=ocp.args.StandardSave(state), metrics=metrics, force=True)
             manager.wait_until_finished()
@@ -146,16 +148,16 @@ class Checkpoints:
             if not isinstance(error, OSError) and not full:
                 raise
             for unfinished in folder.glob('*.orbax-checkpoint-tmp*'):
-                # Threads may still write there: what is left is removed at the next start.
+                # Threads may still write there; the next start removes the rest.
                 shutil.rmtree(unfinished, ignore_errors=True)
             manager.reload()
             before = self.path(name)
-            kept = f'the checkpoint before it is whole at {before}' if before else 'none was before'
-            free = shutil.disk_usage(folder).free
+            rest = f'the checkpoint before it is whole at {before}' if before else 'none was before'
+            free = _free(folder)
             advice = f'make room ({needed / 1e6:.1f} MB are needed, {free / 1e6:.1f} MB are free)'
             raise OSError(
                 f'the checkpoint of step {step} could not be written to {folder}, '
-                f'{"the disk is full" if full else error}; {kept}: '
+                f'{"the disk is full" if full else error}; {rest}: '
                 f'{advice if full else "mend that"} and run the same command again'
             ) from error
 
@@ -175,3 +177,8 @@ class Checkpoints:
                 f'no checkpoint {name!r} in {self.folder}: train first, with this --workdir'
             )
         return self._managers[name].restore(step, args=ocp.args.StandardRestore(abstract_state))
+
+
+def _free(folder: epath.Path) -> float:
+    """Bytes that may be written to a folder; a store such as `gs://` has no end."""
+    return math.inf if files.is_remote(folder) else shutil.disk_usage(folder).free

@@ -127,20 +127,15 @@ def parse(
         check_values(config)
     typed = [argument for argument in argv[1:] if argument != '--distributed']
     return Arguments(
-        config, user_path(getattr(values, 'workdir', None) or '.'), shlex.join(typed), values
+        config, files.user_path(getattr(values, 'workdir', None) or '.'), shlex.join(typed), values
     )
-
-
-def user_path(path: str | os.PathLike) -> epath.Path:
-    """A path that a user typed, with `~` expanded."""
-    return epath.Path(path).expanduser()
 
 
 def expand_paths(config: ConfigDict) -> ConfigDict:
     """The configuration with `~` expanded in the fields that are paths."""
     fields = flatten(config.to_dict())
     paths = {
-        name: os.fspath(user_path(fields[name]))
+        name: os.fspath(files.user_path(fields[name]))
         for name in PATHS
         if str(fields.get(name, '')).startswith('~')
     }

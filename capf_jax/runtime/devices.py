@@ -1,103 +1,43 @@
-"""Devices and processes: the only file that knows them.
+"""Devices: where arrays lie and how a pure step runs on all of them; the only file that knows.
 
 Training is `jax.pmap` over the axis `pose.batch.AXIS`, in the form without replicated copies in
 the caller's hands: the state goes in and comes out unmapped (`in_axes=None`, `out_axes=None`),
-only the batch is cut. Evaluation is `jax.jit` over the same cut. Steps are pure functions and see
-of all this only the axis name.
+only the batch is cut. Evaluation is `jax.jit` over the same cut. Steps are pure functions, which
+see nothing of this but the name of the axis.
 """
 
 from __future__ import annotations
 
 import collections
-import contextlib
 import functools
 import itertools
-import os
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import jax
 import numpy as np
-from jax.experimental import multihost_utils
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from capf_jax.backends.compilation import compiler_options, jit
+from capf_jax.backends import programs
+from capf_jax.errors import UserError
 from capf_jax.pose.batch import AXIS, Batch
+from capf_jax.runtime.processes import (
+    DISTRIBUTED,
+    anyone,
+    is_main_process,
+    join_processes,
+    main_process_first,
+    process_count,
+    process_index,
+)
 
-DISTRIBUTED = '--distributed'  # argument of every command that may run as several processes
-# What JAX is told where it does not find the other processes itself; the first is JAX's own name.
-ENVIRONMENT = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
-
-process_index = jax.process_index
-process_count = jax.process_count
-
-
-def join_processes(argv: Sequence[str]) -> list[str]:
-    """Joins the other processes of this run if `--distributed` is among the arguments.
-
-    On a TPU pod, under Slurm and under Open MPI, JAX finds the others by itself. Elsewhere the
-    environment names them: JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES and
-    JAX_PROCESS_ID. Must come before anything else is asked of JAX.
-
-    Returns:
-      The arguments without it.
-
-    Raises:
-      ValueError: JAX does not find the others, or the environment names them in part.
-    """
-    rest = [argument for argument in argv if argument != DISTRIBUTED]
-    if len(rest) == len(argv):
-        return rest
-    address, number, index = (os.environ.get(name) for name in ENVIRONMENT)
-    missing = [name for name in ENVIRONMENT if name not in os.environ]
-    if 0 < len(missing) < len(ENVIRONMENT):
-        raise ValueError(f'{DISTRIBUTED}: {" and ".join(missing)} must be set as well')
-    try:
-        if missing:
-            jax.distributed.initialize()
-        else:
-            jax.distributed.initialize(address, int(number), int(index))
-    except (ValueError, RuntimeError) as error:
-        raise ValueError(
-            f'{DISTRIBUTED}: the other processes were not found ({" ".join(str(error).split())}); '
-            f'outside a TPU pod, Slurm or Open MPI set {", ".join(ENVIRONMENT)}'
-        ) from error
-    return rest
-
-
-def compute_inline() -> None:
-    """Makes a CPU of one device run programs in the calling thread rather than in one of JAX's.
-
-    `keep_freed_memory` keeps buffers of any size for the main thread alone: to other threads glibc
-    gives those above 64 MB anew each time, and a step's one buffer of all intermediates is larger.
-    Steps of 64 of the default crops take 0.8 of the time for it. GPUs and TPUs do not care.
-
-    Must come before JAX starts the backend; later it does nothing.
-    """
-    jax.config.update('jax_cpu_enable_async_dispatch', False)
-
-
-@contextlib.contextmanager
-def main_process_first() -> Iterator[None]:
-    """The main process goes through the block before the others enter: it builds, they find."""
-    if not is_main_process():
-        _wait_for_all()
-    try:
-        yield
-    finally:
-        if is_main_process():
-            _wait_for_all()
-
-
-def _wait_for_all() -> None:
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices('main process first')
-
-
-def is_main_process() -> bool:
-    """Whether this process is the one that prints and writes logs."""
-    return jax.process_index() == 0
+# The functions about processes lie in processes.py; these names serve callers of before.
+__all__ = [  # CHIEF: remove this list and the import once every room imports `processes`
+    'DISTRIBUTED',
+    'anyone', 'is_main_process', 'join_processes', 'main_process_first',
+    'process_count', 'process_index',
+]  # fmt: skip
 
 
 def _devices() -> list[jax.Device]:
@@ -111,40 +51,54 @@ def _everywhere() -> NamedSharding:
 
 
 def check_batch_size(batch_size: int, field: str) -> None:
-    """ValueError unless a batch divides evenly over the devices, naming both numbers."""
+    """Checks that a batch divides evenly over the devices of all processes.
+
+    Args:
+      batch_size: samples in a batch, over all processes.
+      field: the configuration's name for it, such as 'training.batch_size'.
+
+    Raises:
+      UserError: it does not divide; the sentence has both numbers and a size that fits.
+    """
     devices = jax.device_count()
     if batch_size % devices:
         fitting = max(devices, batch_size // devices * devices)
-        raise ValueError(
+        raise UserError(
             f'{field} is {batch_size}, which does not divide by the {devices} devices: '
             f'use a multiple of {devices}, such as {fitting}'
         )
 
 
 def replicate(tree: Any) -> Any:
-    """A copy of a host or device tree on every device, safe to donate."""
+    """A copy of a host or device tree on every device; donating it leaves the original whole."""
     return jax.tree.map(lambda x: jax.device_put(np.array(x), _everywhere()), tree)
 
 
 def abstract(tree: Any) -> Any:
-    """Shapes and types of a tree, laid out over this run's devices: what to restore into."""
+    """The shapes and types of a tree, laid out over this run's devices: what to restore into.
+
+    Args:
+      tree: arrays or `jax.ShapeDtypeStruct`s.
+    """
     return jax.tree.map(
         lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=_everywhere()),
-        jax.eval_shape(lambda: tree) if not _is_abstract(tree) else tree,
+        tree,
     )
 
 
-def _is_abstract(tree: Any) -> bool:
-    return all(isinstance(leaf, jax.ShapeDtypeStruct) for leaf in jax.tree.leaves(tree))
-
-
 def to_host(tree: Any) -> Any:
-    """The tree as numpy arrays."""
+    """The tree with NumPy arrays as leaves."""
     return jax.tree.map(np.asarray, tree)
 
 
 def shard(batch: Batch) -> Batch:
-    """This process's share of a batch on its devices: arrays [b, ...] to [D, b / D, ...].
+    """Puts this process's share of a batch on its devices.
+
+    Args:
+      batch: fields [b, ...], b samples of this process.
+
+    Returns:
+      Fields [D, b / D, ...], D devices of this process, each with one row.
 
     Raises:
       ValueError: the share does not divide by the devices of this process.
@@ -166,7 +120,10 @@ def shard(batch: Batch) -> Batch:
 
 
 def prefetch(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
-    """Batches on the devices, `ahead` of them under way while the caller computes."""
+    """Puts batches on the devices, `ahead` of them before the caller asks for them.
+
+    Copying to a device goes on while the caller computes, so that no step waits for its batch.
+    """
     batches = iter(batches)
     waiting = collections.deque(shard(batch) for batch in itertools.islice(batches, ahead))
     while waiting:
@@ -178,25 +135,33 @@ def prefetch(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
 def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """A training step over all devices: (state, sharded batch) -> (state, metrics).
 
-    The state given is used up (donated): only the one that comes back may be used.
+    The state that goes in is donated: its memory is used again, and only the state that comes back
+    may be read.
     """
     with warnings.catch_warnings():  # pmap may be deprecated: this file is the place to leave it
         warnings.simplefilter('ignore', DeprecationWarning)
-        mapped = jax.pmap(step, axis_name=AXIS, in_axes=(None, 0), out_axes=None, donate_argnums=0)
-    programs: dict[Any, Callable[..., Any]] = {}
+        mapped = jax.pmap(
+            programs.specialised(step),
+            axis_name=AXIS,
+            in_axes=(None, 0),
+            out_axes=None,
+            donate_argnums=0,
+        )
+    compiled: dict[Any, Callable[..., Any]] = {}
 
     def run(state: Any, batch: Batch) -> Any:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore', DeprecationWarning)
             # pmap takes no compiler options, but what it lowers to does. Across processes that
             # would refuse the arrays of one process, which pmap itself accepts.
-            if not compiler_options() or jax.process_count() > 1:
+            if not programs.compiler_options() or jax.process_count() > 1:
                 return mapped(state, batch)
             leaves, tree = jax.tree.flatten((state, batch))
             key = tree, tuple((x.shape, x.dtype) for x in leaves)
-            if key not in programs:
-                programs[key] = mapped.lower(state, batch).compile(compiler_options())
-            return programs[key](state, batch)
+            if key not in compiled:
+                options = programs.compiler_options()
+                compiled[key] = mapped.lower(state, batch).compile(options)
+            return compiled[key](state, batch)
 
     return run
 
@@ -207,7 +172,7 @@ def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, np
 
     Returns:
       A function of the state and this process's share of a batch (numpy, [b, ...]) that gives the
-      outputs for the whole batch, all processes' shares in one, as numpy arrays.
+      outputs for the whole batch, the shares of all processes in one, as NumPy arrays.
     """
     mesh = Mesh(np.array(_devices()), (AXIS,))
 
@@ -215,13 +180,13 @@ def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, np
         outputs = step(state, batch)
         return jax.tree.map(lambda x: jax.lax.all_gather(x, AXIS, tiled=True), outputs)
 
-    jitted = jit(
+    jitted = programs.jit(
         jax.shard_map(
             gathered,
             mesh=mesh,
             in_specs=(PartitionSpec(), PartitionSpec(AXIS)),
             out_specs=PartitionSpec(),
-            check_vma=False,  # that all_gather makes equal copies is ours to know
+            check_vma=False,  # JAX does not see that all_gather gives every device the same copy
         )
     )
     layout = NamedSharding(mesh, PartitionSpec(AXIS))
@@ -241,7 +206,7 @@ def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, np
 
 
 def _global(state: Any) -> Any:
-    """The state as arrays over all processes; pmap gives each process its own."""
+    """The state as arrays over all processes, since pmap gives every process arrays of its own."""
     layout = _everywhere()
 
     def convert(x: Any) -> jax.Array:
@@ -253,10 +218,3 @@ def _global(state: Any) -> Any:
         return jax.make_array_from_single_device_arrays(x.shape, layout, shards)
 
     return jax.tree.map(convert, state)
-
-
-def anyone(flag: bool) -> bool:
-    """Whether the flag is set in any process; all processes must ask at the same place."""
-    if jax.process_count() == 1:
-        return flag
-    return bool(np.any(multihost_utils.process_allgather(np.array(flag))))

@@ -1,4 +1,7 @@
-"""Files that are whole or absent, and errors of a disk that say which file they are about."""
+"""Files that are whole or absent, paths as users write them, and errors that name their file.
+
+A path that a user gives may begin with `~` and may lie in a store such as `gs://bucket/folder`.
+"""
 
 from __future__ import annotations
 
@@ -6,35 +9,82 @@ import contextlib
 import errno
 import os
 import pathlib
+import tempfile
 from collections.abc import Iterator
 
+from etils import epath
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
+
+
+def user_path(path: str | os.PathLike) -> epath.Path:
+    """The path that a user means: `~` stands for the home folder, `gs://` for a store.
+
+    Every path out of a command line, a configuration or an argument of the library goes through
+    this function once.
+    """
+    return epath.Path(path).expanduser()
+
+
+def is_remote(path: str | os.PathLike) -> bool:
+    """Whether a path lies in a store such as `gs://`, where only epath can read and write."""
+    return '://' in os.fspath(path)
 
 
 @contextlib.contextmanager
 def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives another name to write to; what is there becomes `path` if all went well.
 
-    An older file of that name stays whole until then; its folder is made.
+    An older file of that name stays whole until then. The folder of the file is made. The name to
+    write to is always a local one, since many libraries write no others.
+
+    Args:
+      path: the file, as a user may write it.
 
     Raises:
       OSError: as `named`.
     """
-    path = pathlib.Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # Matplotlib tells the format by the ending.
-    temporary = path.with_name(f'.{path.stem}.{os.getpid()}.tmp{path.suffix}')
-    try:
-        with named(path):
+    target = user_path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if is_remote(target):
+        with tempfile.TemporaryDirectory() as folder, named(target):
+            temporary = pathlib.Path(folder, target.name)
             yield temporary
-            os.replace(temporary, path)
+            epath.Path(temporary).copy(target, overwrite=True)
+        return
+    target = pathlib.Path(target)
+    # The ending stays, since Matplotlib and others choose the format by it.
+    temporary = target.with_name(f'.{target.stem}.{os.getpid()}.tmp{target.suffix}')
+    try:
+        with named(target):
+            yield temporary
+            os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
+def local(path: str | os.PathLike) -> Iterator[pathlib.Path]:
+    """A local name to read a file by, since many libraries read no others.
+
+    A file that lies in a store is copied into a temporary folder, which is removed afterwards.
+
+    Args:
+      path: a file that exists, as a user may write it.
+    """
+    source = user_path(path)
+    if not is_remote(source):
+        yield pathlib.Path(source)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder, source.name)
+        source.copy(copy)
+        yield copy
+
+
+@contextlib.contextmanager
 def named(path: str | os.PathLike) -> Iterator[None]:
-    """Tells an error of the operating system its file: one of write() or close() knows none.
+    """Adds the file's name to an error of the operating system: one of write() or close() has none.
 
     Raises:
       OSError: as it came, with `path` as its `filename`.
@@ -42,7 +92,7 @@ def named(path: str | os.PathLike) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno is not None:  # others are sentences of our own
+        if error.errno is not None:  # an error without a number is a sentence of our own
             error.filename = os.fspath(path)
         raise
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
-import pathlib
-import socket
-import struct
 import sys
 import time
 from collections.abc import Mapping
 from typing import Any
 
 import tqdm
+from etils import epath
+from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto import event_pb2, summary_pb2
-from tensorboardX.record_writer import masked_crc32c
 
 from capf_jax.runtime import files
 
-MEASURABLE = 0.5  # seconds; metrics may arrive in bursts, so that less says nothing of the speed
+MEASURABLE = 0.5  # seconds; metrics may arrive in bursts, so that less tells nothing of the speed
 
 
 class Logs:
@@ -29,7 +28,7 @@ class Logs:
     """
 
     def __init__(
-        self, workdir: pathlib.Path, start_step: int, total_steps: int, batch_size: int
+        self, workdir: str | os.PathLike, start_step: int, total_steps: int, batch_size: int
     ) -> None:
         """Opens the logs.
 
@@ -38,7 +37,11 @@ class Logs:
           start_step: steps already done.
           total_steps: steps at the end of the run.
           batch_size: samples a step, over all devices.
+
+        Raises:
+          OSError: a log cannot be written.
         """
+        workdir = files.user_path(workdir)
         self.path = workdir / 'log.jsonl'
         self._batch_size = batch_size
         drop_later(self.path, start_step)
@@ -59,6 +62,7 @@ class Logs:
 
     def __exit__(self, *_: Any) -> None:
         self._progress.close()
+        self._board.close()
 
     def advance(self, steps: int = 1) -> None:
         """Moves the progress line."""
@@ -76,9 +80,12 @@ class Logs:
         self._progress.set_postfix_str(text, refresh=False)
 
     def evaluation(self, step: int, scores: Mapping[str, float], skipped: int = 0) -> None:
-        """Logs the scores of an evaluation and says them above the progress line.
+        """Logs the scores of an evaluation and prints them above the progress line.
 
-        `skipped` images did not decode, and the scores are without them.
+        Args:
+          step: optimizer steps done.
+          scores: name -> value.
+          skipped: how many images did not decode, so that the scores are without them.
         """
         self._write(step, 'test', {**scores, **({'skipped_images': skipped} if skipped else {})})
         text = ', '.join(f'{name} {value:.2f}' for name, value in scores.items())
@@ -88,12 +95,12 @@ class Logs:
         self._last = (time.perf_counter(), step)  # the evaluation's time is not the training's
 
     def say(self, text: str) -> None:
-        """A line for the user, above the progress line."""
+        """Prints a line for the user above the progress line."""
         self._progress.write(text, file=sys.stderr)
 
     def _write(self, step: int, part: str, values: Mapping[str, float]) -> None:
         values = {name: float(value) for name, value in values.items()}
-        with files.named(self.path), open(self.path, 'a') as file:
+        with files.named(self.path), self.path.open('a') as file:
             file.write(json.dumps({'step': step, 'part': part, **values}) + '\n')
         self._board.write(step, part, values)
 
@@ -101,18 +108,16 @@ class Logs:
 class _Board:
     """The file that TensorBoard shows of one start of a run.
 
-    tensorboardX's SummaryWriter writes from a thread of its own. Where the disk is full, that
-    thread ends with a traceback, and so does the program once more when it exits. So its records
-    are written here: length, checksum of the length, an event, checksum of the event.
+    tensorboardX's SummaryWriter writes from a thread of its own, whose failure on a full disk would
+    be a traceback. Its EventsWriter writes the same records in the calling thread.
     """
 
-    def __init__(self, folder: pathlib.Path, start_step: int) -> None:
-        """Begins a file in `folder`; what others there say of later steps is hidden."""
+    def __init__(self, folder: epath.Path, start_step: int) -> None:
+        """Begins a file in `folder`; TensorBoard hides what older files say of later steps."""
         folder.mkdir(parents=True, exist_ok=True)
-        # TensorBoard knows its files by the 'tfevents'.
-        name = f'events.out.tfevents.{time.time():.0f}.{socket.gethostname()}.{os.getpid()}'
-        self._path = folder / name
-        self._add(event_pb2.Event(file_version='brain.Event:2'))
+        self._folder = folder
+        with files.named(folder):
+            self._writer = EventsWriter(os.fspath(folder / 'events'), f'.{os.getpid()}')
         if start_step:
             start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
             self._add(event_pb2.Event(step=start_step + 1, session_log=start))
@@ -125,27 +130,26 @@ class _Board:
         ]
         self._add(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=scalars)))
 
+    def close(self) -> None:
+        """Closes the file; all that was written is on the disk already."""
+        with contextlib.suppress(OSError):  # `write` has raised it before
+            self._writer.close()
+
     def _add(self, event: event_pb2.Event) -> None:
         event.wall_time = time.time()
-        content = event.SerializeToString()
-        length = struct.pack('<Q', len(content))
-        parts = (length, _checksum(length), content, _checksum(content))
-        with files.named(self._path), open(self._path, 'ab') as file:
-            file.write(b''.join(parts))
-
-
-def _checksum(content: bytes) -> bytes:
-    return struct.pack('<I', masked_crc32c(content))
+        with files.named(self._folder):
+            self._writer.write_event(event)
+            self._writer.flush()  # so that a run that is killed leaves what it has logged
 
 
 class SilentLogs(Logs):
-    """Writes nothing: for all processes but the main one."""
+    """Logs that write nothing, for all processes but the main one."""
 
     def __init__(
-        self, workdir: pathlib.Path, start_step: int, total_steps: int, batch_size: int
+        self, workdir: str | os.PathLike, start_step: int, total_steps: int, batch_size: int
     ) -> None:
         del start_step, total_steps, batch_size
-        self.path = workdir / 'log.jsonl'
+        self.path = files.user_path(workdir) / 'log.jsonl'
 
     def __exit__(self, *_: Any) -> None:
         pass
@@ -163,27 +167,27 @@ class SilentLogs(Logs):
         """Does nothing."""
 
 
-def entries(path: pathlib.Path) -> list[dict[str, Any]]:
+def entries(path: str | os.PathLike) -> list[dict[str, Any]]:
     """The objects of a JSON-lines file; a last line cut short by a kill is left out."""
-    found = []
+    path, objects = files.user_path(path), []
     for line in path.read_text().splitlines() if path.exists() else ():
         try:
-            found.append(json.loads(line))
+            objects.append(json.loads(line))
         except json.JSONDecodeError:
             continue
-    return found
+    return objects
 
 
-def was_evaluated(workdir: pathlib.Path, step: int) -> bool:
+def was_evaluated(workdir: str | os.PathLike, step: int) -> bool:
     """Whether the log of a workdir has the scores of this step."""
-    lines = entries(workdir / 'log.jsonl')
+    lines = entries(files.user_path(workdir) / 'log.jsonl')
     return any(line['step'] == step and line['part'] == 'test' for line in lines)
 
 
-def drop_later(path: pathlib.Path, step: int) -> None:
-    """Drops the lines of later steps than `step` from a JSON-lines file."""
-    if not path.exists():
+def drop_later(path: str | os.PathLike, step: int) -> None:
+    """Drops the lines of later steps than `step` from a JSON-lines file, if there is one."""
+    if not files.user_path(path).exists():
         return
-    kept = [line for line in entries(path) if line['step'] <= step]
+    lines = [line for line in entries(path) if line['step'] <= step]
     with files.whole(path) as temporary:
-        temporary.write_text(''.join(json.dumps(line) + '\n' for line in kept))
+        temporary.write_text(''.join(json.dumps(line) + '\n' for line in lines))

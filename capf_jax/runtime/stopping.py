@@ -1,20 +1,37 @@
-"""Ctrl-C and SIGTERM as a request that the training loop answers between two steps."""
+"""Ctrl-C, SIGTERM and preemption as a request that the training loop answers between two steps."""
 
 from __future__ import annotations
 
 import signal
 from types import FrameType, TracebackType
 
+from jax.experimental import multihost_utils
+
+from capf_jax.runtime import processes
+
 
 class StopRequest:
-    """While entered, SIGINT and SIGTERM only set `signal`; a second one acts as usual."""
+    """While entered, Ctrl-C and SIGTERM end no step; `reached` says after which step to stop.
+
+    A run of one process stops after the step under way, and a second signal acts as usual.
+
+    In a run of several processes (`processes.join_processes`), all of them must stop after the same
+    step. JAX's preemption service sees to that: it takes SIGTERM of any process, which is also how
+    Slurm and cloud machines announce that they will be taken away, and finds a step that none has
+    passed. Ctrl-C is passed on to it as SIGTERM, and a second Ctrl-C acts as usual.
+
+    Attributes:
+      signal: number of the signal to stop for; None while there is none.
+    """
 
     def __init__(self) -> None:
-        self.signal: int | None = None  # number of the signal that came, None while none has
+        self.signal: int | None = None
         self._before: dict[int, object] = {}
 
     def __enter__(self) -> StopRequest:
-        for number in (signal.SIGINT, signal.SIGTERM):
+        # JAX has taken SIGTERM for its preemption service where there are several processes.
+        alone = processes.process_count() == 1
+        for number in (signal.SIGINT, signal.SIGTERM) if alone else (signal.SIGINT,):
             self._before[number] = signal.signal(number, self._receive)
         return self
 
@@ -26,13 +43,25 @@ class StopRequest:
     ) -> None:
         self._restore()
 
-    def __bool__(self) -> bool:
-        return self.signal is not None
+    def reached(self, step: int) -> bool:
+        """Whether to save and stop after this step; the answer is the same in all processes.
+
+        Args:
+          step: optimizer steps done. Every process must ask after every step, in the same order.
+        """
+        if processes.process_count() == 1:
+            return self.signal is not None
+        if not multihost_utils.reached_preemption_sync_point(step):
+            return False
+        self.signal = self.signal or signal.SIGTERM
+        return True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.signal = number
         self._restore()
+        if processes.process_count() > 1:
+            signal.raise_signal(signal.SIGTERM)
 
     def _restore(self) -> None:
         while self._before:

@@ -17,8 +17,6 @@ import jax
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.figures import curves
-from capf_jax.figures.drawing import save
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.runtime import devices
 from capf_jax.scoring import evaluation, report, tables
@@ -132,7 +130,7 @@ def shared_conditions(results: Mapping[float, PoseResult]) -> dict[str, Any]:
 
 
 def write(results: Mapping[float, PoseResult], path: pathlib.Path, form: str = 'text') -> str:
-    """Writes JSON and picture beside each other and returns the text for people.
+    """Writes the JSON file and returns the text for people: table, conditions, and the path.
 
     Args:
       results: of `sweep`.
@@ -140,14 +138,16 @@ def write(results: Mapping[float, PoseResult], path: pathlib.Path, form: str = '
       form: one of `tables.FORMATS`.
     """
     report.write_json(path, to_json(results))
-    errors = {
+    return (
+        f'{table(results, form)}\n\n{report.describe(shared_conditions(results), form)}\n\n'
+        f'{tables.line_start(form)}result: {path}'
+    )
+
+
+def errors_in_mm(results: Mapping[float, PoseResult]) -> dict[str, list[float]]:
+    """Title of each error in mm -> its average at each sigma."""
+    return {
         METRICS[name].title: [result.scores[name] for result in results.values()]
         for name in next(iter(results.values())).errors
         if METRICS[name].unit == 'mm'
     }
-    picture = save(curves.noise_figure(list(results), errors), path.with_suffix('.png'))
-    start = tables.line_start(form)
-    return (
-        f'{table(results, form)}\n\n{report.describe(shared_conditions(results), form)}\n\n'
-        f'{start}result: {path}\n{start}picture: {picture}'
-    )

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from capf_jax.backends.cpu.folding import folded
+from capf_jax.backends import programs
 from capf_jax.pose.batch import AXIS, Array, Batch
 from capf_jax.runtime import devices
 from capf_jax.scoring.evaluation import Scorer, Split, evaluate_step
@@ -133,9 +133,11 @@ def prepared(state: TrainState) -> TrainState:
     Steps take either state and give the same; they are faster with this one. A checkpoint or a
     weight file holds the other. All processes must call this together.
     """
-    if 'batch_stats' not in state.frozen:
+    if not state.frozen:
         return state
-    return state.replace(frozen=devices.replicate(folded(devices.to_host(state.frozen))))
+    frozen = devices.to_host(state.frozen)
+    for_use = programs.prepared(frozen)
+    return state if for_use is frozen else state.replace(frozen=devices.replicate(for_use))
 
 
 def with_precision(task: Task, *, training: str, evaluation: str) -> Task:

@@ -8,8 +8,7 @@ from benchmarks import machine, run, sampling
 @pytest.fixture
 def one_row(monkeypatch):
     monkeypatch.setattr(machine, 'matmul_peak', lambda: 1e9)
-    monkeypatch.setattr(run, 'keep_freed_memory', lambda: None)
-    monkeypatch.setattr(run.devices, 'compute_inline', lambda: None)
+    monkeypatch.setattr(run.programs, 'start_process', lambda: None)
     monkeypatch.setattr(sampling, 'rows', lambda many='1': [machine.Row('x', 1e-3)] * int(many))
 
 
@@ -52,11 +51,10 @@ def test_failed_ones_are_named_after_all_have_run(one_row, monkeypatch):
 @pytest.mark.parametrize('users', [False, True])
 def test_what_the_commands_set_is_set_but_for_a_users_process(one_row, monkeypatch, users):
     done = []
-    monkeypatch.setattr(run, 'keep_freed_memory', lambda: done.append('memory'))
-    monkeypatch.setattr(run.devices, 'compute_inline', lambda: done.append('thread'))
+    monkeypatch.setattr(run.programs, 'start_process', lambda: done.append('settings'))
     monkeypatch.setattr(sampling, 'IN_USERS_PROCESS', users, raising=False)
     run.main(['sampling'])
-    assert done == ([] if users else ['memory', 'thread'])
+    assert done == ([] if users else ['settings'])
 
 
 @pytest.mark.parametrize('argument', ['--more=2', '--many'])

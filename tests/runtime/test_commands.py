@@ -2,14 +2,18 @@ import errno
 import json
 import os
 import pathlib
+import re
 import signal
 import sys
+import tomllib
 
 import pytest
 
+from capf_jax.errors import UserError
 from capf_jax.runtime import commands, configuration
 
-BASE = f'--config={pathlib.Path(__file__).parents[2] / "configs" / "base.py"}'
+ROOT = pathlib.Path(__file__).parents[2]
+BASE = f'--config={ROOT / "configs" / "base.py"}'
 
 
 @pytest.fixture(autouse=True)
@@ -95,3 +99,76 @@ def test_a_signal_unwinds_and_is_one_sentence(number, capsys):
     assert cleaned
     assert error.strip().startswith('stopped: ')
     assert error.strip().count('\n') == 0
+
+
+def parser():
+    made = commands.Parser('house.paint', 'Paints a house.\n\n    python -m house.paint red\n')
+    made.add_argument('colour', help='of the walls')
+    made.add_argument('--rooms', type=int, default=3, help='how many to paint')
+    made.add_flag('roof', default=False, help='paint the roof too')
+    return made
+
+
+def parse(*arguments):
+    return vars(parser().parse(['paint', *arguments]))
+
+
+def test_arguments_are_read_with_and_without_an_equals_sign():
+    expected = {'colour': 'red', 'rooms': 4, 'roof': True}
+    assert parse('red', '--rooms=4', '--roof') == expected
+    assert parse('--rooms', '4', '--roof', 'red') == expected
+
+
+def test_a_flag_is_switched_off_by_its_negation():
+    assert parse('red', '--roof', '--noroof')['roof'] is False
+
+
+def test_help_prints_the_docstring_with_its_examples_and_every_argument(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        parse('--help')
+    assert stopped.value.code == 0
+    shown = capsys.readouterr().out
+    for text in (
+        'Paints a house.\n\n    python -m house.paint red\n',
+        'of the walls',
+        'how many to paint',
+        'paint the roof too',
+    ):
+        assert text in shown
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        ((), 'required: colour; --help shows how python -m house.paint is used'),
+        (('red', '--rooms=many'), "argument --rooms: invalid int value: 'many'"),
+        (('red', '--room=4'), "unknown argument '--room=4'; the nearest is --rooms, and --help"),
+        (('red', '--roo'), "unknown argument '--roo'; the nearest is --roof"),
+    ],
+    ids=['missing', 'type', 'unknown', 'abbreviated'],
+)
+def test_what_a_user_gets_wrong_is_one_sentence(arguments, sentence):
+    with pytest.raises(UserError, match=re.escape(sentence)):
+        parse(*arguments)
+
+
+def test_an_error_without_a_sentence_keeps_its_traceback():
+    with pytest.raises(KeyError):
+        commands.run(lambda argv: {}['absent'])
+
+
+def test_the_package_installs_a_console_script_for_every_command():
+    project = tomllib.loads((ROOT / 'pyproject.toml').read_text())['project']
+    scripts = dict.fromkeys(commands.COMMANDS, f'{commands.__name__}:console')
+    scripts = {f'{commands.SCRIPT}{name}': target for name, target in scripts.items()}
+    installed = dict(project['scripts'])
+    assert installed.pop('capf-jax') == 'capf_jax.__main__:console'
+    assert installed == scripts
+
+
+def test_a_console_script_runs_the_command_it_is_named_after(monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', ['/bin/capf-jax-convert', 'absent.pth'])
+    with pytest.raises(SystemExit) as stopped:
+        commands.console()
+    assert stopped.value.code == 2
+    assert 'required: target' in capsys.readouterr().err

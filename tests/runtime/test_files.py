@@ -2,6 +2,7 @@ import errno
 import os
 
 import pytest
+from etils import epath
 
 from capf_jax.runtime import files
 
@@ -54,3 +55,27 @@ def test_a_sentence_of_our_own_stays_as_it_is():
 )
 def test_a_full_disk_is_told_by_number_or_message(error, full):
     assert files.disk_is_full(error) == full
+
+
+def test_a_tilde_is_the_home_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv('HOME', str(tmp_path))
+    with files.whole('~/folder/file.txt') as temporary:
+        temporary.write_text('at home')
+    with files.local('~/folder/file.txt') as path:
+        assert path == tmp_path / 'folder' / 'file.txt'
+    assert path.read_text() == 'at home'
+
+
+def test_paths_of_epath_are_written_and_read_as_others(tmp_path):
+    path = epath.Path(tmp_path) / 'file.txt'
+    with files.whole(path) as temporary:
+        temporary.write_text('text')
+    with files.local(path) as copy:
+        assert copy.read_text() == 'text'
+
+
+def test_a_path_in_a_store_keeps_its_name():
+    path = files.user_path('gs://bucket/folder') / 'file.txt'
+    assert os.fspath(path) == 'gs://bucket/folder/file.txt'
+    assert files.is_remote(path)
+    assert not files.is_remote('/folder/file.txt')

@@ -1,7 +1,9 @@
+import contextlib
 import json
 import struct
 
 import pytest
+from tensorboardX import record_writer
 from tensorboardX.proto import event_pb2
 
 from capf_jax.runtime import logs
@@ -56,12 +58,12 @@ def test_an_evaluation_counts_the_images_it_left_out(tmp_path, capsys):
 def events(workdir):
     """What the one file of TensorBoard holds: records of a length, its checksum, bytes, theirs."""
     (path,) = (workdir / 'tensorboard').glob('events.out.tfevents.*')
-    content, found = path.read_bytes(), []
+    content, held = path.read_bytes(), []
     while content:
         (length,) = struct.unpack_from('<Q', content)
-        found.append(event_pb2.Event.FromString(content[12 : 12 + length]))
+        held.append(event_pb2.Event.FromString(content[12 : 12 + length]))
         content = content[16 + length :]
-    return found
+    return held
 
 
 def test_tensorboard_is_told_steps_and_values(tmp_path):
@@ -78,14 +80,27 @@ def test_tensorboard_hides_what_a_resumed_run_does_again(tmp_path):
     assert (start.step, start.session_log.status) == (3, event_pb2.SessionLog.START)
 
 
-@pytest.mark.parametrize('name', ['log.jsonl', 'tfevents'])
-def test_a_full_disk_names_the_file(tmp_path, monkeypatch, name):
-    def full(path, mode):
-        return open('/dev/full' if name in path.name else path, mode)
+def test_a_full_disk_names_the_log(tmp_path):
+    with logs.Logs(tmp_path, 0, 10, 4) as log:
+        (tmp_path / 'log.jsonl').symlink_to('/dev/full')
+        with pytest.raises(OSError, match=f"No space left on device: '{tmp_path}/log.jsonl"):
+            log.training(1, {'loss': 1.0})
 
-    monkeypatch.setattr(logs, 'open', full, raising=False)
-    with pytest.raises(OSError, match=rf"No space left on device: '{tmp_path}/.*{name}"):
-        write(tmp_path, [1])
+
+def test_a_full_disk_names_the_folder_of_tensorboard(tmp_path, monkeypatch):
+    with contextlib.suppress(OSError), open('/dev/full', 'wb') as full:  # closing it fails, too
+        monkeypatch.setattr(record_writer, 'open_file', lambda path: full)
+        with (
+            logs.Logs(tmp_path, 0, 10, 4) as log,
+            pytest.raises(OSError, match=f"No space left on device: '{tmp_path}/tensorboard'"),
+        ):
+            log.training(1, {'loss': 1.0})
+
+
+def test_a_killed_run_leaves_every_event_it_has_logged(tmp_path):
+    with logs.Logs(tmp_path, 0, 10, 4) as log:
+        log.training(1, {'loss': 1.0})
+        assert len(events(tmp_path)) == 2
 
 
 def test_the_progress_line_shows_loss_speed_and_time_left(tmp_path, capsys):

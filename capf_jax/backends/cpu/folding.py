@@ -79,3 +79,8 @@ def _transformed(kernel: np.ndarray) -> tuple[Any, ...] | None:
         for row in range(2)
     )
     return None if of_parities[0][0] is None else of_parities
+
+
+def prepared(variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """See `backends.programs.prepared`."""
+    return folded(variables) if 'batch_stats' in variables else variables

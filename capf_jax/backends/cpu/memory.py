@@ -1,9 +1,11 @@
-"""Keeps freed memory in the process, which makes steps on a CPU about twice as fast."""
+"""Keeps freed memory in the process, so that steps do not fault it in again."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
+
+import jax
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4  # from glibc's malloc.h
 
@@ -25,3 +27,14 @@ def keep_freed_memory() -> bool:
         return False
     # Both are ints to mallopt; the largest threshold means never.
     return bool(libc.mallopt(_M_MMAP_MAX, 0) and libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1))
+
+
+def compute_inline() -> None:
+    """Makes a CPU of one device run programs in the calling thread rather than in one of JAX's.
+
+    `keep_freed_memory` keeps buffers of any size for the main thread alone: to other threads glibc
+    gives those above 64 MB anew each time, and a step's one buffer of all intermediates is larger.
+
+    It must come before JAX starts the backend; later it does nothing.
+    """
+    jax.config.update('jax_cpu_enable_async_dispatch', False)

@@ -13,10 +13,8 @@ from capf_jax.backends.cpu.memory import keep_freed_memory
 PROGRAM = """
 import resource
 import jax, jax.numpy as jnp
-from capf_jax.runtime import devices
-from capf_jax.backends.cpu.memory import keep_freed_memory
-keep_freed_memory()
-devices.compute_inline()
+from capf_jax.backends import programs
+programs.start_process()
 program = jax.jit(lambda x, y: jnp.cumsum(x @ y, axis=1)[-1])
 for _ in range(3):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -1,0 +1,98 @@
+"""The one door to the backends: what the rest of the house asks for when it compiles a program.
+
+Models are plain formulas, which every backend runs. Where a program is compiled for a backend that
+has a room of its own here (today the CPU), this module adds what that room knows: compiler options,
+faster methods in place of the models' own, kernels prepared beforehand, settings of the process.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import jax
+
+from capf_jax.backends.cpu import folding, memory, options, replacements
+
+
+def jit(
+    function: Callable[..., Any], *, few_rows: bool = False, **jit_arguments: Any
+) -> Callable[..., Any]:
+    """`jax.jit` for the backend at hand, with its compiler options and its replacements.
+
+    The backend is asked for at the first call, so that a module may be decorated before processes
+    have joined. Use it for programs that are called from outside of other programs: JAX takes no
+    compiler options inside.
+
+    Args:
+      function: a function of the models' plain formulas.
+      few_rows: whether the program's matrix products may be of few rows, as one person's are.
+      **jit_arguments: what `jax.jit` takes beside.
+
+    Returns:
+      The compiled function; its attribute `jitted()` is what `jax.jit` gave.
+    """
+
+    @functools.cache
+    def jitted() -> Callable[..., Any]:
+        return jax.jit(
+            specialised(function), compiler_options=compiler_options(few_rows), **jit_arguments
+        )
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        return jitted()(*args, **kwargs)
+
+    call.jitted = jitted
+    return call
+
+
+def compiler_options(few_rows: bool = False) -> dict[str, str | int]:
+    """The options for `jax.jit` on the backend at hand, without those that this JAX does not know.
+
+    The call starts the backend, so that it must come after processes have joined.
+
+    Args:
+      few_rows: whether the program's matrix products may be of few rows, as one person's are.
+    """
+    return options.compiler_options(few_rows) if _on_cpu() else {}
+
+
+def specialised(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The function, traced with the replacements of the backend at hand; equal in what it computes.
+
+    `jit` does this itself. It is for programs that are compiled in another way, such as `jax.pmap`.
+    """
+
+    @functools.wraps(function)
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not _on_cpu():
+            return function(*args, **kwargs)
+        with replacements.active():
+            return function(*args, **kwargs)
+
+    return call
+
+
+def prepared(variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A frozen detector's variables with what the backend at hand works out of them beforehand.
+
+    Args:
+      variables: {'params', 'batch_stats'}, NumPy arrays. They stay as they are and can be stored.
+
+    Returns:
+      On a CPU the same and a further collection 'cpu'; elsewhere the argument itself, and so
+      for variables that are prepared already.
+    """
+    return folding.prepared(variables) if _on_cpu() else variables
+
+
+def start_process() -> None:
+    """What a command does first, before JAX starts a backend; other backends do not notice."""
+    memory.keep_freed_memory()
+    memory.compute_inline()
+
+
+def _on_cpu() -> bool:
+    return jax.default_backend() == 'cpu'

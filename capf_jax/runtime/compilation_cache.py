@@ -1,0 +1,51 @@
+"""Compiled programs, kept between runs: JAX's persistent compilation cache in the user's folder.
+
+Commands that train or evaluate switch it on. The library leaves JAX's settings alone: whoever uses
+`capf_jax` from Python and wants the cache calls `use_compilation_cache()` too.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import tempfile
+import warnings
+
+import jax
+
+LARGEST = 2_000_000_000  # bytes; beyond that JAX removes the programs used longest ago
+
+
+def use_compilation_cache() -> pathlib.Path | None:
+    """Lets JAX keep the programs that it compiles, so that the next start takes less time.
+
+    A folder that the user has given to JAX (the environment variable JAX_COMPILATION_CACHE_DIR)
+    is left as it is; JAX_ENABLE_COMPILATION_CACHE=false switches the cache off. A folder that
+    cannot be written is a warning, since a run needs no cache.
+
+    Returns:
+      The folder that this call chose; None where it chose none.
+    """
+    if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+        return None
+    folder = default_folder()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        warnings.warn(
+            f'compiled programs are not kept in {folder} ({error.strerror}): every start compiles '
+            'them again; the environment variable JAX_COMPILATION_CACHE_DIR names another folder',
+            stacklevel=2,
+        )
+        return None
+    jax.config.update('jax_compilation_cache_dir', str(folder))
+    jax.config.update('jax_compilation_cache_max_size', LARGEST)
+    return folder
+
+
+def default_folder() -> pathlib.Path:
+    """`capf_jax` in the user's cache folder: $XDG_CACHE_HOME, or ~/.cache where that is not set."""
+    caches = os.environ.get('XDG_CACHE_HOME') or '~/.cache'
+    return pathlib.Path(caches).expanduser() / 'capf_jax' / 'programs'
