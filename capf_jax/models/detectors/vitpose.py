@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 
 from capf_jax.models.detectors.convolutions import DeconvNorm, Detection
-from capf_jax.models.layers import TransformerBlock, layer_norm
+from capf_jax.models.transformer import LayerNorm, TransformerBlock
 
 PATCH = 16  # crop pixels a token, each way
 PATCH_PADDING = 2  # PyTorch's, on every side; the patches start 2 pixels outside the crop
@@ -94,4 +94,4 @@ class ViTPose(nn.Module):
         x = x + position[:, 1:] + position[:, :1]
         for k in range(self.depth):
             x = TransformerBlock(self.heads, MLP_RATIO, name=f'block{k}')(x)
-        return layer_norm(x, 1e-6, 'norm').reshape(patches.shape)
+        return LayerNorm(epsilon=1e-6, name='norm')(x).reshape(patches.shape)
