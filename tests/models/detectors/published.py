@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from capf_jax.backends.cpu.folding import fold
+from capf_jax.backends import programs
 from capf_jax.models.detectors import catalog
 from converters.engine import to_flax, to_torch, torch_shapes
 from tests.goldens import recipe
