@@ -128,15 +128,50 @@ def _of_parities(convolve: Callable[..., jax.Array]) -> jax.Array:
     return y.reshape(batch, 2 * height, 2 * width, channels)
 
 
-def worked_out_once(plain: Plain, module: nn.Module, *args: Any) -> Any:
-    """The method's own results, which XLA's CPU would otherwise work out anew in each reader.
+def basic_block(plain: Plain, module: BasicBlock, x: jax.Array, train: bool) -> jax.Array:
+    """The block with its last sum in another form, see `relu_of_sum`."""
+    if not tricks.is_on('relu_of_sum'):
+        return plain(x, train)
+    channels, shared = x.shape[-1], {'axis_name': module.axis_name, 'dtype': module.dtype}
+    y = nn.relu(ConvNorm(channels, name='conv1', **shared)(x, train))
+    return relu_of_sum(x, ConvNorm(channels, name='conv2', **shared)(y, train))
 
-    A relu takes one array and costs little, so that XLA makes it part of all that read it, and with
-    it the sum inside; in a chain of residual blocks every block would so sum up all before it.
+
+def bottleneck(plain: Plain, module: Bottleneck, x: jax.Array | Pyramid, train: bool) -> jax.Array:
+    """The block with its last sum in another form, see `relu_of_sum`."""
+    if not tricks.is_on('relu_of_sum'):
+        return plain(x, train)
+    width = module.channels * module.expansion
+    shared = {'axis_name': module.axis_name, 'dtype': module.dtype}
+    y = nn.relu(ConvNorm(module.channels, kernel=1, name='conv1', **shared)(x, train))
+    y = nn.relu(ConvNorm(module.channels, stride=module.stride, name='conv2', **shared)(y, train))
+    y = ConvNorm(width, kernel=1, name='conv3', **shared)(y, train)
+    if module.project or module.stride > 1 or x.shape[-1] != width:
+        x = ConvNorm(width, 1, module.stride, name='projection', **shared)(x, train)
+    return relu_of_sum(x, y)
+
+
+def fusion(
+    plain: Plain, module: Fusion, branches: Sequence[jax.Array], train: bool
+) -> list[jax.Array]:
+    """The fusion with its sums in another form, see `relu_of_sum`."""
+    if not tricks.is_on('relu_of_sum'):
+        return plain(branches, train)
+    fused = []
+    for i in range(module.outputs):
+        others = [module._resized(branches, j, i, train) for j in range(len(branches)) if j != i]
+        fused.append(relu_of_sum(branches[i], sum(others[1:], others[0])))
+    return fused
+
+
+def relu_of_sum(x: jax.Array, y: jax.Array) -> jax.Array:
+    """relu(x + y), as max(x, -y) + y, of two arrays of one shape.
+
+    XLA's CPU makes a relu part of all that read it, since it takes one array and costs little, and
+    so works out the sum inside in each of them; in a chain of residual blocks every block would sum
+    up all before it. A sum of two arrays is worked out once.
     """
-    del module
-    results = plain(*args)
-    return jax.lax.optimization_barrier(results) if tricks.is_on('relu_of_sum') else results
+    return jnp.maximum(x, -y) + y
 
 
 def resnet_stem(plain: Plain, module: ResNet, images: jax.Array, train: bool) -> jax.Array:
@@ -201,9 +236,9 @@ REPLACEMENTS: dict[tuple[type[nn.Module], str], Callable[..., Any]] = {
     (DeconvNorm, '__call__'): deconv_norm,
     (nn.Conv, '__call__'): convolution,
     (nn.ConvTranspose, '__call__'): transposed_convolution,
-    (BasicBlock, '__call__'): worked_out_once,
-    (Bottleneck, '__call__'): worked_out_once,
-    (Fusion, '__call__'): worked_out_once,
+    (BasicBlock, '__call__'): basic_block,
+    (Bottleneck, '__call__'): bottleneck,
+    (Fusion, '__call__'): fusion,
     (ResNet, '_stem'): resnet_stem,
     (CPN, '_global_net'): global_net,
     (CPN, '_refine_net'): refine_net,
