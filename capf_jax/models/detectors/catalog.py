@@ -40,7 +40,7 @@ class DetectorEntry:
       channels: of each map that it gives.
       strides: crop pixels per pixel of each map.
       heatmaps: what they are, 'gaussian' or 'probability'; None for a network without a head.
-      decode: how joints are found in them, a name in heatmaps.py; None without heatmaps.
+      decode: how joints are found in heatmaps, a name of heatmaps.DECODERS; None without heatmaps.
       published: the name of the file that its weights are published in; '' if there is none.
       mean, deviation: RGB in [0, 1]; what is subtracted from an image, then divided by.
       joints: name of the joint set of the published weights; '' if it is that of the lifter.
