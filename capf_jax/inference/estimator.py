@@ -13,7 +13,6 @@ import jax
 import numpy as np
 
 from capf_jax.backends import programs
-from capf_jax.backends.cpu.chunks import detect
 from capf_jax.inference import input_checks, networks
 from capf_jax.inference.networks import Network
 from capf_jax.inference.weight_files import load_weights
@@ -287,7 +286,7 @@ def _run_detector(
     images: jax.Array,
 ) -> Any:
     with jax.default_matmul_precision(precision):
-        return getattr(detect(module, variables, normalise_images(images, entry)), what)
+        return getattr(module.apply(variables, normalise_images(images, entry)), what)
 
 
 @functools.partial(programs.jit, static_argnums=(0, 1), few_rows=True)

@@ -128,13 +128,22 @@ def _frozen(
 
 def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> Network:
     """The detector with heatmaps of some of its joints alone, at these places among them."""
-    params = detector.variables['params']
-    if 'head' not in params or places == tuple(range(len(detector.joints))):
+    variables = detector.variables
+    if 'head' not in variables['params'] or places == tuple(range(len(detector.joints))):
         return dataclasses.replace(detector, joints=joints)
-    head = jax.tree.map(lambda leaf: np.asarray(leaf)[..., places], params['head'])
-    params = {**params, 'head': jax.device_put(head)}
+
+    def of_places(leaf: Any) -> Any:
+        """Joints are the last axis of all that a head has, in every collection."""
+        return jax.device_put(np.asarray(leaf)[..., places])
+
+    variables = {
+        collection: {**parts, 'head': jax.tree.map(of_places, parts['head'])}
+        if 'head' in parts
+        else parts
+        for collection, parts in variables.items()
+    }
     module = detector.module.clone(num_joints=len(joints))
-    return Network(module, {**detector.variables, 'params': params}, detector.entry, joints)
+    return Network(module, variables, detector.entry, joints)
 
 
 def check(variables: Mapping[str, Any], module: nn.Module, *inputs: Any) -> None:

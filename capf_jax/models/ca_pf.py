@@ -9,11 +9,11 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
-from capf_jax.backends.cpu.chunks import detect
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
-from capf_jax.models.detectors.heatmaps import find_joints, to_image
+from capf_jax.models.detectors.heatmaps import find_joints
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter
+from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.pose.normalise import normalise_by_crop, normalise_by_image
 
@@ -90,7 +90,7 @@ class ContextAwarePoseFormer:
             return (joints2d, joints2d_crop, ()), {}
 
         variables = jax.lax.stop_gradient(detector_variables)
-        detection = detect(self.detector, variables, normalise_images(batch.images, self.entry))
+        detection = self.detector.apply(variables, normalise_images(batch.images, self.entry))
         detection = jax.lax.stop_gradient(detection)
         if detection.heatmaps is None:  # a classifier, or a published file without the head
             return (joints2d, joints2d_crop, detection.maps), {}

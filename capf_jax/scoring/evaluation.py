@@ -12,8 +12,8 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from capf_jax.models.detectors.heatmaps import to_image
 from capf_jax.pose import skeletons
+from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.runtime import devices
 from capf_jax.scoring import detection, protocols, results

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from capf_jax.backends.cpu.chunks import detect
 from capf_jax.inference import model_settings
 from capf_jax.inference.detector_weights import load_detector
 from capf_jax.models.detectors.catalog import normalise_images
@@ -101,7 +100,7 @@ def detector_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
 
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
         variables = {'params': state.params, 'batch_stats': state.batch_stats}
-        heatmaps = detect(model, variables, normalise_images(batch.images, entry)).heatmaps
+        heatmaps = model.apply(variables, normalise_images(batch.images, entry)).heatmaps
         found, _ = find_joints(heatmaps, entry.decode)
         return {'joints2d_crop': found, 'valid': batch.valid, 'index': batch.index}
 
