@@ -22,8 +22,7 @@ from benchmarks.machine import Row, median_seconds, ready
 from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
 from capf_jax import assembly
-from capf_jax.backends.cpu.chunks import detect
-from capf_jax.backends.cpu.folding import fold
+from capf_jax.backends import programs
 from capf_jax.inference import model_settings
 from capf_jax.models.detectors.catalog import (
     IMAGENET_DEVIATION,
@@ -128,18 +127,17 @@ def _row(name: str, ours: Program, theirs: dict[str, Program], goal: float | Non
 def _detection(config: ConfigDict, state: TrainState, batch: Batch) -> Program:
     """Our detector, maps and heatmaps."""
     model = model_settings.context_aware_pose_former(config.model, skeletons.get(config.skeleton))
-    detector, variables = fold(model.detector, state.frozen)
 
     def maps_and_heatmaps(variables, images):
-        return detect(detector, variables, normalise_images(images, model.entry))
+        return model.detector.apply(variables, normalise_images(images, model.entry))
 
-    return ready(maps_and_heatmaps, variables, batch.images)
+    return ready(maps_and_heatmaps, programs.prepared(state.frozen), batch.images)
 
 
 def _training(task: Task, state: TrainState, batch: Batch) -> Program:
     """Our training step, on all devices, with the batch already there."""
     step = devices.train_step(task.train_step)
-    # As training does it: with the frozen detector prepared.
+    # Training prepares the frozen detector, and so does the benchmark.
     state, on_devices = prepared(devices.replicate(state)), devices.shard(batch)
 
     def program():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -13,7 +12,7 @@ from ml_collections import ConfigDict
 
 from capf_jax.errors import unknown
 from capf_jax.inference import model_settings
-from capf_jax.models.published import ca_pf_name
+from capf_jax.models.published_sizes import ca_pf_name
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
 from capf_jax.runtime import processes
@@ -49,7 +48,7 @@ def make_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
 def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
     model, joint_set = config.model, skeletons.get(config.skeleton)
     return lifter_task(
-        model_settings.context_aware_pose_former(model, joint_set, **_compute_type(config)),
+        model_settings.context_aware_pose_former(model, joint_set, jnp.dtype(config.dtype)),
         make_optimizer(config.training, steps_per_epoch),
         joint_set,
         flip_probability=config.training.flip_probability,
@@ -65,7 +64,7 @@ def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
 def _detector(config: ConfigDict, steps_per_epoch: int) -> Task:
     entry, joint_set = model_settings.detector_entry(config.model), skeletons.get(config.skeleton)
     return detector_task(
-        entry.build(len(joint_set), axis_name=AXIS, **_compute_type(config)),
+        entry.build(len(joint_set), axis_name=AXIS, dtype=jnp.dtype(config.dtype)),
         entry,
         make_optimizer(config.training, steps_per_epoch),
         joint_set,
@@ -76,11 +75,6 @@ def _detector(config: ConfigDict, steps_per_epoch: int) -> Task:
 
 
 TASKS: dict[str, Callable[[ConfigDict, int], Task]] = {'lifter': _lifter, 'detector': _detector}
-
-
-def _compute_type(config: ConfigDict) -> dict[str, Any]:
-    """The argument `dtype` of what builds models."""
-    return {} if config.dtype == 'float32' else {'dtype': jnp.dtype(config.dtype)}
 
 
 def protocol(config: ConfigDict) -> Protocol:

@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.models.detectors.heatmaps import to_image
+from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.pose.skeletons import Skeleton
 from capf_jax.scoring import prediction_files, protocols, tables

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
-from capf_jax.backends.cpu.chunks import detect
 from capf_jax.errors import UserError
 from capf_jax.inference.detector_weights import load_detector
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
@@ -111,8 +110,8 @@ def detector_task(
         return state.apply_gradients(optimizer, gradients, batch_stats=batch_stats), metrics
 
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
-        heatmaps = detect(model, weights(state), normalise_images(batch.images, entry)).heatmaps
-        predicted, _ = find_joints(heatmaps, entry.decode)
+        images = normalise_images(batch.images, entry)
+        predicted, _ = find_joints(model.apply(weights(state), images).heatmaps, entry.decode)
         return {'joints2d_crop': predicted, 'valid': batch.valid, 'index': batch.index}
 
     return Task(

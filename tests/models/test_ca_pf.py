@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.models.detectors.heatmaps import to_image
+from capf_jax.pose.affine import to_image
 from capf_jax.pose.crops import apply_affine
 from tests import tiny
 

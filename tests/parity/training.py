@@ -10,7 +10,7 @@ import optax
 
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
-from capf_jax.models.detectors.convolutions import Detection
+from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.lifter import Lifter
 from capf_jax.pose.batch import Batch
 from capf_jax.pose.normalise import denormalise_by_image

@@ -1,3 +1,249 @@
-"""The detectors' methods as a CPU runs them fast."""
+"""The detectors' methods as a CPU runs them fast; each is equal to the one that it replaces.
 
-REPLACEMENTS = {}
+See `replacements.py` for what a replacement is called with. Those of ConvNorm and DeconvNorm use
+the collection 'cpu' of folding.py where the variables have it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from capf_jax.backends.cpu import tricks, winograd
+from capf_jax.backends.cpu.chunks import in_chunks
+from capf_jax.backends.cpu.folding import COLLECTION
+from capf_jax.backends.cpu.pyramids import Pyramid, pointwise, resize_bilinear
+from capf_jax.models.detectors.convolutions import BasicBlock, Bottleneck, ConvNorm, DeconvNorm
+from capf_jax.models.detectors.cpn import CPN
+from capf_jax.models.detectors.detection import Detection
+from capf_jax.models.detectors.hrnet import Fusion, HRNet
+from capf_jax.models.detectors.resnet import ResNet
+from capf_jax.models.detectors.simplebaseline import SimpleBaseline
+from capf_jax.models.detectors.vitpose import ViTPose
+
+Plain = Callable[..., Any]
+DIMENSIONS = ('NHWC', 'HWIO', 'NHWC')
+
+
+def conv_norm(plain: Plain, module: ConvNorm, x: jax.Array | Pyramid, train: bool) -> jax.Array:
+    """Without training, one convolution with the BatchNorm folded into it."""
+    if train or not module.has_variable(COLLECTION, 'kernel'):
+        return plain(x, train)
+    bias = module.get_variable(COLLECTION, 'bias').astype(module.dtype)
+    return _folded_convolution(module, x) + bias
+
+
+def _folded_convolution(module: ConvNorm, x: jax.Array | Pyramid) -> jax.Array:
+    kernel = module.get_variable(COLLECTION, 'kernel').astype(module.dtype)
+    if isinstance(x, Pyramid):
+        return x.times(kernel[0, 0])
+    x = x.astype(module.dtype)
+    padding = ((module.kernel // 2, module.kernel // 2),) * 2
+    if module.kernel == 1 and tricks.is_on('pointwise'):
+        return pointwise(x[:, :: module.stride, :: module.stride], kernel[0, 0])
+    if module.stride == 1 and _has_transformed(module) and winograd.pays(x):
+        return winograd.convolve(x, module.get_variable(COLLECTION, 'transformed'), padding)
+    strides = (module.stride, module.stride)
+    return jax.lax.conv_general_dilated(x, kernel, strides, padding, dimension_numbers=DIMENSIONS)
+
+
+def deconv_norm(plain: Plain, module: DeconvNorm, x: jax.Array, train: bool) -> jax.Array:
+    """Without training, one transposed convolution with the BatchNorm folded into it."""
+    if train or not module.has_variable(COLLECTION, 'kernel'):
+        return plain(x, train)
+    kernel, bias = (
+        module.get_variable(COLLECTION, name).astype(module.dtype) for name in ('kernel', 'bias')
+    )
+    x = x.astype(module.dtype)
+    if _has_transformed(module) and winograd.pays(x) and tricks.is_on('deconvolution'):
+        kernels = module.get_variable(COLLECTION, 'transformed')
+        y = _of_parities(
+            lambda row, column, padding: winograd.convolve(x, kernels[row][column], padding)
+        )
+    else:
+        y = _deconvolution(x, kernel)
+    return y + bias
+
+
+def _has_transformed(module: nn.Module) -> bool:
+    return module.has_variable(COLLECTION, 'transformed') and tricks.is_on('winograd')
+
+
+def convolution(plain: Plain, module: nn.Conv, x: jax.Array | Pyramid) -> jax.Array:
+    """A convolution of one pixel is a product of matrices; others stay as they are."""
+    of_one_pixel = module.kernel_size == (1, 1) and tricks.is_on('pointwise')
+    if not (of_one_pixel or isinstance(x, Pyramid)):
+        return plain(x)
+    shape = (1, 1, x.shape[-1], module.features)
+    kernel = module.param('kernel', module.kernel_init, shape, module.param_dtype)
+    kernel = kernel.astype(module.dtype)[0, 0]
+    if isinstance(x, Pyramid):
+        y = x.times(kernel)
+    else:
+        rows, columns = np.broadcast_to(module.strides, 2)
+        y = pointwise(x[:, ::rows, ::columns].astype(module.dtype), kernel)
+    if module.use_bias:
+        bias = module.param('bias', module.bias_init, (module.features,), module.param_dtype)
+        y = y + bias.astype(module.dtype)
+    return y
+
+
+def transposed_convolution(plain: Plain, module: nn.ConvTranspose, x: jax.Array) -> jax.Array:
+    """That of every DeconvNorm, without the zeros between the pixels."""
+    if not tricks.is_on('deconvolution'):
+        return plain(x)
+    shape = (*module.kernel_size, x.shape[-1], module.features)
+    kernel = module.param('kernel', module.kernel_init, shape, module.param_dtype)
+    return _deconvolution(x.astype(module.dtype), kernel.astype(module.dtype))
+
+
+def _deconvolution(x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """Transposed convolution of x [B, H, W, C] with a kernel [4, 4, C, K]: [B, 2 * H, 2 * W, K]."""
+    if not tricks.is_on('deconvolution'):
+        return jax.lax.conv_transpose(x, kernel, (2, 2), ((2, 2), (2, 2)))
+
+    def convolve(row: int, column: int, padding: tuple[tuple[int, int], ...]) -> jax.Array:
+        part = kernel[row::2, column::2]
+        return jax.lax.conv_general_dilated(x, part, (1, 1), padding, dimension_numbers=DIMENSIONS)
+
+    return _of_parities(convolve)
+
+
+def _of_parities(convolve: Callable[..., jax.Array]) -> jax.Array:
+    """The output [B, 2 * H, 2 * W, K] of a transposed convolution of stride 2.
+
+    Its pixels of each parity of row and column are a convolution with a quarter of the kernel.
+
+    Args:
+      convolve: (parity of the row, of the column, padding) -> [B, H, W, K].
+    """
+    parts = [[convolve(i, j, ((1 - i, i), (1 - j, j))) for j in range(2)] for i in range(2)]
+    batch, height, width, channels = parts[0][0].shape
+    y = jnp.stack([jnp.stack(row, axis=3) for row in parts], axis=2)
+    return y.reshape(batch, 2 * height, 2 * width, channels)
+
+
+def basic_block(plain: Plain, module: BasicBlock, x: jax.Array, train: bool) -> jax.Array:
+    """The block with its last sum in another form, see `relu_of_sum`."""
+    if not tricks.is_on('relu_of_sum'):
+        return plain(x, train)
+    channels, shared = x.shape[-1], {'axis_name': module.axis_name, 'dtype': module.dtype}
+    y = nn.relu(ConvNorm(channels, name='conv1', **shared)(x, train))
+    return relu_of_sum(x, ConvNorm(channels, name='conv2', **shared)(y, train))
+
+
+def bottleneck(plain: Plain, module: Bottleneck, x: jax.Array | Pyramid, train: bool) -> jax.Array:
+    """The block with its last sum in another form, see `relu_of_sum`."""
+    if not tricks.is_on('relu_of_sum'):
+        return plain(x, train)
+    width = module.channels * module.expansion
+    shared = {'axis_name': module.axis_name, 'dtype': module.dtype}
+    y = nn.relu(ConvNorm(module.channels, kernel=1, name='conv1', **shared)(x, train))
+    y = nn.relu(ConvNorm(module.channels, stride=module.stride, name='conv2', **shared)(y, train))
+    y = ConvNorm(width, kernel=1, name='conv3', **shared)(y, train)
+    if module.project or module.stride > 1 or x.shape[-1] != width:
+        x = ConvNorm(width, 1, module.stride, name='projection', **shared)(x, train)
+    return relu_of_sum(x, y)
+
+
+def fusion(
+    plain: Plain, module: Fusion, branches: Sequence[jax.Array], train: bool
+) -> list[jax.Array]:
+    """The fusion with its sums in another form, see `relu_of_sum`."""
+    if not tricks.is_on('relu_of_sum'):
+        return plain(branches, train)
+    fused = []
+    for i in range(module.outputs):
+        others = [module._resized(branches, j, i, train) for j in range(len(branches)) if j != i]
+        fused.append(relu_of_sum(branches[i], sum(others[1:], others[0])))
+    return fused
+
+
+def relu_of_sum(x: jax.Array, y: jax.Array) -> jax.Array:
+    """relu(x + y), as max(x, -y) + y, of two arrays of one shape.
+
+    XLA's CPU makes a relu part of all that read it, since it takes one array and costs little, and
+    so works out the sum inside in each of them; in a chain of residual blocks every block would sum
+    up all before it. A sum of two arrays is worked out once.
+    """
+    return jnp.maximum(x, -y) + y
+
+
+def resnet_stem(plain: Plain, module: ResNet, images: jax.Array, train: bool) -> jax.Array:
+    """Pools by maxima of whole rows and columns instead of a loop over windows."""
+    if not tricks.is_on('max_pool'):
+        return plain(images, train)
+    shared = {'axis_name': module.axis_name, 'dtype': module.dtype}
+    x = ConvNorm(module.width, kernel=7, stride=2, name='stem', **shared)(images, train)
+    return max_pool(nn.relu(x))
+
+
+def max_pool(x: jax.Array) -> jax.Array:
+    """Maximum over 3x3 pixels, with stride 2 and padding 1: [B, H, W, C] to [B, H / 2, W / 2, C].
+
+    H and W are even.
+    """
+    for axis in (1, 2):
+        first = jnp.full_like(jax.lax.slice_in_dim(x, 0, 1, axis=axis), -jnp.inf)
+        x = jnp.concatenate([first, x], axis)
+        before, middle, after = (
+            jax.lax.slice_in_dim(x, i, x.shape[axis] - 2 + i, stride=2, axis=axis) for i in range(3)
+        )
+        x = jnp.maximum(jnp.maximum(before, middle), after)
+    return x
+
+
+def global_net(
+    plain: Plain, module: CPN, stages: Sequence[jax.Array], train: bool
+) -> list[jax.Array]:
+    """CPN's features, each enlarged after its 1x1 convolution: equal, with a quarter of the work.
+
+    Training takes the statistics of the large map, and so the plain way.
+    """
+    if train or not tricks.is_on('pyramid'):
+        return plain(stages, train)
+    features: list[jax.Array] = []
+    for k, stage in enumerate(reversed(stages)):
+        x = nn.relu(module._conv_norm(f'lateral{k}')(stage, train))
+        if features:
+            coarse = module._conv_norm(f'upsample{k}')(features[-1], train)
+            x = x + resize_bilinear(coarse, x.shape[1:3])
+        features.append(x)
+    return features
+
+
+def refine_net(plain: Plain, module: CPN, features: Sequence[jax.Array], train: bool) -> Detection:
+    """CPN's maps, multiplied by the last bottleneck's kernels before they are resized."""
+    if not tricks.is_on('pyramid'):
+        return plain(features, train)
+    size, refined = features[-1].shape[1:3], []
+    for k, x in enumerate(features):
+        for block in range(len(features) - 1 - k):
+            x = module._bottleneck(f'refine{k}_block{block}')(x, train)
+        refined.append(x)
+    x = module._bottleneck('refine_block')(Pyramid(tuple(refined), size), train)
+    maps = tuple(resize_bilinear(x, size) for x in refined)
+    return Detection(maps, module._head(x, train))
+
+
+REPLACEMENTS: dict[tuple[type[nn.Module], str], Callable[..., Any]] = {
+    (ConvNorm, '__call__'): conv_norm,
+    (DeconvNorm, '__call__'): deconv_norm,
+    (nn.Conv, '__call__'): convolution,
+    (nn.ConvTranspose, '__call__'): transposed_convolution,
+    (BasicBlock, '__call__'): basic_block,
+    (Bottleneck, '__call__'): bottleneck,
+    (Fusion, '__call__'): fusion,
+    (ResNet, '_stem'): resnet_stem,
+    (CPN, '_global_net'): global_net,
+    (CPN, '_refine_net'): refine_net,
+    **{
+        (detector, '__call__'): in_chunks
+        for detector in (HRNet, ResNet, SimpleBaseline, CPN, ViTPose)
+    },
+}

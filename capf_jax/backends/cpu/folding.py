@@ -1,86 +1,76 @@
-"""BatchNorm folded into the convolution before it: an equal network with less to do.
-
-On a CPU, kernels are also transformed here, once, for the faster convolutions of winograd.py.
-"""
+"""What is worked out of a frozen detector beforehand: folded BatchNorms and transformed kernels."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import flax.linen as nn
-import jax
 import numpy as np
 
-from capf_jax.backends.cpu import winograd
-from capf_jax.models.detectors.convolutions import EPSILON, TRANSFORMED
+from capf_jax.backends.cpu import tricks, winograd
+from capf_jax.models.detectors.convolutions import EPSILON
 
-PARTS = {'conv', 'norm'}  # of every ConvNorm and DeconvNorm
+COLLECTION = 'cpu'  # of variables, beside 'params' and 'batch_stats'
+PARTS = {'conv', 'norm'}  # the parameters of every ConvNorm and DeconvNorm
 
 
-def fold(detector: nn.Module, variables: Mapping[str, Any]) -> tuple[nn.Module, dict[str, Any]]:
-    """A detector for use: every BatchNorm folded into the convolution before it.
+def prepared(variables: Mapping[str, Any]) -> Mapping[str, Any]:
+    """See `backends.programs.prepared`."""
+    if COLLECTION in variables or 'batch_stats' not in variables:
+        return variables
+    return {**variables, COLLECTION: beside(variables['params'], variables['batch_stats'])}
 
-    The variables decide (see `ConvNorm`), so that the module comes back as it is. What is stored in
-    weight files and checkpoints stays unfolded; fold what was loaded. Folded twice, nothing more
-    happens. On a CPU, kernels that `winograd.transformed` takes have their transforms beside them,
-    those of strided convolutions too, which use none: it is not seen here. HRNet-W32 takes 325 MB
-    instead of 109.
+
+def beside(params: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[str, Any]:
+    """The collection 'cpu' of a detector's variables.
+
+    For every ConvNorm and DeconvNorm it holds the 'kernel' and the 'bias' of one convolution that
+    is equal to both of its parts, and, where winograd.py takes the kernel, 'transformed': a tuple
+    of kernels, and for a DeconvNorm a tuple of such tuples for each parity of rows and of columns.
+    Strided convolutions have transformed kernels too, which nothing reads: parameters do not tell
+    them apart.
 
     Args:
-      detector: any detector of the catalog.
-      variables: its {'params', 'batch_stats'}, arrays rather than tracers: this is done once, on
-        the host, since inside `jit` it would cost more to compile than it saves.
-
-    Returns:
-      The detector and its folded variables {'params'}, numpy arrays, and tuples of them.
+      params: the detector's 'params', NumPy arrays.
+      statistics: its 'batch_stats'.
     """
-    return detector, folded(variables)
-
-
-def folded(variables: Mapping[str, Any]) -> dict[str, Any]:
-    """The variables that `fold` gives."""
-    return {'params': _folded(variables['params'], variables.get('batch_stats', {}))}
-
-
-def _folded(params: Mapping[str, Any], statistics: Mapping[str, Any]) -> dict[str, Any]:
+    if not tricks.is_on('folding'):
+        return {}
     if params.keys() == PARTS:
-        scale, shift, mean, variance = (
-            np.asarray(part[name], np.float64)
-            for part, name in (
-                (params['norm'], 'scale'),
-                (params['norm'], 'bias'),
-                (statistics['norm'], 'mean'),
-                (statistics['norm'], 'var'),
-            )
-        )
-        kernel = np.asarray(params['conv']['kernel'])
-        factor = scale / np.sqrt(variance + EPSILON)  # [C_out], the kernel's last axis
-        conv = {
-            'kernel': (kernel * factor).astype(kernel.dtype),
-            'bias': (shift - mean * factor).astype(kernel.dtype),
-        }
-        kernels = _transformed(conv['kernel']) if jax.default_backend() == 'cpu' else None
-        return {'conv': conv if kernels is None else {**conv, TRANSFORMED: kernels}}
-    return {
-        name: _folded(part, statistics.get(name, {}))
-        if isinstance(part, Mapping)
-        else jax.tree.map(np.asarray, part)
+        return _folded(params['conv'], params['norm'], statistics['norm'])
+    parts = {
+        name: beside(part, statistics.get(name, {}))
         for name, part in params.items()
+        if isinstance(part, Mapping)
     }
+    return {name: part for name, part in parts.items() if part}
+
+
+def _folded(
+    conv: Mapping[str, Any], norm: Mapping[str, Any], statistics: Mapping[str, Any]
+) -> dict[str, Any]:
+    scale, shift, mean, variance = (
+        np.asarray(value, np.float64)
+        for value in (norm['scale'], norm['bias'], statistics['mean'], statistics['var'])
+    )
+    kernel = np.asarray(conv['kernel'])
+    factor = scale / np.sqrt(variance + EPSILON)  # [C_out], the kernel's last axis
+    folded = {
+        'kernel': (kernel * factor).astype(kernel.dtype),
+        'bias': (shift - mean * factor).astype(kernel.dtype),
+    }
+    transformed = _transformed(folded['kernel'])
+    return folded if transformed is None else {**folded, 'transformed': transformed}
 
 
 def _transformed(kernel: np.ndarray) -> tuple[Any, ...] | None:
-    """What a Conv reads as TRANSFORMED or, by row and column, a Deconv; None for nothing."""
-    if kernel.shape[0] % 2:  # odd: a Conv
+    """The transformed kernels of a ConvNorm, or of a DeconvNorm; None where there are none."""
+    if not tricks.is_on('winograd'):
+        return None
+    if len(kernel) % 2:  # a ConvNorm's kernels are odd
         return winograd.transformed(kernel)
     of_parities = tuple(
         tuple(winograd.transformed(kernel[row::2, column::2]) for column in range(2))
         for row in range(2)
     )
     return None if of_parities[0][0] is None else of_parities
-
-
-def prepared(variables: Mapping[str, Any]) -> Mapping[str, Any]:
-    """See `backends.programs.prepared`."""
-    return folded(variables) if 'batch_stats' in variables else variables

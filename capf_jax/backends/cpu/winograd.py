@@ -1,10 +1,10 @@
-"""Convolutions with fewer multiplications, for CPUs: Winograd's F(4, 3) and F(4, 2), down the rows.
+"""Convolutions with fewer multiplications: Winograd's F(4, 3) and F(4, 2), down the rows.
 
 Lavin and Gray, "Fast Algorithms for Convolutional Neural Networks" (CVPR 2016), in one dimension:
 four rows of output come from six rows of input by six products instead of twelve; with a kernel of
 two rows, from five rows by five instead of eight. Across columns the convolution stays as it is:
-transforms in both directions cost a CPU more in memory traffic than their fewer multiplications
-save. Kernels are transformed beforehand, see folding.py.
+transforms in both directions would cost a CPU more in memory traffic than their fewer
+multiplications save. Kernels are transformed beforehand, see folding.py.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ import jax.numpy as jnp
 import numpy as np
 
 ROWS = 4  # of the output that are made together, from ROWS + taps - 1 of the input
-# Where it is faster, as measured on a CPU. A transformed kernel is more than twice as large as the
-# kernel, which pays only if many pixels use it; with few channels the transforms outweigh products.
+# Where it is faster was measured. A transformed kernel is more than twice as large as the kernel,
+# which pays only if many pixels use it; with few channels the transforms outweigh the products.
 FEWEST_CHANNELS = 16
 MOST_CHANNELS = 256
 PIXELS_PER_CHANNEL = 0.75
-# From here on, a copy with zeros around it is made of the input: it costs little beside the
-# products, and keeps XLA from working out what gives the input, such as CPN's sum of resized maps,
-# once for every row of a tile. HRNet-W32 takes 0.95 of the time without copies of its large maps.
+# From so many channels on, the input is copied with zeros around it. The copy costs little beside
+# the products, and keeps XLA from working out what gives the input, such as CPN's sum of resized
+# maps, once for every row of a tile. Large maps of few channels are cheaper without a copy.
 PADDED_CHANNELS = 128
 
 POINTS = (0, 1, -1, 2, -2)  # of interpolation, beside infinity; small ones lose least precision
@@ -37,7 +37,8 @@ def matrices(taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     correlation of input and kernel: the transpose of multiplying polynomials by interpolation.
 
     Returns:
-      of_input [N, N] in whole numbers, of_kernel [N, taps], of_products [ROWS, N]; N as above.
+      of_input [N, N] in whole numbers, of_kernel [N, taps] and of_products [ROWS, N], where N is
+      ROWS + taps - 1.
     """
     points = np.array(POINTS[: ROWS + taps - 2])
 
@@ -53,7 +54,7 @@ def matrices(taps: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def transformed(kernel: np.ndarray) -> tuple[np.ndarray, ...] | None:
-    """The ROWS + taps - 1 kernels [1, taps, C, K] that stand for a kernel [taps, taps, C, K] here.
+    """The ROWS + taps - 1 kernels [1, taps, C, K] for `convolve` of a kernel [taps, taps, C, K].
 
     None for a kernel of one pixel or of many, of too few or too many channels, or not float32.
     """
@@ -67,7 +68,7 @@ def transformed(kernel: np.ndarray) -> tuple[np.ndarray, ...] | None:
 
 
 def pays(x: jax.Array) -> bool:
-    """Whether it is faster for an input [B, H, W, C], where `transformed` has given kernels."""
+    """Whether `convolve` is faster for x [B, H, W, C], where there are transformed kernels."""
     batch, height, width, channels = x.shape
     return x.dtype == jnp.float32 and batch * height * width >= PIXELS_PER_CHANNEL * channels
 
@@ -84,7 +85,7 @@ def convolve(
       padding: of rows and of columns, before and after, in sum taps - 1 each.
 
     Returns:
-      [B, H, W, K], what the kernel before its transformation gives, but for rounding; a NaN
+      [B, H, W, K], what the kernel gives without its transformation, but for rounding; a NaN
       spoils whole tiles of ROWS rows.
     """
     batch, height, width, _ = x.shape
@@ -103,9 +104,9 @@ def convolve(
 
 
 def _rows_of_tiles(x: jax.Array, tiles: int, rows: range) -> list[jax.Array]:
-    """The `rows` of every tile of x [B, H, W, C], zeros outside the map -> [B, tiles, W, C] each.
+    """Each of `rows` of every tile of x [B, H, W, C], with zeros outside the map: [B, tiles, W, C].
 
-    They are counted from a tile's first row, and begin above it, by ROWS at most.
+    Rows are counted from the first row of a tile, and begin above it, by ROWS at most.
     """
     height, channels = x.shape[1], x.shape[-1]
     above, below = -rows.start, tiles * ROWS - height
@@ -113,13 +114,13 @@ def _rows_of_tiles(x: jax.Array, tiles: int, rows: range) -> list[jax.Array]:
         x = jnp.pad(x, ((0, 0), (above, rows.stop - ROWS + below), (0, 0), (0, 0)))
         end = ROWS * (tiles - 1) + 1
         return [x[:, i : i + end : ROWS] for i in range(len(rows))]
-    x = jnp.pad(x, ((0, 0), (0, below), (0, 0), (0, 0)))  # nothing, where tiles fit the map
-    found = []
+    x = jnp.pad(x, ((0, 0), (0, below), (0, 0), (0, 0)))  # by nothing, where tiles fit the map
+    shifted = []
     for i in rows:
-        shift, row = divmod(i, ROWS)  # the tile before has row -1, the next one row ROWS
+        shift, row = divmod(i, ROWS)  # row -1 is in the tile before, row ROWS in the next one
         shifts = [(0, 0, 0), (-shift, shift, 0), (0, 0, 0), (0, 0, 0)]
-        found.append(jax.lax.pad(x[:, row::ROWS], jnp.zeros((), x.dtype), shifts))
-    return found
+        shifted.append(jax.lax.pad(x[:, row::ROWS], jnp.zeros((), x.dtype), shifts))
+    return shifted
 
 
 def _combinations(matrix: np.ndarray, terms: Sequence[jax.Array]) -> list[jax.Array]:

@@ -7,7 +7,6 @@ A new detector is a module that gives a `Detection`, and an entry here.
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +14,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from capf_jax import errors
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.detectors.resnet import ResNet
@@ -35,14 +35,15 @@ class DetectorEntry:
 
     Attributes:
       name: what `config.model.detector` calls it.
-      build: (num_joints, axis_name=None) -> its Flax module.
+      build: (num_joints, axis_name=None, dtype=jnp.float32) -> its Flax module; see
+        `convolutions.ConvNorm` for the last two.
       channels: of each map that it gives.
       strides: crop pixels per pixel of each map.
       heatmaps: what they are, 'gaussian' or 'probability'; None for a network without a head.
-      decode: how joints are found in them, a name in heatmaps.py; None without heatmaps.
+      decode: how joints are found in heatmaps, a name of heatmaps.DECODERS; None without heatmaps.
       published: the name of the file that its weights are published in; '' if there is none.
       mean, deviation: RGB in [0, 1]; what is subtracted from an image, then divided by.
-      joints: name of the joint set that published weights find; '' if it is that of the lifter.
+      joints: name of the joint set of the published weights; '' if it is that of the lifter.
       levels: maps that a lifter uses if its configuration names none.
     """
 
@@ -72,19 +73,15 @@ def get(name: str) -> DetectorEntry:
     """The entry of a detector.
 
     Raises:
-      ValueError: there is no such detector; the nearest is named.
+      UserError: there is no such detector; the nearest is named.
     """
     if name not in ENTRIES:
-        nearest = max(ENTRIES, key=lambda n: difflib.SequenceMatcher(None, n, str(name)).ratio())
-        raise ValueError(
-            f'model.detector is {name!r}, which is no detector; the nearest is {nearest!r} of '
-            f'{", ".join(ENTRIES)}'
-        )
+        raise errors.unknown('model.detector', str(name), ENTRIES)
     return ENTRIES[name]
 
 
 def normalise_images(images: jax.Array, entry: DetectorEntry) -> jax.Array:
-    """Images uint8 [B, H, W, 3], RGB -> float32 as the detector takes them."""
+    """Images [B, H, W, 3] uint8, RGB, to float32, normalised as the detector takes them."""
     scaled = images.astype(jnp.float32) / 255
     return (scaled - jnp.asarray(entry.mean)) / jnp.asarray(entry.deviation)
 
@@ -97,14 +94,14 @@ def hrnet_channels(width: int) -> tuple[int, ...]:
 def _builder(network: type[nn.Module], **fields: Any) -> Callable[..., nn.Module]:
     """`build` of an entry of published sizes."""
 
-    def build(num_joints: int, axis_name: str | None = None) -> nn.Module:
-        return network(num_joints=num_joints, axis_name=axis_name, **fields)
+    def build(num_joints: int, axis_name: str | None = None, dtype: Any = jnp.float32) -> nn.Module:
+        return network(num_joints=num_joints, axis_name=axis_name, dtype=dtype, **fields)
 
     return build
 
 
 def _hrnet(width: int) -> DetectorEntry:
-    """As the official COCO files hold it."""
+    """The HRNet that the official COCO files hold."""
     return DetectorEntry(
         name=f'hrnet_w{width}',
         build=_builder(HRNet, width=width),
@@ -115,7 +112,7 @@ def _hrnet(width: int) -> DetectorEntry:
 
 
 def _hrnet_imagenet(width: int) -> DetectorEntry:
-    """As the official classification files hold it, without the classifier."""
+    """The HRNet that the official classification files hold, without the classifier."""
     return DetectorEntry(
         name=f'hrnet_w{width}_imagenet',
         build=_builder(HRNet, width=width, heatmaps=None),
@@ -127,14 +124,14 @@ def _hrnet_imagenet(width: int) -> DetectorEntry:
     )
 
 
-def _resnet(num_joints: int, axis_name: str | None = None) -> ResNet:
-    """It has no head, and so no joints."""
+def _resnet(num_joints: int, axis_name: str | None = None, dtype: Any = jnp.float32) -> ResNet:
+    """`build` of the ResNet, which has no head, and so no joints."""
     del num_joints
-    return ResNet(axis_name=axis_name)
+    return ResNet(axis_name=axis_name, dtype=dtype)
 
 
 def _vitpose(letter: str, dimension: int, depth: int, heads: int) -> DetectorEntry:
-    """As the official and MMPose's COCO files hold it."""
+    """The ViTPose that the official COCO files, and MMPose's, hold."""
     return DetectorEntry(
         name=f'vitpose_{letter}',
         build=_builder(ViTPose, dimension=dimension, depth=depth, heads=heads),
@@ -144,7 +141,7 @@ def _vitpose(letter: str, dimension: int, depth: int, heads: int) -> DetectorEnt
     )
 
 
-# 'hrnet' is one of your own size; its widths and heatmaps come from `config.model.hrnet`.
+# 'hrnet' is of the user's own size; its widths and heatmaps come from `config.model.hrnet`.
 _OWN = DetectorEntry('hrnet', _builder(HRNet), hrnet_channels(32), HRNET_STRIDES)
 ENTRIES = {
     entry.name: entry

@@ -1,4 +1,8 @@
-"""Heatmaps and joints: decoding one to the other, flip test, and the targets a detector learns."""
+"""Heatmaps and joints: decoding, the flip test, and the targets that a detector learns.
+
+Joints are in pixels of the crop, counted from the centre of the top left one, x to the right and y
+down.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +24,13 @@ def heatmaps_to_joints(
 
     Args:
       heatmaps: [B, H, W, J]. Pixel (x, y) sits at crop pixel (4x, 4y).
-      subpixel: False moves the arg-max a quarter pixel toward the higher neighbour, as detectors
-        are published with (SPEC section 2): by both coordinates or, in the first two or the last
-        row or column, by none. True puts it at the peak of a parabola through the logarithms of
-        the arg-max and its neighbours, which is exact for a Gaussian; for detectors trained on
-        targets that are centred between pixels, as ours (Zhang et al., "DARK", 2020). A coordinate
-        on the border has no neighbour there and stays.
+      subpixel: False moves the arg-max a quarter pixel toward the higher neighbour, as published
+        detectors do (docs/method.md, "Heatmaps and 2D joints"): in both coordinates or, where the
+        arg-max is in the first two or the last row or column, in none. True puts the joint at the
+        peak of a parabola through the logarithms of the arg-max and its neighbours, which is exact
+        for a Gaussian; it suits detectors whose targets are centred between pixels, as those
+        trained here (Zhang et al., "Distribution-Aware Coordinate Representation for Human Pose
+        Estimation", CVPR 2020). A coordinate on the border has no neighbour there and stays.
 
     Returns:
       Joints [B, J, 2], pixels of the crop, and the heights of the peaks [B, J].
@@ -63,8 +68,8 @@ def heatmaps_to_joints(
 def probabilities_to_joints(heatmaps: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Joints at the mean position around the most probable pixel, within `REACH` of it.
 
-    The mean is what errs least where a joint may be anywhere near; the restriction keeps the other
-    side's joint, the second most probable place, out of it.
+    The mean has the least squared error where the joint may be anywhere near. The joint of the
+    other side, often the second most probable place, is too far away to enter it.
 
     Args:
       heatmaps: [B, H, W, J], probabilities that sum to 1 over the pixels of each map.
@@ -97,12 +102,13 @@ def _parabola_peak(before: jax.Array, centre: jax.Array, after: jax.Array) -> ja
 
 
 def find_joints(heatmaps: jax.Array, decode: str) -> tuple[jax.Array, jax.Array]:
-    """Joints [B, J, 2], crop pixels, and confidences [B, J] of a detector of the catalog.
+    """Joints [B, J, 2], pixels of the crop, and their confidences [B, J].
 
     Args:
       heatmaps: [B, H, W, J].
-      decode: 'quarter_pixel' as detectors are published with, 'parabola' or 'mean' for our own of
-        Gaussians and of probabilities; the catalog's entry has it.
+      decode: a name of DECODERS, as the catalog's entry of the detector has it: 'quarter_pixel' for
+        published detectors, 'parabola' and 'mean' for those trained here, on Gaussians and on
+        probabilities.
     """
     return DECODERS[decode](heatmaps)
 
@@ -118,9 +124,10 @@ DECODERS = {
 def average_flipped(heatmaps: jax.Array, mirrored: jax.Array, swap: tuple[int, ...]) -> jax.Array:
     """The flip test: the mean of a crop's heatmaps and those of its mirror image, turned back.
 
-    Pixel x of a map sits at crop pixel 4x, not in the middle of its 4 pixels. Turned back it is 3
-    crop pixels right of that, so that the map is moved one pixel right first, the nearest whole
-    number; its first column stays twice (SPEC section 2).
+    Pixel x of a map sits at crop pixel 4x, not in the middle of its 4 crop pixels, so that a map
+    that is turned back lies 3 crop pixels too far left. It is moved by one pixel of the map, the
+    nearest whole number, and its first column stays where it was too (docs/method.md, "Heatmaps
+    and 2D joints").
 
     Args:
       heatmaps: [B, H, W, J] of the crops.
@@ -134,26 +141,13 @@ def average_flipped(heatmaps: jax.Array, mirrored: jax.Array, swap: tuple[int, .
     return (heatmaps + jnp.concatenate([back[:, :, :1], back[:, :, :-1]], axis=2)) / 2
 
 
-@jax.jit
-def to_image(joints_crop: jax.Array, affine: jax.Array) -> jax.Array:
-    """Joints [B, J, 2] from crop to whole-image pixels; affine [B, 2, 3] maps the other way.
-
-    Written out, since matrix products in reduced precision would be pixels off.
-    """
-    (a, b, shift_x), (c, d, shift_y) = (
-        [affine[:, None, row, column] for column in range(3)] for row in range(2)
-    )  # each [B, 1]
-    x, y = joints_crop[..., 0] - shift_x, joints_crop[..., 1] - shift_y
-    determinant = a * d - b * c
-    return jnp.stack([d * x - b * y, a * y - c * x], axis=-1) / determinant[..., None]
-
-
 @functools.partial(jax.jit, static_argnames='map_size')
 def target_heatmaps(joints: jax.Array, map_size: tuple[int, int], sigma: float) -> jax.Array:
     """A Gaussian of height 1 at every joint, centred between pixels where the joint is.
 
     Args:
-      joints: [B, J, 2], pixels of the crop; outside it only the Gaussian's flank is in the map.
+      joints: [B, J, 2], pixels of the crop; of a joint outside it the map shows the Gaussian's
+        flank alone.
       map_size: (height, width) of the heatmaps.
       sigma: standard deviation, heatmap pixels.
 

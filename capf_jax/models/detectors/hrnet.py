@@ -7,59 +7,72 @@ wired as the published COCO weights need it.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
-from capf_jax.models.detectors.convolutions import (
-    BasicBlock,
-    Bottleneck,
-    ConvNorm,
-    Detection,
-    relu_of_sum,
-    upsample_nearest,
-)
+from capf_jax.errors import UserError
+from capf_jax.models.detectors.convolutions import BasicBlock, Bottleneck, ConvNorm
+from capf_jax.models.detectors.detection import Detection
+from capf_jax.models.detectors.resize import upsample_nearest
 
+STRIDE = 32  # crop pixels per pixel of the coarsest map
 # What a joint's heatmap is: a Gaussian of height 1, as published detectors learn by mean squared
 # error, or a probability over the pixels, which cross-entropy teaches in far fewer steps.
 HEATMAPS = ('gaussian', 'probability')
 
 
 class Branches(nn.Module):
-    """First half of a module: a chain of basic blocks on every branch."""
+    """First half of a module: a chain of basic blocks on every branch.
+
+    Attributes:
+      blocks: basic blocks on each branch.
+      axis_name: mapped axis over which training shares BatchNorm statistics.
+      dtype: compute type; parameters and statistics are float32.
+    """
 
     blocks: int
     axis_name: str | None = None
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, branches: Sequence[jax.Array], train: bool) -> list[jax.Array]:
         """Maps every branch [B, H_i, W_i, C_i] to the same shape."""
         branches = list(branches)
+        shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
         for i, _ in enumerate(branches):
             for k in range(self.blocks):
-                block = BasicBlock(axis_name=self.axis_name, name=f'branch{i}_block{k}')
+                block = BasicBlock(name=f'branch{i}_block{k}', **shared)
                 branches[i] = block(branches[i], train)
         return branches
 
 
 class Fusion(nn.Module):
-    """Second half of a module: every output sums all branches, brought to its resolution."""
+    """Second half of a module: every output sums all branches, brought to its resolution.
 
-    outputs: int  # the finest `outputs` branches are made
+    Attributes:
+      outputs: how many branches are made, the finest first.
+      axis_name: mapped axis over which training shares BatchNorm statistics.
+      dtype: compute type; parameters and statistics are float32.
+    """
+
+    outputs: int
     axis_name: str | None = None
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, branches: Sequence[jax.Array], train: bool) -> list[jax.Array]:
         """Maps branches [B, H_i, W_i, C_i] to the first `outputs` of the same shapes."""
-        fused = []
-        for i in range(self.outputs):
-            others = [self._resized(branches, j, i, train) for j in range(len(branches)) if j != i]
-            fused.append(relu_of_sum(branches[i], sum(others[1:], others[0])))
-        return fused
+        return [
+            nn.relu(sum(self._resized(branches, j, i, train) for j in range(len(branches))))
+            for i in range(self.outputs)
+        ]
 
     def _resized(self, branches: Sequence[jax.Array], j: int, i: int, train: bool) -> jax.Array:
-        """Branch j with the shape of another branch i, before the sum."""
-        x, shared = branches[j], {'axis_name': self.axis_name}
+        """Branch j [B, H_j, W_j, C_j] with the shape of branch i, before the sum."""
+        x, shared = branches[j], {'axis_name': self.axis_name, 'dtype': self.dtype}
         channels = branches[i].shape[-1]
         if j > i:
             x = ConvNorm(channels, kernel=1, name=f'from{j}_to{i}', **shared)(x, train)
@@ -76,35 +89,47 @@ class HRNet(nn.Module):
     """High-resolution network, with a heatmap head or without. Defaults are the published W32's.
 
     Collections: 'params' and 'batch_stats'.
+
+    Attributes:
+      num_joints: heatmaps J.
+      width: channels of the finest branch; branch i has width * 2**i.
+      stem_channels: channels of the stem; the bottlenecks give four times as many.
+      bottlenecks: bottlenecks after the stem.
+      modules: modules of the stages with 2, 3 and 4 branches.
+      blocks: basic blocks of each branch of each module.
+      heatmaps: what they are trained to be, see HEATMAPS; None for a network without a head.
+      axis_name: mapped axis over which training shares BatchNorm statistics.
+      dtype: compute type; parameters, statistics and heatmaps are float32.
     """
 
     num_joints: int
-    width: int = 32  # channels of the finest branch; branch i has width * 2**i
+    width: int = 32
     stem_channels: int = 64
     bottlenecks: int = 4
-    modules: tuple[int, int, int] = (1, 4, 3)  # of the stages with 2, 3 and 4 branches
+    modules: tuple[int, int, int] = (1, 4, 3)
     blocks: int = 4
-    heatmaps: str | None = 'gaussian'  # what they are trained to be, see HEATMAPS; None: no head
-    axis_name: str | None = None  # mapped axis over which training shares BatchNorm statistics
+    heatmaps: str | None = 'gaussian'
+    axis_name: str | None = None
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
         """Maps normalised images [B, H, W, 3], H and W multiples of 32, to a Detection.
 
         The finest of the four maps is the network's output. The others are taken after the
-        branches of the first module of the last stage, before its fusion: an aliasing quirk of
-        the code that the published lifters were trained with.
+        branches of the first module of the last stage, before its fusion: the published code
+        gives these, by a variable that it uses twice, and the published lifters learnt from them.
 
         Raises:
-          ValueError: the image's sides are not multiples of 32.
+          UserError: the image's sides are not multiples of 32.
         """
         height, width = images.shape[1:3]
-        if height % 32 or width % 32:
-            raise ValueError(
-                f'HRNet needs crops with sides that are multiples of 32, not {height}x{width}; '
-                f"change the data's image size"
+        if height % STRIDE or width % STRIDE:
+            raise UserError(
+                f'HRNet needs crops with sides that are multiples of {STRIDE}, not '
+                f"{height}x{width}; change the data's image size"
             )
-        shared = {'axis_name': self.axis_name}
+        shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
         x = images
         for k in range(2):
             stem = ConvNorm(self.stem_channels, stride=2, name=f'stem{k}', **shared)
@@ -126,21 +151,23 @@ class HRNet(nn.Module):
         finest = branches[0]
         if self.heatmaps is None:
             return Detection((finest, *maps), None)
-        heatmaps = nn.Conv(self.num_joints, (1, 1), name='head')(finest)
+        # The head computes in float32: rounded to fewer digits, the pixels around a peak are alike.
+        heatmaps = nn.Conv(self.num_joints, (1, 1), dtype=jnp.float32, name='head')(finest)
         if self.heatmaps == 'probability':
             heatmaps = nn.softmax(heatmaps, axis=(1, 2))
         return Detection((finest, *maps), heatmaps)
 
     def _transition(self, branches: list[jax.Array], stage: int, train: bool) -> list[jax.Array]:
         """Adds a branch of half the resolution, made from the coarsest; fits the first's width."""
-        shared = {'axis_name': self.axis_name}
-        coarsest, made = branches[-1], list(branches)
-        if stage == 2:
-            made[0] = nn.relu(ConvNorm(self.width, name='transition2_0', **shared)(made[0], train))
-        new = ConvNorm(
+        shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
+        coarsest = branches[-1]
+        if stage == 2:  # the bottlenecks' output is the first branch, and the source of the second
+            first = ConvNorm(self.width, name='transition2_0', **shared)
+            branches = [nn.relu(first(coarsest, train))]
+        halved = ConvNorm(
             self.width * 2 ** (stage - 1),
             stride=2,
             name=f'transition{stage}_{stage - 1}',
             **shared,
         )
-        return [*made, nn.relu(new(coarsest, train))]
+        return [*branches, nn.relu(halved(coarsest, train))]

@@ -13,18 +13,25 @@ from capf_jax.models.detectors.catalog import CROP
 
 
 def random_variables(model: nn.Module, key: jax.Array) -> dict[str, Any]:
-    """Variables to start training from: He's normal kernels, a head of nearly zero.
+    """Variables to start training from: He's normal kernels, and a head of nearly zero.
 
-    One draw serves all kernels, and the host cuts it up: compiling a random generator for each,
-    as `model.init` does, or a slice, takes longer than compiling the network; so call it without
-    `jit`. A small head gives first heatmaps near zero, which most of a target is.
+    A small head gives first heatmaps near zero, which most of a target is. One draw serves all
+    kernels, and the host cuts it up, so that no random generator and no slice is compiled for each
+    of them. Call this function without `jit`.
+
+    Args:
+      model: a detector of the catalog, in any compute type.
+      key: of the random draw.
+
+    Returns:
+      {'params', 'batch_stats'}, float32.
     """
     # A position embedding depends on the size of the crops, and on nothing else.
     shapes = jax.eval_shape(model.init, key, jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32))
     leaves, structure = jax.tree.flatten_with_path(shapes)
     size = sum(leaf.size for path, leaf in leaves if path[-1].key == 'kernel')
     random, used, filled = jax.random.normal(key, (size,)), 0, []
-    if not isinstance(random, jax.core.Tracer):  # it is one where only shapes are asked for
+    if not isinstance(random, jax.core.Tracer):  # under `jax.eval_shape` it is one
         random = np.asarray(random)
     for path, leaf in leaves:
         if path[-1].key == 'kernel':

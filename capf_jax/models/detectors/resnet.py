@@ -6,10 +6,15 @@ published ImageNet weights need it: the stride of a stage is on the 3x3 of its f
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
-from capf_jax.models.detectors.convolutions import Bottleneck, ConvNorm, Detection, max_pool
+from capf_jax.errors import UserError
+from capf_jax.models.detectors.convolutions import Bottleneck, ConvNorm
+from capf_jax.models.detectors.detection import Detection
 
 BLOCKS = (3, 4, 6, 3)  # bottlenecks of ResNet-50's stages
 WIDTH = 64  # of the stem and of the first stage's 3x3 convolutions; doubles with every stage
@@ -25,11 +30,13 @@ class ResNet(nn.Module):
       blocks: bottlenecks of each stage.
       width: channels of the stem; stage k (from 0) gives 4 * width * 2**k.
       axis_name: mapped axis over which training shares BatchNorm statistics.
+      dtype: compute type; parameters and statistics are float32.
     """
 
     blocks: tuple[int, ...] = BLOCKS
     width: int = WIDTH
     axis_name: str | None = None
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
@@ -38,19 +45,16 @@ class ResNet(nn.Module):
         Its maps are the stages', strides 4, 8, 16 and 32; it has no heatmaps.
 
         Raises:
-          ValueError: the image's sides are not multiples of 32.
+          UserError: the image's sides are not multiples of 32.
         """
         height, width = images.shape[1:3]
         if height % STRIDE or width % STRIDE:
-            raise ValueError(
+            raise UserError(
                 f'ResNet needs crops with sides that are multiples of {STRIDE}, not '
                 f"{height}x{width}; change the data's image size"
             )
-        shared = {'axis_name': self.axis_name}
-        stem = ConvNorm(self.width, kernel=7, stride=2, name='stem', **shared)
-        x = nn.relu(stem(images, train))
-        x = max_pool(x)
-        maps = []
+        shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
+        x, maps = self._stem(images, train), []
         for stage, blocks in enumerate(self.blocks):
             for k in range(blocks):
                 block = Bottleneck(
@@ -63,3 +67,9 @@ class ResNet(nn.Module):
                 x = block(x, train)
             maps.append(x)
         return Detection(tuple(maps), None)
+
+    def _stem(self, images: jax.Array, train: bool) -> jax.Array:
+        """Maps images [B, H, W, 3] to [B, H / 4, W / 4, width]."""
+        shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
+        x = ConvNorm(self.width, kernel=7, stride=2, name='stem', **shared)(images, train)
+        return nn.max_pool(nn.relu(x), (3, 3), (2, 2), padding=((1, 1), (1, 1)))

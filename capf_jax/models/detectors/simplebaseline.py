@@ -6,10 +6,14 @@ published COCO weights need it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
-from capf_jax.models.detectors.convolutions import DeconvNorm, Detection
+from capf_jax.models.detectors.convolutions import DeconvNorm
+from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.resnet import BLOCKS, WIDTH, ResNet
 
 
@@ -24,6 +28,7 @@ class SimpleBaseline(nn.Module):
       width: channels of the ResNet's stem.
       channels: of the transposed convolutions.
       axis_name: mapped axis over which training shares BatchNorm statistics.
+      dtype: compute type; parameters, statistics and heatmaps are float32.
     """
 
     num_joints: int = 17
@@ -31,6 +36,7 @@ class SimpleBaseline(nn.Module):
     width: int = WIDTH
     channels: int = 256
     axis_name: str | None = None
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
@@ -39,10 +45,12 @@ class SimpleBaseline(nn.Module):
         The paper compares this detector (Table 5) without saying which maps it took. These are
         the ResNet's stages, strides 4, 8, 16 and 32.
         """
-        shared = {'axis_name': self.axis_name}
+        shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
         resnet = ResNet(blocks=self.blocks, width=self.width, name='resnet', **shared)
         maps = resnet(images, train=train).maps
         x = maps[-1]
         for k in range(3):
             x = nn.relu(DeconvNorm(self.channels, name=f'deconv{k}', **shared)(x, train))
-        return Detection(maps, nn.Conv(self.num_joints, (1, 1), name='head')(x))
+        # The head computes in float32: rounded to fewer digits, the pixels around a peak are alike.
+        heatmaps = nn.Conv(self.num_joints, (1, 1), dtype=jnp.float32, name='head')(x)
+        return Detection(maps, heatmaps)

@@ -6,11 +6,16 @@ wired as the published COCO weights need it.
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
-from capf_jax.models.detectors.convolutions import DeconvNorm, Detection
-from capf_jax.models.layers import TransformerBlock, layer_norm
+from capf_jax.errors import UserError
+from capf_jax.models.detectors.convolutions import DeconvNorm
+from capf_jax.models.detectors.detection import Detection
+from capf_jax.models.transformer import LayerNorm, TransformerBlock
 
 PATCH = 16  # crop pixels a token, each way
 PATCH_PADDING = 2  # PyTorch's, on every side; the patches start 2 pixels outside the crop
@@ -30,6 +35,7 @@ class ViTPose(nn.Module):
       heads: attention heads of each.
       channels: of the transposed convolutions.
       axis_name: mapped axis over which training shares BatchNorm statistics.
+      dtype: compute type; parameters, statistics and heatmaps are float32.
     """
 
     num_joints: int = 17
@@ -38,6 +44,7 @@ class ViTPose(nn.Module):
     heads: int = 12
     channels: int = 256
     axis_name: str | None = None
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
@@ -47,22 +54,23 @@ class ViTPose(nn.Module):
         transposed convolutions' and the tokens, strides 4, 8 and 16.
 
         Raises:
-          ValueError: the image's sides are not multiples of 16, or not those that the position
+          UserError: the image's sides are not multiples of 16, or not those that the position
             embedding is of.
         """
         height, width = images.shape[1:3]
         if height % PATCH or width % PATCH:
-            raise ValueError(
+            raise UserError(
                 f'ViTPose needs crops with sides that are multiples of {PATCH}, not '
                 f"{height}x{width}; change the data's image size"
             )
         tokens = self._tokens(images)
         maps, x = [tokens], tokens
         for k in range(2):
-            deconv = DeconvNorm(self.channels, axis_name=self.axis_name, name=f'deconv{k}')
+            deconv = DeconvNorm(self.channels, self.axis_name, self.dtype, name=f'deconv{k}')
             x = nn.relu(deconv(x, train))
             maps.append(x)
-        heatmaps = nn.Conv(self.num_joints, (1, 1), name='head')(x)
+        # The head computes in float32: rounded to fewer digits, the pixels around a peak are alike.
+        heatmaps = nn.Conv(self.num_joints, (1, 1), dtype=jnp.float32, name='head')(x)
         return Detection(tuple(reversed(maps)), heatmaps)
 
     def _tokens(self, images: jax.Array) -> jax.Array:
@@ -72,6 +80,7 @@ class ViTPose(nn.Module):
             (PATCH, PATCH),
             PATCH,
             padding=PATCH_PADDING,
+            dtype=self.dtype,
             name='patch_embedding',
         )(images)
         batch, height, width, channels = patches.shape
@@ -79,7 +88,7 @@ class ViTPose(nn.Module):
         if self.has_variable('params', 'position_embedding'):
             known = self.get_variable('params', 'position_embedding').shape[1] - 1
             if known != height * width:
-                raise ValueError(
+                raise UserError(
                     f'the position embedding of this ViTPose is for crops of {known} patches of '
                     f'{PATCH}x{PATCH}, 192 in published files, and these have {height}x{width}; '
                     f"change the data's image size to 256x192"
@@ -91,7 +100,7 @@ class ViTPose(nn.Module):
             nn.initializers.truncated_normal(0.02),
             (1, 1 + height * width, channels),
         )
-        x = x + position[:, 1:] + position[:, :1]
+        x = x + (position[:, 1:] + position[:, :1]).astype(x.dtype)
         for k in range(self.depth):
-            x = TransformerBlock(self.heads, MLP_RATIO, name=f'block{k}')(x)
-        return layer_norm(x, 1e-6, 'norm').reshape(patches.shape)
+            x = TransformerBlock(self.heads, MLP_RATIO, dtype=self.dtype, name=f'block{k}')(x)
+        return LayerNorm(epsilon=1e-6, dtype=self.dtype, name='norm')(x).reshape(patches.shape)

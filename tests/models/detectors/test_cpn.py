@@ -91,8 +91,3 @@ def test_images_are_not_divided():
     white = catalog.normalise_images(np.full((1, 1, 1, 3), 255, np.uint8), entry)
     expected = 1 - np.array([122.7717, 115.9465, 102.9801]) / 255
     np.testing.assert_allclose(white[0, 0, 0], expected, rtol=1e-5)
-
-
-def test_folding_changes_nothing():
-    small = CPN(num_joints=3, blocks=(1, 1), width=24, channels=48)
-    published.assert_folding_changes_nothing(small)

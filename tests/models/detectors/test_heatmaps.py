@@ -9,7 +9,6 @@ from capf_jax.models.detectors.heatmaps import (
     heatmaps_to_joints,
     probabilities_to_joints,
     target_heatmaps,
-    to_image,
 )
 
 SIZE = (16, 12)
@@ -23,14 +22,14 @@ def joints(number=50, seed=0):
 
 def test_subpixel_peak_of_a_gaussian_is_exact():
     truth = joints()
-    found, _ = heatmaps_to_joints(target_heatmaps(truth, SIZE, 1.5), subpixel=True)
-    np.testing.assert_allclose(found, truth, atol=2e-3)
+    decoded, _ = heatmaps_to_joints(target_heatmaps(truth, SIZE, 1.5), subpixel=True)
+    np.testing.assert_allclose(decoded, truth, atol=2e-3)
 
 
 def test_quarter_pixel_shift_is_within_a_quarter_heatmap_pixel():
     truth = joints()
-    found, _ = heatmaps_to_joints(target_heatmaps(truth, SIZE, 1.5))
-    assert np.abs(found - truth).max() <= 1.0 + 1e-4
+    decoded, _ = heatmaps_to_joints(target_heatmaps(truth, SIZE, 1.5))
+    assert np.abs(decoded - truth).max() <= 1.0 + 1e-4
 
 
 @pytest.mark.parametrize(
@@ -41,8 +40,8 @@ def test_quarter_pixel_shift_goes_to_the_higher_neighbour(higher, expected):
     heatmaps = np.zeros((1, *SIZE, 1), np.float32)
     heatmaps[0, 4, 4] = 1.0
     heatmaps[0, higher[1], higher[0]] = 0.5
-    found, height = heatmaps_to_joints(heatmaps)
-    np.testing.assert_array_equal(found[0, 0], 4 * np.array(expected))
+    decoded, height = heatmaps_to_joints(heatmaps)
+    np.testing.assert_array_equal(decoded[0, 0], 4 * np.array(expected))
     assert height[0, 0] == 1.0
 
 
@@ -56,8 +55,8 @@ def test_quarter_pixel_shift_is_of_both_coordinates_or_none(peak, shifted):
     heatmaps[0, peak[1] - 1 : peak[1] + 2, max(peak[0] - 1, 0) : peak[0] + 2] = 0.5
     heatmaps[0, peak[1], peak[0]] = 1.0
     heatmaps[0, peak[1] - 1, peak[0]] = heatmaps[0, peak[1], peak[0] - 1] = 0.6
-    found, _ = heatmaps_to_joints(heatmaps)
-    np.testing.assert_array_equal(found[0, 0], 4 * (np.array(peak) - 0.25 * shifted))
+    decoded, _ = heatmaps_to_joints(heatmaps)
+    np.testing.assert_array_equal(decoded[0, 0], 4 * (np.array(peak) - 0.25 * shifted))
 
 
 @pytest.mark.parametrize('subpixel', [False, True])
@@ -65,20 +64,20 @@ def test_quarter_pixel_shift_is_of_both_coordinates_or_none(peak, shifted):
 def test_peak_in_a_corner_stays(subpixel, corner):
     heatmaps = np.zeros((1, *SIZE, 1), np.float32)
     heatmaps[0, corner[1], corner[0]] = 1.0
-    found, _ = heatmaps_to_joints(heatmaps, subpixel=subpixel)
-    np.testing.assert_array_equal(found[0, 0], 4 * np.array(corner))
+    decoded, _ = heatmaps_to_joints(heatmaps, subpixel=subpixel)
+    np.testing.assert_array_equal(decoded[0, 0], 4 * np.array(corner))
 
 
 @pytest.mark.parametrize('value', [0.0, -1.0, 1.0])
 def test_flat_map_gives_finite_joints(value):
-    found, _ = heatmaps_to_joints(np.full((1, *SIZE, 2), value, np.float32), subpixel=True)
-    assert np.isfinite(found).all()
+    decoded, _ = heatmaps_to_joints(np.full((1, *SIZE, 2), value, np.float32), subpixel=True)
+    assert np.isfinite(decoded).all()
 
 
 def test_joints_are_decoded_each_from_its_own_map():
     truth = joints(6).reshape(2, 3, 2)
-    found, _ = heatmaps_to_joints(target_heatmaps(truth, SIZE, 1.5), subpixel=True)
-    np.testing.assert_allclose(found, truth, atol=2e-3)
+    decoded, _ = heatmaps_to_joints(target_heatmaps(truth, SIZE, 1.5), subpixel=True)
+    np.testing.assert_allclose(decoded, truth, atol=2e-3)
 
 
 def test_target_outside_the_map_is_only_a_flank():
@@ -89,15 +88,17 @@ def test_target_outside_the_map_is_only_a_flank():
 def test_mean_of_a_narrow_probability_is_its_place_within_a_tenth_of_a_heatmap_pixel():
     truth = joints()
     heatmaps = target_heatmaps(truth, SIZE, 0.7)
-    found, _ = probabilities_to_joints(heatmaps / heatmaps.sum(axis=(1, 2), keepdims=True))
-    np.testing.assert_allclose(found, truth, atol=0.4)
+    decoded, _ = probabilities_to_joints(heatmaps / heatmaps.sum(axis=(1, 2), keepdims=True))
+    np.testing.assert_allclose(decoded, truth, atol=0.4)
 
 
 def test_mean_of_a_probability_leaves_a_second_place_out():
     near, far = np.array([[[12.0, 12.0]]]), np.array([[[32.0, 48.0]]])
     heatmaps = 0.6 * target_heatmaps(near, SIZE, 0.5) + 0.4 * target_heatmaps(far, SIZE, 0.5)
-    found, confidence = probabilities_to_joints(heatmaps / heatmaps.sum(axis=(1, 2), keepdims=True))
-    np.testing.assert_allclose(found, near, atol=0.01)
+    decoded, confidence = probabilities_to_joints(
+        heatmaps / heatmaps.sum(axis=(1, 2), keepdims=True)
+    )
+    np.testing.assert_allclose(decoded, near, atol=0.01)
     assert 0 < confidence[0, 0] < 1
 
 
@@ -120,10 +121,5 @@ def test_a_joint_and_its_mirror_image_meet_in_the_flip_test():
     place = np.array([[[18.0, 20.0]]])
     mirror = np.array([[[48 - 1 - 18.0, 20.0]]])  # crop x -> w - 1 - x
     plain, mirrored = (target_heatmaps(p, SIZE, 1.5) for p in (place, mirror))
-    found, _ = find_joints(average_flipped(plain, mirrored, (0,)), 'parabola')
-    np.testing.assert_allclose(found, place, atol=0.55)  # a pixel is 4, the mirrored one is at 3
-
-
-def test_joint_comes_back_to_the_image():
-    affine = np.array([[[0.0, 0.5, 3.0], [-0.25, 0.0, 7.0]]])  # x' = y / 2 + 3, y' = 7 - x / 4
-    np.testing.assert_allclose(to_image(np.array([[[8.0, 5.0]]]), affine), [[[8.0, 10.0]]])
+    decoded, _ = find_joints(average_flipped(plain, mirrored, (0,)), 'parabola')
+    np.testing.assert_allclose(decoded, place, atol=0.55)  # a pixel is 4, the mirrored one is at 3

@@ -7,7 +7,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.backends.cpu.folding import folded
 from capf_jax.inference import model_settings
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import normalise_images
@@ -30,7 +29,7 @@ def shapes_of(model):
 
 @pytest.fixture(scope='module', params=[32, 48])
 def detect(request):
-    """A published HRNet on the recipe's two images, folded and compiled once, and its width."""
+    """A published HRNet on the recipe's two images, compiled once, and its width."""
     model = HRNet(num_joints=17, width=request.param)
     images = normalise_images(jnp.asarray(recipe.images(2)), catalog.get('hrnet_w32'))
 
@@ -42,7 +41,7 @@ def detect(request):
     def variables(prefix):
         return published.recipe_variables(hrnet_rules(model, prefix), shapes_of(model))
 
-    return request.param, lambda prefix: run(folded(variables(prefix)))
+    return request.param, lambda prefix: run(variables(prefix))
 
 
 @pytest.fixture(scope='module')

@@ -80,7 +80,3 @@ def test_it_has_no_heatmaps():
 def test_crop_of_a_wrong_size_is_an_error():
     with pytest.raises(ValueError, match='multiples of 32, not 100x96'):
         ResNet().init(jax.random.key(0), jnp.ones((1, 100, 96, 3)))
-
-
-def test_folding_changes_nothing():
-    published.assert_folding_changes_nothing(ResNet(blocks=(1, 1), width=4))

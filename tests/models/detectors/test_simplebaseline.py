@@ -59,8 +59,3 @@ def test_number_of_parameters():
 
 def test_weights_go_back_as_they_came(state, variables):
     published.assert_goes_back(state, variables, simplebaseline_rules(SimpleBaseline()))
-
-
-def test_folding_changes_nothing():
-    small = SimpleBaseline(num_joints=3, blocks=(1,), width=4, channels=8)
-    published.assert_folding_changes_nothing(small)

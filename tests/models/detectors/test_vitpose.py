@@ -75,7 +75,3 @@ def test_crops_of_another_size_than_the_position_embedding_are_an_error():
     images = jax.ShapeDtypeStruct((1, 128, 96, 3), jnp.float32)
     with pytest.raises(ValueError, match=r'is for crops of 12 patches of 16x16.* these have 8x6'):
         jax.eval_shape(SMALL.apply, variables, images)
-
-
-def test_folding_changes_nothing():
-    published.assert_folding_changes_nothing(SMALL)
