@@ -1,13 +1,13 @@
 """`python -m benchmarks.run conversion`: time and peak memory of converting and exporting files.
 
     python -m benchmarks.run conversion [--only=hrnet_w32_coco+ca_pf_cpn]
-    python -m benchmarks.conversion [FILE ...]     columns of their own
+    python -m benchmarks.conversion [FILE ...]     prints more columns
 
 FILE is a name that tests/goldens/manifests.py knows PyTorch keys and shapes by, or a detector of
 the catalog, whose table of names has them. Each is made into .pth files of random weights, one of
-half precision among them, converted and exported, each time in a process of its own: what counts
-is that process's peak above what Python and the libraries take, over the file's size. Goals: 30 s a
-file, and memory of 2.5 times its size. Linux only, by /proc.
+half precision among them, converted and exported, each time in a process of its own. The memory is
+that process's peak above what Python and the libraries take, over the file's size. The goals are
+30 s a file, and memory of 2.5 times its size. It runs on Linux only, since it reads /proc.
 """
 
 from __future__ import annotations
@@ -40,12 +40,12 @@ class Measurement:
     """One conversion in a process of its own.
 
     Attributes:
-      name: of the file, see above.
-      size: of the source file, bytes.
-      layout: of the PyTorch file, one of `LAYOUTS`.
+      name: name of the file, see above.
+      size: size of the source file, bytes.
+      layout: layout of the PyTorch file, one of `LAYOUTS`.
       what: 'convert' or 'export'.
-      seconds: without Python's start and imports, with reading, hashing and writing.
-      peak: largest resident memory above that after the imports, bytes; file pages count.
+      seconds: time of reading, hashing, converting and writing, without Python's start and imports.
+      peak: largest resident memory above that after the imports, bytes; pages of files count.
     """
 
     name: str
@@ -80,20 +80,20 @@ class Measurement:
 
 
 def measure(name: str, layout: str) -> list[Measurement]:
-    """Converting a file of these keys and shapes, and exporting what came of it."""
+    """Measures converting a file of these keys and shapes, and exporting the converted file."""
     with tempfile.TemporaryDirectory() as folder:
         paths = [str(pathlib.Path(folder, name)) for name in ('a.pth', 'b.safetensors', 'c.pth')]
         _in_process('make', name, paths[0], layout)
-        found = []
+        measurements = []
         for what, source, target in (('convert', *paths[:2]), ('export', *paths[1:])):
             seconds, peak = _in_process(what, source, target)
             size = pathlib.Path(source).stat().st_size
-            found.append(Measurement(name, size, layout, what, seconds, peak))
-    return found
+            measurements.append(Measurement(name, size, layout, what, seconds, peak))
+    return measurements
 
 
 def _in_process(*arguments: str) -> tuple[float, int]:
-    """What a process of this file prints: seconds and bytes."""
+    """Runs one step in a process of its own, which prints seconds and bytes."""
     command = [sys.executable, '-m', 'benchmarks.conversion', '--in-process', *arguments]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
     seconds, peak = done.stdout.split()
@@ -101,7 +101,7 @@ def _in_process(*arguments: str) -> tuple[float, int]:
 
 
 def _run(what: str, source: str, target: str, layout: str = '') -> tuple[float, int]:
-    """One step, in this process: (seconds, peak bytes above what it began with)."""
+    """Runs one step in this process and returns (seconds, bytes of the peak above the start)."""
     import torch  # before the clock starts
 
     if what == 'make':
@@ -116,7 +116,7 @@ def _run(what: str, source: str, target: str, layout: str = '') -> tuple[float, 
     from converters.export import export
 
     before = _memory('VmRSS')
-    pathlib.Path('/proc/self/clear_refs').write_text('5')  # forgets the peak of the imports
+    pathlib.Path('/proc/self/clear_refs').write_text('5')  # resets the peak, which imports have set
     start = time.perf_counter()
     (convert if what == 'convert' else export)(source, target)
     return time.perf_counter() - start, _memory('VmHWM') - before
@@ -133,32 +133,34 @@ def _shapes(name: str) -> dict[str, tuple[int, ...]]:
 
 
 def _memory(name: str) -> int:
-    """A line of this process's status, bytes."""
+    """The value of a line of this process's status, bytes."""
     lines = pathlib.Path('/proc/self/status').read_text().splitlines()
     return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f'{name}:'))
 
 
 def measure_all(names: Sequence[str] = ()) -> list[Measurement]:
-    """Every named file in every layout, by default all."""
+    """Measures every named file in every layout, by default all files."""
     return [
-        found
+        measurement
         for name in names or (*manifests.names(), *OTHERS)
         for layout in LAYOUTS
-        for found in measure(name, layout)
+        for measurement in measure(name, layout)
     ]
 
 
 def rows(only: str = '') -> list[Row]:
-    """A row for each conversion and export; `only` are names of files, joined by +."""
-    return [found.row() for found in measure_all([name for name in only.split('+') if name])]
+    """A row for each conversion and export; `only` has names of files, joined by +."""
+    return [
+        measurement.row() for measurement in measure_all([name for name in only.split('+') if name])
+    ]
 
 
 def main(arguments: list[str]) -> None:
-    """Measures every given file in every layout, by default all."""
+    """Prints the measurements of every file that is named, by default of all."""
     if arguments[:1] == ['--in-process']:
         print(*_run(*arguments[1:]))
         return
-    cells = [found.cells() for found in measure_all(arguments)]
+    cells = [measurement.cells() for measurement in measure_all(arguments)]
     print(tabulate.tabulate(cells, HEADER, 'github', disable_numparse=True))
 
 

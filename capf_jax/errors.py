@@ -1,4 +1,4 @@
-"""What a user got wrong, in one sentence; every floor of the house may use this file."""
+"""Errors for the user, in one sentence; every room of the project may use this file."""
 
 from __future__ import annotations
 
@@ -9,12 +9,20 @@ from collections.abc import Iterable
 class UserError(ValueError):
     """One sentence for the person who typed the command: what is wrong, where, and what to do.
 
-    `runtime.commands.run` prints it without a traceback. Any other error is a fault of ours.
+    `runtime.commands.run` prints it without a traceback. A fault of the program's own raises any
+    other error, which keeps its traceback.
     """
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """The known word most like `word`; in dotted names, likeness of the last part counts first."""
+    """The known word that is most like `word`.
+
+    In dotted names, such as 'training.batch_size', the likeness of the last part counts twice.
+
+    Args:
+      word: what the user wrote.
+      known: all words that there are, at least one.
+    """
 
     def likeness(name: str) -> float:
         last = difflib.SequenceMatcher(None, name.split('.')[-1], word.split('.')[-1]).ratio()

@@ -1,1 +1,1 @@
-"""PyTorch weights -> Flax weights: one strict engine, one table of names a model."""
+"""PyTorch weights -> Flax weights: one strict engine, and one table of names for each model."""

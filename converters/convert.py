@@ -1,30 +1,35 @@
-"""A published PyTorch weight file -> ours.
+"""Converts a published PyTorch weight file to a safetensors file of this project.
 
-    python -m converters.convert SOURCE TARGET.safetensors [--model=NAME]
+    python -m converters.convert ca_pf_hrnet_32.bin pretrained/ca_pf_hrnet_32.safetensors
+    python -m converters.convert ~/Downloads/pose_hrnet_w32.pth hrnet.safetensors --model=hrnet_w32
 
-SOURCE is a .pth, .pth.tar, .bin, .pt or .safetensors file. The model is recognised by its keys and
-shapes. Every key is used or knowingly dropped, every parameter filled, every shape checked, or
-nothing is written. TARGET says in its metadata what it holds: loading it needs nothing else.
+The source is a .pth, .pth.tar, .bin, .pt or .safetensors file. The model is recognised by its keys
+and shapes. Every key is used or knowingly dropped, every parameter is filled and every shape is
+checked, or nothing is written. The target says in its metadata what it holds, so that loading it
+needs nothing else.
 """
 
 from __future__ import annotations
 
-import argparse
 import math
-import pathlib
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from etils import epath
+from flax.traverse_util import flatten_dict
+
 import capf_jax
+from capf_jax.errors import UserError
 from capf_jax.inference import weight_files
 from capf_jax.pose import skeletons
-from capf_jax.runtime import commands
+from capf_jax.runtime import commands, files
 from converters import engine, reading, recognise
 from converters.reading import Source
 from converters.tables import Model
 
 
-def convert(source: str | pathlib.Path, target: str | pathlib.Path, name: str | None = None) -> str:
+def convert(source: str | os.PathLike, target: str | os.PathLike, name: str | None = None) -> str:
     """Converts one file.
 
     Args:
@@ -37,15 +42,16 @@ def convert(source: str | pathlib.Path, target: str | pathlib.Path, name: str | 
 
     Raises:
       FileNotFoundError: there is no source.
-      ValueError: it holds no weights, or not exactly those of a known model.
+      UserError: it holds no weights, or not exactly those of a known model.
       OSError: the target cannot be written.
     """
     if name is not None:
         recognise.check_name(name)
-    if pathlib.Path(target).suffix != '.safetensors':
-        raise ValueError(f'the target is {target}; give it a name that ends in .safetensors')
-    if pathlib.Path(target).resolve() == pathlib.Path(source).resolve():
-        raise ValueError(f'the target {target} is the source itself: give it another name')
+    source, target = files.user_path(source), files.user_path(target)
+    if target.suffix != '.safetensors':
+        raise UserError(f'the target is {target}; give it a name that ends in .safetensors')
+    if os.path.realpath(target) == os.path.realpath(source):
+        raise UserError(f'the target {target} is the source itself: give it another name')
     opened = reading.read(source)
     model = identify(opened, name)
     what = f'{opened.path} as {model.name}' + ('' if name else ', the nearest known model,')
@@ -53,34 +59,34 @@ def convert(source: str | pathlib.Path, target: str | pathlib.Path, name: str | 
     aside = engine.set_aside(opened.state, model.rules)
     variables = engine.to_flax(opened.state, model.rules, model.expected(), what, consume=True)
     weight_files.save_weights(target, variables, metadata, unused=aside)
-    return summary(opened, model, variables, metadata, pathlib.Path(target))
+    return summary(opened, model, variables, metadata, target)
 
 
 def identify(opened: Source, name: str | None) -> Model:
     """The model that a file holds.
 
     Raises:
-      ValueError: it has nothing in common with any known model, it is not the one asked for, or it
+      UserError: it has nothing in common with any known model, it is not the one asked for, or it
         is for other joints.
     """
     shapes = {key: array.shape for key, array in opened.state.items()}
     model, likeness = recognise.recognise(shapes)
     if likeness == 0:
         first = ', '.join(list(shapes)[:3])
-        raise ValueError(
+        raise UserError(
             f'{opened.path} is of no known model: none has keys such as {first}; known are '
             f'{", ".join(recognise.tables.names())}'
         )
     if name is not None and name != model.name:
         sure = 'is a' if likeness == 1 else 'is nearest to a'
-        raise ValueError(
+        raise UserError(
             f'{opened.path} {sure} {model.name} file; you asked for {name}: leave --model out, or '
             f'give the other file'
         )
     joints = recognise.number_of_joints(model, shapes)
     known = len(skeletons.get(model.skeleton))
     if likeness == 1 and joints not in (None, known):
-        raise ValueError(
+        raise UserError(
             f'{opened.path} is a {model.name} file for {joints} joints; only those for the {known} '
             f'of {model.skeleton} can be converted: give that file'
         )
@@ -88,7 +94,7 @@ def identify(opened: Source, name: str | None) -> Model:
 
 
 def describe(opened: Source, model: Model) -> dict[str, Any]:
-    """The metadata: all that loading, and the way back, need to know."""
+    """The metadata of the target: all that loading it, and exporting it, need to know."""
     dropped = engine.dropped(opened.state, model.rules)
     if opened.beside:
         dropped['beside the state dict'] = list(opened.beside)
@@ -115,10 +121,10 @@ def summary(
     model: Model,
     variables: Mapping[str, Any],
     metadata: Mapping[str, Any],
-    target: pathlib.Path,
+    target: epath.Path,
 ) -> str:
-    """What was done, for the user."""
-    flat = weight_files.flatten(variables)
+    """What the conversion did, for the user."""
+    flat = flatten_dict(variables)
     count = sum(math.prod(a.shape) for path, a in flat.items() if 'batch_stats' not in path)
     statistics = sum(math.prod(a.shape) for path, a in flat.items() if 'batch_stats' in path)
     lines = [
@@ -140,15 +146,12 @@ def summary(
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        prog='python -m converters.convert',
-        description='A published PyTorch weight file -> a safetensors file of ours.',
-    )
+    parser = commands.Parser('converters.convert', __doc__)
     parser.add_argument('source', help='.pth, .pth.tar, .bin, .pt or .safetensors')
     parser.add_argument('target', help='file to write, *.safetensors')
-    parser.add_argument('--model', help='which model it must be; recognised by default')
-    given = parser.parse_args(argv[1:])
-    print(convert(given.source, given.target, given.model))
+    parser.add_argument('--model', help='the model that it must be; recognised by default')
+    values = parser.parse(argv)
+    print(convert(values.source, values.target, values.model))
     return 0
 
 

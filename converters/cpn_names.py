@@ -22,7 +22,7 @@ def cpn_rules(detector: CPN, prefix: str = '') -> list[Rule]:
         lateral = f'{prefix}global_net.laterals.{k}'
         rules += conv_norm(f'{lateral}.0', f'{lateral}.1', (f'lateral{k}',))
         rules += _predict_head(f'{prefix}global_net.predict.{k}', detector)
-        # The upsampling that PyTorch counts with the level it starts at, we with where it leads.
+        # PyTorch counts an upsampling by the level where it starts, we by the one where it leads.
         if k > 0:
             upsample = f'{prefix}global_net.upsamples.{k - 1}'
             rules += conv_norm(f'{upsample}.1', f'{upsample}.2', (f'upsample{k}',))
@@ -35,9 +35,12 @@ def cpn_rules(detector: CPN, prefix: str = '') -> list[Rule]:
 
 
 def _predict_head(key: str, detector: CPN) -> list[Rule]:
-    """A heatmap head of the global net, which published code has and training alone needs."""
+    """A heatmap head of the global net, which the published files have for training alone."""
     channels, joints = detector.channels, detector.num_joints
-    shapes = {'0.weight': (channels, channels, 1, 1), '3.weight': (joints, channels, 3, 3)}
+    shapes: dict[str, tuple[int, ...]] = {
+        '0.weight': (channels, channels, 1, 1),
+        '3.weight': (joints, channels, 3, 3),
+    }
     for norm, width in (('1', channels), ('5', joints)):
         for leaf in ('weight', 'bias', 'running_mean', 'running_var'):
             shapes[f'{norm}.{leaf}'] = (width,)

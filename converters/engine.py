@@ -1,4 +1,4 @@
-"""One strict engine: a table of PyTorch keys -> Flax paths turns a state dict into a Flax tree.
+"""The strict engine: by a table of PyTorch keys -> Flax paths, it makes a Flax tree of a state dict.
 
 A model's table lists one `Rule` for every PyTorch key. Nothing is guessed and nothing is left
 over: every key of the state dict, every rule and every leaf of the Flax tree must meet, in number
@@ -14,11 +14,14 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
+
+from capf_jax.errors import UserError
 
 Path = tuple[str, ...]
-COUNTER = 'num_batches_tracked'  # of every PyTorch BatchNorm: int64, where all else is float32
+COUNTER = 'num_batches_tracked'  # a leaf of every PyTorch BatchNorm, of type int64
 HALF_PRECISION = (np.float16, jnp.bfloat16)
-LISTED = 40  # problems of each kind that an error lists
+LISTED = 40  # the most problems of one kind that an error lists
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,12 +51,12 @@ class Rule:
 
     Attributes:
       key: its name in PyTorch.
-      path: the Flax leaf that it fills, collection first; None where the key is known and
-        deliberately dropped, which a file may then also do without.
+      path: the Flax leaf that it fills, collection first; None where the key is dropped on purpose,
+        in which case a file may also lack it.
       layout: the change of layout.
       reason: why it is dropped.
-      shape: of a dropped key that published code asks for, so that the way back can give it; None
-        where the way back leaves the key out.
+      shape: shape of a dropped key that published code asks for, so that an exported file has it;
+        None where an exported file lacks the key.
     """
 
     key: str
@@ -109,79 +112,85 @@ def to_flax(
       expected: the Flax variables, nested, leaves with `.shape` and `.dtype`, for example from
         `jax.eval_shape(model.init, ...)`.
       name: what is converted, for the error.
-      consume: take every array out of `state`, a dict then, as it is converted, so that a file's
-        weights never lie in memory twice.
+      consume: whether to take every array out of `state`, which is a dict then, as it is converted,
+        so that a file's weights never lie in memory twice.
 
     Returns:
-      Nested dict like `expected`, of contiguous numpy arrays; half precision stays what it is.
+      Nested dict like `expected`, of contiguous NumPy arrays; half precision stays what it is.
 
     Raises:
-      ValueError: one error that lists missing, unexpected and mis-shaped keys, and those that hold
+      UserError: one error that lists missing, unexpected and mis-shaped keys, and those that hold
         no floating-point numbers.
     """
-    rules = _by_key(rules)
-    take = state.pop if consume else state.__getitem__
-    leaves = _flatten(expected)
-    kept = {rule.path: rule for rule in rules.values() if rule.path is not None}
+    by_key = _by_key(rules)
+    leaves: dict[Path, Any] = flatten_dict(expected)
+    by_path = {rule.path: rule for rule in by_key.values() if rule.path is not None}
     shapes = {key: np.shape(array) for key, array in state.items()}
-    problems = _unmatched_keys(shapes, rules)
-    problems['no PyTorch key fills'] = ['/'.join(path) for path in leaves if path not in kept]
+    problems = _unmatched_keys(shapes, by_key)
+    problems['no PyTorch key fills'] = ['/'.join(path) for path in leaves if path not in by_path]
     problems['not in the Flax model'] = [
-        f'{rule.key} -> {"/".join(path)}' for path, rule in kept.items() if path not in leaves
+        f'{rule.key} -> {"/".join(path)}' for path, rule in by_path.items() if path not in leaves
     ]
     problems['shape'] = [
         f'{rule.key} is {shapes[rule.key]}, it should be {_torch_shape(rule, leaves[path].shape)}'
-        for path, rule in kept.items()
+        for path, rule in by_path.items()
         if path in leaves
         and rule.key in shapes
         and shapes[rule.key] != _torch_shape(rule, leaves[path].shape)
     ]
     problems['type'] = [
         f'{key} holds {state[key].dtype} numbers, weights are floating-point'
-        for key, rule in rules.items()
+        for key, rule in by_key.items()
         if rule.path is not None
         and isinstance(state.get(key), np.ndarray)
         and not jnp.issubdtype(state[key].dtype, jnp.floating)
     ]
     if any(problems.values()):
-        raise ValueError(_report(name, problems))
+        raise UserError(_report(name, problems))
+    take = state.pop if consume and isinstance(state, dict) else state.__getitem__
     result = {}
-    for path, rule in kept.items():
-        # In one go: a name for the view would keep the PyTorch array until the next is read.
+    for path, rule in by_path.items():
+        # The array that is read has no name here, which would keep it until the next one is read.
         result[path] = _stored(rule.layout.to_flax(np.asarray(take(rule.key))), leaves[path].dtype)
-    return _nest(result)
+    return unflatten_dict(result)
 
 
 def torch_shapes(rules: Iterable[Rule], expected: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
-    """The PyTorch keys and shapes of a model; of what its table drops, those it knows a shape of.
+    """The PyTorch keys and shapes of a model, with those dropped keys that have a shape.
 
     Args:
       rules: the model's table.
       expected: the Flax variables, nested, leaves with `.shape`.
     """
-    leaves = _flatten(expected)
-    return {
-        rule.key: _torch_shape(rule, leaves[rule.path].shape) if rule.path else rule.shape
-        for rule in rules
-        if rule.path or rule.shape is not None
-    }
+    leaves: dict[Path, Any] = flatten_dict(expected)
+    shapes = {}
+    for rule in rules:
+        if rule.path is not None:
+            shapes[rule.key] = _torch_shape(rule, leaves[rule.path].shape)
+        elif rule.shape is not None:
+            shapes[rule.key] = rule.shape
+    return shapes
 
 
 def dropped(state: Iterable[str], rules: Iterable[Rule]) -> dict[str, list[str]]:
     """The keys of a state dict that its table drops, by reason."""
-    state, reasons = set(state), {}
+    keys = set(state)
+    reasons: dict[str, list[str]] = {}
     for rule in rules:
-        if rule.path is None and rule.key in state:
+        if rule.path is None and rule.key in keys:
             reasons.setdefault(rule.reason, []).append(rule.key)
     return reasons
 
 
 def set_aside(state: Mapping[str, Any], rules: Iterable[Rule]) -> dict[str, np.ndarray]:
-    """Dropped weights that published code asks for: they go back as they came, see `to_torch`."""
+    """The dropped weights that published code asks for, so that `to_torch` can give them back."""
     return {
         rule.key: _stored(np.asarray(state[rule.key]), np.float32)
         for rule in rules
-        if rule.path is None and rule.shape and np.shape(state.get(rule.key)) == rule.shape
+        if rule.path is None
+        and rule.shape
+        and rule.key in state
+        and np.shape(state[rule.key]) == rule.shape
     }
 
 
@@ -192,24 +201,25 @@ def to_torch(
     *,
     consume: bool = False,
 ) -> dict[str, np.ndarray]:
-    """The way back: Flax variables -> PyTorch keys and arrays, in the order of the table.
+    """Converts Flax variables back to PyTorch keys and arrays, in the order of the table.
 
     Args:
       variables: nested dicts of arrays, every leaf that the table fills.
       rules: the model's table.
-      aside: what `set_aside` gave; dropped keys of known shape that are not in it become zeros.
-      consume: empty `variables`, dicts then, and let go of every array as it is converted, so that
-        the weights never lie in memory twice.
+      aside: what `set_aside` gave; dropped keys that have a shape and are not in it become zeros.
+      consume: whether to empty `variables`, which are dicts then, and to let go of every array as
+        it is converted, so that the weights never lie in memory twice.
 
     Returns:
-      PyTorch key -> contiguous array, of the variables' own memory where no layout changes.
+      PyTorch key -> contiguous array, in the memory of the variables where no layout changes.
 
     Raises:
       ValueError: one error that lists every leaf or rule without its counterpart.
     """
-    rules, leaves, aside = _by_key(rules), _flatten(variables), aside or {}
-    kept = {rule.path: rule for rule in rules.values() if rule.path is not None}
-    unmatched = sorted('/'.join(path) for path in leaves.keys() ^ kept.keys())
+    by_key, aside = _by_key(rules), aside or {}
+    leaves: dict[Path, Any] = flatten_dict(variables)
+    filled = {rule.path for rule in by_key.values() if rule.path is not None}
+    unmatched = sorted('/'.join(path) for path in leaves.keys() ^ filled)
     if unmatched:
         raise ValueError(
             'these leaves are in the table or in the variables, not both: ' + ', '.join(unmatched)
@@ -217,9 +227,9 @@ def to_torch(
     if consume:
         _empty(variables)
     state = {}
-    for key, rule in rules.items():
+    for key, rule in by_key.items():
         if rule.path is not None:
-            # In one go: a name for the view would keep the Flax array until the next is read.
+            # The array that is read has no name here, which would keep it until the next is read.
             state[key] = np.asarray(
                 rule.layout.to_torch(np.asarray(leaves.pop(rule.path))), order='C'
             )
@@ -229,38 +239,43 @@ def to_torch(
     return state
 
 
-def _stored(array, dtype):
-    """An array of `dtype`; but half precision stays, since twice the size would hold no more."""
+def _stored(array: np.ndarray, dtype: Any) -> np.ndarray:
+    """An array of `dtype`; half precision stays, since a larger type would hold nothing more."""
     return np.asarray(array, array.dtype if array.dtype in HALF_PRECISION else dtype, order='C')
 
 
-def _torch_shape(rule, flax_shape):
-    """The shape in PyTorch of what fills a Flax leaf of this shape."""
+def _torch_shape(rule: Rule, flax_shape: tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of the PyTorch array that fills a Flax leaf of this shape."""
     return rule.layout.to_torch(np.broadcast_to(np.False_, flax_shape)).shape
 
 
-def _unmatched_keys(keys, rules):
+def _unmatched_keys(keys: Iterable[str], rules: Mapping[str, Rule]) -> dict[str, list[str]]:
     """Keys of a state dict and of a table that do not meet, by kind of problem."""
-    wanted = [key for key, rule in rules.items() if rule.path is not None]
+    keys = set(keys)
+    needed = [key for key, rule in rules.items() if rule.path is not None]
     return {
-        'missing': [key for key in wanted if key not in keys],
+        'missing': [key for key in needed if key not in keys],
         'unexpected': [key for key in keys if key not in rules],
     }
 
 
-def _report(name, problems):
-    """One error text that lists all problems; only the first `LISTED` of each kind."""
+def _report(name: str, problems: Mapping[str, list[str]]) -> str:
+    """The text of the error that lists all problems, of each kind only the first `LISTED`."""
     lines = []
-    for kind, found in problems.items():
-        lines += [f'{kind}: {one}' for one in found[:LISTED]]
-        if len(found) > LISTED:
-            lines.append(f'{kind}: {len(found) - LISTED} more')
-    count = sum(len(found) for found in problems.values())
+    for kind, ones in problems.items():
+        lines += [f'{kind}: {one}' for one in ones[:LISTED]]
+        if len(ones) > LISTED:
+            lines.append(f'{kind}: {len(ones) - LISTED} more')
+    count = sum(len(ones) for ones in problems.values())
     return '\n  '.join([f'{name} cannot be converted, {count} problems:', *lines])
 
 
-def _by_key(rules):
-    """Rules by PyTorch key; ValueError where two share a key or a Flax leaf."""
+def _by_key(rules: Iterable[Rule]) -> dict[str, Rule]:
+    """Rules by PyTorch key.
+
+    Raises:
+      ValueError: two rules share a key or a Flax leaf, which is a fault of the table.
+    """
     rules = list(rules)
     for what, names in (
         ('PyTorch key', [rule.key for rule in rules]),
@@ -273,29 +288,9 @@ def _by_key(rules):
     return {rule.key: rule for rule in rules}
 
 
-def _flatten(tree, prefix=()):
-    """Nested mapping -> {path: leaf}."""
-    leaves = {}
-    for name, value in tree.items():
-        path = (*prefix, name)
-        leaves.update(_flatten(value, path) if isinstance(value, Mapping) else {path: value})
-    return leaves
-
-
-def _empty(tree):
-    """Takes every leaf out of a nested dict."""
+def _empty(tree: Any) -> None:
+    """Takes every leaf out of nested dicts."""
     for value in tree.values():
         if isinstance(value, Mapping):
             _empty(value)
     tree.clear()
-
-
-def _nest(leaves):
-    """{path: leaf} -> nested dict."""
-    tree = {}
-    for path, leaf in leaves.items():
-        node = tree
-        for name in path[:-1]:
-            node = node.setdefault(name, {})
-        node[path[-1]] = leaf
-    return tree

@@ -17,14 +17,14 @@ def hrnet_rules(
     head: str = 'final_layer',
     classifier: bool = False,
 ) -> list[Rule]:
-    """The table of one HRNet's keys. MMPose's are of prefix MMPOSE_PREFIX and head MMPOSE_HEAD.
+    """The table of one HRNet's keys; MMPose's have prefix MMPOSE_PREFIX and head MMPOSE_HEAD.
 
     Args:
       detector: which modules and blocks there are.
       prefix: what stands before every key, such as 'backbone.' in a CA-PF checkpoint.
       heatmaps: whether the file holds the heatmap head; CA-PF checkpoints do not.
-      head: the heatmap head; it stands after the prefix unless it starts elsewhere, as MMPose's.
-      classifier: whether the file is of an ImageNet classifier, whose further layers are dropped.
+      head: key of the heatmap head, which follows the prefix unless it is MMPose's.
+      classifier: whether the file holds an ImageNet classifier, whose further layers are dropped.
     """
     rules = []
     for conv_key, norm_key, path in _layers(detector):
@@ -72,8 +72,9 @@ def _layers(detector: HRNet) -> Iterator[tuple[str, str, Path]]:
             yield f'layer1.{k}.conv{i}', f'layer1.{k}.bn{i}', (f'bottleneck{k}', f'conv{i}')
         if k == 0:
             yield 'layer1.0.downsample.0', 'layer1.0.downsample.1', ('bottleneck0', 'projection')
-    # PyTorch counts transitions from 1, we by the stage they lead to. The one at an unchanged
-    # resolution is a Sequential; a new branch is a Sequential in a list of downsamplings.
+    # PyTorch counts transitions from 1, and we count them by the stage to which they lead. The one
+    # at an unchanged resolution is a Sequential; a new branch is a Sequential in a list of
+    # downsamplings.
     yield 'transition1.0.0', 'transition1.0.1', ('transition2_0',)
     for stage, number in enumerate(detector.modules, start=2):
         new = f'transition{stage - 1}.{stage - 1}.0'
@@ -88,6 +89,7 @@ def _layers(detector: HRNet) -> Iterator[tuple[str, str, Path]]:
 def _branches(
     torch_name: str, name: str, branches: int, blocks: int
 ) -> Iterator[tuple[str, str, Path]]:
+    """The layers of the parallel branches of a module, as `_layers` gives them."""
     for i in range(branches):
         for k in range(blocks):
             for c in (1, 2):
@@ -99,6 +101,7 @@ def _branches(
 def _fusion(
     torch_name: str, name: str, branches: int, outputs: int
 ) -> Iterator[tuple[str, str, Path]]:
+    """The layers of a module's fusion into its first `outputs` branches, as of `_layers`."""
     for i in range(outputs):
         for j in range(branches):
             way = f'{torch_name}.fuse_layers.{i}.{j}'

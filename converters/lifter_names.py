@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
+from capf_jax.errors import UserError
 from capf_jax.models.lifter import Lifter
-from converters.engine import Layout, Rule, layer_norm, linear
+from converters.engine import Layout, Path, Rule, layer_norm, linear
 
 # [1, L+1, J, C] -> [J, L+1, C]
 _POSITION = Layout(
@@ -17,15 +20,15 @@ def lifter_rules(lifter: Lifter, prefix: str = 'volume_net.') -> list[Rule]:
     """The table of one lifter's keys.
 
     Args:
-      lifter: which modules and how many levels and layers there are; step 2 or 3, since the
-        other steps were never published.
+      lifter: the module, whose fields tell the blocks, levels and layers. Its ablation step is 2
+        or 3, since lifters of the other steps were never published.
       prefix: what stands before every key.
 
     Raises:
-      ValueError: for ablation steps 0 and 1.
+      UserError: the ablation step is 0 or 1.
     """
     if lifter.ablation_step < 2:
-        raise ValueError(
+        raise UserError(
             f'ablation_step is {lifter.ablation_step}; published lifters exist for steps 2 and 3'
         )
     rules = [
@@ -58,7 +61,8 @@ def transformer(key: str, name: str) -> list[Rule]:
     ]
 
 
-def _deformable(key, name, levels):
+def _deformable(key: str, name: str, levels: Iterable[int]) -> list[Rule]:
+    """The deformable context extraction `key` -> our module `name`."""
     path = ('params', name)
     rules = [
         *layer_norm(f'{key}.norm1', (*path, 'norm1')),
@@ -72,7 +76,8 @@ def _deformable(key, name, levels):
     return rules
 
 
-def _mlp(key, path):
+def _mlp(key: str, path: Path) -> list[Rule]:
+    """The MLP of a block `key` -> the child `mlp` of our module at `path`."""
     return [
         *linear(f'{key}.fc1', (*path, 'mlp', 'fc1')),
         *linear(f'{key}.fc2', (*path, 'mlp', 'fc2')),

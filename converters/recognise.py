@@ -1,17 +1,18 @@
-"""Tells from its keys and shapes which model a state dict is of, or which known one it is nearest.
+"""Recognises by its keys and shapes which model a state dict belongs to, or is nearest to.
 
-Every family of models reads off the shapes which member this would be, and says which keys that
-member has. The one that shares the most keys is the nearest; the engine then decides strictly.
+For every family of models, the shapes tell which member of it this would be, and the member's table
+tells which keys it has. The member that shares the most keys is the nearest; the engine then
+decides strictly.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
 import statistics
 from collections.abc import Mapping
 from typing import Any
 
+from capf_jax.errors import unknown
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.published_sizes import OWN_SIZE, ca_pf_name
 from converters import tables
@@ -20,7 +21,7 @@ from converters.tables import Model
 
 Shapes = Mapping[str, tuple[int, ...]]
 LIFTER, BACKBONE = 'volume_net.', 'backbone.'
-MOST = 100  # layers or modules; no known model has as many
+MOST = 100  # no known model has as many layers or modules
 VITPOSE = {384: 'vitpose_s', 768: 'vitpose_b', 1024: 'vitpose_l', 1280: 'vitpose_h'}
 
 
@@ -33,22 +34,22 @@ def recognise(shapes: Shapes) -> tuple[Model, float]:
     Returns:
       The model, and the share of keys that the two have in common: 1 where all keys meet.
     """
-    found = [(model, likeness(model, shapes)) for model in candidates(shapes)]
-    return max(found, key=lambda pair: pair[1])
+    pairs = [(model, likeness(model, shapes)) for model in candidates(shapes)]
+    return max(pairs, key=lambda pair: pair[1])
 
 
 def check_name(name: str) -> None:
-    """ValueError, naming the nearest, unless `--model` can be called so."""
+    """Checks the value of `--model`.
+
+    Raises:
+      UserError: no model is called so; the sentence names the nearest.
+    """
     if name not in tables.names():
-        nearest = difflib.get_close_matches(name, tables.names(), 1, 0.0)[0]
-        raise ValueError(
-            f'--model={name} is no known model; the nearest is {nearest} of '
-            f'{", ".join(tables.names())}'
-        )
+        raise unknown('--model', name, tables.names())
 
 
 def likeness(model: Model, shapes: Shapes) -> float:
-    """Keys that a model and a state dict share over all that either has; 0 to 1."""
+    """Keys that a model and a state dict share, over all keys of the two; 0 to 1."""
     needed = {rule.key for rule in model.rules if rule.path is not None}
     present = shapes.keys() - {rule.key for rule in model.rules if rule.path is None}
     return len(needed & present) / max(len(needed | present), 1)
@@ -57,22 +58,22 @@ def likeness(model: Model, shapes: Shapes) -> float:
 def number_of_joints(model: Model, shapes: Shapes) -> int | None:
     """How many joints a state dict of this kind of model is for; None where no key tells."""
     for rule in model.rules:
-        axis = tables.JOINT_AXES[model.kind].get(rule.path)
+        axis = tables.JOINT_AXES[model.kind].get(rule.path) if rule.path else None
         if axis is not None and len(shapes.get(rule.key, ())) > axis:
             return shapes[rule.key][axis]
     return None
 
 
 def candidates(shapes: Shapes) -> list[Model]:
-    """What this state dict would be, were it of each family."""
-    found = [*detectors(shapes), _poseformer(shapes)]
+    """The member of each family of models that this state dict would be."""
+    members = [*detectors(shapes), _poseformer(shapes)]
     if any(key.startswith(LIFTER) for key in shapes):
-        found.append(_ca_pf(shapes))
-    return found
+        members.append(_ca_pf(shapes))
+    return members
 
 
 def detectors(shapes: Shapes) -> list[Model]:
-    """What this state dict would be, were it of each family of detectors."""
+    """The member of each family of detectors that this state dict would be."""
     fixed = ('cpn50', 'simplebaseline_resnet50', 'resnet50_imagenet')
     width = _nearest(_hrnet_width(shapes), (32, 48))
     mmpose_width = _nearest(_hrnet_width(_inside(shapes, MMPOSE_PREFIX)), (32, 48))
@@ -86,7 +87,7 @@ def detectors(shapes: Shapes) -> list[Model]:
 
 
 def _hrnet(shapes: Shapes) -> Model:
-    """A published HRNet, or one of your own size."""
+    """A published HRNet, or one of a user's own size."""
     fields = {
         'width': _hrnet_width(shapes),
         'stem_channels': _size(shapes, 64, ('conv1.weight', 0), ('conv2.weight', 0)),
@@ -111,6 +112,7 @@ def _hrnet_width(shapes: Shapes) -> int:
 
 
 def _vitpose(shapes: Shapes) -> Model:
+    """The published ViTPose of the nearest width."""
     size = _size(
         shapes,
         768,
@@ -140,17 +142,17 @@ def _poseformer(shapes: Shapes) -> Model:
 
 
 def _ca_pf(shapes: Shapes) -> Model:
-    """A published CA-PF, or one of your own size on any detector of the catalog."""
+    """A published CA-PF, or one of a user's own size on any detector of the catalog."""
     backbone = _inside(shapes, BACKBONE)
     # Without heatmap heads, HRNets learnt from ImageNet and from COCO are the same network.
     models = [m for m in detectors(backbone) if not re.match(r'hrnet_.*_imagenet', m.name)]
-    found = max(models, key=lambda model: likeness(model, backbone))
-    lifter = _lifter(_inside(shapes, LIFTER), found)
-    settings = tables.settings(found.name, found.settings['hrnet'], lifter)
+    detector = max(models, key=lambda model: likeness(model, backbone))
+    lifter = _lifter(_inside(shapes, LIFTER), detector)
+    settings = tables.settings(detector.name, detector.settings['hrnet'], lifter)
     # Files of HRNet come without its heatmap head, which the maps do not need.
-    head = not isinstance(found.detector, HRNet) or 'final_layer.weight' in backbone
+    head = not isinstance(detector.detector, HRNet) or 'final_layer.weight' in backbone
     for skeleton in (tables.MPI_INF_3DHP, tables.HUMAN36M):
-        name = ca_pf_name(found.name, skeleton, settings['lifter'])
+        name = ca_pf_name(detector.name, skeleton, settings['lifter'])
         if name != OWN_SIZE:
             break
     return Model(tables.CA_PF_KIND, name, skeleton, settings, head=head)
@@ -178,7 +180,7 @@ def _lifter(shapes: Shapes, detector: Model) -> dict[str, Any]:
 
 
 def _levels(shapes: Shapes, detector: Model) -> tuple[int, ...]:
-    """Which of the detector's maps are used, by their channels."""
+    """Which of the detector's maps the lifter uses, recognised by their channels."""
     used, channels = [], detector.entry.channels
     for level in range(_count(shapes, r'feat_embed\.(\d+)\.', len(channels))):
         width = _size(shapes, 0, (f'feat_embed.{level}.weight', 1))
@@ -190,19 +192,19 @@ def _levels(shapes: Shapes, detector: Model) -> tuple[int, ...]:
 def _size(shapes: Shapes, otherwise: int, *places: tuple[str, int]) -> int:
     """The size that most of these axes (key, axis) have."""
     sizes = [shapes[key][axis] for key, axis in places if len(shapes.get(key, ())) > axis]
-    sizes = [size for size in sizes if size]  # empty arrays are errors that the engine will name
+    sizes = [size for size in sizes if size]  # the engine will refuse empty arrays
     return statistics.mode(sizes) if sizes else otherwise
 
 
 def _ratio(shapes: Shapes, key: str, channels: int) -> int:
-    """Hidden width of the MLP whose first layer this is, over its input's."""
+    """The hidden width of the MLP whose first layer this is, over the width of its input."""
     return max(_size(shapes, 2 * channels, (key, 0)) // channels, 1)
 
 
 def _count(shapes: Shapes, pattern: str, otherwise: int) -> int:
-    """How many parts there are whose number the pattern's group finds at a key's start."""
-    numbers = [int(found[1]) for key in shapes if (found := re.match(pattern, key))]
-    numbers = [number for number in numbers if number < MOST]  # the engine will name the others
+    """How many parts there are, counted by the number that the pattern's group matches in keys."""
+    numbers = [int(match[1]) for key in shapes if (match := re.match(pattern, key))]
+    numbers = [number for number in numbers if number < MOST]  # the engine will refuse the others
     return max(numbers) + 1 if numbers else otherwise
 
 

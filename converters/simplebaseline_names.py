@@ -25,7 +25,7 @@ def simplebaseline_rules(detector: SimpleBaseline, prefix: str = '') -> list[Rul
 def deconv_head(prefix: str, layers: int) -> list[Rule]:
     """A head of transposed convolutions with BatchNorm, and the 1x1 convolution to heatmaps.
 
-    PyTorch's Sequential counts convolution, BatchNorm and ReLU of each layer.
+    PyTorch's Sequential counts the convolution, the BatchNorm and the ReLU of each layer.
     """
     rules = []
     for k in range(layers):

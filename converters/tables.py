@@ -1,4 +1,4 @@
-"""Every model that can be converted: what it is built of, and the table of its PyTorch names."""
+"""Every model that can be converted: its parts, and the table of its PyTorch names."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from capf_jax.models.published_sizes import CA_PF, OWN_SIZE
 from capf_jax.pose import skeletons
 from configs import base
 from converters.cpn_names import cpn_rules
-from converters.engine import Rule
+from converters.engine import Path, Rule
 from converters.hrnet_names import MMPOSE_HEAD, MMPOSE_PREFIX, hrnet_rules
 from converters.lifter_names import lifter_rules
 from converters.poseformer_names import poseformer_rules
@@ -36,7 +36,8 @@ from converters.vitpose_names import vitpose_rules
 DETECTOR, CA_PF_KIND, POSEFORMER = 'detector', 'ca_pf', 'poseformer'
 COCO, HUMAN36M, MPI_INF_3DHP = 'coco17', 'h36m17', 'mpi_inf_3dhp17'
 OFFICIAL, MMPOSE = 'official', 'mmpose'
-JOINT_AXES = {  # leaves with something for every joint, and which axis that is in PyTorch
+# Leaves that have an entry for every joint, and the axis of the entries in PyTorch.
+JOINT_AXES: dict[str, dict[Path, int]] = {
     DETECTOR: {('params', 'head', 'bias'): 0, ('params', 'head', 'norm', 'bias'): 0},
     CA_PF_KIND: {('lifter', 'params', 'position_embedding'): 2},
     POSEFORMER: {('params', 'spatial_position'): 1},
@@ -52,7 +53,7 @@ class Model:
       name: a catalog name, one of capf_jax/models/published_sizes.py, or 'poseformer'.
       skeleton: name of its joint set.
       settings: `config.model` of it as a dict; for PoseFormer the module's fields.
-      naming: whose key names: 'official', or 'mmpose'.
+      naming: whose names its keys have, 'official' or 'mmpose'.
       head: whether the detector has its heatmap head; published CA-PF files of HRNet do not.
     """
 
@@ -68,7 +69,7 @@ class Model:
         """The table.
 
         Raises:
-          ValueError: no published model has these parts.
+          UserError: no published model has these parts.
         """
         if self.kind == POSEFORMER:
             return tuple(poseformer_rules(self.poseformer))
@@ -87,12 +88,12 @@ class Model:
 
     @property
     def config(self) -> ConfigDict:
-        """The part of a configuration that describes a detector or CA-PF."""
+        """The part of a configuration that describes a detector or a CA-PF."""
         return ConfigDict({'skeleton': self.skeleton, 'model': dict(self.settings)})
 
     @property
     def entry(self) -> catalog.DetectorEntry:
-        """What the catalog says of the detector, or of a CA-PF's."""
+        """The catalog's entry for the detector, or for a CA-PF's detector."""
         return model_settings.detector_entry(self.config.model)
 
     @property
@@ -112,20 +113,20 @@ class Model:
 
     def expected(self) -> dict[str, Any]:
         """The Flax variables as shapes, in the tree that weight files hold."""
-        # A real key would start JAX's backend: 50 MB, more than a small file takes to convert.
+        # A real key would start JAX's backend, which takes more memory than a small file needs.
         key = jax.eval_shape(lambda: jax.random.key(0))
         if self.kind == POSEFORMER:
             model = self.poseformer
-            joints = _array(1, model.frames, model.num_joints, 2)
+            joints = _float32(1, model.frames, model.num_joints, 2)
             return jax.eval_shape(model.init, key, joints)
         detection, variables = jax.eval_shape(
-            self.detector.init_with_output, key, _array(1, *catalog.CROP, 3)
+            self.detector.init_with_output, key, _float32(1, *catalog.CROP, 3)
         )
         if self.kind == DETECTOR:
             return variables
         lifter = self.lifter
-        joints = _array(1, lifter.num_joints, 4 if lifter.detector_joints else 2)
-        joints_crop = _array(1, lifter.num_joints, 2)
+        joints = _float32(1, lifter.num_joints, 4 if lifter.detector_joints else 2)
+        joints_crop = _float32(1, lifter.num_joints, 2)
         lifter_variables = jax.eval_shape(lifter.init, key, joints, joints_crop, detection.maps)
         return {'detector': variables, 'lifter': lifter_variables}
 
@@ -140,7 +141,13 @@ def settings(
     hrnet: Mapping[str, Any] | None = None,
     lifter: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """`config.model` as a dict: the base configuration's but for what is given."""
+    """`config.model` as a dict: the base configuration's with these values.
+
+    Args:
+      detector: name of the catalog.
+      hrnet: fields of `config.model.hrnet` that differ from the base configuration's.
+      lifter: fields of `config.model.lifter` that differ likewise.
+    """
     model = base.get_config().model.to_dict()
     model['detector'] = detector
     model['detector_skeleton'] = COCO  # the joints that published detectors learnt
@@ -150,7 +157,7 @@ def settings(
 
 
 def names() -> tuple[str, ...]:
-    """All that a file can be converted to."""
+    """The names of all models to which a file can be converted."""
     return (*catalog.names(), *(size.name for size in CA_PF), OWN_SIZE, POSEFORMER)
 
 
@@ -160,10 +167,10 @@ def detector_rules(
     """The table of a detector.
 
     Args:
-      module: any of the catalog.
-      naming: whose key names.
+      module: a detector of the catalog.
+      naming: whose names the keys have.
       prefix: what stands before every key.
-      classifier: whether a network without heatmaps may come with the head of a classifier.
+      classifier: whether a file of a network without heatmaps may hold the head of a classifier.
     """
     if isinstance(module, HRNet):
         heatmaps = module.heatmaps is not None
@@ -184,5 +191,5 @@ def _under(part: str, rules: list[Rule]) -> list[Rule]:
     ]
 
 
-def _array(*shape: int) -> jax.ShapeDtypeStruct:
+def _float32(*shape: int) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct(shape, jnp.float32)

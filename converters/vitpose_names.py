@@ -10,7 +10,7 @@ from converters.simplebaseline_names import deconv_head
 def vitpose_rules(detector: ViTPose, prefix: str = '') -> list[Rule]:
     """The table of one ViTPose's keys.
 
-    The position embedding keeps its slot for a class token, so that it goes back as it came.
+    The position embedding keeps the row for a class token, which is added to every other.
 
     Args:
       detector: how many blocks there are.
@@ -27,7 +27,8 @@ def vitpose_rules(detector: ViTPose, prefix: str = '') -> list[Rule]:
     return [*rules, *deconv_head(f'{prefix}keypoint_head.', layers=2)]
 
 
-def _block(key, name):
+def _block(key: str, name: str) -> list[Rule]:
+    """A transformer block `key` -> our TransformerBlock `name`."""
     path = ('params', name)
     return [
         *layer_norm(f'{key}.norm1', (*path, 'norm1')),

@@ -1,4 +1,4 @@
-"""The weights of a detector that training starts from, read from the file a config names."""
+"""The weights of the detector that training starts from, read from the file of a configuration."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from capf_jax.inference.weight_files import differing_tensors, load_weights
 
 
 def load_detector(path: str, shapes: Any, joints: str = '', name: str = '') -> dict[str, Any]:
-    """A detector's variables, float32, from a safetensors file of ours.
+    """Reads a detector's variables, float32, from a weight file of this project.
 
     Args:
       path: the file, named by `config.model.detector_weights`.
       shapes: the tree of shapes that the detector of the configuration has.
-      joints: name of the joints that it must find; '' where that does not matter.
-      name: of the detector, for the error.
+      joints: name of the skeleton whose joints it must detect; '' where that does not matter.
+      name: the configuration's name of the detector.
+
+    Returns:
+      {'params': ..., 'batch_stats': ...} of arrays, without `batch_stats` where it has none.
 
     Raises:
+      FileNotFoundError: there is no such file.
       UserError: the file holds other tensors or shapes, or a detector of other joints.
     """
     tree, metadata = load_weights(path)
@@ -34,12 +38,12 @@ def load_detector(path: str, shapes: Any, joints: str = '', name: str = '') -> d
     held_joints = metadata.get('skeleton', joints)
     if joints and held_joints != joints:
         raise UserError(
-            f'{path} finds the joints of {held_joints!r}, the configuration says {joints!r}: set '
+            f'{path} detects the joints of {held_joints!r}, the configuration says {joints!r}: set '
             f'model.detector_skeleton to {held_joints!r}'
         )
     if different:
         raise UserError(
             f'{path} holds the weights of another detector: {len(different)} tensors differ, '
-            f'first {different[0]}; set model.detector and model.hrnet to those it is of'
+            f'first {different[0]}; set model.detector and model.hrnet to those of the file'
         )
     return jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), tree)

@@ -1,64 +1,38 @@
-"""Self-describing weight files: safetensors with the tensors and, as JSON, what they are."""
+"""Weight files that describe themselves: safetensors with, as JSON, what the tensors are."""
 
 from __future__ import annotations
 
 import json
 import os
-import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from flax.traverse_util import flatten_dict, unflatten_dict
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from capf_jax.errors import UserError
 from capf_jax.runtime import files
 
 SEPARATOR = '/'  # between the names on the way to a leaf: 'params/stem/kernel'
-# Tensors that no model here uses, kept by their PyTorch names for the way back to PyTorch alone.
+# What the names of tensors begin with that no model here uses. They are stored by their PyTorch
+# names, for the way back to PyTorch alone.
 UNUSED = f'unused{SEPARATOR}'
 
 
-def flatten(tree: Mapping[str, Any], prefix: str = '') -> dict[str, np.ndarray]:
-    """Nested dicts of arrays as one dict, names joined by `SEPARATOR`."""
-    flat: dict[str, np.ndarray] = {}
-    for name, value in tree.items():
-        if isinstance(value, Mapping):
-            flat.update(flatten(value, f'{prefix}{name}{SEPARATOR}'))
-        else:
-            flat[prefix + name] = np.asarray(value)
-    return flat
-
-
-def unflatten(flat: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """The inverse of `flatten`."""
-    tree: dict[str, Any] = {}
-    for path, value in flat.items():
-        *folders, leaf = path.split(SEPARATOR)
-        node = tree
-        for folder in folders:
-            node = node.setdefault(folder, {})
-        node[leaf] = value
-    return tree
-
-
 def differing_tensors(tree: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    """Names of the tensors that only one of two trees has, or that differ in shape, sorted.
+    """The names of the tensors that only one of two trees has, or that differ in shape, sorted.
 
     Args:
-      tree, expected: nested dicts; all that is asked of their leaves is a `shape`.
+      tree: nested dicts whose leaves have a `shape`.
+      expected: nested dicts likewise.
     """
-
-    def shapes(node: Mapping[str, Any], prefix: str = '') -> dict[str, tuple[int, ...]]:
-        found = {}
-        for name, value in node.items():
-            inner = isinstance(value, Mapping)
-            path = prefix + name
-            found |= shapes(value, path + SEPARATOR) if inner else {path: tuple(value.shape)}
-        return found
-
-    one, other = shapes(tree), shapes(expected)
+    one, other = (
+        {name: tuple(leaf.shape) for name, leaf in flatten_dict(nested, sep=SEPARATOR).items()}
+        for nested in (tree, expected)
+    )
     return sorted(name for name in one.keys() | other if one.get(name) != other.get(name))
 
 
@@ -72,11 +46,12 @@ def save_weights(
     """Writes a weight file; an older file of that name stays whole until the new one is.
 
     Args:
-      path: the file, usually '*.safetensors'; its folder is made.
+      path: the file, usually '*.safetensors', as a user may write it; its folder is made.
       variables: nested dicts of arrays, such as {'params': ..., 'batch_stats': ...}.
-      metadata: what the weights are (configuration, data set, step): values that JSON can hold.
-      dtype: floating-point type of storage, such as 'float16' for half the size; None as given.
-        Running statistics keep their type, since variances leave float16's range.
+      metadata: what the weights are (configuration, dataset, step): values that JSON can hold.
+      dtype: floating-point type of storage, such as 'float16' for half the size; None stores every
+        tensor in its own. Running statistics keep their type, since variances leave the range of
+        float16.
       unused: tensors by their PyTorch names, for `load_unused`.
 
     Raises:
@@ -86,17 +61,18 @@ def save_weights(
         name: np.ascontiguousarray(
             value.astype(dtype) if dtype and _may_be_rounded(name, value) else value
         )
-        for name, value in flatten(variables).items()
+        for name, value in _arrays(variables).items()
     }
     tensors |= {UNUSED + key: np.ascontiguousarray(array) for key, array in (unused or {}).items()}
     text = {name: json.dumps(value) for name, value in metadata.items()}
     try:
         with files.whole(path) as temporary:
-            temporary.touch()  # safetensors makes a new file readable for its owner alone
+            # safetensors makes a new file that its owner alone can read.
+            temporary.touch()
             mode = temporary.stat().st_mode
             save_file(tensors, temporary, metadata=text)
             temporary.chmod(mode)
-    except SafetensorError as error:  # so it tells of a full disk
+    except SafetensorError as error:  # which safetensors raises for a full disk, too
         raise OSError(
             f'the weights could not be written to {path} ({error}); '
             'make room there, or name another folder'
@@ -109,22 +85,23 @@ def load_weights(
     """Reads a weight file.
 
     Args:
-      path: the file.
-      as_stored: leave half precision as it is; otherwise all floating-point tensors are float32.
+      path: the file, as a user may write it.
+      as_stored: whether half precision stays what it is; otherwise every floating-point tensor
+        becomes float32.
 
     Returns:
-      The variables as nested dicts of numpy arrays, and the metadata.
+      The variables as nested dicts of NumPy arrays, and the metadata.
 
     Raises:
       FileNotFoundError: there is no such file.
-      ValueError: the file is not a whole safetensors file.
+      UserError: the file is not a whole safetensors file.
     """
     flat, metadata = _load(path, lambda name: not name.startswith(UNUSED))
     for name, value in flat.items():
-        is_float = jnp.issubdtype(value.dtype, jnp.floating)  # numpy does not count bfloat16
+        is_float = jnp.issubdtype(value.dtype, jnp.floating)  # NumPy does not count bfloat16
         if is_float and not as_stored:
             flat[name] = value.astype(np.float32, copy=False)
-    return unflatten(flat), metadata
+    return unflatten_dict(flat, sep=SEPARATOR), metadata
 
 
 def load_unused(path: str | os.PathLike) -> dict[str, np.ndarray]:
@@ -134,21 +111,29 @@ def load_unused(path: str | os.PathLike) -> dict[str, np.ndarray]:
 
 
 def _load(
-    path: str | os.PathLike, wanted: Callable[[str], bool]
+    path: str | os.PathLike, is_needed: Callable[[str], bool]
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """The wanted tensors of a weight file, and its metadata."""
-    path = pathlib.Path(path)
+    """Those tensors of a weight file whose names are needed, and its metadata."""
+    path = files.user_path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f'no weight file at {path.resolve()}: train one, or mend the path in the config'
         )
     try:
-        with safe_open(path, framework='numpy') as file:
-            flat = {name: file.get_tensor(name) for name in filter(wanted, file.keys())}
+        with files.local(path) as copy, safe_open(copy, framework='numpy') as file:
+            flat = {name: file.get_tensor(name) for name in filter(is_needed, file.keys())}
             metadata = {name: _value(text) for name, text in (file.metadata() or {}).items()}
     except SafetensorError as error:
-        raise ValueError(f'{path} is not a whole safetensors file: {error}') from error
+        raise UserError(
+            f'{path} is not a whole safetensors file ({error}): get or make it again'
+        ) from error
     return flat, metadata
+
+
+def _arrays(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """Nested dicts of arrays as one dict of NumPy arrays, names joined by `SEPARATOR`."""
+    flat = flatten_dict(tree, sep=SEPARATOR)
+    return {name: np.asarray(value) for name, value in flat.items()}
 
 
 def _may_be_rounded(name: str, value: np.ndarray) -> bool:

@@ -48,7 +48,7 @@ class Parser(argparse.ArgumentParser):
     are never abbreviated, so that a script keeps its meaning when arguments are added.
     """
 
-    def __init__(self, module: str, docstring: str) -> None:
+    def __init__(self, module: str, docstring: str | None) -> None:
         """A parser without arguments.
 
         Args:
