@@ -12,8 +12,8 @@ from tqdm import tqdm
 
 from data_pipeline import reader
 from data_pipeline.checks.findings import NOTE, OK, Finding, ok_if
-from data_pipeline.human36m.configuration import PUBLISHED_SIZES
-from data_pipeline.mpi_inf_3dhp.figures import published_sizes
+from data_pipeline.datasets.human36m.settings import PUBLISHED_SIZES
+from data_pipeline.datasets.mpi_inf_3dhp.published import published_sizes
 from data_pipeline.records import LABELS
 
 _BLOCK = 20_000  # records read between two steps of the progress bar

@@ -5,13 +5,13 @@ import types
 
 import numpy as np
 import pytest
+from data_pipeline.datasets.mpi_inf_3dhp.published import published_sizes
 
 from data_pipeline import check
 from data_pipeline.checks import counts
-from data_pipeline.mpi_inf_3dhp.figures import published_sizes
-from tests.data_pipeline.mpi_inf_3dhp import raw_tree
-from tests.data_pipeline.mpi_inf_3dhp.raw_tree import TrainSequence
-from tests.data_pipeline.mpi_inf_3dhp.test_builder import build
+from tests.data_pipeline.datasets.mpi_inf_3dhp import raw_tree
+from tests.data_pipeline.datasets.mpi_inf_3dhp.raw_tree import TrainSequence
+from tests.data_pipeline.datasets.mpi_inf_3dhp.test_builder import build
 
 
 @pytest.fixture(scope='module')

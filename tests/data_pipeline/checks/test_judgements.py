@@ -9,7 +9,7 @@ from capf_jax.pose import crops
 from capf_jax.pose.skeletons import COCO17, H36M17, MPI_INF_3DHP17
 from data_pipeline.checks import bodies, contact_sheet, dataset, findings, pixels
 from data_pipeline.checks.people import People
-from tests.data_pipeline.mpi_inf_3dhp import raw_tree
+from tests.data_pipeline.datasets.mpi_inf_3dhp import raw_tree
 
 CAMERA = np.array([1500.0, 1500, 1024, 1024])
 COUNT = 80
