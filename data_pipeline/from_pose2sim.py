@@ -1,6 +1,7 @@
 """Turns the Pose2Sim "Balancing" sample (4 cameras, 100 frames) into the own-data format.
 
-    python -m data_pipeline.datasets.own_data.from_pose2sim SOURCE TARGET
+    python -m data_pipeline.from_pose2sim SOURCE TARGET
+    python -m data_pipeline.from_pose2sim pose2sim-balancing data/pose2sim-balancing
 
 SOURCE holds sample.npz and videos/; TARGET is made, with annotations.json and the videos. The 2D
 joints are the real OpenPose detections, the 3D joints are triangulated (pseudo ground truth).
@@ -9,17 +10,18 @@ Frames in which OpenPose reports a bystander instead (one of 400) are left out.
 
 from __future__ import annotations
 
-import argparse
 import json
 import os
 import pathlib
 import shutil
-import sys
 import tempfile
+from collections.abc import Sequence
 
 import numpy as np
 
+from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import H36M17
+from capf_jax.runtime import commands
 from data_pipeline.datasets.own_data.annotations import FILE
 
 # h36m17 joints that OpenPose's BODY_25B has.
@@ -33,8 +35,8 @@ _UPPER_NECK, _HEAD_TOP = 17, 18
 # Pixels that the middle of a person may lie from where the frames around put it: the person
 # moves by 100 at most, the bystander stands 500 away.
 _LARGEST_JUMP = 250.0
-# The others as weighted sums of BODY_25B joints: the rules by which the sample's 3D joints were
-# made, so that 2D and 3D mean the same points.
+# The other joints are weighted sums of BODY_25B joints, by the rules that gave the sample its 3D
+# joints, so that 2D and 3D mean the same points.
 _PELVIS = {11: 0.5, 12: 0.5}
 _THORAX = {_UPPER_NECK: 0.5, 5: 0.25, 6: 0.25}
 _SPINE = {11: 0.262, 12: 0.262, _UPPER_NECK: 0.238, 5: 0.119, 6: 0.119}  # 0.476 from the pelvis
@@ -62,14 +64,14 @@ def fill_missing(joints: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     """Joints [F, J, 2] with those of confidence 0 interpolated linearly over the frames.
 
     Raises:
-      ValueError: a joint is never detected.
+      UserError: a joint is never detected.
     """
     filled = joints.copy()
     frames = np.arange(len(joints))
     for joint in range(joints.shape[1]):
         detected = confidence[:, joint] > 0
         if not detected.any():
-            raise ValueError(f'joint {joint} is not detected in any frame')
+            raise UserError(f'joint {joint} is not detected in any frame')
         for axis in range(2):
             filled[:, joint, axis] = np.interp(
                 frames, frames[detected], joints[detected, joint, axis]
@@ -79,15 +81,15 @@ def fill_missing(joints: np.ndarray, confidence: np.ndarray) -> np.ndarray:
 
 def of_another_person(joints: np.ndarray, confidence: np.ndarray) -> np.ndarray:
     """[F] bool: frames whose joints [F, J, 2] jump away from those of the frames around them."""
-    seen = np.where(confidence[..., None] > 0, joints, np.nan)
-    centre = np.nanmedian(seen, axis=1)  # [F, 2]
+    detected = np.where(confidence[..., None] > 0, joints, np.nan)
+    centre = np.nanmedian(detected, axis=1)  # [F, 2]
     padded = np.pad(centre, ((2, 2), (0, 0)), mode='edge')
     around = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5, axis=0), axis=-1)
     return np.linalg.norm(centre - around, axis=-1) > _LARGEST_JUMP
 
 
 def convert(source: pathlib.Path, target: pathlib.Path) -> int:
-    """Write the folder `target`; returns the number of entries.
+    """Writes the folder `target`; returns the number of entries.
 
     Raises:
       FileNotFoundError: `source` is not the sample.
@@ -151,18 +153,16 @@ def annotate(sample: dict[str, np.ndarray]) -> tuple[dict, list[str]]:
     return {'skeleton': H36M17.name, 'cameras': cameras, 'entries': entries}, videos
 
 
-def main() -> None:
-    """The command line."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n')[0])
+def main(argv: Sequence[str]) -> int:
+    """Runs the command; returns the exit code."""
+    parser = commands.Parser('data_pipeline.from_pose2sim', __doc__)
     parser.add_argument('source', type=pathlib.Path, help='the folder pose2sim-balancing')
     parser.add_argument('target', type=pathlib.Path, help='the folder to make')
-    arguments = parser.parse_args()
-    try:
-        count = convert(arguments.source, arguments.target)
-    except (FileNotFoundError, FileExistsError) as error:
-        sys.exit(str(error))
-    print(f'{arguments.target}: {count} entries')
+    values = parser.parse(argv)
+    count = convert(values.source, values.target)
+    print(f'{values.target}: {count} entries')
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    commands.run(main)
