@@ -77,6 +77,12 @@ def read(path: pathlib.Path) -> np.ndarray:
         raise UnreadableError(f'the image {path} {error}; copy it again') from None
 
 
+def ends_whole(encoded: bytes) -> bool:
+    """Whether bytes end as a whole JPEG or PNG file does; False for files of other kinds."""
+    ending = _WHOLE.get(encoded[:2])
+    return ending is not None and ending in encoded[-_TAIL:]
+
+
 def decode(encoded: bytes) -> np.ndarray:
     """Pixels of an encoded image, [H, W, 3] uint8 BGR as OpenCV has them.
 
@@ -88,8 +94,7 @@ def decode(encoded: bytes) -> np.ndarray:
       UnreadableError: the bytes do not decode; the message is what is wrong with them, to follow
         the name of a picture.
     """
-    ending = _WHOLE.get(encoded[:2])
-    is_whole = ending is not None and ending in encoded[-_TAIL:]
+    is_whole = ends_whole(encoded)
     if is_whole:
         try:
             pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
@@ -101,6 +106,6 @@ def decode(encoded: bytes) -> np.ndarray:
         with Image.open(io.BytesIO(encoded)) as image:
             pixels = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
     except _PILLOW_ERRORS:
-        is_cut = ending is not None and not is_whole
+        is_cut = encoded[:2] in _WHOLE and not is_whole
         raise UnreadableError('is cut short' if is_cut else 'does not decode') from None
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)

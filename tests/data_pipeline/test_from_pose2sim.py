@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 
 from capf_jax.pose.skeletons import H36M17
-from data_pipeline.datasets.own_data import annotations, checks, from_pose2sim
+from data_pipeline import from_pose2sim
+from data_pipeline.datasets.own_data import annotations, judge
 
 FRAMES = 12
 
@@ -88,7 +89,7 @@ def test_converted_folder_passes_every_check(sample, tmp_path):
     target = tmp_path / 'converted'
     assert from_pose2sim.convert(sample, target) == FRAMES - 1
     content, problems = annotations.read(target)
-    problems += checks.check(content, target, max_projection_distance=0.01, skip_bad_images=False)
+    problems += judge.check(content, target, max_projection_distance=0.01, skip_bad_images=False)
     assert problems == []
     assert 7 not in [entry.frame for entry in content.entries]
 

@@ -5,20 +5,10 @@ import importlib.util
 import pytest
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
-from tensorflow_datasets.proto import tf_example_pb2
 
 from data_pipeline import datasets
 from tests.data_pipeline.building import toy
-
-RAW = tfds.decode.DeserializeMethod.RAW_BYTES
-
-
-def contents(builder):
-    return [
-        tf_example_pb2.Example.FromString(record)
-        for split in ('train', 'test')
-        for record in builder.as_data_source(split, deserialize_method=RAW)
-    ]
+from tests.data_pipeline.building.toy import contents
 
 
 @pytest.mark.filterwarnings('default')  # Beam's own

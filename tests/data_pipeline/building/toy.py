@@ -6,7 +6,9 @@ import pathlib
 
 import numpy as np
 import tensorflow_datasets as tfds
+from tensorflow_datasets.proto import tf_example_pb2
 
+from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import H36M17
 from data_pipeline import building
 
@@ -53,7 +55,7 @@ class ToyClip(building.Clip):
         if self.log:
             (pathlib.Path(self.log) / f'{self.name}.{os.getpid()}').touch()
         if self.trouble == 'bad':
-            raise ValueError(f'{self.name} is bad')
+            raise UserError(f'{self.name} is bad')
         if self.trouble == 'die':
             os._exit(1)
         if self.trouble == 'interrupt':
@@ -65,9 +67,12 @@ class Builder(building.Builder):
 
     name = 'toy'
     VERSION = tfds.core.Version('1.0.0')
-    SKELETON = H36M17
+    SETTINGS = building.SourceSettings
     BOX_SOURCE = 'none'
     clips = ()
+
+    def _skeleton(self):
+        return H36M17
 
     def _splits(self):
         return {'train': self.clips[:-1], 'test': self.clips[-1:]}
@@ -75,7 +80,7 @@ class Builder(building.Builder):
 
 def builder(folder, *, troubles=None, log='', frames=(3, 2, 4, 2), **settings):
     """A builder of as many clips as there are `frames`; `troubles` are by clip number."""
-    settings = building.Settings(
+    settings = building.SourceSettings(
         **{'source': 'toys', 'height': 32, 'width': 24, 'processes': 1} | settings
     )
     config = building.BuilderConfig(name='small', settings=settings)
@@ -85,3 +90,13 @@ def builder(folder, *, troubles=None, log='', frames=(3, 2, 4, 2), **settings):
         for n, count in enumerate(frames)
     ]
     return made
+
+
+def contents(builder):
+    """Every record of a built dataset, its image as it is stored."""
+    raw = tfds.decode.DeserializeMethod.RAW_BYTES
+    return [
+        tf_example_pb2.Example.FromString(record)
+        for split in ('train', 'test')
+        for record in builder.as_data_source(split, deserialize_method=raw)
+    ]

@@ -5,10 +5,10 @@ import types
 
 import numpy as np
 import pytest
-from data_pipeline.datasets.mpi_inf_3dhp.published import published_sizes
 
 from data_pipeline import check
 from data_pipeline.checks import counts
+from data_pipeline.datasets.mpi_inf_3dhp.published import published_sizes
 from tests.data_pipeline.datasets.mpi_inf_3dhp import raw_tree
 from tests.data_pipeline.datasets.mpi_inf_3dhp.raw_tree import TrainSequence
 from tests.data_pipeline.datasets.mpi_inf_3dhp.test_builder import build

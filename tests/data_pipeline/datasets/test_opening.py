@@ -43,7 +43,7 @@ def test_missing_names_the_folder_and_the_command(data, tmp_path):
 
 def test_unknown_name_lists_the_known(data):
     data.name = 'humans'
-    with pytest.raises(ValueError, match=r"'humans'; data_pipeline/ has .*synthetic"):
+    with pytest.raises(ValueError, match=r"config.data.name is 'humans'; .*synthetic"):
         datasets.open_or_build(data, build=True)
 
 

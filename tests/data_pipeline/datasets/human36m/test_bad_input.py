@@ -203,7 +203,7 @@ def test_trials_that_cannot_be_told_apart_are_named(broken, tmp_path, monkeypatc
 def test_an_unreadable_picture_is_named(broken, tmp_path):
     folder = broken('npz')
     error = refused(folder, tmp_path, ValueError)
-    assert 'does not decode as an image' in str(error)
+    assert 'does not decode; copy it again' in str(error)
 
 
 def test_unreadable_pictures_of_all_videos_are_named_at_once(broken, tmp_path):

@@ -155,11 +155,11 @@ def test_the_whole_dataset_has_a_short_name():
 @pytest.mark.parametrize(
     ('fields', 'sentence'),
     [
-        ({'subjects': ('S2',)}, r"subjects has 'S2'; .*all are S1, S5"),
+        ({'subjects': ('S2',)}, r"subjects is 'S2'; .* of S1, S5"),
         ({'subjects': 'S9'}, r"subjects is the text 'S9'; give a tuple"),
-        ({'actions': ('Walk',)}, r"actions has 'Walk'; the nearest is 'Walking'"),
+        ({'actions': ('Walk',)}, r"actions is 'Walk'; the nearest is 'Walking'"),
         ({'frame_stride': 0}, 'frame_stride is 0'),
-        ({'annotations': 'mat'}, "annotations has 'mat'"),
+        ({'annotations': 'mat'}, "annotations is 'mat'"),
     ],
 )
 def test_a_senseless_choice_is_named(fields, sentence):

@@ -83,7 +83,7 @@ def test_the_command_says_how_a_folder_should_look(tmp_path, capsys):
 
 
 def test_a_flag_that_does_not_exist_is_named(tmp_path):
-    with pytest.raises(ValueError, match='the nearest is --subjects='):
+    with pytest.raises(ValueError, match='the nearest is --subjects'):
         run(f'--source={tmp_path}', '--subject=S1')
     with pytest.raises(ValueError, match='unknown argument'):
         run('--subjects=S1')

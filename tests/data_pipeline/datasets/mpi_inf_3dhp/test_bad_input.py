@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import scipy.io
 
-from data_pipeline import datasets, mpi_inf_3dhp
+from data_pipeline import building, datasets
+from data_pipeline.datasets import mpi_inf_3dhp
 from data_pipeline.datasets.mpi_inf_3dhp import tree
 from tests.data_pipeline.datasets.mpi_inf_3dhp import raw_tree
 from tests.data_pipeline.datasets.mpi_inf_3dhp.raw_tree import TrainSequence
@@ -59,8 +60,8 @@ def test_all_that_is_missing_is_named_at_once(tmp_path):
     folder = S1.write(tmp_path)
     (folder / 'imageSequence' / 'video_0.avi').unlink()
     (folder / 'annot.mat').unlink()
-    wanted = mpi_inf_3dhp.Settings(subjects=('S1', 'S3', 'TS2'), cameras=('0', '4'))
-    found = problems(tmp_path, wanted)
+    settings = mpi_inf_3dhp.Settings(subjects=('S1', 'S3', 'TS2'), cameras=('0', '4'))
+    found = problems(tmp_path, settings)
     for word in (
         'S1/Seq1/annot.mat', 'lacks video_0.avi, video_4.avi', 'S1/Seq2 is missing',
         'S3/Seq1 is missing', 'S3/Seq2 is missing', 'none of TS1 to TS6',

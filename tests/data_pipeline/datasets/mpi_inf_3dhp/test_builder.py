@@ -7,7 +7,8 @@ from ml_collections import ConfigDict
 
 from capf_jax.pose import crops
 from capf_jax.pose.skeletons import MPI_INF_3DHP17
-from data_pipeline import datasets, mpi_inf_3dhp
+from data_pipeline import building, datasets
+from data_pipeline.datasets import mpi_inf_3dhp
 from data_pipeline.datasets.mpi_inf_3dhp import published, tree
 from tests.data_pipeline.datasets.mpi_inf_3dhp import raw_tree
 from tests.data_pipeline.datasets.mpi_inf_3dhp.raw_tree import TrainSequence
@@ -163,8 +164,8 @@ def test_a_name_of_the_whole_dataset_and_of_its_parts():
 @pytest.mark.parametrize(
     ('fields', 'sentence'),
     [
-        ({'subjects': ('S9',)}, "subjects has 'S9'"),
-        ({'targets': 'annot2'}, "targets has 'annot2'"),
+        ({'subjects': ('S9',)}, "subjects is 'S9'"),
+        ({'targets': 'annot2'}, "targets is 'annot2'"),
         ({'frame_stride': 0}, 'frame_stride is 0'),
         ({'camera': ('0',)}, "no field 'camera' for mpi_inf_3dhp; the nearest is 'cameras'"),
     ],

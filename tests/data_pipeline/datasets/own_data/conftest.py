@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
+from capf_jax.pose.cameras import Camera
 from capf_jax.pose.skeletons import H36M17
-from data_pipeline.datasets.own_data import checks
-from data_pipeline.datasets.own_data.annotations import Camera
 
 SIZE = (320, 240)  # (width, height) of images and videos
-CAMERA = Camera('left', np.array([300.0, 310.0, 160.0, 120.0]), np.array([0.1, -0.02, 0, 0, 0]))
+CAMERA = Camera(
+    'left', None, None, np.array([300.0, 310.0, 160.0, 120.0]), np.array([0.1, -0.02, 0, 0, 0])
+)
 
 
 def marked_image(joints2d):
@@ -34,7 +35,7 @@ class Folder:
         for number in range(7):
             centre = [0, 0, 3000 + 100 * number]
             joints3d = random.normal(0, 250, (len(H36M17), 3)) + centre
-            joints2d = checks.project(CAMERA, joints3d)
+            joints2d = CAMERA.project(joints3d)
             medium = (
                 {'image': f'images/{number}.png'}
                 if number < 4
@@ -74,7 +75,7 @@ class Folder:
 
     def image(self, number: int) -> np.ndarray:
         joints3d = np.array(self.original[number]['joints3d'])
-        return marked_image(checks.project(CAMERA, joints3d))
+        return marked_image(CAMERA.project(joints3d))
 
     @property
     def original(self):

@@ -1,13 +1,15 @@
 import logging
 
+import cv2
 import numpy as np
 import pytest
 
 from capf_jax.pose import crops
 from capf_jax.pose.skeletons import H36M17
 from data_pipeline import datasets
+from data_pipeline.building import cropping
 from data_pipeline.datasets import own_data
-from data_pipeline.datasets.own_data import annotations, builder, images
+from data_pipeline.datasets.own_data import annotations, clips
 
 
 def build(data):
@@ -55,7 +57,7 @@ def test_box_grows_to_the_crops_shape(folder):
     folder.content['entries'][0]['box'] = [20, 40, 60, 160]  # a crop of 3:4 needs a width of 120
     folder.write_annotations()
     entry = annotations.read(folder.path)[0].entries[0]
-    record = builder.make_record(entry, folder.image(0), builder.Fields(height=64, width=48))
+    record = clips.make_record(entry, folder.image(0), own_data.Settings(height=64, width=48))
     corner = crops.apply_affine(record.affine, np.array([[50 - 60 + 0.5, 120.0]]))
     np.testing.assert_allclose(corner, [[0, 31.5]], atol=1e-9)
 
@@ -65,7 +67,7 @@ def test_entry_without_a_camera_keeps_its_joints(folder):
     folder.path.mkdir()
     folder.write_annotations()
     entry = annotations.read(folder.path)[0].entries[0]
-    record = builder.make_record(entry, folder.image(0), builder.Fields())
+    record = clips.make_record(entry, folder.image(0), own_data.Settings())
     np.testing.assert_array_equal(record.joints2d_truth, record.joints2d_detected)
     assert record.camera == ''
 
@@ -74,7 +76,7 @@ def test_large_images_are_averaged_and_stay_in_place():
     columns, rows = np.meshgrid(np.arange(401.0), np.arange(403.0))
     image = np.stack([columns / 2, rows / 2, columns * 0], axis=-1).astype(np.uint8)
     affine = crops.box_affine(np.array([200.0, 190.0]), 300.0, (48, 64))
-    small, onto = builder._shrink(image, affine)
+    small, onto = cropping._averaged(image, affine)
     assert small.shape == (67, 66, 3)
     difference = crops.crop_image(small, onto, (48, 64)).astype(int) - crops.crop_image(
         image, affine, (48, 64)
@@ -84,7 +86,7 @@ def test_large_images_are_averaged_and_stay_in_place():
 
 def test_a_split_may_fill_many_files(folder, monkeypatch):
     folder.write()
-    monkeypatch.setattr(builder, '_SHARD', 2)
+    monkeypatch.setattr(own_data.Builder, 'FILE_SIZE', 2)
     data = build(folder.data())
     assert data.info.splits['train'].shard_lengths == [2, 2, 1]
     assert [int(e['frame']) for e in data.as_data_source('train')] == [0, 1, 2, 0, 4]
@@ -92,7 +94,7 @@ def test_a_split_may_fill_many_files(folder, monkeypatch):
 
 def test_skipped_images_may_leave_the_last_file_empty(folder, monkeypatch):
     cut_short(folder, 1)
-    monkeypatch.setattr(builder, '_SHARD', 4)
+    monkeypatch.setattr(own_data.Builder, 'FILE_SIZE', 4)
     data = folder.data()
     data.bad_image = 'skip'
     built = build(data)
@@ -123,26 +125,31 @@ def test_bad_images_and_other_mistakes_are_told_together(folder):
     cut_short(folder, 1, 2)
     with pytest.raises(annotations.AnnotationError, match=r"2\.png does not .*'skip'") as error:
         build(folder.data())
-    found = [problem.where[:7] for problem in error.value.problems]
-    assert found == ['entry 0', 'entry 1', 'entry 2']
+    where = [problem.where[:7] for problem in error.value.problems]
+    assert where == ['entry 0', 'entry 1', 'entry 2']
 
 
-def test_all_frames_that_do_not_decode_are_told_together(folder, monkeypatch):
+def test_all_frames_that_do_not_decode_are_told_together(folder):
+    """Of a video whose header promises more than is there, which only decoding shows."""
     folder.write()
-
-    def broken(path, entries):
-        for entry in entries:
-            yield entry, images.UnreadableError(f'frame {entry.frame} does not decode')
-
-    monkeypatch.setattr(images, '_read_video', broken)
-    with pytest.raises(annotations.AnnotationError, match=r'entry 6 .*frame 4 does not') as error:
+    path = folder.path / 'videos/walk.avi'
+    video = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*'MJPG'), 25, (320, 240))
+    random = np.random.default_rng(0)
+    for _ in range(5):
+        video.write(random.integers(0, 255, (240, 320, 3), np.uint8))
+    video.release()
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    for entry in folder.content['entries'][4:]:
+        entry['video'] = 'videos/walk.avi'
+    folder.write_annotations()
+    with pytest.raises(annotations.AnnotationError, match=r'entry 6 .*frame 4 of .* not') as error:
         build(folder.data())
-    assert len(error.value.problems) == 2  # those of the split that is built first
+    assert {problem.where[:7] for problem in error.value.problems} >= {'entry 5', 'entry 6'}
 
 
 def test_bad_image_is_skipped_and_counted(folder, caplog):
     cut_short(folder, 1)
-    data = folder.data()
+    data = folder.data(processes=1)
     data.bad_image = 'skip'
     with caplog.at_level(logging.WARNING):
         split = build(data).info.splits['train']
@@ -195,6 +202,23 @@ def test_name_follows_fields_and_annotations(folder):
     assert len(set(names)) == 3
 
 
+def test_name_does_not_hang_on_the_number_of_processes(folder):
+    """Datasets that were built before it was a choice keep their name."""
+    folder.write()
+    names = [own_data.Settings(source=str(folder.path), processes=n).name for n in (1, 5)]
+    assert names[0] == names[1]
+
+
+@pytest.mark.parametrize(('size', 'sizes'), [(1, [1, 1, 1, 2]), (2, [2, 1, 2]), (9, [5])])
+def test_clips_keep_the_entries_of_a_file_together(folder, size, sizes):
+    folder.write()
+    entries = annotations.read(folder.path)[0].entries
+    train = [entry for entry in entries if entry.split == 'train']
+    made = clips.clips_of(train, own_data.Settings(), may_lack=False, size=size)
+    assert [clip.size for clip in made] == sizes
+    assert [entry.number for clip in made for entry in clip.entries] == [0, 1, 2, 4, 6]
+
+
 def test_unchanged_source_is_the_same_dataset(built, folder):
     again = datasets.open_or_build(folder.data(), build=False)
     assert again.data_dir == built.data_dir
@@ -204,9 +228,9 @@ def test_unchanged_source_is_the_same_dataset(built, folder):
 @pytest.mark.parametrize(
     ('fields', 'message'),
     [
-        ({'test_camera': ('left',)}, "test_camera does not exist .* nearest is 'test_cameras'"),
-        ({'test_cameras': 'left'}, 'must be a tuple of names'),
-        ({'jpeg_quality': 0}, 'jpeg_quality of 1 to 100'),
+        ({'test_camera': ('left',)}, "no field 'test_camera' .* nearest is 'test_cameras'"),
+        ({'test_cameras': 'left'}, 'give a tuple of names'),
+        ({'jpeg_quality': 0}, 'jpeg_quality is 0; give 1 to 100'),
     ],
 )
 def test_bad_field_is_named(folder, fields, message):

@@ -1,14 +1,15 @@
 import numpy as np
 import pytest
 
-from data_pipeline.datasets.own_data import annotations, checks, images
+from data_pipeline import images
+from data_pipeline.datasets.own_data import annotations, judge
 
 
 def problems_of(folder, *, skip_bad_images=False):
     folder.write_annotations()
     content, problems = annotations.read(folder.path)
     assert problems == []
-    return checks.check(
+    return judge.check(
         content, folder.path, max_projection_distance=0.25, skip_bad_images=skip_bad_images
     )
 
@@ -76,16 +77,10 @@ def test_an_image_that_many_entries_share_is_decoded_once(folder, monkeypatch):
     folder.write()
     folder.content['entries'][1]['image'] = folder.content['entries'][0]['image']
     probed = []
-    probe = images.probe_image
-    monkeypatch.setattr(images, 'probe_image', lambda *given: probed.append(given) or probe(*given))
+    probe = images.probe
+    monkeypatch.setattr(images, 'probe', lambda *args: probed.append(args) or probe(*args))
     problems_of(folder)
     assert len(probed) == 3
-
-
-def test_projection_is_a_pinhole_without_distortion():
-    camera = annotations.Camera('c', np.array([1000.0, 1100.0, 500.0, 400.0]), np.zeros(5))
-    joints = np.array([[100.0, -200.0, 2000.0], [0.0, 0.0, 500.0]])
-    np.testing.assert_allclose(checks.project(camera, joints), [[550, 290], [500, 400]], atol=1e-9)
 
 
 def entries_of(folder):
@@ -95,13 +90,13 @@ def entries_of(folder):
 
 
 def test_entries_say_their_split(folder):
-    splits, problems = checks.assign_splits(entries_of(folder), {'camera': ()})
+    splits, problems = judge.assign_splits(entries_of(folder), {'camera': ()})
     assert problems == []
     assert [entry.number for entry in splits['test']] == [3, 5]
 
 
 def test_rules_override_the_entries(folder):
-    splits, problems = checks.assign_splits(
+    splits, problems = judge.assign_splits(
         entries_of(folder), {'subject': ('S1',), 'sequence': ('walk',)}
     )
     assert problems == []
@@ -109,16 +104,16 @@ def test_rules_override_the_entries(folder):
 
 
 def test_rule_that_matches_nothing_names_the_nearest(folder):
-    _, (problem, *_) = checks.assign_splits(entries_of(folder), {'sequence': ('walking',)})
+    _, (problem, *_) = judge.assign_splits(entries_of(folder), {'sequence': ('walking',)})
     assert problem.what == "no entry has sequence 'walking', the nearest is 'walk'"
 
 
 def test_entry_without_a_split_is_a_problem(folder):
     del folder.content['entries'][2]['split']
-    _, (problem,) = checks.assign_splits(entries_of(folder), {})
+    _, (problem,) = judge.assign_splits(entries_of(folder), {})
     assert problem.where == 'entry 2 (images/2.png)'
 
 
 def test_empty_split_is_a_problem(folder):
-    _, (problem,) = checks.assign_splits(entries_of(folder), {'camera': ('left',)})
+    _, (problem,) = judge.assign_splits(entries_of(folder), {'camera': ('left',)})
     assert problem.what == "no entry is in the split 'train'"

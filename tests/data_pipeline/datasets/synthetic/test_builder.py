@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from ml_collections import ConfigDict
 
-from data_pipeline.datasets.synthetic import builder_from_config, poses, samples, workers
+from data_pipeline.datasets.synthetic import builder_from_config, clips, poses, samples
 from data_pipeline.datasets.synthetic.settings import Settings
 
 SMALL = {
@@ -43,12 +43,12 @@ def test_stored_example_is_the_sample(prepared):
 def test_an_interrupted_build_leaves_no_dataset(tmp_path, monkeypatch):
     data = ConfigDict({'dir': str(tmp_path), 'builder': SMALL})
 
-    def interrupted(config, split, index):
+    def interrupted(settings, split, index):
         if index == 3:
             raise KeyboardInterrupt
-        return samples.make_sample(config, split, index)
+        return samples.make_sample(settings, split, index)
 
-    monkeypatch.setattr(workers, 'make_sample', interrupted)
+    monkeypatch.setattr(clips, 'make_sample', interrupted)
     built = builder_from_config(data)
     with pytest.raises(KeyboardInterrupt):
         built.download_and_prepare()
