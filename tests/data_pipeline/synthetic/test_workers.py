@@ -1,4 +1,4 @@
-"""Processes change nothing, need nothing of the program that starts them, and never hang it."""
+"""Rendering in several processes changes no sample, needs no guard, and never hangs."""
 
 import dataclasses
 import functools
@@ -17,7 +17,7 @@ CONFIG = SyntheticConfig(
 )
 TWO = dataclasses.replace(CONFIG, processes=2)
 
-# As a user writes it, without `if __name__ == '__main__'`.
+# A user's script, which has no `if __name__ == '__main__'`.
 SCRIPT = f"""
 import hashlib
 from data_pipeline.synthetic import configuration, workers
@@ -29,12 +29,12 @@ print(digest.hexdigest())
 
 
 def test_a_script_without_a_guard_renders_the_same_in_two_processes(tmp_path):
-    """Two processes against one; two interpreters whose hashes of texts differ."""
+    """Two processes render what one does, also where the hashes of texts differ."""
     program = tmp_path / 'script.py'
     results = []
     for count, hash_seed in ((2, '1'), (1, '2')):
         program.write_text(SCRIPT.replace('processes=2', f'processes={count}'))
-        done = subprocess.run(
+        process = subprocess.run(
             [sys.executable, program],
             env=os.environ | {'PYTHONPATH': os.getcwd(), 'PYTHONHASHSEED': hash_seed},
             capture_output=True,
@@ -42,8 +42,8 @@ def test_a_script_without_a_guard_renders_the_same_in_two_processes(tmp_path):
             check=False,
             timeout=120,
         )
-        assert done.returncode == 0, done.stderr
-        results.append(done.stdout)
+        assert process.returncode == 0, process.stderr
+        results.append(process.stdout)
     assert results[0] == results[1]
 
 
