@@ -62,7 +62,8 @@ def figure(people: People, skeleton: Skeleton, title: str) -> Figure:
             _draw_crop(axes, people.images[number])
             _draw_bones(axes, truth, skeleton)
             if not same:
-                axes.plot(*detected.T, '+', ms=3, mew=0.6, color=_DETECTED, zorder=3)
+                for colour, width in (('black', 1.2), (_DETECTED, 0.6)):
+                    axes.plot(*detected.T, '+', ms=3, mew=width, color=colour, zorder=3)
             labels = {name: values[number] for name, values in people.labels.items()}
             axes.text(
                 0.5, -0.02, caption(labels),
