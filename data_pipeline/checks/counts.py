@@ -104,6 +104,6 @@ def _description(labels: Mapping[str, np.ndarray]) -> str:
     for name in ('subject', 'action', 'sequence', 'camera'):
         values = sorted(set(labels[name].tolist()) - {''})
         if values:
-            listed = ', '.join(values[:_LISTED]) + (', ...' if len(values) > _LISTED else '')
-            parts.append(f'{len(values)} {name}s ({listed})')
+            text = ', '.join(values[:_LISTED]) + (', ...' if len(values) > _LISTED else '')
+            parts.append(f'{len(values)} {name}s ({text})')
     return f'{len(labels["frame"]):,}; ' + '; '.join(parts)
