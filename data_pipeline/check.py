@@ -25,7 +25,7 @@ from capf_jax.runtime import commands
 from data_pipeline import arguments, datasets
 from data_pipeline.building import SourceSettings
 from data_pipeline.checks import dataset
-from data_pipeline.checks.findings import WRONG, listed
+from data_pipeline.checks.findings import WRONG, as_lines
 
 
 def before(name: str, source: pathlib.Path, flags: Sequence[str] = ()) -> bool:
@@ -90,7 +90,7 @@ def after(name: str, data_dir: pathlib.Path, choices: dataset.Choices) -> bool:
             continue
         for split, findings in by_split.items():
             print(f' {split}')
-            print(listed(findings))
+            print(as_lines(findings))
             good &= all(finding.verdict != WRONG for finding in findings)
     print('nothing is wrong' if good else 'something is WRONG, see above')
     return good

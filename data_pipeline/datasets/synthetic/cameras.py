@@ -1,46 +1,23 @@
-"""Cameras like Human3.6M's: where they stand, what they see, and projection.
+"""Random cameras that stand and look like those of Human3.6M.
 
-World frame: z up, the floor is z = 0. Camera frame: x right, y down, z forward. Metres.
+World frame: metres, z up, the floor is z = 0. Camera frame: metres, x right, y down, z forward.
 """
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 
-IMAGE_SIZE = (1000, 1000)  # width, height in pixels, as Human3.6M's
+from capf_jax.pose.cameras import Camera
 
-
-@dataclasses.dataclass(frozen=True)
-class Camera:
-    """A pinhole camera.
-
-    Attributes:
-      name: unique over both splits.
-      rotation: [3, 3], world -> camera.
-      position: [3], in the world, metres.
-      intrinsics: [4] fx, fy, cx, cy, pixels.
-    """
-
-    name: str
-    rotation: np.ndarray
-    position: np.ndarray
-    intrinsics: np.ndarray
-
-    def to_camera(self, points: np.ndarray) -> np.ndarray:
-        """World points [..., 3] in the camera frame."""
-        return (points - self.position) @ self.rotation.T
-
-    def project(self, points_camera: np.ndarray) -> np.ndarray:
-        """Camera-frame points [..., 3] -> pixels [..., 2]."""
-        fx, fy, cx, cy = self.intrinsics
-        x, y, z = np.moveaxis(points_camera, -1, 0)
-        return np.stack([fx * x / z + cx, fy * y / z + cy], -1)
+IMAGE_SIZE = (1000, 1000)  # width and height of the whole image in pixels, as in Human3.6M
 
 
 def sample_camera(rng: np.random.Generator, name: str) -> Camera:
-    """A camera 4 to 6.5 m from the room's middle, 1.2 to 1.9 m high, tilted slightly down."""
+    """A camera 4 to 6.5 m from the middle of the room, 1.2 to 1.9 m high, tilted slightly down.
+
+    These ranges, the focal length, the principal point and the roll cover those of the four
+    cameras of Human3.6M.
+    """
     azimuth = rng.uniform(0, 2 * np.pi)
     distance = rng.uniform(4.0, 6.5)
     position = np.array(
@@ -51,7 +28,7 @@ def sample_camera(rng: np.random.Generator, name: str) -> Camera:
     forward /= np.linalg.norm(forward)
     right = np.cross(forward, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
-    roll = np.deg2rad(rng.normal(0, 1.5))  # Human3.6M's cameras roll by up to four degrees
+    roll = np.deg2rad(rng.normal(0, 1.5))  # The cameras of Human3.6M roll by up to four degrees.
     down = np.cross(forward, right)
     right, down = (
         np.cos(roll) * right + np.sin(roll) * down,

@@ -1,4 +1,7 @@
-"""What arms do: gestures by joint angles, and hands that reach for a body part or a point."""
+"""Gestures of the arms, by joint angles or by a point that the hand reaches for.
+
+Lengths are in millimetres, angles in degrees, and a side is 0 for right and 1 for left.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +23,11 @@ from data_pipeline.datasets.synthetic.kinematics import (
     SHOULDER,
     THORAX,
     Figure,
-    unit,
 )  # fmt: skip
+from data_pipeline.datasets.synthetic.vectors import unit
 
-# Mean and standard deviation, degrees, of shoulder flexion, abduction, outward turn and elbow.
+# Mean and standard deviation, in degrees, of the shoulder's flexion, abduction and outward turn and
+# of the bend of the elbow.
 FREE_ARMS = {
     'relaxed': ((2.0, 9.0), (11.0, 4.0), (-15.0, 15.0), (22.0, 11.0)),
     'talking': ((22.0, 20.0), (17.0, 12.0), (-18.0, 26.0), (85.0, 26.0)),
@@ -33,8 +37,9 @@ FREE_ARMS = {
     'flat': ((8.0, 4.0), (28.0, 18.0), (0.0, 18.0), (18.0, 12.0)),
     'lifted': ((62.0, 25.0), (24.0, 18.0), (-5.0, 35.0), (88.0, 28.0)),
 }
-# Where the wrist goes: (part, forward, outward, up in mm in the part's axes, spread in mm), and
-# the elbow's direction (forward, outward, up) in the chest's axes.
+# The place of the wrist and the direction of the elbow. The place is a part of the body, an offset
+# forward, outward and up in the axes of that part, mm, and a standard deviation, mm. The direction
+# is forward, outward and up in the axes of the chest.
 TOUCHES = {
     'hip': (('hip', -20.0, 88.0, 75.0, 22.0), (-0.5, 1.0, 0.0)),
     'pocket': (('hip', 45.0, 92.0, -25.0, 20.0), (-0.9, 0.6, -0.1)),
@@ -48,12 +53,12 @@ TOUCHES = {
     'carried': (('thorax', 300.0, 140.0, -290.0, 60.0), (-0.5, 0.6, -0.6)),
 }
 _PARTS = {'nose': NOSE, 'head': HEAD, 'thorax': THORAX, 'pelvis': PELVIS}
-# Gestures that make sense with both hands at once, and those that need both.
+# Gestures that both arms make together.
 BOTH = {'camera', 'carried', 'crossed'}
 
 
 def pick(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
-    """A key, with a chance in proportion to its weight."""
+    """A random key of `weights`, whose chance is proportional to its weight."""
     threshold = rng.random() * sum(weights.values())
     for name, weight in weights.items():
         threshold -= weight
@@ -65,28 +70,45 @@ def pick(rng: np.random.Generator, weights: Mapping[str, float]) -> str:
 def set_arms(
     rng: np.random.Generator, figure: Figure, weights: Mapping[str, float], pair: float = 0.5
 ) -> None:
-    """Give each arm a gesture; with chance `pair` the second arm does like the first."""
+    """Gives each arm a random gesture.
+
+    Args:
+      rng: source of randomness.
+      figure: the figure, whose trunk and legs are set and whose arms this sets.
+      weights: names of gestures with their weights.
+      pair: chance that the second arm makes the gesture of the first.
+    """
     first = pick(rng, weights)
     like = first in BOTH or rng.random() < pair
     second = first if like else pick(rng, {k: v for k, v in weights.items() if k not in BOTH})
     leader = RIGHT if rng.random() < 0.5 else LEFT
     shared = rng.standard_normal(4)
     for side, gesture in ((leader, first), (1 - leader, second)):
-        # Two arms with one gesture move much alike, never exactly alike.
+        # Two arms with one gesture are similar but never exactly alike.
         own = rng.standard_normal(4)
         draw = 0.8 * shared + 0.6 * own if like else own
-        set_arm(rng, figure, side, gesture, draw, leads=side == leader)
+        set_arm(figure, side, gesture, draw, leads=side == leader)
 
 
 def set_arm(
-    rng: np.random.Generator,
     figure: Figure,
     side: int,
     gesture: str,
     draw: np.ndarray,
     leads: bool = True,
 ) -> None:
-    """Give one arm a gesture; `draw` [4] are standard normal numbers that vary it."""
+    """Gives one arm a gesture.
+
+    Args:
+      figure: the figure, whose trunk and legs are set and whose arm this sets.
+      side: 0 for right, 1 for left.
+      gesture: name of the gesture.
+      draw: [4], standard normal numbers that vary the gesture.
+      leads: whether this arm lies in front of the other where the arms are crossed.
+
+    Raises:
+      ValueError: there is no such gesture.
+    """
     out = LATERAL[side]
     if gesture in FREE_ARMS:
         flexion, abduction, turn, elbow = (
@@ -107,14 +129,15 @@ def set_arm(
         offset[1] *= out
         target = origin + axes @ offset
     elif gesture == 'crossed':
-        # The leading arm lies in front of the other.
+        # The leading arm lies in front of the other one.
         offset = np.array((200.0 if leads else 130.0, -95.0, -215.0 if leads else -235.0))
         offset += (8.0, 25.0, 20.0) * draw[:3]
         offset[1] *= out
         target = figure.joints[THORAX] + chest @ offset
         pole = np.array((-0.1, 1.0, -0.7))
     elif gesture == 'reach':
-        # A point ahead, anywhere from the floor to overhead, more often outside than across.
+        # The hand reaches for a point in front, anywhere from the floor to above the head, and more
+        # often to the outside than across the body.
         azimuth = math.radians(15.0 + 38.0 * draw[0])
         height = math.radians(-5.0 + 42.0 * draw[1])
         direction = np.array((
@@ -135,14 +158,15 @@ def set_arm(
         front = unit(figure.knee_front[side] + unit(knee - figure.joints[HIP[side]]))
         target = knee + (0.35 + 0.12 * draw[0]) * (ankle - knee) + 95.0 * front
     elif gesture == 'floor':
-        # Beside the lowest part of the body, palm down.
+        # The hand rests on the floor beside the lowest part of the body, palm down.
         low = figure.joints[:7, 2].min() - 70.0
         shoulder = figure.joints[SHOULDER[side]]
         target = shoulder + figure.pelvis @ (70.0 * draw[0], out * (90.0 + 70.0 * draw[1]), 0.0)
         target[2] = low + 35.0
         pole = np.array((-0.4, 1.0, 0.0))
     elif gesture == 'prone':
-        # Lying on the belly: the hand on the floor somewhere around the head, the elbow outside.
+        # The person lies on the belly; the hand is on the floor near the head and the elbow points
+        # to the outside.
         angle = math.radians(20.0 + 35.0 * draw[0])
         length = (0.75 + 0.12 * draw[1]) * (figure.body.upper_arm + figure.body.forearm)
         ahead = (length * math.cos(angle), out * length * math.sin(angle), 0.0)
@@ -157,7 +181,13 @@ def set_arm(
 
 
 def swing_arms(rng: np.random.Generator, figure: Figure, swing: tuple[float, float]) -> None:
-    """Arms of a walker; `swing` is the forward swing (right, left) in degrees."""
+    """Sets the arms of a person who walks.
+
+    Args:
+      rng: source of randomness.
+      figure: the figure, whose trunk is set and whose arms this sets.
+      swing: forward swing of the right and of the left arm, degrees.
+    """
     abduction, elbow, turn = rng.normal(11.0, 3.0), rng.normal(22.0, 12.0), rng.normal(-15.0, 10.0)
     for side in (RIGHT, LEFT):
         bend = max(elbow + 0.5 * swing[side] + rng.normal(0.0, 4.0), 4.0)

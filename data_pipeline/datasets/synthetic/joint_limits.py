@@ -1,7 +1,8 @@
-"""What a body can do: ranges of its joints, and parts that may not run through each other.
+"""Limits of the human body: the ranges of its joints, its balance, and parts that cannot overlap.
 
-Angles are measured on the finished pose, so they hold whichever way a pose was made. Ranges are
-common goniometry values (American Academy of Orthopaedic Surgeons) with a few degrees to spare.
+Angles are measured on the final pose, so that the limits hold for sampled and for recorded poses.
+The ranges are those of the American Academy of Orthopaedic Surgeons, widened by a few degrees.
+Lengths are in millimetres, angles in degrees, and a side is 0 for right and 1 for left.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ from data_pipeline.datasets.synthetic.kinematics import (
     THORAX,
     WRIST,
     Pose,
-    unit,
 )  # fmt: skip
+from data_pipeline.datasets.synthetic.vectors import unit
 
-# Lowest and highest angle in degrees.
+# Smallest and largest angle of each joint, degrees.
 LIMITS = {
     'hip flexion': (-28.0, 132.0),
     'hip abduction': (-32.0, 62.0),
-    'hip turn': (-48.0, 82.0),  # the outer end is that of sitting with crossed legs
+    'hip turn': (-48.0, 82.0),  # The largest turn is that of sitting with crossed legs.
     'knee': (0.0, 160.0),
     'elbow': (0.0, 152.0),
     'shoulder turn': (-85.0, 100.0),
@@ -44,11 +45,13 @@ LIMITS = {
     'neck lateral': (-40.0, 40.0),
     'neck twist': (-78.0, 78.0),
 }
-# Highest elevation of the upper arm by its plane: -180 and 180 inwards, -90 back, 0 out, 90 front.
+# Largest elevation of the upper arm by the plane in which it is raised, degrees: the planes -180
+# and 180 point inwards, -90 to the back, 0 to the outside and 90 to the front.
 ELEVATION_PLANES = (-180.0, -120.0, -90.0, -45.0, -10.0, 100.0, 140.0, 180.0)
 HIGHEST_ELEVATION = (10.0, 30.0, 62.0, 95.0, 178.0, 178.0, 115.0, 10.0)
 
-# How far a joint's centre stays above the floor, mm: half the thickness of the body there.
+# Smallest height of the centre of each joint above the floor, mm: half the thickness of the body
+# there.
 CLEARANCE = np.zeros(17)
 CLEARANCE[list(HIP)] = 95.0
 CLEARANCE[list(KNEE)] = 55.0
@@ -58,14 +61,16 @@ CLEARANCE[list(ELBOW)] = 40.0
 CLEARANCE[list(WRIST)] = 30.0
 CLEARANCE[[PELVIS, SPINE, THORAX, NOSE, HEAD]] = 100.0, 95.0, 90.0, 30.0, 30.0
 
-# Share of the body's mass at each joint: segment masses of Winter's tables, halved to their ends.
+# Share of the mass of the body at each joint. Half of the mass of each segment, from the tables of
+# Winter, "Biomechanics and Motor Control of Human Movement", counts at each of its ends.
 MASS = np.array((
     0.14, 0.08, 0.073, 0.038, 0.08, 0.073, 0.038, 0.16, 0.11, 0.04, 0.041,
     0.028, 0.022, 0.0135, 0.028, 0.022, 0.0135,
 ))  # fmt: skip
 MASS /= MASS.sum()
 
-# Limbs as (upper joint, lower joint), and how near, in mm, each may come to each.
+# The bones of the limbs as (upper joint, lower joint), and the smallest distance between every two
+# of them, mm.
 _LIMBS = {
     'forearm': (ELBOW, WRIST),
     'shank': (KNEE, ANKLE),
@@ -92,16 +97,23 @@ for _first, _second, _same_side, _other_side in (
     _NEAREST[(_a, _a + 1), (_b, _b + 1)] = _same_side
 _STEPS = np.linspace(0.0, 1.0, 6)[:, None]
 
-# Half width and half depth of the trunk over its upper-bone widths, see trunk_hit.
+# The trunk is an elliptic tube. The half width of its upper part is this share of the distance
+# from the thorax to a shoulder; its half depth and the half width of its lower part are in mm.
 TRUNK_WIDTH, TRUNK_DEPTH, TRUNK_WAIST = 0.92, 105.0, 135.0
-HEAD_RADIUS = 100.0
+HEAD_RADIUS = 100.0  # mm
 
 
 def arm_angles(pose: Pose, side: int) -> tuple[float, float, float, float]:
-    """Elevation, its plane (0 out, 90 front), inward turn and elbow of an arm, degrees.
+    """Angles of one arm, degrees.
 
-    The turn is measured against the arm that is lifted without turning; it is 0 where the elbow
-    is too straight, or the arm too high, to tell.
+    Args:
+      pose: the pose.
+      side: 0 for right, 1 for left.
+
+    Returns:
+      The elevation of the upper arm; the plane in which it is raised, 0 to the outside and 90 to
+      the front; its inward turn, relative to an arm that is raised without turning; and the bend
+      of the elbow. The turn is 0 where the elbow is too straight or the arm too high to measure it.
     """
     joints, out = pose.joints, LATERAL[side]
     shoulder, elbow, wrist = joints[SHOULDER[side]], joints[ELBOW[side]], joints[WRIST[side]]
@@ -113,7 +125,8 @@ def arm_angles(pose: Pose, side: int) -> tuple[float, float, float, float]:
     plane = math.degrees(math.atan2(x, y))
     if bend < 20.0 or elevation > 140.0:
         return elevation, plane, 0.0, bend
-    # The least rotation that takes "down" to the upper arm takes "forward" and "inward" to:
+    # The smallest rotation that takes the direction down to that of the upper arm takes the
+    # directions forward and inward to these two:
     k = 1.0 / (1.0 - z)
     forward = (1.0 - k * x * x, -k * x * y, x)
     inward = (k * x * y, k * y * y - 1.0, -y)
@@ -124,9 +137,15 @@ def arm_angles(pose: Pose, side: int) -> tuple[float, float, float, float]:
 
 
 def leg_angles(pose: Pose, side: int) -> tuple[float, float, float, float]:
-    """Hip flexion, abduction and outward turn, and knee, degrees.
+    """Angles of one leg, degrees.
 
-    The turn is 0 where the knee is too straight to tell.
+    Args:
+      pose: the pose.
+      side: 0 for right, 1 for left.
+
+    Returns:
+      The flexion, abduction and outward turn of the hip, and the bend of the knee. The turn is 0
+      where the knee is too straight to measure it.
     """
     joints, out = pose.joints, LATERAL[side]
     hip, knee, ankle = joints[HIP[side]], joints[KNEE[side]], joints[ANKLE[side]]
@@ -149,7 +168,12 @@ def leg_angles(pose: Pose, side: int) -> tuple[float, float, float, float]:
 
 
 def bend_angles(lower: np.ndarray, upper: np.ndarray) -> tuple[float, float, float]:
-    """Flexion, lateral bend and twist, degrees, from axes [3, 3] `lower` to axes `upper`."""
+    """Bend to the front, bend to the side and twist, degrees, between two parts of the body.
+
+    Args:
+      lower: [3, 3], axes of the lower part, whose columns are forward, left and up.
+      upper: [3, 3], axes of the upper part in the same form.
+    """
     relative = lower.T @ upper
     lateral = math.asin(min(1.0, max(-1.0, -float(relative[1, 2]))))
     flexion = math.atan2(relative[0, 2], relative[2, 2])
@@ -158,7 +182,7 @@ def bend_angles(lower: np.ndarray, upper: np.ndarray) -> tuple[float, float, flo
 
 
 def angle_violation(pose: Pose) -> str | None:
-    """Name of the first joint range that the pose leaves, or None."""
+    """The name of the first joint whose angle is outside its limits, or None."""
     measured = []
     for part, axes in (('spine', (pose.pelvis, pose.chest)), ('neck', (pose.chest, pose.head))):
         flexion, lateral, twist = bend_angles(*axes)
@@ -182,7 +206,10 @@ def angle_violation(pose: Pose) -> str | None:
 
 
 def imbalance(pose: Pose) -> float:
-    """Distance, mm on the floor, from the centre of mass to the line between the carrying feet."""
+    """Distance on the floor from the centre of mass to the line between the supporting feet, mm.
+
+    At least one ankle is among `pose.support`.
+    """
     centre = MASS @ pose.joints[:, :2]
     feet = [
         pose.joints[ANKLE[side], :2] + 60.0 * pose.feet[side, :2]
@@ -196,16 +223,21 @@ def imbalance(pose: Pose) -> float:
 
 
 def collision(pose: Pose) -> str | None:
-    """Name of the first pair of parts that run through each other or the floor, or None."""
+    """What a part of the body overlaps, or None.
+
+    Returns:
+      'floor' where a joint is too low, 'limbs' where two limbs overlap, and 'trunk' or 'head' where
+      a forearm overlaps it.
+    """
     joints = pose.joints
     if (joints[:, 2] < CLEARANCE - 12.0).any():
         return 'floor'
     start = joints[_ENDS[:, 0], None]
-    points = start + _STEPS * (joints[_ENDS[:, 1], None] - start)  # [limb, step, 3]
+    points = start + _STEPS * (joints[_ENDS[:, 1], None] - start)  # [8 bones, 6 points, 3]
     flat = points.reshape(-1, 3)
     squares = np.einsum('ij,ij->i', flat, flat)
     gaps = squares[:, None] + squares - 2.0 * (flat @ flat.T)
-    # A limb is at no distance from itself, give or take rounding.
+    # The distance of a limb from itself is zero except for rounding errors, hence the tolerance.
     if (gaps.reshape(8, 6, 8, 6).min((1, 3)) < _NEAREST**2 - 0.01).any():
         return 'limbs'
     forearms = flat[:12]
@@ -218,7 +250,7 @@ def collision(pose: Pose) -> str | None:
 
 
 def _trunk_hit(pose: Pose, points: np.ndarray) -> bool:
-    """Whether any of the points [P, 3] is inside the trunk, an elliptic tube."""
+    """Whether any of the points [P, 3] is inside the trunk, mm."""
     joints = pose.joints
     width = TRUNK_WIDTH * np.linalg.norm(joints[SHOULDER[LEFT]] - joints[THORAX])
     for axes, low, high, half in (

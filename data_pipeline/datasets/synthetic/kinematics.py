@@ -1,8 +1,9 @@
-"""Bone lengths of a person and a figure that is posed by joint angles or by reaching for points.
+"""A figure with the bone lengths of a person that takes a pose by joint angles or by reaching.
 
-Frames: right-handed, millimetres. World and body axes are x forward (before the turn), y left,
-z up. Joints are in the order of `capf_jax.pose.skeletons.H36M17`. Angles are degrees. Sides are
-indexed 0 right, 1 left; limb angles are the same for mirrored limbs.
+Lengths are in millimetres and angles in degrees. All frames are right-handed: in the world and in
+each part of the body, x points forward, y left and z up. Joints have the order of
+`capf_jax.pose.skeletons.H36M17`. A side is 0 for right and 1 for left. The angles of a limb and of
+its mirror image are equal.
 """
 
 from __future__ import annotations
@@ -12,35 +13,54 @@ import math
 
 import numpy as np
 
+from data_pipeline.datasets.synthetic.vectors import unit
+
+# Indices of the joints; those of a limb are (right, left).
 HIP, KNEE, ANKLE = (1, 4), (2, 5), (3, 6)
 SHOULDER, ELBOW, WRIST = (14, 11), (15, 12), (16, 13)
 PELVIS, SPINE, THORAX, NOSE, HEAD = 0, 7, 8, 9, 10
 RIGHT, LEFT = 0, 1
-LATERAL = (-1.0, 1.0)  # y towards the outside of a side
+LATERAL = (-1.0, 1.0)  # Sign of y on the right and on the left.
 
-NOSE_LEAN = math.radians(28.0)  # the nose lies this far in front of the line up from the neck base
-HEAD_LEAN = math.radians(-12.0)  # and the top of the head this far behind the line up from the nose
+# The nose lies in front of the line up from the base of the neck, and the top of the head behind
+# the line up from the nose.
+NOSE_LEAN = math.radians(28.0)
+HEAD_LEAN = math.radians(-12.0)
 
 
 @dataclasses.dataclass(frozen=True)
 class BodyProportions:
-    """Bone lengths in mm; left and right are equal. Paths of bones as in H36M17."""
+    """Lengths of the bones of H36M17 in mm, which are equal on the left and on the right.
 
-    stature: float  # upright height without shoes
-    hip: float  # pelvis to hip joint
+    Attributes:
+      stature: height of the upright person without shoes.
+      hip: from the pelvis to a hip joint.
+      thigh: from a hip joint to the knee.
+      shank: from a knee to the ankle.
+      lower_spine: from the pelvis to the spine joint.
+      upper_spine: from the spine joint to the thorax joint, which is the base of the neck.
+      neck: from the thorax joint to the nose.
+      head: from the nose to the top of the head.
+      shoulder: from the thorax joint to a shoulder joint.
+      upper_arm: from a shoulder joint to the elbow.
+      forearm: from an elbow to the wrist.
+    """
+
+    stature: float
+    hip: float
     thigh: float
     shank: float
-    lower_spine: float  # pelvis to spine
-    upper_spine: float  # spine to thorax, the base of the neck
-    neck: float  # thorax to nose
-    head: float  # nose to top of the head
-    shoulder: float  # thorax to shoulder joint
+    lower_spine: float
+    upper_spine: float
+    neck: float
+    head: float
+    shoulder: float
     upper_arm: float
     forearm: float
 
     @property
     def bone_lengths(self) -> np.ndarray:
-        """Length of the bone that ends in each joint [17] mm, 0 for the pelvis."""
+        """[17], length of the bone that ends in each joint, mm; 0 for the pelvis."""
         leg = [self.hip, self.thigh, self.shank]
         arm = [self.shoulder, self.upper_arm, self.forearm]
         trunk = [self.lower_spine, self.upper_spine, self.neck, self.head]
@@ -49,13 +69,15 @@ class BodyProportions:
 
 @dataclasses.dataclass(frozen=True)
 class Pose:
-    """One person in the world (z up, floor z = 0, pelvis above the origin).
+    """The pose of one person in the world, where z is up and the floor is z = 0.
 
     Attributes:
-      joints: [17, 3] mm, order of H36M17.
-      pelvis, chest, head: [3, 3] axes, whose columns are the part's forward, left and up.
-      feet: [2, 3] unit vectors ankle to toes, right and left.
-      support: joints whose surroundings (foot, buttock, knee...) carry the person.
+      joints: [17, 3], mm, order of H36M17; the pelvis is above the origin.
+      pelvis: [3, 3], axes of the pelvis, whose columns are the unit vectors forward, left and up.
+      chest: [3, 3], axes of the chest in the same form.
+      head: [3, 3], axes of the head in the same form.
+      feet: [2, 3], unit vectors from the ankle to the toes, right and left.
+      support: indices of the joints near which the body rests on something: ankles, knees or hips.
     """
 
     joints: np.ndarray
@@ -67,17 +89,23 @@ class Pose:
 
     @property
     def forward(self) -> np.ndarray:
-        """Unit vector [3] to the front of the pelvis."""
+        """[3], unit vector to the front of the pelvis."""
         return self.pelvis[:, 0]
 
     @property
     def face(self) -> np.ndarray:
-        """Unit vector [3] in which the face looks."""
+        """[3], unit vector in which the face looks."""
         return self.head[:, 0]
 
 
 def rotation(pitch: float, roll: float = 0.0, yaw: float = 0.0) -> np.ndarray:
-    """[3, 3] rotation in degrees: yaw to the left, then roll to the right, then pitch forward."""
+    """A rotation [3, 3] that applies yaw first, then roll and then pitch.
+
+    Args:
+      pitch: turn about y, which leans forward, degrees.
+      roll: turn about x, which leans to the right, degrees.
+      yaw: turn about z to the left, degrees.
+    """
     p, r, y = math.radians(pitch), math.radians(roll), math.radians(yaw)
     cp, sp, cr, sr, cy, sy = (
         math.cos(p), math.sin(p), math.cos(r), math.sin(r), math.cos(y), math.sin(y),
@@ -91,33 +119,28 @@ def rotation(pitch: float, roll: float = 0.0, yaw: float = 0.0) -> np.ndarray:
     )
 
 
-def normals(rng: np.random.Generator, *wanted: tuple[float, float]) -> list[float]:
-    """One normal number for each (mean, standard deviation)."""
-    draws = rng.standard_normal(len(wanted)).tolist()
-    return [mean + spread * x for (mean, spread), x in zip(wanted, draws, strict=True)]
-
-
-def unit(vector: np.ndarray) -> np.ndarray:
-    """A [3] vector at length 1 (a zero vector stays zero)."""
-    length = math.sqrt(vector.dot(vector))
-    return vector / length if length > 1e-9 else vector * 0.0
+def gaussians(rng: np.random.Generator, *moments: tuple[float, float]) -> list[float]:
+    """One normally distributed number for each pair of a mean and a standard deviation."""
+    draws = rng.standard_normal(len(moments)).tolist()
+    return [mean + spread * x for (mean, spread), x in zip(moments, draws, strict=True)]
 
 
 def limb_directions(
     flexion: float, abduction: float, turn: float, bend: float, side: int, hinge: float
 ) -> np.ndarray:
-    """Directions of a limb in the axes of the part that it hangs from.
+    """Directions of a limb in the axes of the pelvis (for a leg) or of the chest (for an arm).
 
     Args:
-      flexion: forward swing of the upper bone, 0 hangs down.
-      abduction: swing to the outside.
-      turn: rotation of the upper bone about itself, front to the outside.
-      bend: knee or elbow, 0 is straight.
-      side: 0 right, 1 left.
-      hinge: +1 folds to the front (elbow), -1 to the back (knee).
+      flexion: forward swing of the upper bone, degrees; at 0 it hangs down.
+      abduction: swing of the upper bone to the outside, degrees.
+      turn: rotation of the upper bone about itself, which turns its front to the outside, degrees.
+      bend: bend of the knee or the elbow, degrees; 0 is straight.
+      side: 0 for right, 1 for left.
+      hinge: +1 for an elbow, which folds to the front; -1 for a knee, which folds to the back.
 
     Returns:
-      [3, 3] rows: upper bone, lower bone, front of the upper bone.
+      [3, 3], whose rows are unit vectors along the upper bone, along the lower bone and to the
+      front of the upper bone.
     """
     f, a = math.radians(flexion), math.radians(abduction)
     r, b = math.radians(turn), math.radians(bend)
@@ -132,9 +155,20 @@ def limb_directions(
 
 
 class Figure:
-    """A body under construction: pelvis at the origin, heading along x.
+    """A body whose parts are placed one after the other.
 
-    Set the trunk first (the arms hang from it), then legs and arms; joints [17, 3] are in mm.
+    The pelvis is at the origin and faces along x. The trunk is set first, because the arms hang
+    from it; legs and arms follow.
+
+    Attributes:
+      body: the bone lengths, mm.
+      pelvis: [3, 3], axes of the pelvis, whose columns are the unit vectors forward, left and up.
+      chest: [3, 3], axes of the chest in the same form.
+      head: [3, 3], axes of the head in the same form.
+      joints: [17, 3], mm, order of H36M17.
+      knee_front: [2, 3], unit vectors to the front of the right and the left thigh.
+      off_balance: greatest distance between the centre of mass and the feet at which the figure
+        still stands, on the floor, mm.
     """
 
     def __init__(self, body: BodyProportions, pelvis: np.ndarray):
@@ -143,7 +177,7 @@ class Figure:
         self.chest = self.head = pelvis
         self.joints = np.zeros((17, 3))
         self.knee_front = np.zeros((2, 3))
-        self.off_balance = math.inf  # how far the centre of mass may be off the feet, mm
+        self.off_balance = math.inf
         left = pelvis[:, 1] * body.hip
         self.joints[HIP[RIGHT]] = -left
         self.joints[HIP[LEFT]] = left
@@ -155,11 +189,19 @@ class Figure:
         lordosis: float = 4.0,
         shrug: tuple[float, float] = (0.0, 0.0),
     ) -> None:
-        """Bend spine and neck by (flexion, lateral, twist); `lordosis` hollows the back."""
+        """Places spine, thorax, nose, head and shoulders.
+
+        Args:
+          spine: bend to the front, bend to the side and twist of the spine, degrees.
+          neck: the same of the neck.
+          lordosis: hollow of the lower back, degrees.
+          shrug: lift of the right and of the left shoulder, degrees.
+        """
         body, joints = self.body, self.joints
         flexion, lateral, twist = spine
         self.chest = chest = self.pelvis @ rotation(flexion, lateral, twist)
-        # The spine joint is at 0.48 of the arc: the lower half takes less than half of the bend.
+        # The spine joint is at 0.48 of the way from the pelvis to the thorax, and the lower half
+        # of the spine bends less than the upper half.
         lower = self.pelvis @ rotation(0.35 * flexion + lordosis, 0.35 * lateral)[:, 2]
         upper = self.pelvis @ rotation(0.85 * flexion - lordosis, 0.85 * lateral)[:, 2]
         joints[SPINE] = lower * body.lower_spine
@@ -176,30 +218,46 @@ class Figure:
             girdle = chest @ (0.0, LATERAL[side] * math.cos(rise), math.sin(rise))
             joints[SHOULDER[side]] = joints[THORAX] + girdle * body.shoulder
 
-    def set_leg(self, side: int, flexion: float, abduction: float, turn: float, bend: float):
-        """Place knee and ankle by hip and knee angles."""
+    def set_leg(
+        self, side: int, flexion: float, abduction: float, turn: float, bend: float
+    ) -> None:
+        """Places knee and ankle by the angles of hip and knee; see `limb_directions`."""
         upper, lower, front = limb_directions(flexion, abduction, turn, bend, side, -1.0)
         joints = self.joints
         joints[KNEE[side]] = joints[HIP[side]] + self.pelvis @ upper * self.body.thigh
         joints[ANKLE[side]] = joints[KNEE[side]] + self.pelvis @ lower * self.body.shank
         self.knee_front[side] = self.pelvis @ front
 
-    def set_arm(self, side: int, flexion: float, abduction: float, turn: float, bend: float):
-        """Place elbow and wrist by shoulder and elbow angles."""
+    def set_arm(
+        self, side: int, flexion: float, abduction: float, turn: float, bend: float
+    ) -> None:
+        """Places elbow and wrist by the angles of shoulder and elbow; see `limb_directions`."""
         upper, lower, _ = limb_directions(flexion, abduction, turn, bend, side, 1.0)
         joints = self.joints
         joints[ELBOW[side]] = joints[SHOULDER[side]] + self.chest @ upper * self.body.upper_arm
         joints[WRIST[side]] = joints[ELBOW[side]] + self.chest @ lower * self.body.forearm
 
     def reach_foot(self, side: int, target: np.ndarray, knee: np.ndarray) -> None:
-        """Put the ankle at `target` [3], or as near as it goes, the knee towards vector `knee`."""
+        """Places the ankle as near to a point as the leg can reach.
+
+        Args:
+          side: 0 for right, 1 for left.
+          target: [3], the point, mm.
+          knee: [3], direction in which the knee points.
+        """
         root, body = self.joints[HIP[side]], self.body
         middle, end, front = two_bones(root, target, knee, body.thigh, body.shank)
         self.joints[KNEE[side]], self.joints[ANKLE[side]] = middle, end
         self.knee_front[side] = front
 
     def reach_hand(self, side: int, target: np.ndarray, elbow: np.ndarray) -> None:
-        """Put the wrist at `target` [3], or as near as it goes, elbow towards vector `elbow`."""
+        """Places the wrist as near to a point as the arm can reach.
+
+        Args:
+          side: 0 for right, 1 for left.
+          target: [3], the point, mm.
+          elbow: [3], direction in which the elbow points.
+        """
         root, body = self.joints[SHOULDER[side]], self.body
         middle, end, _ = two_bones(root, target, elbow, body.upper_arm, body.forearm, 0.99)
         self.joints[ELBOW[side]], self.joints[WRIST[side]] = middle, end
@@ -213,16 +271,27 @@ def two_bones(
     lower: float,
     straight: float = 0.998,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Middle and end joint [3] of two bones from `root` to `target`, and the bend's direction.
+    """Places a chain of two bones that reaches for a point.
 
-    `straight` is the greatest distance over the bones' sum.
+    Args:
+      root: [3], start of the upper bone, mm.
+      target: [3], point for the end of the lower bone, mm.
+      pole: [3], direction in which the middle joint points.
+      upper: length of the upper bone, mm.
+      lower: length of the lower bone, mm.
+      straight: greatest distance between the two ends over the sum of both lengths.
+
+    Returns:
+      The middle joint [3] and the end [3], mm, and the unit vector [3] in which the middle joint
+      points.
     """
     reach = target - root
     distance = max(math.sqrt(reach.dot(reach)), 1e-6)
     along = reach / distance
-    # Out of reach: stop short, the limb all but straight, or folded as far as flesh allows.
-    folded = math.sqrt(upper**2 + lower**2 - 2 * upper * lower * math.cos(math.radians(37.0)))
-    distance = min(max(distance, folded), straight * (upper + lower))
+    # A target that is too far leaves the limb almost straight, and one that is too near leaves it
+    # bent as far as flesh allows.
+    shortest = math.sqrt(upper**2 + lower**2 - 2 * upper * lower * math.cos(math.radians(37.0)))
+    distance = min(max(distance, shortest), straight * (upper + lower))
     front = unit(pole - along * along.dot(pole))
     advance = (upper**2 - lower**2 + distance**2) / (2.0 * distance)
     height = math.sqrt(max(upper**2 - advance**2, 0.0))

@@ -1,4 +1,8 @@
-"""Poses from a motion-capture file instead of the sampler: read, split by clip, fit to a body."""
+"""Poses from a motion-capture file, which replace sampled ones.
+
+A file of recorded poses is read and divided into training and test clips, and each pose is fitted
+to the bone lengths of a person. Lengths are in millimetres.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,7 @@ import zipfile
 
 import numpy as np
 
+from capf_jax.errors import UserError, unknown
 from capf_jax.pose.skeletons import H36M17
 from data_pipeline.datasets.synthetic import bvh, poses
 from data_pipeline.datasets.synthetic.joint_limits import CLEARANCE
@@ -30,10 +35,10 @@ from data_pipeline.datasets.synthetic.kinematics import (
     THORAX,
     BodyProportions,
     Pose,
-    unit,
 )  # fmt: skip
+from data_pipeline.datasets.synthetic.vectors import cross, unit
 
-TEST_SHARE = 0.2  # of the clips, or of the time of a single clip
+TEST_SHARE = 0.2  # Share of the clips, or of the duration of a single clip, for the test split.
 _ARRAYS = ('pose_rel_dmm', 'root_mm', 'clip', 'clip_names')
 
 
@@ -42,17 +47,24 @@ class MotionCapture:
     """Recorded poses.
 
     Attributes:
-      joints: [N, 17, 3] float32 mm, order of H36M17, world with z up.
-      clips: [N] name of the recording of each pose; frames of a clip are in order of time.
+      joints: [N, 17, 3] float32, mm, order of H36M17, world with z up.
+      clips: [N] str, name of the recording of each pose; the poses of a clip are in order of time.
     """
 
     joints: np.ndarray
     clips: np.ndarray
 
     def sample(self, rng: np.random.Generator, proportions: BodyProportions) -> tuple[str, Pose]:
-        """A random clip's name and one of its poses, on this body, turned and mirrored at random.
+        """A random pose of a random clip, fitted to a body and turned and mirrored at random.
 
-        Clips have equal chances, so that long ones do not crowd out the others.
+        All clips have equal chances, so that long clips do not displace short ones.
+
+        Args:
+          rng: source of randomness.
+          proportions: bone lengths of the person, mm.
+
+        Returns:
+          The name of the clip, and the pose.
         """
         clips, order, starts = self._by_clip
         clip = int(rng.integers(len(clips)))
@@ -64,82 +76,93 @@ class MotionCapture:
 
     @functools.cached_property
     def _by_clip(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Names of the C clips, poses [N] sorted by clip, and where each clip starts [C + 1]."""
         clips, counts = np.unique(self.clips, return_counts=True)
         order = np.argsort(self.clips, kind='stable')
         return clips, order, np.concatenate(([0], np.cumsum(counts)))
 
     def split(self, name: str) -> MotionCapture:
-        """The part for 'train' or 'test': other clips, or, of a single clip, another stretch.
+        """The recorded poses of one split, 'train' or 'test'.
 
-        The split of a clip depends on its name alone, so adding clips moves none of the others.
+        No clip is in both splits. The split of a clip depends on its name alone, so that the other
+        clips keep their splits when clips are added. The poses of a single clip are divided in
+        time, and its end becomes the test split.
 
         Raises:
-          ValueError: an unknown split.
+          UserError: there is no such split.
         """
         if name not in ('train', 'test'):
-            raise ValueError(f"unknown split {name!r} of motion capture; known are 'train', 'test'")
+            raise unknown('the split of the motion capture', name, ('train', 'test'))
         clips = np.unique(self.clips)
         if len(clips) == 1:
             first_test = math.ceil((1.0 - TEST_SHARE) * len(self.joints))
             test = np.arange(len(self.joints)) >= first_test
         else:
             score = {clip: hashlib.sha256(str(clip).encode()).digest() for clip in clips}
-            ranked = sorted(clips, key=score.__getitem__)
+            order = sorted(clips, key=score.__getitem__)
             limit = bytes([round(255 * TEST_SHARE)])
-            chosen = {clip for clip in ranked if score[clip] < limit}
-            # With few clips chance may leave a side empty.
-            chosen = chosen or {ranked[0]}
-            chosen -= {ranked[-1]}
-            test = np.isin(self.clips, sorted(chosen))
+            test_clips = {clip for clip in order if score[clip] < limit}
+            # With few clips, chance may leave one of the splits empty.
+            test_clips = test_clips or {order[0]}
+            test_clips -= {order[-1]}
+            test = np.isin(self.clips, sorted(test_clips))
         part = test if name == 'test' else ~test
         return MotionCapture(self.joints[part], self.clips[part])
 
 
 def load_poses(path: str | os.PathLike) -> np.ndarray:
-    """Poses [N, 17, 3] float32, mm, world with z up, of an `.npz` or `.bvh` file; see `load`."""
+    """Poses [N, 17, 3] float32, mm, world with z up, from an `.npz` or `.bvh` file; see `load`."""
     return load(path).joints
 
 
 def load(path: str | os.PathLike) -> MotionCapture:
-    """Reads an `.npz` or `.bvh` file.
+    """Reads a motion-capture file.
 
-    An `.npz` holds `pose_rel_dmm` [N, 17, 3] (0.1 mm, relative to the pelvis), `root_mm` [N, 3]
-    (world, z up), `clip` [N] (index) and `clip_names`; joints are in the order of H36M17.
+    An `.npz` file holds four arrays: `pose_rel_dmm` [N, 17, 3], joints in the order of H36M17,
+    relative to the pelvis, in units of 0.1 mm; `root_mm` [N, 3], position of the pelvis in a world
+    with z up, mm; `clip` [N], index of the clip of each pose; and `clip_names`. A `.bvh` file is
+    one clip, which is named after the file.
+
+    Args:
+      path: the `.npz` or `.bvh` file.
 
     Raises:
-      FileNotFoundError: no such file.
-      ValueError: another format, a damaged file, or poses that are not finite.
+      UserError: the file does not exist, has another format, is damaged, holds no pose, or holds a
+        pose with a coordinate that is not finite or with a bone of no length.
     """
     path = pathlib.Path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'motion-capture file {path} does not exist; check the path')
+        raise UserError(f'motion-capture file {path} does not exist; check the path')
     if path.suffix.lower() == '.npz':
         capture = _from_npz(path)
     elif path.suffix.lower() == '.bvh':
         joints = bvh.read_joints(path)
         capture = MotionCapture(joints, np.full(len(joints), path.stem))
     else:
-        raise ValueError(f'motion-capture file {path} is neither .npz nor .bvh; convert it')
+        raise UserError(f'motion-capture file {path} is neither .npz nor .bvh; convert it')
     if not len(capture.joints):
-        raise ValueError(f'motion-capture file {path} holds no pose')
-    bad = np.flatnonzero(~np.isfinite(capture.joints).all((1, 2)))
-    if len(bad):
-        raise ValueError(f'{path}: pose {bad[0]} has a coordinate that is not finite; remove it')
+        raise UserError(f'motion-capture file {path} holds no pose; name another file')
+    infinite = np.flatnonzero(~np.isfinite(capture.joints).all((1, 2)))
+    if len(infinite):
+        raise UserError(
+            f'{path}: pose {infinite[0]} has a coordinate that is not finite; remove it'
+        )
     lengths = np.linalg.norm(capture.joints[:, _CHILD] - capture.joints[:, _PARENT], axis=-1)
     short = np.argwhere(lengths < 1e-3)
     if len(short):
         pose, bone = short[0]
         joint = H36M17.joints[_CHILD[bone]]
-        raise ValueError(f'{path}: pose {pose} has a bone of no length at {joint!r}; remove it')
+        raise UserError(f'{path}: pose {pose} has a bone of no length at {joint!r}; remove it')
     return capture
 
 
 def _from_npz(path: pathlib.Path) -> MotionCapture:
+    """The poses of an `.npz` file; UserError if it cannot be read."""
     try:
         with np.load(path, allow_pickle=False) as file:
             missing = [name for name in _ARRAYS if name not in file.files]
             if missing:
-                raise ValueError(f'has no array {", ".join(missing)}')
+                raise ValueError(f'it has no array {", ".join(missing)}')
             relative, root, clip, names = (file[name] for name in _ARRAYS)
         if relative.ndim != 3 or relative.shape[1:] != (17, 3):
             raise ValueError(f'pose_rel_dmm has shape {relative.shape}, not [N, 17, 3]')
@@ -148,7 +171,9 @@ def _from_npz(path: pathlib.Path) -> MotionCapture:
         if not np.issubdtype(clip.dtype, np.integer) or not np.isin(clip, range(len(names))).all():
             raise ValueError('clip must hold indices of clip_names')
     except (ValueError, zipfile.BadZipFile, EOFError, OSError) as error:
-        raise ValueError(f'cannot read poses from {path}: {error}') from error
+        raise UserError(
+            f'cannot read poses from {path}: {error}; write the file again or name another one'
+        ) from error
     joints = relative.astype(np.float32) / 10.0 + root[:, None].astype(np.float32)
     return MotionCapture(joints, names[clip].astype(str))
 
@@ -158,15 +183,23 @@ _LEG = [_CHILD.index(joint) for joint in (*KNEE, *ANKLE)]
 
 
 def retarget(joints: np.ndarray, proportions: BodyProportions) -> np.ndarray:
-    """Poses [..., 17, 3] with the bone lengths of a body; every bone keeps its direction.
+    """Poses with the bone lengths of a body, whose bones keep their directions.
 
-    The pelvis's place in the world is scaled with the legs, so that strides still fit.
+    The position of the pelvis in the world is scaled with the legs, so that the feet of a person
+    who walks do not slide.
+
+    Args:
+      joints: [..., 17, 3], order of H36M17, any unit.
+      proportions: bone lengths of the person, mm.
+
+    Returns:
+      [..., 17, 3] float32, mm.
     """
     bones = joints[..., _CHILD, :] - joints[..., _PARENT, :]
     lengths = np.linalg.norm(bones, axis=-1, keepdims=True)
-    wanted = proportions.bone_lengths[_CHILD]
-    bones = bones / lengths * wanted[:, None]
-    scale = wanted[_LEG].sum() / lengths[..., _LEG, 0].sum(-1)
+    target_lengths = proportions.bone_lengths[_CHILD]
+    bones = bones / lengths * target_lengths[:, None]
+    scale = target_lengths[_LEG].sum() / lengths[..., _LEG, 0].sum(-1)
     out = np.empty(joints.shape)
     out[..., PELVIS, :] = joints[..., PELVIS, :] * scale[..., None]
     for bone, (parent, child) in enumerate(H36M17.bones):
@@ -175,10 +208,14 @@ def retarget(joints: np.ndarray, proportions: BodyProportions) -> np.ndarray:
 
 
 def pose_from_joints(joints: np.ndarray) -> Pose:
-    """A pose on the floor from joints [17, 3] mm alone: axes of the parts and feet are inferred.
+    """A pose on the floor, whose axes and feet are inferred from the joints.
 
-    The left of a part is where its left joints are, up is along the trunk; feet point where the
-    knees do, or where the pelvis does if the knees are straight.
+    The left axis of pelvis and chest points to their left joints, and the up axis follows the
+    trunk. The feet point in the direction of the knees, or in that of the pelvis if the knees are
+    straight.
+
+    Args:
+      joints: [17, 3], mm, order of H36M17, world with z up.
     """
     joints = np.array(joints, np.float64)
     joints[:, 2] -= (joints[:, 2] - CLEARANCE).min()
@@ -186,10 +223,10 @@ def pose_from_joints(joints: np.ndarray) -> Pose:
     pelvis = _axes(joints[HIP[LEFT]] - joints[HIP[RIGHT]], joints[SPINE] - joints[PELVIS])
     chest = _axes(joints[SHOULDER[LEFT]] - joints[SHOULDER[RIGHT]], joints[THORAX] - joints[SPINE])
     neck, crown = unit(joints[NOSE] - joints[THORAX]), unit(joints[HEAD] - joints[NOSE])
-    # Neck base, nose and crown span the plane that halves the head; if they are in line, the
-    # chest tells left from right.
-    left = unit(_cross(crown, neck) + 0.1 * chest[:, 1])
-    front = unit(_cross(left, crown))
+    # The base of the neck, the nose and the top of the head lie in the plane between the halves of
+    # the head. If they are in line, the left of the chest is also that of the head.
+    left = unit(cross(crown, neck) + 0.1 * chest[:, 1])
+    front = unit(cross(left, crown))
     head = _axes(left, math.cos(HEAD_LEAN) * crown - math.sin(HEAD_LEAN) * front)
     feet = []
     for side in (RIGHT, LEFT):
@@ -201,14 +238,11 @@ def pose_from_joints(joints: np.ndarray) -> Pose:
 
 
 def _axes(left: np.ndarray, up: np.ndarray) -> np.ndarray:
-    """[3, 3] columns forward, left, up; `left` is kept, `up` is made square to it."""
+    """Axes [3, 3] whose columns are unit vectors forward, left and up.
+
+    The left axis is along `left` [3], and the up axis is the direction at right angles to it that
+    is nearest to `up` [3].
+    """
     left = unit(left)
-    forward = unit(_cross(left, up))
-    return np.stack((forward, left, _cross(forward, left)), axis=1)
-
-
-def _cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    # Ten times as fast as np.cross for single vectors.
-    return np.array((
-        a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0],
-    ))  # fmt: skip
+    forward = unit(cross(left, up))
+    return np.stack((forward, left, cross(forward, left)), axis=1)

@@ -1,4 +1,4 @@
-"""Random people: proportions, activities in their shares, and one checked pose at a time."""
+"""Samples random bone lengths, activities and poses that a human body can take."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from capf_jax.errors import unknown
 from capf_jax.pose.skeletons import H36M17
 from data_pipeline.datasets.synthetic import resting_activities as resting
 from data_pipeline.datasets.synthetic import standing_activities as standing
@@ -25,10 +26,11 @@ from data_pipeline.datasets.synthetic.kinematics import (
     Figure,
     Pose,
     rotation,
-    unit,
 )  # fmt: skip
+from data_pipeline.datasets.synthetic.vectors import unit
 
-# Chance of each activity; they sum to 1. Shares are a judgement, most people being upright.
+# The chance of each activity. The values are an estimate in which most people are upright; they
+# sum to 1.
 ACTIVITIES = {
     'walking': 0.18,
     'standing': 0.10,
@@ -50,21 +52,22 @@ _ATTEMPTS = 500
 
 
 class NoPossiblePoseError(RuntimeError):
-    """No draw of an activity was possible for a body."""
+    """No random pose of an activity was possible for a body."""
 
 
 def sample_proportions(rng: np.random.Generator) -> BodyProportions:
-    """A person's bone lengths: a stature of 1.5 to 1.95 m, and limbs that follow it loosely.
+    """Random bone lengths, mm, of a person of 1.5 to 1.95 m whose limbs vary around the average.
 
-    Shares of stature agree with Drillis and Contini's segment lengths and lie around those of
-    Human3.6M's subjects, whose hip and spine joints are defined by its skeleton.
+    The averages are shares of the stature. They agree with the segment lengths of Drillis and
+    Contini, "Body Segment Parameters", and with the subjects of Human3.6M, whose skeleton defines
+    the joints of hip and spine.
     """
     stature = float(np.clip(rng.normal(1715.0, 95.0), 1500.0, 1950.0))
 
     def bone(share: float, spread: float, common: float = 1.0) -> float:
         return stature * share * common * (1.0 + spread * min(max(float(rng.normal()), -2.2), 2.2))
 
-    legs = bone(1.0, 0.022) / stature  # long legs come with a short trunk
+    legs = bone(1.0, 0.022) / stature  # A person with long legs has a short trunk.
     trunk = bone(0.2905, 0.02, 2.0 - legs)
     lower = trunk * float(rng.normal(0.476, 0.012))
     return BodyProportions(
@@ -83,19 +86,24 @@ def sample_proportions(rng: np.random.Generator) -> BodyProportions:
 
 
 def sample_activity(rng: np.random.Generator) -> str:
-    """An activity's name, with the chances of ACTIVITIES."""
+    """The name of a random activity, with the chances of ACTIVITIES."""
     return pick(rng, ACTIVITIES)
 
 
 def sample_pose(rng: np.random.Generator, activity: str, proportions: BodyProportions) -> Pose:
-    """A random pose of `activity` that a body can take, on the floor, turned any way.
+    """A random pose on the floor that a body can take, turned at random about the vertical.
+
+    Args:
+      rng: source of randomness.
+      activity: one of ACTIVITIES.
+      proportions: bone lengths of the person, mm.
 
     Raises:
-      ValueError: `activity` is not one of ACTIVITIES.
-      NoPossiblePoseError: no draw was possible for these proportions.
+      UserError: `activity` is not one of ACTIVITIES.
+      NoPossiblePoseError: no pose of many was possible for these proportions.
     """
     if activity not in ACTIVITIES:
-        raise ValueError(f'unknown activity {activity!r}; known are {", ".join(ACTIVITIES)}')
+        raise unknown('activity', activity, ACTIVITIES)
     for _ in range(_ATTEMPTS):
         figure, support = _DRAW[activity](rng, proportions)
         pose = settle(figure, support)
@@ -109,9 +117,15 @@ def sample_pose(rng: np.random.Generator, activity: str, proportions: BodyPropor
 
 
 def violation(pose: Pose, off_balance: float = math.inf) -> str | None:
-    """What makes the pose impossible, or None: a joint's range, a collision, floating, falling.
+    """Why a body cannot take a pose, or None if it can.
 
-    `off_balance` is how far the centre of mass may be from the carrying feet, mm.
+    Args:
+      pose: the pose.
+      off_balance: greatest distance on the floor between the centre of mass and the feet, mm.
+
+    Returns:
+      'support' where the supporting joints are above the floor, 'balance' where the person would
+      fall, or what `joint_limits.angle_violation` or `joint_limits.collision` returns.
     """
     support = list(pose.support)
     if support and (pose.joints[support, 2] - CLEARANCE[support]).min() > 50.0:
@@ -122,7 +136,12 @@ def violation(pose: Pose, off_balance: float = math.inf) -> str | None:
 
 
 def settle(figure: Figure, support: tuple[int, ...]) -> Pose:
-    """Lower the figure until it touches the floor z = 0, and place its feet."""
+    """Lowers a figure until it touches the floor z = 0, and chooses the directions of its feet.
+
+    Args:
+      figure: the figure, whose joints are overwritten.
+      support: indices of the joints near which the body rests on something.
+    """
     joints = figure.joints
     joints[:, 2] -= (joints[:, 2] - CLEARANCE).min()
     feet = np.stack(
@@ -132,26 +151,32 @@ def settle(figure: Figure, support: tuple[int, ...]) -> Pose:
 
 
 def foot_direction(joints: np.ndarray, knee_front: np.ndarray, side: int) -> np.ndarray:
-    """Direction [3] ankle to toes: flat on the floor if it can be, else hanging a little."""
+    """Unit vector [3] from the ankle to the toes: level near the floor, else hanging a little.
+
+    Args:
+      joints: [17, 3], mm, order of H36M17, world with the floor z = 0.
+      knee_front: [3], unit vector to the front of the thigh.
+      side: 0 for right, 1 for left.
+    """
     ankle = joints[ANKLE[side]]
     shank = unit(ankle - joints[KNEE[side]])
     front = unit(knee_front - shank * shank.dot(knee_front))
     height = ankle[2] - CLEARANCE[ANKLE[side]]
-    # Up to 30 degrees towards the shin and 50 away from it.
-    wanted = 14.0 + 0.1 * max(height, 0.0)
+    drop = 14.0 + 0.1 * max(height, 0.0)
     if height < 60.0:
-        # Angle at which the foot is level: cos a front_z + sin a shank_z = 0.
-        wanted = math.degrees(math.atan2(-front[2], shank[2]))
-        wanted = (wanted + 90.0) % 180.0 - 90.0
-    angle = math.radians(min(max(wanted, -30.0), 50.0))
+        # The foot is level at the angle a where cos(a) * front_z + sin(a) * shank_z = 0.
+        drop = math.degrees(math.atan2(-front[2], shank[2]))
+        drop = (drop + 90.0) % 180.0 - 90.0
+    # An ankle bends by up to 30 degrees towards the shin and by up to 50 away from it.
+    angle = math.radians(min(max(drop, -30.0), 50.0))
     foot = math.cos(angle) * front + math.sin(angle) * shank
-    # Toes, 150 mm on, do not go under the floor.
+    # The toes are 150 mm from the ankle and stay above the floor.
     foot[2] = max(foot[2], -max(ankle[2] - 25.0, 0.0) / 150.0)
     return unit(foot)
 
 
 def mirror(pose: Pose) -> Pose:
-    """The pose seen in a mirror, left and right swapped."""
+    """The mirror image of a pose in the plane y = 0; left and right joints are exchanged."""
     flip = np.array((1.0, -1.0, 1.0))
     axes = [part * flip[:, None] * flip for part in (pose.pelvis, pose.chest, pose.head)]
     support = tuple(int(_MIRROR[joint]) for joint in pose.support)
@@ -159,7 +184,7 @@ def mirror(pose: Pose) -> Pose:
 
 
 def turn(pose: Pose, degrees: float) -> Pose:
-    """The pose turned about the vertical, its pelvis above the origin."""
+    """The pose turned to the left about the vertical by an angle, its pelvis above the origin."""
     about = rotation(0.0, 0.0, degrees)
     joints = pose.joints @ about.T
     joints[:, :2] -= joints[0, :2]

@@ -1,29 +1,35 @@
-"""Rounded cones and ellipsoids: their intersection with many rays at once.
+"""Rounded cones and ellipsoids, and where many rays at once meet them.
 
-Every primitive is the convex hull of two spheres (radii `radius_a`, `radius_b`, a distance `length`
-apart on the local z axis), seen through a linear map. So one formula covers spheres, ellipsoids,
-capsules, rounded cones and all of these flattened, as a chest is wider than deep.
+Every primitive is the convex hull of two spheres under a linear map. In the local frame, the
+spheres have the radii `radius_a` and `radius_b`, and their centres lie `length` apart on the z
+axis. One formula therefore covers spheres, ellipsoids, capsules, rounded cones and flattened ones,
+such as a chest that is wider than deep.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
+
+from data_pipeline.datasets.synthetic.vectors import dot
 
 
 @dataclasses.dataclass(frozen=True)
 class Primitives:
-    """P primitives. A point x lies at `to_local @ (x - origin)` in the local frame.
+    """P primitives. A point x has the local coordinates `to_local @ (x - origin)`.
 
     Attributes:
       origin: [P, 3], centre of the first sphere, metres.
-      to_local: [P, 3, 3], rotation into the local frame, then division by the stretch of each axis.
-      length: [P], distance of the two local spheres; 0 for an ellipsoid.
-      radius_a: [P], local radius at the origin.
-      radius_b: [P], local radius at the other end.
-      reach: [P], largest stretch of a local radius, so that `reach * radius` bounds it in metres.
-      material: [P] int, what it is made of, an index of the caller's.
+      to_local: [P, 3, 3], rotates vectors into the local frame and then divides each axis by its
+        stretch.
+      length: [P], distance between the centres of the local spheres; 0 for an ellipsoid.
+      radius_a: [P], radius of the local sphere at the origin.
+      radius_b: [P], radius of the local sphere at the other end.
+      reach: [P], largest stretch of a local radius, so that `reach * radius` is the largest radius
+        in metres.
+      material: [P] int, index of the material, whose meaning the caller defines.
     """
 
     origin: np.ndarray
@@ -39,28 +45,33 @@ class Primitives:
 
     @property
     def sine(self) -> np.ndarray:
-        """Sine of half the cones' opening angle [P]; 0 for ellipsoids and capsules."""
+        """[P], sine of half the opening angle of each cone; 0 for ellipsoids and capsules."""
         length = np.maximum(self.length, 1e-9)
         return np.where(self.length > 0, (self.radius_a - self.radius_b) / length, 0.0)
 
     @property
     def shape(self) -> tuple[np.ndarray, ...]:
-        """length, radius_a, radius_b, sine: what `enter` needs."""
+        """The arrays length, radius_a, radius_b and sine [P] each, in the order `enter` needs."""
         return self.length, self.radius_a, self.radius_b, self.sine
 
     @property
     def end(self) -> np.ndarray:
-        """Centre of the second sphere, [P, 3]."""
+        """[P, 3], centre of the second sphere, metres."""
         axis = np.linalg.inv(self.to_local)[:, :, 2]
         return self.origin + self.length[:, None] * axis
 
-    def joined(self, other: Primitives) -> Primitives:
-        """These primitives, then the other ones."""
+    def join(self, other: Primitives) -> Primitives:
+        """These primitives followed by the other ones."""
         pairs = zip(vars(self).values(), vars(other).values(), strict=True)
         return Primitives(*(np.concatenate(pair) for pair in pairs))
 
-    def moved(self, rotation: np.ndarray, translation: np.ndarray) -> Primitives:
-        """The same primitives where points map to `rotation @ x + translation`."""
+    def transform(self, rotation: np.ndarray, translation: np.ndarray) -> Primitives:
+        """The same primitives in another frame.
+
+        Args:
+          rotation: [3, 3], rotates vectors into the other frame.
+          translation: [3], metres; a point x becomes `rotation @ x + translation`.
+        """
         return dataclasses.replace(
             self,
             origin=self.origin @ rotation.T + translation,
@@ -69,40 +80,58 @@ class Primitives:
 
 
 class PrimitiveList:
-    """Collects primitives one by one; the arithmetic is done for all at once, in `build`."""
+    """Collects primitives one by one; `build` does the arithmetic for all of them at once."""
 
     def __init__(self):
         self._rows: list[tuple] = []
         self._ellipsoids: dict[int, np.ndarray] = {}
 
-    def add(self, a, b, radius_a, radius_b, material, side=None, stretch=(1.0, 1.0)) -> None:
-        """A rounded cone from a to b [3].
+    def add(
+        self,
+        a: np.ndarray,
+        b: np.ndarray,
+        radius_a: float,
+        radius_b: float,
+        material: int,
+        side: np.ndarray | None = None,
+        stretch: tuple[float, float] = (1.0, 1.0),
+    ) -> None:
+        """Adds a rounded cone.
 
         Args:
-          a: centre of the first sphere.
-          b: centre of the second sphere.
+          a: [3], centre of the first sphere, metres.
+          b: [3], centre of the second sphere, metres.
           radius_a: radius at a, metres.
           radius_b: radius at b, metres.
           material: index of the material.
-          side: [3], direction that `stretch[0]` acts on; any by default.
+          side: [3], direction that `stretch[0]` acts on; an arbitrary one by default.
           stretch: factors of the cross-section along `side` and across it.
         """
         side = _ANY_SIDE if side is None else side
         self._rows.append((a, b, radius_a, radius_b, material, side, stretch))
 
-    def add_ellipsoid(self, centre, axes, radii, material) -> None:
-        """An ellipsoid with half-axes `radii` [3] (metres) along the rows of `axes` [3, 3]."""
+    def add_ellipsoid(
+        self, centre: np.ndarray, axes: np.ndarray, radii: np.ndarray, material: int
+    ) -> None:
+        """Adds an ellipsoid.
+
+        Args:
+          centre: [3], metres.
+          axes: [3, 3], whose rows are the unit vectors of its axes.
+          radii: [3], length of each half-axis, metres.
+          material: index of the material.
+        """
         self._ellipsoids[len(self._rows)] = np.asarray(axes) / np.asarray(radii)[:, None]
         size = float(np.max(radii))
         self._rows.append((centre, centre, 1.0, 1.0, material, _ANY_SIDE, (size, size)))
 
     def build(self) -> Primitives:
-        """All that was added, in order."""
+        """All primitives of the list in the order in which they were added."""
         columns = zip(*self._rows, strict=True)
         a, b, radius_a, radius_b, material, side, stretch = map(np.array, columns)
         axis = b - a
         length = np.sqrt((axis * axis).sum(1))
-        # A ball that holds the other one whole needs no cone between them.
+        # Where one sphere contains the other, the hull is that sphere and has no conical part.
         ball = length <= np.abs(radius_a - radius_b) + 1e-4
         a = np.where((ball & (radius_b > radius_a))[:, None], b, a)
         larger = np.maximum(radius_a, radius_b)
@@ -118,16 +147,19 @@ class PrimitiveList:
         )
 
 
-_ANY_SIDE = (0.36, 0.48, 0.8)  # a direction that hardly anything has exactly
+_ANY_SIDE = (0.36, 0.48, 0.8)  # An arbitrary direction that hardly any axis has exactly.
 
 
 def _frames(axis: np.ndarray, side: np.ndarray) -> np.ndarray:
-    """Rows (side, across, axis) of right-handed orthonormal frames [P, 3, 3]; any for no axis."""
+    """Right-handed orthonormal frames [P, 3, 3] whose rows are side, across and axis.
+
+    A primitive whose axis has no length gets the z axis.
+    """
     axis = axis / np.maximum(np.linalg.norm(axis, axis=1, keepdims=True), 1e-9)
     axis = np.where(np.abs(axis).sum(1, keepdims=True) > 0.5, axis, [0.0, 0.0, 1.0])
     side = side - (side * axis).sum(1, keepdims=True) * axis
     length = np.linalg.norm(side, axis=1, keepdims=True)
-    # An axis that happens to be the side takes another one.
+    # Where the axis happens to be parallel to the side, another direction replaces the side.
     spare = np.where(np.abs(axis[:, :1]) < 0.7, [1.0, 0.0, 0.0], [0.0, 1.0, 0.0])
     spare = spare - (spare * axis).sum(1, keepdims=True) * axis
     side = np.where(length > 1e-6, side, spare)
@@ -135,32 +167,31 @@ def _frames(axis: np.ndarray, side: np.ndarray) -> np.ndarray:
     return np.stack([side, np.cross(axis, side), axis], 1)
 
 
-def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Cross product of two [3] vectors, without the checks that make NumPy's ten times slower."""
-    (ax, ay, az), (bx, by, bz) = a.tolist(), b.tolist()
-    return np.array([ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx])
+def enter(
+    origins: Sequence[np.ndarray], directions: Sequence[np.ndarray], shape: Sequence[np.ndarray]
+) -> np.ndarray:
+    """Where rays enter rounded cones, each ray its own cone.
 
-
-def enter(origins, directions, shape) -> np.ndarray:
-    """Where rays enter local rounded cones: t of origin + t * direction, inf where they miss.
-
-    All arguments broadcast over N rays; each ray meets its own primitive.
+    All arrays broadcast to the shape of the result.
 
     Args:
-      origins: three arrays (x, y, z), local frame.
-      directions: three arrays (x, y, z), local frame, any length.
-      shape: arrays length, radius_a, radius_b and sine, as `Primitives` has them.
+      origins: three arrays x, y and z of the points where the rays start, local frame.
+      directions: three arrays x, y and z of the directions of the rays, local frame, any length.
+      shape: four arrays length, radius_a, radius_b and sine of the cones, as `Primitives.shape`.
+
+    Returns:
+      The t of the point `origin + t * direction` where each ray enters; inf where it misses.
     """
     ox, oy, oz = origins
     dx, dy, dz = directions
     length, radius_a, radius_b, sine = shape
-    from_a, from_b = sine * radius_a, length + sine * radius_b  # z range of the conical part
+    from_a, from_b = sine * radius_a, length + sine * radius_b  # The conical part's range of z.
 
     across_dd = dx * dx + dy * dy
     across_od = ox * dx + oy * dy
     across_oo = ox * ox + oy * oy
-    # The convex body is entered once: through the sphere at a, at b, or through the cone, and
-    # each candidate counts only on its own part of the axis.
+    # A ray enters the convex body once, through the sphere at a, through that at b or through the
+    # cone; each of the three candidates counts only on its own part of the axis.
     dd = across_dd + dz * dz
     t_a = _near_root(dd, across_od + oz * dz, across_oo + oz * oz - radius_a * radius_a)
     bz = oz - length
@@ -171,7 +202,7 @@ def enter(origins, directions, shape) -> np.ndarray:
         cos2 * across_od + reach * slope,
         cos2 * across_oo - reach * reach,
     )
-    # A miss is NaN, and NaN fails every comparison.
+    # The root of a ray that misses is NaN, which fails every comparison.
     t = np.where((oz + t_a * dz <= from_a) | (length <= 0), t_a, np.nan)
     t = np.fmin(t, np.where(oz + t_b * dz >= from_b, t_b, np.nan))
     z = oz + t_cone * dz
@@ -179,14 +210,20 @@ def enter(origins, directions, shape) -> np.ndarray:
     return np.where(np.isnan(t), np.inf, t)
 
 
-def _near_root(a, b, c) -> np.ndarray:
-    """The root of a t^2 + 2 b t + c where the value falls through zero, NaN where none does."""
+def _near_root(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+    """The t where a t^2 + 2 b t + c falls through zero; NaN where there is none."""
     with np.errstate(invalid='ignore', divide='ignore'):
         return (-b - np.sqrt(b * b - a * c)) / a
 
 
-def normals(points: np.ndarray, which: np.ndarray, primitives: Primitives) -> np.ndarray:
-    """Outward unit normals [N, 3] at surface `points` [N, 3] of primitives `which` [N]."""
+def surface_normals(points: np.ndarray, which: np.ndarray, primitives: Primitives) -> np.ndarray:
+    """Outward unit normals [N, 3] at points on the surface of primitives.
+
+    Args:
+      points: [N, 3], in the frame of the primitives, metres.
+      which: [N] int, index of the primitive on which each point lies.
+      primitives: all primitives.
+    """
     to_local = primitives.to_local.astype(np.float32)[which]
     p = np.einsum('nij,nj->ni', to_local, points - primitives.origin.astype(np.float32)[which])
     length, sine = primitives.length[which], primitives.sine[which]
@@ -196,17 +233,16 @@ def normals(points: np.ndarray, which: np.ndarray, primitives: Primitives) -> np
     return normal / np.maximum(np.sqrt(dot(normal, normal)), 1e-9)[:, None]
 
 
-def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Scalar products [N] of vectors [N, 3]; NumPy's sum over the last axis takes longer."""
-    return a[:, 0] * b[:, 0] + (a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2])
-
-
 def first_hit(primitives: Primitives, directions: np.ndarray) -> np.ndarray:
-    """Depth along each ray from the origin to the nearest primitive, [N]; inf where none is hit.
+    """How far each ray from the origin travels until it meets the nearest primitive.
 
     Args:
-      primitives: in the frame whose origin the rays leave from.
-      directions: [N, 3]; with z = 1 the result is the camera depth.
+      primitives: the primitives, in the frame whose origin the rays start from, metres.
+      directions: [N, 3], directions of the rays; where their z is 1, the result is the camera
+        depth in metres.
+
+    Returns:
+      [N], distance along each ray in lengths of its direction; inf where it meets nothing.
     """
     local = np.einsum('pij,nj->ipn', primitives.to_local, directions)
     start = -np.einsum('pij,pj->ip', primitives.to_local, primitives.origin)[:, :, None]

@@ -1,6 +1,8 @@
-"""Z-buffered drawing of primitives, each only inside its own bounding box, all in one array pass.
+"""Draws primitives with a depth buffer: which primitive each pixel shows, and how far away.
 
-Rays meet the primitives exactly, so limbs get the thickness that perspective gives them.
+Every ray meets the primitives exactly, so limbs get the thickness that perspective gives them. All
+primitives are drawn in one pass of array arithmetic, which looks at each primitive only in the
+pixels around its own picture.
 """
 
 from __future__ import annotations
@@ -11,16 +13,17 @@ import numpy as np
 
 from data_pipeline.datasets.synthetic.primitives import Primitives, enter
 
-NEAREST = 0.2  # metres, nothing is drawn nearer to the camera
+NEAREST = 0.2  # Metres; nothing is drawn nearer to the camera than this.
 
 
 @dataclasses.dataclass(frozen=True)
 class Raster:
-    """What a grid of rays sees.
+    """The first surface that each ray of a grid meets.
 
     Attributes:
-      depth: [H, W] float32, distance along the ray in units of its direction, inf for nothing.
-      which: [H, W] int32, index of the primitive seen, -1 for none.
+      depth: [H, W] float32, distance along the ray in lengths of its direction; inf where the ray
+        meets nothing.
+      which: [H, W] int32, index of the primitive that the ray meets first; -1 where it meets none.
     """
 
     depth: np.ndarray
@@ -30,12 +33,15 @@ class Raster:
 def draw_perspective(
     primitives: Primitives, intrinsics: np.ndarray, size: tuple[int, int]
 ) -> Raster:
-    """The primitives as a pinhole camera at the origin, looking along z, sees them.
+    """The primitives as a pinhole camera at the origin sees them.
 
     Args:
-      primitives: in the camera frame, metres.
-      intrinsics: [4] fx, fy, cx, cy of the drawn grid, pixels; pixel centres are integers.
-      size: (width, height) of the grid.
+      primitives: the primitives, camera frame, metres; the camera looks along z.
+      intrinsics: [4], fx, fy, cx and cy of the grid, pixels; pixel centres are integers.
+      size: width and height of the grid, pixels.
+
+    Returns:
+      The raster, whose depth is the z coordinate in the camera frame, metres.
     """
     fx, fy, cx, cy = intrinsics
     discs = [
@@ -57,13 +63,16 @@ def draw_perspective(
 def draw_parallel(
     primitives: Primitives, low: np.ndarray, texel: float, size: tuple[int, int]
 ) -> Raster:
-    """The primitives as parallel rays along z see them; depth is the z coordinate.
+    """The primitives as parallel rays along z meet them.
 
     Args:
-      primitives: in the frame of the rays, metres.
-      low: [2], x and y of the grid's first pixel centre, metres.
-      texel: distance of two pixels, metres.
-      size: (width, height) of the grid.
+      primitives: the primitives, in the frame of the rays, metres.
+      low: [2], x and y of the centre of the first pixel of the grid, metres.
+      texel: distance between the centres of two neighbouring pixels, metres.
+      size: width and height of the grid, pixels.
+
+    Returns:
+      The raster, whose depth is the z coordinate in the frame of the rays, metres.
     """
     which, x, y = _pairs(
         (primitives.origin[:, :2] - low) / texel,
@@ -84,43 +93,63 @@ def draw_parallel(
 
 
 def _columns(primitives: Primitives) -> tuple[np.ndarray, np.ndarray]:
-    """`to_local` as [3, 3, P] and the local position of the frame's origin [3, P], float32."""
+    """`to_local` as [3, 3, P] and the local coordinates [3, P] of the frame's origin, float32."""
     start = -np.einsum('pij,pj->ip', primitives.to_local, primitives.origin)
     to_local = np.ascontiguousarray(np.moveaxis(primitives.to_local, 0, -1), np.float32)
     return to_local, start.astype(np.float32)
 
 
-def _disc(centre: np.ndarray, radius: np.ndarray, intrinsics) -> tuple[np.ndarray, np.ndarray]:
-    """Discs that hold the pictures of spheres: middles [P, 2] and radii [P], pixels."""
+def _disc(
+    centre: np.ndarray, radius: np.ndarray, intrinsics: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Discs that contain the pictures of spheres: their middles [P, 2] and radii [P], pixels.
+
+    Args:
+      centre: [P, 3], centres of the spheres, camera frame, metres.
+      radius: [P], metres.
+      intrinsics: [4], fx, fy, cx and cy, pixels.
+    """
     middles, radii = [], []
     z = np.maximum(centre[:, 2], NEAREST + radius)
     for axis in range(2):
-        # Tangents of the sphere: away from the axis its picture is wider than radius / depth.
+        # The tangents of the sphere bound its picture. Away from the optical axis the picture is
+        # wider than radius / depth.
         angle = np.arctan2(centre[:, axis], z)
         half = np.arcsin(np.minimum(radius / np.hypot(centre[:, axis], z), 0.99))
         low, high = np.tan(np.clip([angle - half, angle + half], -1.5, 1.5))
         middles.append(intrinsics[axis] * (low + high) / 2 + intrinsics[axis + 2])
         radii.append(intrinsics[axis] * (high - low) / 2)
-    # The picture is an ellipse; its long half-axis is at most the hypotenuse of these.
+    # The picture is an ellipse whose long half-axis exceeds these radii only slightly.
     return np.stack(middles, 1), np.maximum(*radii) * 1.03
 
 
-def _pairs(a, radius_a, b, radius_b, size) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Every (primitive, pixel) in the hull of two discs, row by row: which, x, y, each [N].
+def _pairs(
+    a: np.ndarray,
+    radius_a: np.ndarray,
+    b: np.ndarray,
+    radius_b: np.ndarray,
+    size: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Every pair of a primitive and a pixel that its picture may cover.
+
+    The picture of a primitive lies in the convex hull of two discs.
 
     Args:
       a: [P, 2], middles of the first discs, pixels.
-      radius_a: [P], pixels.
-      b: [P, 2], middles of the second discs.
-      radius_b: [P].
-      size: (width, height) of the grid.
+      radius_a: [P], radii of the first discs, pixels.
+      b: [P, 2], middles of the second discs, pixels.
+      radius_b: [P], radii of the second discs, pixels.
+      size: width and height of the grid, pixels.
+
+    Returns:
+      For each pair, the index of the primitive and the x and y of the pixel, [N] each.
     """
     top = np.minimum(a[:, 1] - radius_a, b[:, 1] - radius_b)
     bottom = np.maximum(a[:, 1] + radius_a, b[:, 1] + radius_b)
     y0 = np.clip(np.ceil(top), 0, size[1]).astype(np.int64)
     y1 = np.clip(np.floor(bottom) + 1, 0, size[1]).astype(np.int64)
     owner, y = _ranges(y0, y1)
-    # The discs along the hull that touch this row have their middles in a stretch of a..b.
+    # The discs of the hull that touch this row have their middles on a part of the line a to b.
     radius = np.maximum(radius_a, radius_b)[owner]
     rise = (b[:, 1] - a[:, 1])[owner]
     rise = np.where(np.abs(rise) < 1e-6, 1e-6, rise)
@@ -133,15 +162,33 @@ def _pairs(a, radius_a, b, radius_b, size) -> tuple[np.ndarray, np.ndarray, np.n
 
 
 def _ranges(start: np.ndarray, stop: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The numbers of many ranges end to end: which range [N], number [N]."""
+    """The numbers of many ranges one after the other: index of the range [N] and number [N]."""
     count = np.maximum(stop - start, 0)
     which = np.repeat(np.arange(len(count)), count)
     offset = start - (np.cumsum(count) - count)
     return which, np.arange(len(which)) + offset.take(which)
 
 
-def _resolve(primitives, which, x, y, origins, directions, size) -> Raster:
-    """The nearest hit of each pixel."""
+def _resolve(
+    primitives: Primitives,
+    which: np.ndarray,
+    x: np.ndarray,
+    y: np.ndarray,
+    origins: list[np.ndarray],
+    directions: list[np.ndarray],
+    size: tuple[int, int],
+) -> Raster:
+    """The nearest primitive of each pixel.
+
+    Args:
+      primitives: all primitives.
+      which: [N] int, index of the primitive of each pair of a primitive and a pixel.
+      x: [N] int, column of the pixel.
+      y: [N] int, row of the pixel.
+      origins: three arrays [N], start of the pixel's ray in the local frame of the primitive.
+      directions: three arrays [N], direction of the pixel's ray in that frame.
+      size: width and height of the grid, pixels.
+    """
     shape = [array.astype(np.float32).take(which) for array in primitives.shape]
     t = enter(origins, directions, shape)
     hit = np.isfinite(t)
@@ -149,6 +196,6 @@ def _resolve(primitives, which, x, y, origins, directions, size) -> Raster:
     depth = np.full(size[0] * size[1], np.inf, np.float32)
     np.minimum.at(depth, pixel, t)
     nearest = t == depth[pixel]
-    seen = np.full(size[0] * size[1], -1, np.int32)
-    seen[pixel[nearest]] = which[nearest]
-    return Raster(depth.reshape(size[1], size[0]), seen.reshape(size[1], size[0]))
+    first = np.full(size[0] * size[1], -1, np.int32)
+    first[pixel[nearest]] = which[nearest]
+    return Raster(depth.reshape(size[1], size[0]), first.reshape(size[1], size[0]))

@@ -1,4 +1,4 @@
-"""The room around a person: light, floor and wall, and the colours they take."""
+"""The room around a person: its light, its floor and its wall, and the colours of both."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Scene:
     """One room.
 
     Attributes:
-      light: [3], unit vector towards the light, world frame.
-      ambient: share of the light that comes from everywhere.
-      wall_normal: [3], horizontal, pointing into the room.
-      wall_distance: metres from the world origin to the wall.
-      seed: of the textures.
+      light: [3], unit vector towards the lamp, world frame.
+      ambient: share of the light that comes from all directions, 0 to 1.
+      wall_normal: [3], horizontal unit vector from the wall into the room, world frame.
+      wall_distance: distance of the wall from the origin of the world, metres.
+      seed: seed of the textures of floor and wall.
     """
 
     light: np.ndarray
@@ -32,12 +32,13 @@ class Scene:
 
 
 def sample_scene(rng: np.random.Generator, light: str, viewing: np.ndarray) -> Scene:
-    """A room with its wall behind the person.
+    """A random room whose wall is behind the person.
 
     Args:
-      rng: source of chance.
-      light: 'overhead', within about 15 degrees of straight above, or 'random', anywhere above.
-      viewing: [3], the camera's viewing direction in the world.
+      rng: source of randomness.
+      light: one of LIGHTS: 'overhead' puts the lamp within about 15 degrees of the vertical, and
+        'random' puts it anywhere above the floor.
+      viewing: [3], unit vector in which the camera looks, world frame.
     """
     if light == 'overhead':
         direction = np.array([*rng.normal(0, 0.12, 2), 1.0])
@@ -59,7 +60,7 @@ def sample_scene(rng: np.random.Generator, light: str, viewing: np.ndarray) -> S
 
 @functools.cache
 def noise_texture() -> np.ndarray:
-    """Smooth noise that tiles, [S, S] float32 of mean 0 and deviation 1."""
+    """Smooth noise [S, S] float32 of mean 0 and standard deviation 1, without seams as a tile."""
     rng = np.random.default_rng(20240607)
     total = np.zeros((NOISE_SIZE, NOISE_SIZE), np.float32)
     for octave in range(2, 8):
@@ -74,7 +75,7 @@ def noise_texture() -> np.ndarray:
 
 
 def look_up_noise(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Noise at texture coordinates, in texels; any shape."""
+    """The noise at texture coordinates x and y in texels, two arrays of one shape."""
     texture = noise_texture()
     return texture[
         np.asarray(y, np.int32) & (NOISE_SIZE - 1), np.asarray(x, np.int32) & (NOISE_SIZE - 1)
@@ -82,7 +83,7 @@ def look_up_noise(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 
 def floor_colour(scene: Scene, points: np.ndarray) -> np.ndarray:
-    """Albedo [N, 3] in 0..1 at floor points [N, 3]."""
+    """Linear colour [N, 3], 0 to 1, of points [N, 3] on the floor, world frame, metres."""
     rng = np.random.default_rng([scene.seed, 0])
     base = _muted(rng, 0.12, 0.55)
     turn = rng.uniform(0, np.pi)
@@ -91,14 +92,14 @@ def floor_colour(scene: Scene, points: np.ndarray) -> np.ndarray:
     grain = rng.uniform(10, 120)
     value = 1 + rng.uniform(0.02, 0.18) * look_up_noise(u * grain, v * grain * rng.uniform(0.1, 1))
     kind = rng.integers(4)
-    if kind == 1:  # tiles
+    if kind == 1:  # The floor has tiles.
         side = rng.uniform(0.3, 1.0)
         odd = (np.floor(u / side) + np.floor(v / side)) % 2
         value *= 1 - rng.uniform(0.05, 0.5) * odd
-    elif kind == 2:  # planks
+    elif kind == 2:  # The floor has planks.
         side = rng.uniform(0.1, 0.3)
         value *= 1 + 0.12 * look_up_noise(np.floor(v / side) * 37, np.floor(v / side) * 11)
-    elif kind == 3:  # a rug
+    elif kind == 3:  # A rug lies on the floor.
         middle, half = rng.normal(0, 0.7, 2) + 50, rng.uniform(0.6, 2.0, 2)
         on = (np.abs(u - middle[0]) < half[0]) & (np.abs(v - middle[1]) < half[1])
         value = value[:, None] * np.where(on[:, None], _muted(rng, 0.1, 0.6) / base, 1.0)
@@ -107,7 +108,10 @@ def floor_colour(scene: Scene, points: np.ndarray) -> np.ndarray:
 
 
 def wall_colour(scene: Scene, points: np.ndarray) -> np.ndarray:
-    """Albedo [N, 3] in 0..1 at wall points [N, 3]: paint, and things that stand before it."""
+    """Linear colour [N, 3], 0 to 1, of points [N, 3] on the wall, world frame, metres.
+
+    The wall is painted, and doors, posters and cupboards cover parts of it.
+    """
     rng = np.random.default_rng([scene.seed, 1])
     along = np.array([-scene.wall_normal[1], scene.wall_normal[0], 0.0])
     u, z = points @ along, points[:, 2]
@@ -115,8 +119,8 @@ def wall_colour(scene: Scene, points: np.ndarray) -> np.ndarray:
     grain = rng.uniform(5, 80)
     value = 1 + rng.uniform(0.01, 0.12) * look_up_noise((u + 50) * grain, (z + 50) * grain)
     colour = base * value[:, None] * (1 - rng.uniform(0, 0.15) * np.clip(z, 0, 3)[:, None] / 3)
-    colour[z < rng.uniform(0.0, 0.15)] *= 0.6  # a skirting board
-    for _ in range(rng.integers(6)):  # doors, posters, cupboards
+    colour[z < rng.uniform(0.0, 0.15)] *= 0.6  # The wall has a skirting board.
+    for _ in range(rng.integers(6)):  # Doors, posters and cupboards are rectangles.
         middle, half = rng.normal(0, 2.0), rng.uniform(0.15, 0.8)
         bottom, top = (0, rng.uniform(0.5, 2.2)) if rng.random() < 0.5 else (0.8, 2.0)
         inside = (np.abs(u - middle) < half) & (z > bottom) & (z < top)
@@ -125,6 +129,6 @@ def wall_colour(scene: Scene, points: np.ndarray) -> np.ndarray:
 
 
 def _muted(rng: np.random.Generator, darkest: float, brightest: float) -> np.ndarray:
-    """A colour of a room, [3] in 0..1."""
+    """A random linear colour [3], 0 to 1, as walls and floors have."""
     value = rng.uniform(darkest, brightest)
     return np.clip(value * (1 + rng.uniform(0, 0.3) * rng.normal(size=3)), 0.02, 0.95)

@@ -1,4 +1,4 @@
-"""Who a person is: proportions, build and clothes, fixed for a subject."""
+"""Subjects: the proportions, the build and the clothes that a person keeps in all samples."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from data_pipeline.datasets.synthetic import poses
 from data_pipeline.datasets.synthetic.kinematics import BodyProportions
 
-# The shirt's torso has a front, a back and a hem; its sleeves have not.
+# Torso and sleeves of a shirt are two materials, because only the torso has a front, a back and a
+# hem.
 MATERIALS = ('skin', 'hair', 'torso', 'sleeves', 'trousers', 'shoes', 'soles', 'seat')
 SKIN, HAIR, TORSO, SLEEVES, TROUSERS, SHOES, SOLES, SEAT = range(len(MATERIALS))
 
@@ -19,20 +20,23 @@ HAIRS = np.array([[30, 24, 22], [62, 42, 30], [112, 78, 46], [176, 140, 86], [12
 
 @dataclasses.dataclass(frozen=True)
 class Subject:
-    """One person. Left and right share every colour: telling them apart is the pose's business.
+    """One person.
+
+    Left and right share every colour, so that only the pose tells them apart.
 
     Attributes:
-      name: unique over both splits.
-      proportions: bone lengths, as poses.py samples them.
-      girth: factor of every limb's thickness.
-      belly: factor of the abdomen's.
-      bust: metres that the chest stands out at the front.
-      colours: [M, 3] uint8-like RGB of each of `MATERIALS`.
-      sleeve: share of the arm in the shirt, 0.25 a T-shirt, 1 long sleeves.
-      leg: share of the leg in the trousers, 0.4 shorts, 1 long.
-      print_kind: what the shirt shows in front: 0 nothing, 1 a patch, 2 stripes, 3 an open jacket.
-      print_colour: [3], of that.
-      back_colour: [3], the shirt's back.
+      name: name of the subject, which differs from those of all other subjects of both splits.
+      proportions: bone lengths, mm.
+      girth: factor of the thickness of every limb.
+      belly: factor of the thickness of the abdomen.
+      bust: how far the chest stands out at the front, metres.
+      colours: [M, 3], RGB colour of each of `MATERIALS`, 0 to 255.
+      sleeve: share of the arm that the shirt covers; 0.25 is a T-shirt and 1 has long sleeves.
+      leg: share of the leg that the trousers cover; 0.4 is shorts and 1 is long trousers.
+      print_kind: pattern on the front of the shirt: 0 a row of buttons, 1 a patch, 2 stripes, 3 an
+        open jacket.
+      print_colour: [3], RGB colour of the pattern, 0 to 255.
+      back_colour: [3], RGB colour of the back of the shirt, 0 to 255.
       long_hair: whether hair falls to the neck.
     """
 
@@ -51,7 +55,7 @@ class Subject:
 
 
 def sample_subject(rng: np.random.Generator, name: str) -> Subject:
-    """A person with clothes."""
+    """A random person in random clothes."""
     skin = SKINS[rng.integers(len(SKINS))] * rng.uniform(0.9, 1.08)
     hair = HAIRS[rng.integers(len(HAIRS))] * rng.uniform(0.8, 1.2)
     shirt, trousers = _cloth(rng, 0.25, 0.95), _cloth(rng, 0.15, 0.75)
@@ -75,7 +79,7 @@ def sample_subject(rng: np.random.Generator, name: str) -> Subject:
 
 
 def _cloth(rng: np.random.Generator, darkest: float, brightest: float) -> np.ndarray:
-    """A colour, more often muted than bright, [3] of 255."""
+    """A random RGB colour [3], 0 to 255, more often muted than bright."""
     value = rng.uniform(darkest, brightest)
     saturation = rng.beta(1.5, 2.0)
     hue = rng.uniform(0, 6) + np.array([0.0, 4.0, 2.0])

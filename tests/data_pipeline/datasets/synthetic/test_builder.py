@@ -1,4 +1,4 @@
-"""The synthetic dataset on disk: every sample in its order, whole or absent."""
+"""The synthetic dataset on disk holds every sample in its order, or does not exist."""
 
 import numpy as np
 import pytest
@@ -58,7 +58,7 @@ def test_an_interrupted_build_leaves_no_dataset(tmp_path, monkeypatch):
 
 @pytest.fixture
 def recorded(tmp_path):
-    """A builder of poses from a file with as many clips as asked."""
+    """Builds a dataset of recorded poses from a file with a number of clips."""
 
     def build(clips):
         rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Cameras stand, look and project like Human3.6M's."""
+"""Cameras stand, look and project like those of Human3.6M."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""2D detections err as configured, more where a joint is hidden, and know it."""
+"""Detected 2D joints have the configured noise, and a confidence that falls with it."""
 
 import numpy as np
 import pytest
@@ -12,9 +12,9 @@ VISIBLE = np.zeros(17, bool)
 
 def many(hidden, sigma=8.0, count=2000):
     rng = np.random.default_rng(1)
-    found = [detect(rng, TRUTH, hidden, sigma) for _ in range(count)]
-    errors = np.stack([f.joints2d for f in found]) - TRUTH
-    return errors, np.stack([f.confidence for f in found])
+    people = [detect(rng, TRUTH, hidden, sigma) for _ in range(count)]
+    errors = np.stack([person.joints2d for person in people]) - TRUTH
+    return errors, np.stack([person.confidence for person in people])
 
 
 @pytest.fixture
@@ -57,8 +57,8 @@ def test_sides_are_confused_now_and_then():
     rng = np.random.default_rng(1)
     swapped = 0
     for _ in range(2000):
-        found = detect(rng, TRUTH, VISIBLE, 1e-3).joints2d
-        swapped += np.linalg.norm(found - TRUTH, axis=-1).max() > 10
+        joints2d = detect(rng, TRUTH, VISIBLE, 1e-3).joints2d
+        swapped += np.linalg.norm(joints2d - TRUTH, axis=-1).max() > 10
     assert 0.01 < swapped / 2000 < 0.06
 
 

@@ -1,12 +1,16 @@
+"""Motion-capture files are read, divided into splits and fitted to bodies, or are refused."""
+
 import numpy as np
 import pytest
 
+from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import H36M17
 from data_pipeline.datasets.synthetic import motion_capture, poses
 
 PARENT, CHILD = (list(side) for side in zip(*H36M17.bones, strict=True))
 
-# y up, facing z, thigh 4 and shank 5 units; the Neck's offset is 0 5 0 above the pelvis.
+# The figure has y up and faces z. Its thigh is 4 and its shank 5 units long, and the neck is 5
+# units above the pelvis.
 LIMB = """
 JOINT {side}UpLeg {{ OFFSET {x} 0 0 CHANNELS 3 Zrotation Yrotation Xrotation
  JOINT {side}Leg {{ OFFSET 0 -4 0 CHANNELS 3 Zrotation Yrotation Xrotation
@@ -33,8 +37,8 @@ HIERARCHY = (
     + '} }'
 )
 CHANNELS = 6 + 3 * 16
-LEFT_KNEE_X = 6 + 3 + 2  # X rotation of LeftLeg
-UNIT = 890.0 / 9.0  # mm a unit: legs are scaled to 890 mm
+LEFT_KNEE_X = 6 + 3 + 2  # The channel of the X rotation of LeftLeg.
+UNIT = 890.0 / 9.0  # Millimetres of a unit, since legs are scaled to 890 mm.
 
 
 def bvh_text(frames: list[list[float]], seconds: float = 0.1) -> str:
@@ -88,14 +92,14 @@ def test_bvh_at_rest_stands_upright_with_z_up(tmp_path):
     np.testing.assert_allclose(joint(pose, 'right_ankle'), np.array([-1, 0, 0]) * UNIT, atol=1e-3)
     np.testing.assert_allclose(joint(pose, 'left_wrist'), np.array([2, 0, 9]) * UNIT, rtol=1e-5)
     np.testing.assert_allclose(joint(pose, 'spine'), np.array([0, 0, 9 + 0.476 * 5]) * UNIT)
-    assert joint(pose, 'nose')[1] < -50  # it faces the file's z, our -y
+    assert joint(pose, 'nose')[1] < -50  # The file's z axis is the world's -y axis.
     assert joint(pose, 'head')[2] > joint(pose, 'nose')[2]
 
 
 def test_bvh_rotations_are_applied(tmp_path):
     (tmp_path / 'bend.bvh').write_text(bvh_text([frame(knee=90.0, x=2.0)]))
     (pose,) = motion_capture.load_poses(tmp_path / 'bend.bvh')
-    # About +x, the shank (down) turns to -z in the file: behind the figure.
+    # The shank points down and turns about +x to -z in the file, which is behind the figure.
     np.testing.assert_allclose(
         joint(pose, 'left_ankle'), np.array([3, 5, 5]) * UNIT, rtol=1e-5, atol=1e-3
     )
@@ -154,13 +158,13 @@ def test_samples_are_on_the_floor_and_deterministic(npz):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r'nowhere\.npz does not exist'):
+    with pytest.raises(UserError, match=r'nowhere\.npz does not exist'):
         motion_capture.load(tmp_path / 'nowhere.npz')
 
 
 def test_unknown_format(tmp_path):
     (tmp_path / 'poses.csv').write_text('1,2')
-    with pytest.raises(ValueError, match=r'neither \.npz nor \.bvh'):
+    with pytest.raises(UserError, match=r'neither \.npz nor \.bvh'):
         motion_capture.load(tmp_path / 'poses.csv')
 
 
@@ -183,13 +187,13 @@ def damage(arrays: dict, **changes) -> dict:
 def test_damaged_npz(npz, changes, message):
     path, arrays, _ = npz
     np.savez(path, **damage(arrays, **changes))
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         motion_capture.load(path)
 
 
 def test_a_file_that_is_no_npz(tmp_path):
     (tmp_path / 'poses.npz').write_bytes(b'not a zip')
-    with pytest.raises(ValueError, match='cannot read poses from'):
+    with pytest.raises(UserError, match='cannot read poses from'):
         motion_capture.load(tmp_path / 'poses.npz')
 
 
@@ -205,13 +209,13 @@ def test_a_file_that_is_no_npz(tmp_path):
 )
 def test_damaged_bvh(tmp_path, text, message):
     (tmp_path / 'bad.bvh').write_text(text)
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(UserError, match=message):
         motion_capture.load(tmp_path / 'bad.bvh')
 
 
 def test_real_recordings_are_within_joint_limits(real_samples):
-    """Limits that refused what people do would make the sampler stiffer than life."""
+    """Limits that exclude what people do would make sampled poses stiffer than real ones."""
     capture = motion_capture.load(real_samples / 'mocap-cmu-bvh' / 'poses17.npz')
     rng = np.random.default_rng(0)
-    found = [poses.violation(capture.sample(rng, body())[1]) for _ in range(300)]
-    assert sum(reason is None for reason in found) > 0.75 * len(found)
+    reasons = [poses.violation(capture.sample(rng, body())[1]) for _ in range(300)]
+    assert reasons.count(None) > 0.75 * len(reasons)

@@ -1,8 +1,11 @@
+"""Sampled poses keep to the limits of the human body and vary as recorded ones do."""
+
 import math
 
 import numpy as np
 import pytest
 
+from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import H36M17
 from data_pipeline.datasets.synthetic import joint_limits, kinematics, poses
 
@@ -48,7 +51,7 @@ def test_proportions_follow_human_anthropometry():
     assert 1850 < stature.max() <= 1950
     share = lengths[:, H36M17.index('left_knee')] / stature
     assert 0.23 < share.min() < share.max() < 0.29
-    assert 0.02 < share.std() / share.mean() < 0.05  # people differ in more than size
+    assert 0.02 < share.std() / share.mean() < 0.05  # People differ in more than size.
     assert np.corrcoef(lengths[:, H36M17.index('left_wrist')], stature)[0, 1] > 0.6
 
 
@@ -70,7 +73,7 @@ def test_people_who_stand_are_as_tall_as_their_stature():
     for seed in range(40):
         pose = posed(proportions=body(seed))
         ratios.append(pose.joints[H36M17.index('head'), 2] / body(seed).stature)
-    assert np.mean(ratios) == pytest.approx(0.985, abs=0.015)  # without hair
+    assert np.mean(ratios) == pytest.approx(0.985, abs=0.015)  # The joint is below the hair.
     assert np.std(ratios) < 0.025
 
 
@@ -99,12 +102,12 @@ def test_left_and_right_do_the_same_on_average(people):
 
 
 def test_depth_is_ambiguous(people):
-    """A camera along y sees hands as often nearer than the pelvis as farther."""
+    """For a camera along y, hands are nearer than the pelvis as often as they are farther."""
     assert abs((people[:, [13, 16], 1] > 0).mean() - 0.5) < 0.04
 
 
 def test_ranges_are_those_of_motion_capture(people):
-    """Bounds lie around the 5 and 95 % points of 12,056 CMU poses (knee 19-113, elbow 31-128)."""
+    """The bounds are near the 5 and 95 % points of 12,056 CMU poses (knee 19-113, elbow 31-128)."""
     knee = np.concatenate([bend(people, 1, 2, 3), bend(people, 4, 5, 6)])
     elbow = np.concatenate([bend(people, 14, 15, 16), bend(people, 11, 12, 13)])
     assert np.percentile(knee, 5) < 20.0
@@ -154,7 +157,7 @@ def test_leg_angles_are_measured_as_they_were_set(side):
 
 
 def posed(arm=(0, 12, 0, 20), leg=(0, 3, 5, 5), neck=0.0, proportions=None) -> kinematics.Pose:
-    """Upright, with the right arm or leg as given."""
+    """An upright pose with these angles of the right arm and of the right leg."""
     figure = kinematics.Figure(proportions or body(), np.eye(3))
     figure.set_trunk(neck=(neck, 0.0, 0.0))
     figure.set_arm(0, *arm)
@@ -192,5 +195,5 @@ def test_someone_far_off_the_feet_falls():
 
 
 def test_unknown_activity_is_an_error():
-    with pytest.raises(ValueError, match='known are walking'):
+    with pytest.raises(UserError, match="nearest is 'lying'"):
         poses.sample_pose(np.random.default_rng(0), 'flying', body())

@@ -1,4 +1,4 @@
-"""The renderer's geometry, against slow and plain formulas; and that it shows what it must."""
+"""The geometry of the renderer agrees with plain formulas, and pictures show what they must."""
 
 import dataclasses
 
@@ -6,15 +6,15 @@ import numpy as np
 import pytest
 
 from capf_jax.pose import crops
-from capf_jax.pose.skeletons import H36M17_SURFACE
+from capf_jax.pose.skeletons import H36M17, H36M17_SURFACE
 from data_pipeline.datasets.synthetic import bodies, poses, renderer, samples, scenes
 from data_pipeline.datasets.synthetic.cameras import Camera
-from data_pipeline.datasets.synthetic.primitives import PrimitiveList, first_hit, normals
+from data_pipeline.datasets.synthetic.primitives import PrimitiveList, first_hit, surface_normals
 from data_pipeline.datasets.synthetic.rasterizer import draw_parallel, draw_perspective
 from data_pipeline.datasets.synthetic.renderer import render
-from data_pipeline.datasets.synthetic.settings import Settings as SyntheticConfig
+from data_pipeline.datasets.synthetic.settings import Settings
 
-CONFIG = SyntheticConfig(height=64, width=48, supersample=1, seed=11)
+CONFIG = Settings(height=64, width=48, supersample=1, seed=11)
 INTRINSICS = np.array([60.0, 60.0, 31.5, 31.5])
 SIZE = (64, 64)
 
@@ -61,7 +61,7 @@ def test_rounded_cone_is_the_hull_of_two_spheres():
     actual = first_hit(shape, rays)
     hit = np.isfinite(expected) & np.isfinite(actual)
     assert hit.sum() > 5
-    # A grazing ray may be called either way.
+    # A ray that touches the surface may count as a hit or as a miss.
     assert (np.isfinite(expected) != np.isfinite(actual)).sum() <= 1
     np.testing.assert_allclose(actual[hit], expected[hit], atol=2e-4)
 
@@ -108,7 +108,7 @@ def test_normals_are_the_gradient_of_the_surface():
     rays = pixel_rays()
     depth = first_hit(shape, rays)
     points = (depth[:, None] * rays)[np.isfinite(depth)][::29]
-    normal = normals(points, np.zeros(len(points), int), shape)
+    normal = surface_normals(points, np.zeros(len(points), int), shape)
     distance = hull_of_spheres(a, b, 0.4, 0.15)
     assert distance(points + 0.01 * normal) == pytest.approx(0.01, abs=2e-4)
 
@@ -116,7 +116,7 @@ def test_normals_are_the_gradient_of_the_surface():
 def test_joints_lie_inside_the_body():
     rng = np.random.default_rng(3)
     person = samples.sample_person(rng, CONFIG, 'train')
-    in_camera = person.body.primitives.moved(
+    in_camera = person.body.primitives.transform(
         person.camera.rotation, -person.camera.rotation @ person.camera.position
     )
     rays = person.joints3d / person.joints3d[:, 2:]
@@ -158,18 +158,18 @@ def test_light_from_above_makes_upward_surfaces_brighter():
     above = picture(person, affine)
     below = picture(dataclasses.replace(person, scene=lamp_below), affine)
     joints = crops.apply_affine(affine, person.joints2d)
-    column, row = np.rint(joints[[bodies.J['head']]]).astype(int).T
+    column, row = np.rint(joints[[H36M17.index('head')]]).astype(int).T
     assert above[row, column].mean() > below[row, column].mean() + 10
 
 
 def test_left_and_right_are_built_alike():
-    """The body of a mirrored pose is the mirrored body, colours included: no colour tells sides."""
+    """The body of a mirrored pose is the mirrored body, with its colours."""
     subject = samples.subject_of(0, 'train', 3)
     pose = poses.sample_pose(np.random.default_rng(8), 'walking', subject.proportions)
     body = bodies.build_body(pose, subject).primitives
     other = bodies.build_body(poses.mirror(pose), subject).primitives
     mirrored = (body.origin + body.end) * [1, -1, 1]
-    # Each mirrored primitive has one of the same stuff and size in its place.
+    # In the place of each mirrored primitive is one of the same material and size.
     gaps = np.linalg.norm(mirrored[:, None] - (other.origin + other.end), axis=-1)
     gaps += body.material[:, None] != other.material
     gaps += np.abs((body.radius_a + body.radius_b)[:, None] - (other.radius_a + other.radius_b))
@@ -187,13 +187,15 @@ def test_points_of_the_surface_are_mirrored_with_the_pose():
 
 @pytest.mark.parametrize('number', [0, 1, 2, 3])
 def test_picture_of_a_mirrored_person_is_the_mirrored_picture(number, monkeypatch):
-    """So nothing but the pose tells left from right: no colour, no print, no shape."""
-    monkeypatch.setattr(scenes, 'look_up_noise', lambda x, y: 0 * x)  # folds lie in the world
+    """Nothing but the pose tells left from right: no colour, no pattern and no shape does."""
+    monkeypatch.setattr(
+        scenes, 'look_up_noise', lambda x, y: 0 * x
+    )  # Folds do not turn with the person.
     monkeypatch.setattr(renderer, '_room', lambda scene, shadow, eye, rays: 0 * rays)
     monkeypatch.setattr(renderer, '_photograph', lambda rng, linear, affine: 255 * linear)
     subject = samples.subject_of(0, 'train', number)
     pose = poses.sample_pose(np.random.default_rng(number), 'handling', subject.proportions)
-    # The camera looks along -x and the light comes down: the mirror plane is y = 0.
+    # The camera looks along -x and the light comes from above, so the mirror plane is y = 0.
     camera = Camera(
         'front',
         np.array([[0.0, 1, 0], [0, 0, -1], [-1, 0, 0]]),
@@ -210,13 +212,13 @@ def test_picture_of_a_mirrored_person_is_the_mirrored_picture(number, monkeypatc
         return render(None, solids, body, subject, camera, scene, affine, crop_size, supersample=2)
 
     plain, mirrored = photograph(pose), photograph(poses.mirror(pose))
-    seen = plain.any(-1) | mirrored[:, ::-1].any(-1)
-    assert seen.sum() > 500
-    # Borders of colours and shadows may fall on the next pixel.
-    difference = np.abs(plain - mirrored[:, ::-1]).max(-1)[seen]
+    shown = plain.any(-1) | mirrored[:, ::-1].any(-1)
+    assert shown.sum() > 500
+    # Borders of colours and shadows may be one pixel apart.
+    difference = np.abs(plain - mirrored[:, ::-1]).max(-1)[shown]
     assert np.median(difference) < 1
     assert difference.mean() < 2
-    assert np.abs(plain - mirrored).max(-1)[seen].mean() > 5
+    assert np.abs(plain - mirrored).max(-1)[shown].mean() > 5
 
 
 def test_outside_of_the_whole_image_is_black():

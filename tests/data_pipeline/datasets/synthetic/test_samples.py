@@ -1,4 +1,4 @@
-"""A sample follows from its number, keeps to its split, and gives nothing of the truth away."""
+"""A sample depends on its number alone, keeps to its split, and does not reveal the true joints."""
 
 import dataclasses
 
@@ -9,9 +9,9 @@ import pytest
 from capf_jax.pose import crops
 from capf_jax.pose.skeletons import H36M17_SURFACE
 from data_pipeline.datasets.synthetic import poses, samples
-from data_pipeline.datasets.synthetic.settings import Settings as SyntheticConfig
+from data_pipeline.datasets.synthetic.settings import Settings
 
-CONFIG = SyntheticConfig(train_size=6, test_size=3, height=48, width=32, supersample=1)
+CONFIG = Settings(train_size=6, test_size=3, height=48, width=32, supersample=1)
 
 
 def same(a, b) -> bool:
@@ -52,7 +52,7 @@ def test_points_of_the_surface_come_after_the_same_joints():
 
 
 def test_crop_box_does_not_give_the_truth_away():
-    """Even around faultless detections the crop is shifted and scaled, each time differently."""
+    """Each crop is shifted and scaled at random even where the detections have no error."""
     faultless = dataclasses.replace(CONFIG, noise_sigma=0.0)
     sizes, shifts = [], []
     for index in range(30):
@@ -66,7 +66,7 @@ def test_crop_box_does_not_give_the_truth_away():
 
 
 def test_noise_of_the_detections_moves_the_crop():
-    """The box is made from what a detector finds, not from the true joints."""
+    """The box is around the detected joints, not around the true ones."""
     noisier = dataclasses.replace(CONFIG, noise_sigma=40.0)
     one, other = (samples.make_sample(config, 'train', 0) for config in (CONFIG, noisier))
     np.testing.assert_array_equal(one.joints2d_truth, other.joints2d_truth)
@@ -151,8 +151,8 @@ def test_samples_do_not_share_a_pose():
 
 
 def test_person_is_in_the_picture():
-    """Where a joint is, the picture is not what it is without the person."""
-    record = samples.make_sample(SyntheticConfig(supersample=1), 'train', 0)
+    """The joints are inside the crop, whose pixels vary."""
+    record = samples.make_sample(Settings(supersample=1), 'train', 0)
     image = cv2.imdecode(np.frombuffer(record.image, np.uint8), cv2.IMREAD_COLOR)
     joints = crops.apply_affine(record.affine, record.joints2d_truth)
     inside = (joints > 0) & (joints < [95, 127])

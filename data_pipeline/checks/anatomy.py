@@ -1,4 +1,4 @@
-"""Whether 3D joints are people's: unit, bone lengths, and which side is left."""
+"""Checks that 3D joints are those of people: their unit, their bone lengths and their sides."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ from collections.abc import Iterator
 import numpy as np
 
 from capf_jax.pose.skeletons import Skeleton
-from data_pipeline.checks.findings import NOTE, OK, Finding, ok_if
+from data_pipeline.checks.findings import NOTE, Finding, ok_if
 
-# The farthest joint from the root, median over people, metres.
+# Smallest and largest plausible values in metres: the distance from the root to the joint that is
+# farthest from it, and the camera depth of the root, both medians over people.
 _EXTENT = (0.3, 2.0)
 _DEPTH = (0.2, 100.0)
-# Lengths of bones, metres, by the parts at their ends; wide enough for children and giants.
+# Smallest and largest plausible length of each bone, metres, by the joints at its ends. The ranges
+# include small children and very tall people.
 _BONES = {
     ('pelvis', 'hip'): (0.04, 0.25),
     ('hip', 'knee'): (0.22, 0.65),
@@ -22,20 +24,29 @@ _BONES = {
     ('shoulder', 'elbow'): (0.14, 0.48),
     ('elbow', 'wrist'): (0.12, 0.45),
 }
-_OTHER_BONE = (0.02, 0.75)  # of the trunk and head, which joint sets cut differently
-_ODD_BONES = 0.005  # of the people; real labels have a slip now and then
-# Of the lengths of left and right, median. One real frame of MPI-INF-3DHP has thighs of 33 and
-# 49 cm, so that a few people say nothing.
+# The same for bones of trunk and head, which joint sets divide differently.
+_OTHER_BONE = (0.02, 0.75)
+# Largest share of people with an implausible bone that is only noted: real labels have some errors.
+_ODD_BONES = 0.005
+# Largest plausible difference between the lengths of a left and a right bone over their mean,
+# median over people. A real frame of MPI-INF-3DHP has thighs of 33 and 49 cm, so a few people prove
+# nothing.
 _MEDIAN_ASYMMETRY = 0.2
-_APART = 0.04  # metres that left and right may differ in any case
-_BENT = 25.0  # degrees from straight: a knee that says where the front is
-_ENOUGH = 20  # people, or bent knees, without which nothing is concluded
-_FORWARD_SHARE = 0.75  # of bent knees that point to the front, at least
-_ALIGNED_SHARE = 0.9  # of people whose hips and shoulders point to the same side, at least
+_APART = 0.04  # A difference of left and right below this is ignored, metres.
+_BENT = 25.0  # A knee that is bent by more than this shows where the front is, degrees.
+_ENOUGH = 20  # Smallest number of people, or of bent knees, from which anything follows.
+_FORWARD_SHARE = 0.75  # Smallest plausible share of bent knees that point to the front.
+# Smallest plausible share of people whose hips and shoulders have their left on the same side.
+_ALIGNED_SHARE = 0.9
 
 
 def judge(joints3d: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
-    """Findings about joints [N, J, 3], metres, camera frame, finite."""
+    """Findings about the 3D joints of people.
+
+    Args:
+      joints3d: [N, J, 3], which should be in the camera frame and in metres; all are finite.
+      skeleton: their joint set.
+    """
     extent = np.linalg.norm(joints3d - joints3d[:, skeleton.root, None], axis=-1).max(axis=1)
     middle, depth = float(np.median(extent)), float(np.median(joints3d[:, skeleton.root, 2]))
     metres = _EXTENT[0] <= middle <= _EXTENT[1] and _DEPTH[0] <= depth <= _DEPTH[1]
@@ -53,6 +64,7 @@ def judge(joints3d: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
 
 
 def _bones(joints3d: np.ndarray, skeleton: Skeleton) -> Finding:
+    """Whether the bones have plausible lengths."""
     low, high, odd, worst_share = [], [], [], 0.0
     for parent, child in skeleton.bones:
         lengths = np.linalg.norm(joints3d[:, child] - joints3d[:, parent], axis=-1)
@@ -77,6 +89,7 @@ def _bones(joints3d: np.ndarray, skeleton: Skeleton) -> Finding:
 
 
 def _symmetry(joints3d: np.ndarray, skeleton: Skeleton) -> Finding:
+    """Whether the bones of left and right have similar lengths."""
     parents = {child: parent for parent, child in skeleton.bones}
     worst, name = 0.0, ''
     for left, right in zip(skeleton.left, skeleton.right, strict=True):
@@ -87,7 +100,7 @@ def _symmetry(joints3d: np.ndarray, skeleton: Skeleton) -> Finding:
             for joint in (left, right)
         ]
         apart = np.abs(lengths[0] - lengths[1])
-        apart[apart < _APART] = 0  # nothing in a hip of 13 cm
+        apart[apart < _APART] = 0  # In a bone as short as a hip, the share alone would be large.
         difference = float(np.median(apart / np.mean(lengths, axis=0)))
         if difference >= worst:
             worst, name = difference, skeleton.joints[left].removeprefix('left_')
@@ -103,7 +116,7 @@ def _symmetry(joints3d: np.ndarray, skeleton: Skeleton) -> Finding:
 
 
 def _sides(joints3d: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
-    """Hips against shoulders, and knees against the body's front."""
+    """Whether hips and shoulders agree on the left side, and whether knees point to the front."""
     at = {
         (side, part): joints3d[:, skeleton.index(f'{side}_{part}')]
         for side in ('left', 'right')
@@ -121,7 +134,7 @@ def _sides(joints3d: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
     up = (at['left', 'shoulder'] + at['right', 'shoulder']) - (
         at['left', 'hip'] + at['right', 'hip']
     )
-    front = np.cross(hips, up)  # x right, y down, z forward is right-handed
+    front = np.cross(hips, up)  # The camera frame is right-handed.
     forward = []
     for side in ('left', 'right'):
         thigh = at[side, 'knee'] - at[side, 'hip']
@@ -137,10 +150,9 @@ def _sides(joints3d: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
         return
     share = float(np.mean(forward))
     says = f'{100 * share:.1f}% of {len(forward)} bent knees point to the front'
-    yield (
-        Finding(OK, 'front and back', says)
-        if share >= _FORWARD_SHARE
-        else ok_if(
-            False, 'front and back', says, 'left and right are exchanged, or poses are mirrored'
-        )
+    yield ok_if(
+        share >= _FORWARD_SHARE,
+        'front and back',
+        says,
+        'left and right are exchanged, or poses are mirrored',
     )
