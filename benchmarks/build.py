@@ -26,9 +26,9 @@ from ml_collections import ConfigDict
 from benchmarks.loader import reading_speed
 from benchmarks.machine import Row
 from configs import base
-from data_pipeline import human36m
-from data_pipeline.human36m.configuration import PUBLISHED_SIZES
-from tests.data_pipeline.human36m import raw_tree
+from data_pipeline.datasets import human36m
+from data_pipeline.datasets.human36m.settings import PUBLISHED_SIZES
+from tests.data_pipeline.datasets.human36m import raw_tree
 
 PROCESSES = (1, 2)
 PICTURES = 16  # different ones

@@ -15,9 +15,9 @@ def get_config() -> ConfigDict:
     config.skeleton = 'h36m17'  # joint set, a name in capf_jax/pose/skeletons.py
 
     data = config.data = ConfigDict()
-    data.name = 'synthetic'  # folder of the TFDS builder in data_pipeline/
+    data.name = 'synthetic'  # package of the dataset in data_pipeline/datasets/
     data.dir = 'data'  # where built datasets are kept
-    data.builder = ConfigDict()  # the builder's own fields, see its config class
+    data.builder = ConfigDict()  # fields of the dataset's own Settings
     data.train_split = 'train'  # TFDS split that is trained on
     data.test_split = 'test'  # TFDS split that is evaluated
     data.joints2d = 'detected'  # 2D input of the lifter: 'detected' or 'truth'

@@ -55,7 +55,7 @@ def configure(arg: str, detector: str) -> ConfigDict:
     config.data.name = 'human36m'
     config.data.joints2d = chosen.joints2d
     with config.data.builder.unlocked():
-        builder = config.data.builder  # data_pipeline/human36m/configuration.py says more
+        builder = config.data.builder  # data_pipeline/datasets/human36m/settings.py says more
         builder.source = ''  # folder of the downloaded files; read only while building
         builder.annotations = 'auto'  # labels of 'cdf', 'pickle' or 'npz'; 'auto': those there
         builder.subjects = ()  # such as ('S9', 'S11'); empty: all seven

@@ -43,7 +43,7 @@ def configure(arg: str, detector: str, channels: int) -> ConfigDict:
     config.data.name = 'mpi_inf_3dhp'
     config.data.joints2d = chosen.joints2d
     with config.data.builder.unlocked():
-        builder = config.data.builder  # data_pipeline/mpi_inf_3dhp/configuration.py says more
+        builder = config.data.builder  # data_pipeline/datasets/mpi_inf_3dhp/settings.py says more
         builder.source = ''  # folder of the downloaded files; read only while building
         builder.targets = 'univ_annot3'  # 3D joints: 'univ_annot3' (one height) or 'annot3'
         builder.subjects = ()  # such as ('S1', 'TS1'); empty: all fourteen

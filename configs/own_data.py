@@ -1,9 +1,10 @@
 """Context-Aware PoseFormer on your own photographs or videos; the default is the Pose2Sim sample.
 
-    python -m data_pipeline.own_data.from_pose2sim SAMPLE data/pose2sim-balancing
+    python -m data_pipeline.from_pose2sim SAMPLE data/pose2sim-balancing
     python -m capf_jax.train --config=configs/own_data.py --workdir=runs/own_data
 
-2 CPU cores, a few minutes. For a folder of yours (data_pipeline/own_data/README.md has the format):
+2 CPU cores, a few minutes. For a folder of yours (data_pipeline/datasets/own_data/README.md has
+the format):
 
     python -m capf_jax.train --config=configs/own_data.py:source=FOLDER,test_cameras=
 

@@ -1,4 +1,4 @@
-"""`python -m data_pipeline.check NAME`: is a dataset whole and right, or can it be built at all?
+"""Looks at a dataset: is it whole and right, or can it be built at all?
 
     python -m data_pipeline.check human36m --source=DIR     before: what DIR lacks, by file
     python -m data_pipeline.check human36m --data_dir=data  afterwards: counts, bones, crops
@@ -16,41 +16,43 @@ The exit code is 1 if anything is wrong.
 
 from __future__ import annotations
 
-import argparse
-import importlib
 import pathlib
 import shlex
 from collections.abc import Sequence
 
+from capf_jax.errors import UserError
 from capf_jax.runtime import commands
-from data_pipeline import build, datasets
+from data_pipeline import arguments, datasets
+from data_pipeline.building import SourceSettings
 from data_pipeline.checks import dataset
-from data_pipeline.checks.findings import WRONG, listed
+from data_pipeline.checks.findings import WRONG, as_lines
 
 
 def before(name: str, source: pathlib.Path, flags: Sequence[str] = ()) -> bool:
-    """Prints all that is wrong with the files that a dataset is built from; whether nothing is.
+    """Prints all that is wrong with the files that a dataset is built from.
 
     Args:
       name: of the dataset.
       source: the folder.
       flags: `--FIELD=VALUE` of the dataset's settings, as `data_pipeline.build` takes them.
 
+    Returns:
+      Whether nothing is wrong.
+
     Raises:
-      ValueError: the dataset is not built from files, or a flag does not exist.
+      UserError: the dataset is not built from files, or an argument does not exist.
     """
-    module = importlib.import_module(f'data_pipeline.{name}')
-    if not hasattr(module, 'layout'):
-        raise ValueError(f'{name} is not built from a folder; leave out --source')
-    fields = {'source': source}
-    if flags:
-        config, _ = build.parse([name, f'--source={source}', *flags])
-        fields |= config.data.builder.to_dict()
-    problems = module.layout(**fields)
+    package = datasets.package(name, 'the name of the dataset')
+    if not issubclass(package.Settings, SourceSettings):
+        raise UserError(f'{name} is not built from a folder; leave out --source')
+    parser = commands.Parser(f'data_pipeline.check {name}', __doc__)
+    arguments.add_settings(parser, package.Settings)
+    values = parser.parse([name, f'--source={source}', *flags])
+    problems = package.layout(**arguments.fields_of(values, package.Settings))
     for number, problem in enumerate(problems, 1):
         print(f'{number}. {problem}')
     if problems:
-        guide = getattr(module, 'LAYOUT', '')
+        guide = getattr(package, 'LAYOUT', '')
         if guide and not any(guide in problem for problem in problems):
             print(guide)
         print(f'{source}: {len(problems)} problem{"s" if len(problems) > 1 else ""}')
@@ -61,14 +63,17 @@ def before(name: str, source: pathlib.Path, flags: Sequence[str] = ()) -> bool:
 
 
 def after(name: str, data_dir: pathlib.Path, choices: dataset.Choices) -> bool:
-    """Prints what is found in all built datasets of a name; whether nothing is wrong.
+    """Prints findings about all built datasets of a name.
+
+    Returns:
+      Whether nothing is wrong.
 
     Raises:
       FileNotFoundError: none is built.
     """
     paths = dataset.find(data_dir, name)
     if not paths:
-        guide = getattr(importlib.import_module(f'data_pipeline.{name}'), 'LAYOUT', '')
+        guide = getattr(datasets.package(name), 'LAYOUT', '')
         raise FileNotFoundError(
             f'no dataset {name!r} is built in {data_dir}; build it with '
             f'`python -m data_pipeline.build {name} --source=DIR`, or check what it is made of '
@@ -78,14 +83,14 @@ def after(name: str, data_dir: pathlib.Path, choices: dataset.Choices) -> bool:
     for path in paths:
         print(path)
         try:
-            found = dataset.check(path, choices)
+            by_split = dataset.check(path, choices)
         except (ValueError, RuntimeError) as error:
             print(f'  {WRONG}  {error}')
             good = False
             continue
-        for split, findings in found.items():
+        for split, findings in by_split.items():
             print(f' {split}')
-            print(listed(findings))
+            print(as_lines(findings))
             good &= all(finding.verdict != WRONG for finding in findings)
     print('nothing is wrong' if good else 'something is WRONG, see above')
     return good
@@ -93,28 +98,24 @@ def after(name: str, data_dir: pathlib.Path, choices: dataset.Choices) -> bool:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    parser = argparse.ArgumentParser(
-        'python -m data_pipeline.check',
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = commands.Parser('data_pipeline.check', __doc__)
     defaults = dataset.Choices()
     parser.add_argument('name', choices=datasets.names())
     where = parser.add_mutually_exclusive_group()
-    where.add_argument('--source', type=pathlib.Path)
+    where.add_argument('--source', type=pathlib.Path, help='folder of downloaded files')
     where.add_argument('--data_dir', type=pathlib.Path, default=pathlib.Path('data'))
     parser.add_argument('--people', type=int, default=defaults.people)
     parser.add_argument('--seed', type=int, default=defaults.seed)
     parser.add_argument('--pictures', type=pathlib.Path, default=defaults.pictures)
-    given, flags = parser.parse_known_args(argv[1:])
-    if given.people < 1:
-        raise ValueError(f'--people is {given.people}; give at least 1')
-    if given.source is not None:
-        return 0 if before(given.name, given.source, flags) else 1
+    values, flags = parser.parse_known_args(list(argv[1:]))
+    if values.people < 1:
+        raise UserError(f'--people is {values.people}; give at least 1')
+    if values.source is not None:
+        return 0 if before(values.name, values.source, flags) else 1
     if flags:
-        raise ValueError(f'unknown argument {flags[0]!r}; --help says what there is')
-    choices = dataset.Choices(given.people, given.seed, given.pictures)
-    return 0 if after(given.name, given.data_dir, choices) else 1
+        raise parser.unknown(flags[0])
+    choices = dataset.Choices(values.people, values.seed, values.pictures)
+    return 0 if after(values.name, values.data_dir, choices) else 1
 
 
 if __name__ == '__main__':

@@ -3,8 +3,8 @@
 One Grain element is one whole batch of positions, so that Grain's threads read and decode batches
 side by side (OpenCV decodes outside Python's lock) and Python's cost is paid once a batch.
 Grain imports JAX, and its threads share this process: no reading process is ever forked or spawned.
-Every process knows the order of all; it reads its own part of each global batch, so the global
-batches do not depend on the number of processes.
+Every process knows the order of all samples and reads its own part of each global batch, so that
+the global batches do not depend on the number of processes.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
+from capf_jax.errors import UserError
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import Batch
 from data_pipeline.reader import Labels, Reader, labels
@@ -73,13 +74,13 @@ def steps_per_epoch(builder: tfds.core.DatasetBuilder, config: ConfigDict) -> in
     """Training steps of one pass over the training split; what is left over is dropped.
 
     Raises:
-      ValueError: the split is missing or smaller than a batch.
+      UserError: the split is missing or smaller than a batch.
     """
     return _training_steps(_reader(builder, config, config.data.train_split), config)
 
 
 def check_split(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> None:
-    """ValueError if the split is missing or empty, or cannot be read as the configuration says."""
+    """UserError if the split is missing or empty, or cannot be read as the configuration says."""
     _reader(builder, config, split)
 
 
@@ -105,7 +106,7 @@ def training_batches(
       process_count: number of processes that train together.
 
     Raises:
-      ValueError: the split is missing or smaller than a batch, the batch does not divide by the
+      UserError: the split is missing or smaller than a batch, the batch does not divide by the
         processes, or, while iterating, a record is bad (see Reader.batch).
     """
     reader = _reader(builder, config, config.data.train_split)
@@ -146,7 +147,7 @@ def evaluation_batches(
       process_count: number of processes that evaluate together.
 
     Raises:
-      ValueError: the split is missing, the batch does not divide by the processes, or, while
+      UserError: the split is missing, the batch does not divide by the processes, or, while
         iterating, a record is bad (see Reader.batch).
     """
     reader = _reader(builder, config, split or config.data.test_split)
@@ -172,10 +173,10 @@ def _reader(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -
 
 
 def _training_steps(reader: Reader, config: ConfigDict) -> int:
-    """Full batches in the split; ValueError where there is none."""
+    """Full batches in the split; UserError where there is none."""
     steps = len(reader) // config.training.batch_size
     if not steps:
-        raise ValueError(
+        raise UserError(
             f'split {config.data.train_split!r} has {len(reader)} samples, fewer than a batch of '
             f'{config.training.batch_size}; lower config.training.batch_size'
         )
@@ -185,7 +186,7 @@ def _training_steps(reader: Reader, config: ConfigDict) -> int:
 def _share(name: str, batch_size: int, process_index: int, process_count: int) -> slice:
     """The part of each global batch that a process reads."""
     if batch_size < 1 or batch_size % process_count:
-        raise ValueError(
+        raise UserError(
             f'config.{name}.batch_size is {batch_size}, which does not divide into '
             f'{process_count} processes; choose a multiple of {process_count}'
         )
@@ -196,9 +197,9 @@ def _share(name: str, batch_size: int, process_index: int, process_count: int) -
 def _padded(reader: Reader, positions: np.ndarray) -> tuple[Batch, tuple[str, ...]]:
     """The batch at `positions`, of which those past the end repeat the last sample, valid=False."""
     inside = positions < len(reader)
-    kept, rows = np.unique(np.minimum(positions, len(reader) - 1), return_inverse=True)
-    batch, complaints = reader.batch(kept)
-    batch = Batch(*(array[rows] for array in batch)) if len(kept) < len(rows) else batch
+    present, rows = np.unique(np.minimum(positions, len(reader) - 1), return_inverse=True)
+    batch, complaints = reader.batch(present)
+    batch = Batch(*(array[rows] for array in batch)) if len(present) < len(rows) else batch
     # A share of padding alone reads the last sample a second time; another share reports it.
     return batch._replace(valid=batch.valid & inside), complaints if inside.any() else ()
 

@@ -1,8 +1,8 @@
 """`Reader`: stored records of one split -> `Batch`, with every complaint about a record.
 
-Records are read through TFDS's data source and parsed here, a batch at a time: TFDS's own decoding
-costs 0.1 ms a record under Python's lock, three times what is done here. TensorFlow and JAX are
-never imported.
+Records are read through TFDS's data source and parsed here, a batch at a time, since TFDS's own
+decoding holds Python's lock for longer than what is done here. TensorFlow and JAX are never
+imported.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 
+from capf_jax import errors
+from capf_jax.errors import UserError
 from capf_jax.pose import crops
 from capf_jax.pose.batch import Batch
 from capf_jax.pose.skeletons import Skeleton
-from data_pipeline import datasets
+from data_pipeline import datasets, images
+from data_pipeline.images import UnreadableError
 from data_pipeline.records import LABELS
 
 _FLOATS = ('joints2d_detected', 'joints2d_truth', 'joints3d', 'affine')
 _JOINTS = _FLOATS[:3]
-
-# What a whole file ends with: OpenCV fills the rest of a cut file with grey and says nothing.
-_ENDINGS = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,11 +61,11 @@ class Reader:
           bad_image: what an image that does not decode does, 'error' or 'skip'.
 
         Raises:
-          ValueError: a choice is unknown, the split is missing or empty, or the dataset has
+          UserError: a choice is unknown, the split is missing or empty, or the dataset has
             other joints.
         """
-        _one_of('data.joints2d', joints2d, ('detected', 'truth'))
-        _one_of('data.bad_image', bad_image, ('error', 'skip'))
+        _check_choice('data.joints2d', joints2d, ('detected', 'truth'))
+        _check_choice('data.bad_image', bad_image, ('error', 'skip'))
         self._builder, self._split = builder, split
         self._where = f'split {split!r} of {builder.data_dir}'
         self._root = skeleton.root
@@ -79,8 +79,8 @@ class Reader:
         if num_joints != len(skeleton):
             raise _wrong_skeleton(builder, f'{num_joints} joints', f'has {len(skeleton)}', skeleton)
         # Joint sets can be equally large; builders note theirs under this name.
-        noted = builder.info.metadata  # read from disk by items(), not by get()
-        made_with = dict(noted.items() if noted is not None else ()).get('skeleton', skeleton.name)
+        notes = builder.info.metadata  # read from disk by items(), not by get()
+        made_with = dict(notes.items() if notes is not None else ()).get('skeleton', skeleton.name)
         if made_with != skeleton.name:
             raise _wrong_skeleton(builder, f'the joints of {made_with!r}', 'differs', skeleton)
 
@@ -95,7 +95,7 @@ class Reader:
           decode and `bad_image` is 'skip'; complaints names each of these.
 
         Raises:
-          ValueError: an image does not decode and `bad_image` is 'error', or a joint is not finite.
+          UserError: an image does not decode and `bad_image` is 'error', or a joint is not finite.
           RuntimeError: a file of the dataset is damaged.
         """
         count = len(indices)
@@ -114,14 +114,14 @@ class Reader:
             if trouble:
                 complaint = f'the image of {self._name(index, example)} {trouble}'
                 if not self._skip:
-                    raise ValueError(
+                    raise UserError(
                         f"{complaint}; build the dataset again or set config.data.bad_image='skip'"
                     )
                 valid[row] = False
                 complaints.append(complaint)
         for name in _JOINTS:
             for row in np.flatnonzero(~np.isfinite(floats[name]).all(axis=(1, 2)))[:1]:
-                raise ValueError(
+                raise UserError(
                     f'{name} of {self._name(indices[row], examples[row])} holds NaN or infinity; '
                     'correct the annotation and build the dataset again'
                 )
@@ -142,7 +142,7 @@ class Reader:
         """Like `batch`, but a sample whose image does not decode gives way to the next that does.
 
         Raises:
-          ValueError: as `batch`, or no image of the split decodes.
+          UserError: as `batch`, or no image of the split decodes.
           RuntimeError: as `batch`.
         """
         indices = np.array(indices)
@@ -156,7 +156,7 @@ class Reader:
             complaints += more
             for array, replacement in zip(batch, others, strict=True):
                 array[bad] = replacement
-        raise ValueError(f'no image of {self._where} decodes; build the dataset again')
+        raise UserError(f'no image of {self._where} decodes; build the dataset again')
 
     def _name(self, index: int, example) -> str:
         """Which sample this is, for a sentence."""
@@ -168,29 +168,29 @@ def labels(builder: tfds.core.DatasetBuilder, split: str) -> Labels:
     """Labels of a whole split, aligned to `Batch.index`; no image is decoded.
 
     Raises:
-      ValueError: the split is missing or empty.
+      UserError: the split is missing or empty.
       RuntimeError: a file of the dataset is damaged.
     """
     source = _open_split(builder, split)
-    found = {name: [] for name in LABELS}
+    lists = {name: [] for name in LABELS}
     for start in range(0, len(source), 1024):
         indices = range(start, min(start + 1024, len(source)))
         for example in _parsed(source, indices, builder, split):
-            for name, values in found.items():
+            for name, values in lists.items():
                 values.append(_label(example, name))
-    return Labels(**{name: np.array(values) for name, values in found.items()})
+    return Labels(**{name: np.array(values) for name, values in lists.items()})
 
 
 def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> Sequence[bytes]:
-    """TFDS data source of undecoded records; ValueError where the split is missing or empty."""
+    """TFDS data source of undecoded records; UserError where the split is missing or empty."""
     try:
         return builder.as_data_source(
             split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
         )
     except ValueError as error:
         splits = builder.info.splits.items()
-        known = ', '.join(f'{name!r} with {found.num_examples}' for name, found in splits)
-        raise ValueError(
+        known = ', '.join(f'{name!r} with {info.num_examples}' for name, info in splits)
+        raise UserError(
             f'{builder.data_dir} has no samples in split {split!r}; it has {known}: '
             'choose config.data.train_split and test_split among these'
         ) from error
@@ -212,21 +212,18 @@ def _parsed(
 
 
 def _decode(encoded: bytes, image: np.ndarray) -> str:
-    """Decodes a JPEG or PNG into `image` [H, W, 3] uint8 RGB; what is wrong with it, or ''."""
-    ending = _ENDINGS.get(encoded[:2])
-    if ending is None:
-        return 'is neither JPEG nor PNG'
-    if not encoded.endswith(ending):
+    """Decodes a picture into `image` [H, W, 3] uint8 RGB; returns what is wrong with it, or ''."""
+    if not images.ends_whole(encoded):  # stored crops are JPEG or PNG files
         return 'is cut short'
     try:
-        decoded = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
-    except cv2.error:
-        decoded = None
-    if decoded is None:
-        return 'does not decode'
+        decoded = images.decode(encoded)
+    except UnreadableError as error:
+        return str(error)
     if decoded.shape != image.shape:
-        found, wanted = ('x'.join(map(str, shape[1::-1])) for shape in (decoded.shape, image.shape))
-        return f'has {found} pixels instead of {wanted}'
+        actual, expected = (
+            'x'.join(map(str, shape[1::-1])) for shape in (decoded.shape, image.shape)
+        )
+        return f'has {actual} pixels instead of {expected}'
     cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=image)
     return ''
 
@@ -239,14 +236,15 @@ def _label(example, name: str) -> str | int:
 
 
 def _wrong_skeleton(
-    builder: tfds.core.DatasetBuilder, found: str, wanted: str, skeleton: Skeleton
-) -> ValueError:
-    return ValueError(
-        f'a person in {builder.data_dir} has {found} and skeleton {skeleton.name!r} {wanted}; '
+    builder: tfds.core.DatasetBuilder, stored: str, other: str, skeleton: Skeleton
+) -> UserError:
+    return UserError(
+        f'a person in {builder.data_dir} has {stored} and skeleton {skeleton.name!r} {other}; '
         'set config.skeleton to the joint set that the dataset was made with'
     )
 
 
-def _one_of(field: str, value: str, known: tuple[str, ...]) -> None:
+def _check_choice(field: str, value: str, known: tuple[str, ...]) -> None:
+    """UserError unless a field has one of the known values."""
     if value not in known:
-        raise ValueError(f'config.{field} is {value!r}; it must be one of {", ".join(known)}')
+        raise errors.unknown(f'config.{field}', value, known)

@@ -16,12 +16,14 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from capf_jax.errors import UserError
+
 
 def load(path: pathlib.Path) -> Any:
     """What a pickle file holds.
 
     Raises:
-      ValueError: it holds anything else than numpy arrays and plain containers, or is damaged.
+      UserError: it holds anything else than numpy arrays and plain containers, or is damaged.
       OSError: it cannot be read.
     """
     with open(path, 'rb') as file:
@@ -32,7 +34,7 @@ def load_npz(path: pathlib.Path) -> dict[str, Any]:
     """The arrays of a .npz file; arrays of objects come from pickles opened as `load` does.
 
     Raises:
-      ValueError: as `load`.
+      UserError: as `load`.
       OSError: it cannot be read.
     """
     try:
@@ -42,7 +44,7 @@ def load_npz(path: pathlib.Path) -> dict[str, Any]:
                 for name in archive.namelist()
             }
     except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise ValueError(f'{path} is no .npz file, or is cut short; download it again') from error
+        raise UserError(f'{path} is no .npz file, or is cut short; download it again') from error
 
 
 def _load_array(content: bytes, where: str) -> Any:
@@ -56,7 +58,7 @@ def _load_array(content: bytes, where: str) -> Any:
         }[version]
         shape, _, kind = read(stream)
     except (KeyError, ValueError) as error:
-        raise ValueError(f'{where} is no array that can be read; download it again') from error
+        raise UserError(f'{where} is no array that can be read; download it again') from error
     if not kind.hasobject:
         return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
     array = _load(stream, where)
@@ -67,12 +69,12 @@ def _load(file: BinaryIO, where: str) -> Any:
     try:
         return _Unpickler(file, encoding='latin1').load()  # latin1: arrays pickled by Python 2
     except _RefusedError as error:
-        raise ValueError(
+        raise UserError(
             f'{where} would call {error} when it is opened, which no label file needs; it was not '
             'opened: download it from its authors again'
         ) from None
     except Exception as error:  # whatever a damaged pickle leads to
-        raise ValueError(
+        raise UserError(
             f'{where} is no pickle of arrays, or is cut short ({error}); download it again'
         ) from error
 

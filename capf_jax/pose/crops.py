@@ -9,11 +9,15 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from capf_jax.errors import UserError
+from capf_jax.pose import cameras
+
 CROP_SIZE = (192, 256)  # (width, height), the input of the published 2D detectors
 
-# SPEC 4: the Human3.6M box reaches from the root by these amounts, at the root's depth.
-_BOX_BEFORE_MM = np.array([-1000.0, -900.0])
-_BOX_AFTER_MM = np.array([1000.0, 1100.0])
+# The Human3.6M box reaches from the root joint by these amounts, at the depth of the root joint
+# (docs/method.md, Human3.6M).
+_BOX_BEFORE_MM = np.array([-1000.0, -900.0, 0.0])
+_BOX_AFTER_MM = np.array([1000.0, 1100.0, 0.0])
 
 
 def box_affine(
@@ -23,7 +27,8 @@ def box_affine(
 
     The box's width alone decides the scale, so that no aspect ratio is ever changed. The centre
     maps to the crop's middle ((w-1)/2, (h-1)/2); half a box width, (width-1)/2, to (w-1)/2: first
-    and last pixel centres of box and crop meet (published code of CA-PF, SPEC 4).
+    and last pixel centres of box and crop meet, as in the published code of CA-PF
+    (docs/method.md, Human3.6M).
 
     Args:
       centre: [2] middle of the box, whole-image pixels.
@@ -31,11 +36,11 @@ def box_affine(
       crop_size: (width, height) of the crop.
 
     Raises:
-      ValueError: the box is at most a pixel wide, or not finite.
+      UserError: the box is at most a pixel wide, or not finite.
     """
     centre = np.asarray(centre, np.float64)
     if not (np.isfinite(width) and width > 1 and np.isfinite(centre).all()):
-        raise ValueError(
+        raise UserError(
             f'a box of width {width} px around {centre.tolist()} cannot be cropped; '
             'give finite numbers and a width above 1 px'
         )
@@ -46,7 +51,9 @@ def box_affine(
 
 
 def root_box(root_camera_mm: np.ndarray, intrinsics: np.ndarray) -> tuple[np.ndarray, float]:
-    """Box of Human3.6M from the true 3D root joint (SPEC 4): needs ground truth.
+    """Box of Human3.6M from the true 3D root joint, which needs ground truth.
+
+    See docs/method.md, Human3.6M.
 
     Args:
       root_camera_mm: [3] root joint in the camera frame, mm.
@@ -56,14 +63,13 @@ def root_box(root_camera_mm: np.ndarray, intrinsics: np.ndarray) -> tuple[np.nda
       (centre [2], width), whole-image pixels.
 
     Raises:
-      ValueError: the root is not in front of the camera.
+      UserError: the root is not in front of the camera.
     """
     root = np.asarray(root_camera_mm, np.float64)
     if not root[2] > 0:
-        raise ValueError(f'the root joint {root.tolist()} mm is not in front of the camera')
-    focal, principal = np.asarray(intrinsics, np.float64).reshape(2, 2)
-    first = (root[:2] + _BOX_BEFORE_MM) / root[2] * focal + principal
-    last = (root[:2] + _BOX_AFTER_MM) / root[2] * focal + principal
+        raise UserError(f'the root joint {root.tolist()} mm is not in front of the camera')
+    corners = np.stack([_BOX_BEFORE_MM, _BOX_AFTER_MM]) + root
+    first, last = cameras.project(corners, intrinsics)
     return (first + last) / 2, float(last[0] - first[0])
 
 
@@ -81,11 +87,11 @@ def joints_box(
       (centre [2], width), whole-image pixels; the box is at least 2 px wide.
 
     Raises:
-      ValueError: a joint is not finite.
+      UserError: a joint is not finite.
     """
     joints2d = np.asarray(joints2d, np.float64)
     if not np.isfinite(joints2d).all():
-        raise ValueError('a box needs finite 2D joints; give a box or leave the person out')
+        raise UserError('a box needs finite 2D joints; give a box or leave the person out')
     lowest, highest = joints2d.min(axis=0), joints2d.max(axis=0)
     extent = highest - lowest
     width = margin * max(extent[0], extent[1] * crop_size[0] / crop_size[1])

@@ -1,4 +1,4 @@
-"""Whether a built dataset holds as many people as the published one."""
+"""Checks that a built dataset holds as many people as the published one."""
 
 from __future__ import annotations
 
@@ -12,28 +12,41 @@ from tqdm import tqdm
 
 from data_pipeline import reader
 from data_pipeline.checks.findings import NOTE, OK, Finding, ok_if
-from data_pipeline.human36m.configuration import PUBLISHED_SIZES
-from data_pipeline.mpi_inf_3dhp.figures import published_sizes
+from data_pipeline.datasets.human36m.settings import PUBLISHED_SIZES
+from data_pipeline.datasets.mpi_inf_3dhp.published import published_sizes
 from data_pipeline.records import LABELS
 
-_BLOCK = 20_000  # records read between two steps of the progress bar
-# What a builder calls a dataset of everything: a subset is named after its parts.
+_BLOCK = 20_000  # Number of records to read between two steps of the progress bar.
+# The name of a dataset that holds all of its source; the name of a part says which part it is.
 _WHOLE = re.compile(r'\d+x\d+-quality\d+(-annot3)?')
-_LISTED = 4  # values of a label that are spelt out
+_LISTED = 4  # Number of values of a label to print.
 
 
 def published(name: str) -> Mapping[str, int | Mapping[str, int]]:
-    """People by split, or by split and `Record.sequence`; empty for a dataset of one's own."""
+    """Numbers of people of a published dataset.
+
+    Args:
+      name: name of the dataset.
+
+    Returns:
+      The number of people by split, or by split and `Record.sequence`; empty for a dataset that
+      is not published.
+    """
     return {'human36m': PUBLISHED_SIZES, 'mpi_inf_3dhp': published_sizes()}.get(name, {})
 
 
 def judge(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[Finding]:
-    """Findings about the number of records of a split; reads all of them."""
+    """Findings about the number of records of a split.
+
+    Args:
+      builder: the built dataset, all of whose labels are read.
+      split: name of the split.
+    """
     labels = read_labels(builder, split)
-    yield Finding(OK, 'people', _described(labels))
+    yield Finding(OK, 'people', _description(labels))
     keys = list(zip(*(labels[name] for name in LABELS), strict=True))
     repeated = len(keys) - len(set(keys))
-    # Own data may show several people in a frame, or leave labels out.
+    # A user's own data may show several people in a frame or leave labels out.
     if builder.name in ('human36m', 'mpi_inf_3dhp'):
         yield ok_if(
             not repeated,
@@ -49,11 +62,11 @@ def judge(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[Finding]:
         yield _against(len(keys), expected, 'people of the published split', bool(whole))
         return
     yield _against(len(keys), sum(expected.values()), 'people of the published split', bool(whole))
-    found = collections.Counter(labels['sequence'].tolist())
+    actual = collections.Counter(labels['sequence'].tolist())
     odd = [
-        f'{sequence} has {found[sequence]:,} of {count:,}'
+        f'{sequence} has {actual[sequence]:,} of {count:,}'
         for sequence, count in expected.items()
-        if found[sequence] != count and (whole or found[sequence] > count)
+        if actual[sequence] != count and (whole or actual[sequence] > count)
     ]
     yield ok_if(
         not odd,
@@ -64,7 +77,7 @@ def judge(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[Finding]:
 
 
 def read_labels(builder: tfds.core.DatasetBuilder, split: str) -> dict[str, np.ndarray]:
-    """Labels of a whole split by name, [N] each."""
+    """The labels of all N records of a split by their names, [N] each."""
     total = builder.info.splits[split].num_examples
     blocks = []
     with tqdm(total=total, desc=f'counting {split}', unit=' people', leave=False) as progress:
@@ -75,20 +88,22 @@ def read_labels(builder: tfds.core.DatasetBuilder, split: str) -> dict[str, np.n
     return {name: np.concatenate([getattr(block, name) for block in blocks]) for name in LABELS}
 
 
-def _against(found: int, expected: int, what: str, whole: bool) -> Finding:
-    says = f'{found:,} of {expected:,}'
-    if found == expected:
+def _against(actual: int, expected: int, what: str, whole: bool) -> Finding:
+    """Whether an actual number is the expected one, or at most that for a part of a dataset."""
+    says = f'{actual:,} of {expected:,}'
+    if actual == expected:
         return Finding(OK, what, says)
-    if whole or found > expected:
+    if whole or actual > expected:
         return ok_if(False, what, says, 'label files or pictures differ from the published ones')
     return Finding(NOTE, what, f'{says}, a subset')
 
 
-def _described(labels: Mapping[str, np.ndarray]) -> str:
+def _description(labels: Mapping[str, np.ndarray]) -> str:
+    """The number of records and the values of each label, as text."""
     parts = []
     for name in ('subject', 'action', 'sequence', 'camera'):
         values = sorted(set(labels[name].tolist()) - {''})
         if values:
-            listed = ', '.join(values[:_LISTED]) + (', ...' if len(values) > _LISTED else '')
-            parts.append(f'{len(values)} {name}s ({listed})')
+            text = ', '.join(values[:_LISTED]) + (', ...' if len(values) > _LISTED else '')
+            parts.append(f'{len(values)} {name}s ({text})')
     return f'{len(labels["frame"]):,}; ' + '; '.join(parts)

@@ -1,4 +1,4 @@
-"""`Finding`: one sentence of a check, and how they are printed."""
+"""`Finding`: one result of a check as a sentence, and how findings are printed."""
 
 from __future__ import annotations
 
@@ -10,18 +10,24 @@ OK, NOTE, WRONG = 'ok', 'note', 'WRONG'
 
 @dataclasses.dataclass(frozen=True)
 class Finding:
-    """What a check says: OK, NOTE (worth reading, no fault) or WRONG."""
+    """One result of a check.
+
+    Attributes:
+      verdict: OK, NOTE (worth reading, but no fault) or WRONG.
+      what: what the check looked at.
+      says: what the numbers are, and what to do where they are wrong.
+    """
 
     verdict: str
-    what: str  # the thing that was looked at
-    says: str  # the numbers, and what to do where they are wrong
+    what: str
+    says: str
 
 
 def ok_if(good: bool, what: str, says: str, otherwise: str) -> Finding:
-    """OK with `says`, or WRONG with `says` and what `otherwise` advises."""
+    """A finding that is OK if `good`; if not, it is WRONG and ends with the advice `otherwise`."""
     return Finding(OK, what, says) if good else Finding(WRONG, what, f'{says}: {otherwise}')
 
 
-def listed(findings: Iterable[Finding]) -> str:
-    """A line for each."""
+def as_lines(findings: Iterable[Finding]) -> str:
+    """The findings as text, one line each."""
     return '\n'.join(f'  {one.verdict:<5}  {one.what}: {one.says}' for one in findings)

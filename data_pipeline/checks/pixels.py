@@ -1,4 +1,4 @@
-"""Whether 2D joints, 3D joints, cameras and crops belong together."""
+"""Checks that the 2D joints, the 3D joints, the cameras and the crops of people belong together."""
 
 from __future__ import annotations
 
@@ -6,25 +6,30 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from capf_jax.pose import crops
+from capf_jax.pose import cameras, crops
 from capf_jax.pose.skeletons import Skeleton
 from data_pipeline.checks.findings import NOTE, Finding, ok_if
 from data_pipeline.checks.people import People
 
-_REPROJECTION = 0.02  # of a person's diagonal, median of any joint; a wrong camera gives a multiple
-_DETECTION = 0.25  # of a person's diagonal, median distance of detected from true joints
-_INSIDE = 0.7  # of the joints that lie in their crop, at least
-_SWAPPED = 0.1  # of the people whose detections fit better with left and right exchanged, at most
-_BLACK = 0.6  # of a crop's pixels: it is mostly outside its image
+# Distances are compared with the diagonal of the box around the true 2D joints of a person.
+# Largest plausible median error of the projection of any joint; a wrong camera gives several times
+# as much.
+_REPROJECTION = 0.02
+_DETECTION = 0.25  # Largest plausible median distance of detected from true 2D joints.
+_INSIDE = 0.7  # Smallest plausible share of joints inside their crop.
+# Largest plausible share of people whose detections fit better with left and right exchanged.
+_SWAPPED = 0.1
+_BLACK = 0.6  # A crop with a larger share of black pixels is mostly outside its image.
 
 
 def judge(people: People, skeleton: Skeleton, *, scaled: str = '') -> Iterator[Finding]:
-    """Findings about finite records.
+    """Findings about people whose joints are finite.
 
     Args:
-      people: the records.
+      people: the people.
       skeleton: their joint set.
-      scaled: name of 3D joints that are scaled and so do not project onto the person, or ''.
+      scaled: name of the 3D targets if these are scaled, so that they do not project onto the
+        person, or ''.
     """
     diagonal = np.linalg.norm(np.ptp(people.joints2d_truth, axis=1), axis=-1)
     with_camera = people.intrinsics[:, 0] > 0
@@ -49,28 +54,31 @@ def judge(people: People, skeleton: Skeleton, *, scaled: str = '') -> Iterator[F
         yield ok_if(black < len(people) / 2, 'pictures', says, 'the images are dark or missed')
 
 
-def project(joints3d: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    """Joints [N, J, 3] by pinhole cameras [N, 4] -> [N, J, 2] pixels."""
-    depth = np.where(joints3d[..., 2:] > 0, joints3d[..., 2:], np.nan)  # behind: no pixel
-    return joints3d[..., :2] / depth * intrinsics[:, None, :2] + intrinsics[:, None, 2:]
-
-
 def place(joints3d: np.ndarray, joints2d: np.ndarray, intrinsics: np.ndarray) -> np.ndarray:
-    """Moves every person [J, 3] so that it projects best onto its 2D joints (linear, no scale).
+    """Moves every person so that the 3D joints project onto the 2D joints, by least squares.
 
-    A scaled person that is moved fits its pixels as well as the true one: only the distance from
-    the camera differs.
+    After the move, a scaled person projects onto the same pixels as the true one; only the distance
+    from the camera differs.
+
+    Args:
+      joints3d: [N, J, 3], camera frame, metres.
+      joints2d: [N, J, 2], pixels of the whole image.
+      intrinsics: [N, 4], fx, fy, cx and cy, pixels.
+
+    Returns:
+      [N, J, 3], camera frame, metres; neither turned nor scaled.
     """
     rays = (joints2d - intrinsics[:, None, 2:]) / intrinsics[:, None, :2]
     count, joints, _ = rays.shape
-    # (X + tx) = x (Z + tz), and the same of y: two equations a joint for three unknowns.
+    # With a ray (x, y, 1), a joint (X, Y, Z) and a shift (tx, ty, tz), each joint gives two linear
+    # equations: X + tx = x (Z + tz) and Y + ty = y (Z + tz).
     matrix = np.zeros((count, joints, 2, 3))
     matrix[..., 0, 0] = matrix[..., 1, 1] = 1
     matrix[..., 2] = -rays
-    wanted = rays * joints3d[..., 2:] - joints3d[..., :2]
-    matrix, wanted = matrix.reshape(count, -1, 3), wanted.reshape(count, -1, 1)
-    transposed = matrix.swapaxes(1, 2)
-    shift = np.linalg.solve(transposed @ matrix, transposed @ wanted)[..., 0]
+    right = rays * joints3d[..., 2:] - joints3d[..., :2]
+    matrix, right = matrix.reshape(count, -1, 3), right.reshape(count, -1, 1)
+    transpose = matrix.swapaxes(1, 2)
+    shift = np.linalg.solve(transpose @ matrix, transpose @ right)[..., 0]
     return joints3d + shift[:, None]
 
 
@@ -81,14 +89,25 @@ def _reprojection(
     skeleton: Skeleton,
     scaled: str,
 ) -> Finding:
+    """Whether the 3D joints project onto the true 2D joints.
+
+    Args:
+      people: N people.
+      diagonal: [N], diagonal of the box around the true 2D joints, pixels.
+      with_camera: [N] bool, whether the person has a camera.
+      skeleton: their joint set.
+      scaled: name of the 3D targets if these are scaled, or ''.
+    """
     joints3d, joints2d, intrinsics = (
         array[with_camera] for array in (people.joints3d, people.joints2d_truth, people.intrinsics)
     )
     if scaled:
         joints3d = place(joints3d, joints2d, intrinsics)
-    distance = np.linalg.norm(project(joints3d, intrinsics) - joints2d, axis=-1)
+    in_front = np.where(joints3d[..., 2:] > 0, joints3d, np.nan)  # no pixel shows the others
+    projected = cameras.project(in_front, intrinsics[:, None])
+    distance = np.linalg.norm(projected - joints2d, axis=-1)
     distance = np.where(np.isnan(distance), np.inf, distance)
-    # Of each joint, so that two that are exchanged do not hide among fifteen that are right.
+    # The medians of single joints show two exchanged joints, which the median of all would hide.
     shares = np.median(distance / diagonal[with_camera, None], axis=0)
     worst = int(np.argmax(shares))
     says = (
@@ -107,16 +126,23 @@ def _reprojection(
 
 
 def _detections(people: People, diagonal: np.ndarray, skeleton: Skeleton) -> Iterator[Finding]:
+    """Whether the detected 2D joints belong to the true ones.
+
+    Args:
+      people: N people.
+      diagonal: [N], diagonal of the box around the true 2D joints, pixels.
+      skeleton: their joint set.
+    """
     if np.array_equal(people.joints2d_detected, people.joints2d_truth):
         yield Finding(NOTE, 'detected 2D joints', 'they are the true ones')
         return
-    seen = people.confidence > 0
+    confident = people.confidence > 0
     distance = np.linalg.norm(people.joints2d_detected - people.joints2d_truth, axis=-1)
-    share = float(np.median((distance / np.maximum(diagonal, 1)[:, None])[seen]))
+    share = float(np.median((distance / np.maximum(diagonal, 1)[:, None])[confident]))
     yield ok_if(
         share <= _DETECTION,
         'detected 2D joints',
-        f'lie {np.median(distance[seen]):.1f} px (median) from the true ones',
+        f'lie {np.median(distance[confident]):.1f} px (median) from the true ones',
         'they are of other frames or people, or in another unit',
     )
     sides = list(skeleton.left + skeleton.right)

@@ -1,11 +1,10 @@
 """Camera parameters of Human3.6M and MPI-INF-3DHP: two tables of figures, each with its origin.
 
-cameras.human36m('S1', '54138969')     # intrinsics, distortion and pose
-cameras.mpi_inf_3dhp('0')              # training camera 0; its pose is that of every sequence
-cameras.mpi_inf_3dhp('TS1')            # a test sequence's camera: no pose is published
+published_cameras.human36m('S1', '54138969')  # intrinsics, distortion and place
+published_cameras.mpi_inf_3dhp('0')           # a training camera, which stands still
+published_cameras.mpi_inf_3dhp('TS1')         # a test sequence's camera: no place is published
 """
 
-from data_pipeline.published_cameras.camera import Camera
 from data_pipeline.published_cameras.tables import (
     HUMAN36M_CAMERAS,
     HUMAN36M_SUBJECTS,
@@ -18,7 +17,6 @@ __all__ = [
     'HUMAN36M_CAMERAS',
     'HUMAN36M_SUBJECTS',
     'MPI_INF_3DHP_CAMERAS',
-    'Camera',
     'human36m',
     'mpi_inf_3dhp',
 ]

@@ -1,4 +1,4 @@
-"""The tables, read from the JSON files beside this one; each file says where it is from."""
+"""The tables of cameras, read from the JSON files beside this one, which name their origin."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from data_pipeline.published_cameras.camera import Camera
+from capf_jax import errors
+from capf_jax.pose.cameras import Camera
 
 HUMAN36M_CAMERAS = ('54138969', '55011271', '58860488', '60457274')  # camera_id 0 to 3, ca_01 to 04
 HUMAN36M_SUBJECTS = tuple(f'S{number}' for number in range(1, 12))
@@ -17,14 +18,17 @@ MPI_INF_3DHP_CAMERAS = ('0', '1', '2', '4', '5', '6', '7', '8')  # of the traini
 
 
 def human36m(subject: str, camera: str) -> Camera:
-    """A camera of Human3.6M, which stands elsewhere for each subject.
+    """A camera of Human3.6M, which stands elsewhere for each subject; places are in mm.
+
+    Some pictures are 1000x1002 where the table has 1000x1000 (S7, camera 55011271): the picture
+    itself decides.
 
     Raises:
-      ValueError: there is no such subject or camera.
+      UserError: there is no such subject or camera.
     """
     table = _table('human36m')
-    poses = _pick(table['poses'], subject, 'subject of Human3.6M')
-    return _camera(table, camera, _pick(poses, camera, 'camera of Human3.6M'))
+    poses = _pick(table['poses'], subject, 'the subject of Human3.6M')
+    return _camera(table, camera, _pick(poses, camera, 'the camera of Human3.6M'))
 
 
 def mpi_inf_3dhp(camera: str) -> Camera:
@@ -33,10 +37,10 @@ def mpi_inf_3dhp(camera: str) -> Camera:
     Training cameras stood still over all subjects and sequences; the test ones have no pose.
 
     Raises:
-      ValueError: there is no such camera.
+      UserError: there is no such camera.
     """
     table = _table('mpi_inf_3dhp')
-    _pick(table['cameras'], camera, 'camera of MPI-INF-3DHP')
+    _pick(table['cameras'], camera, 'the camera of MPI-INF-3DHP')
     return _camera(table, camera, table['poses'].get(camera, {}))
 
 
@@ -48,16 +52,23 @@ def _table(name: str) -> dict[str, Any]:
 
 def _pick(entries: dict[str, Any], name: str, what: str) -> Any:
     if name not in entries:
-        raise ValueError(f'{name!r} is no {what}; there are {", ".join(entries)}')
+        raise errors.unknown(what, name, entries)
     return entries[name]
 
 
 def _camera(table: dict[str, Any], name: str, pose: dict[str, Any]) -> Camera:
     lens = table['cameras'][name]
+    rotation = position = None
+    if pose:
+        # The tables have x_camera = R x_world + t. Their digits leave R only nearly orthogonal, so
+        # that its transpose would put the camera elsewhere.
+        rotation = np.array(pose['rotation'])
+        position = -np.linalg.solve(rotation, np.array(pose['translation']))
     return Camera(
         name=name,
+        rotation=rotation,
+        position=position,
         intrinsics=np.array(lens['intrinsics']),
         distortion=np.array(lens['distortion']),
         image_size=tuple(lens['image_size']),
-        **{field: np.array(values) for field, values in pose.items()},
     )

@@ -165,7 +165,7 @@ def test_a_detectors_weights_have_its_name_if_none_are_given(name):
 @pytest.mark.parametrize('name', PUBLISHED)
 def test_the_datasets_builder_takes_its_fields(name, tmp_path):
     data = get_config(name).data
-    builder = importlib.import_module(f'data_pipeline.{data.name}')
+    builder = importlib.import_module(f'data_pipeline.datasets.{data.name}')
     data.dir = str(tmp_path)
     assert builder.builder_from_config(data).name == data.name
 
@@ -173,7 +173,7 @@ def test_the_datasets_builder_takes_its_fields(name, tmp_path):
 @pytest.mark.parametrize('name', PUBLISHED)
 def test_every_field_of_the_builder_is_in_the_config_with_its_default(name):
     data = get_config(name).data
-    settings = importlib.import_module(f'data_pipeline.{data.name}').Settings
+    settings = importlib.import_module(f'data_pipeline.datasets.{data.name}').Settings
     defaults = {field.name: field.default for field in dataclasses.fields(settings)}
     assert data.builder.to_dict() == defaults
 

@@ -21,7 +21,7 @@ def config(tmp_path, monkeypatch):
 
 
 def test_build_says_what_it_made(config, capsys):
-    build.build(config)
+    build.build(config.data)
     assert 'train: 10 people' in capsys.readouterr().out
 
 
@@ -44,15 +44,17 @@ def test_an_error_ends_the_command_with_one_sentence(argument, sentence, monkeyp
 
 
 def test_flags_are_fields_of_the_datasets_settings():
-    config, beam_runner = build.parse(
+    data, beam_runner = build.parse(
         [
-            'human36m', '--source=raw', '--data_dir=built', '--size=128x96', '--quality=80',
-            '--processes=3', '--subjects=S9+S11', '--frame_stride=5', '--beam_runner=DirectRunner',
+            'build', 'human36m', '--source=raw', '--data_dir=built', '--size=128x96',
+            '--quality=80', '--processes=3', '--subjects=S9+S11', '--frame_stride=5',
+            '--beam_runner=DirectRunner',
         ]
     )  # fmt: skip
-    assert config.data.to_dict() == {
+    assert data.to_dict() == {
         'name': 'human36m',
         'dir': 'built',
+        'bad_image': 'error',
         'builder': {
             'source': 'raw',
             'height': 128,
@@ -69,14 +71,14 @@ def test_flags_are_fields_of_the_datasets_settings():
 @pytest.mark.parametrize(
     ('arguments', 'sentence'),
     [
-        (['human36', '--source=x'], "no dataset 'human36'; the nearest is 'human36m'"),
+        (['human36', '--source=x'], "the dataset is 'human36'; the nearest is 'human36m'"),
         (['human36m'], '--source is missing'),
-        (['human36m', '--source=x', '--subject=S1'], 'the nearest is --subjects='),
+        (['human36m', '--source=x', '--subject=S1'], 'the nearest is --subjects'),
         (['human36m', '--source=x', 'S1'], "unknown argument 'S1'"),
-        (['human36m', '--source'], '--source needs a value'),
-        (['human36m', '--source=x', '--size=256'], '--size must be HEIGHTxWIDTH'),
-        (['human36m', '--source=x', '--quality=good'], '--quality must be of type int'),
-        (['synthetic', '--source=x'], 'synthetic is built from a config'),
+        (['human36m', '--source'], '--source: expected one argument'),
+        (['human36m', '--source=x', '--size=256'], '--size: must be HEIGHTxWIDTH'),
+        (['human36m', '--source=x', '--quality=good'], "--quality: invalid int value: 'good'"),
+        (['synthetic', '--source=x'], "unknown argument '--source=x'"),
         (['human36m', '--source=nowhere'], 'there is no folder nowhere'),
     ],
 )

@@ -259,7 +259,7 @@ def test_batch_that_does_not_divide_by_the_processes(builder, config):
     ('module', 'left_out'),
     [
         ('data_pipeline.loader', {'tensorflow'}),  # Grain imports JAX
-        ('data_pipeline.synthetic.workers', {'tensorflow', 'jax'}),  # in each rendering process
+        ('data_pipeline.datasets.synthetic.clips', {'tensorflow', 'jax'}),  # in each process
         ('data_pipeline.reader', {'tensorflow', 'jax'}),
     ],
 )

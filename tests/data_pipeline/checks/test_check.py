@@ -1,4 +1,4 @@
-"""The command, on a small build of MPI-INF-3DHP, and its counts."""
+"""The command `data_pipeline.check` on a small build of MPI-INF-3DHP, and its counts."""
 
 import shutil
 import types
@@ -8,15 +8,15 @@ import pytest
 
 from data_pipeline import check
 from data_pipeline.checks import counts
-from data_pipeline.mpi_inf_3dhp.figures import published_sizes
-from tests.data_pipeline.mpi_inf_3dhp import raw_tree
-from tests.data_pipeline.mpi_inf_3dhp.raw_tree import TrainSequence
-from tests.data_pipeline.mpi_inf_3dhp.test_builder import build
+from data_pipeline.datasets.mpi_inf_3dhp.published import published_sizes
+from tests.data_pipeline.datasets.mpi_inf_3dhp import raw_tree
+from tests.data_pipeline.datasets.mpi_inf_3dhp.raw_tree import TrainSequence
+from tests.data_pipeline.datasets.mpi_inf_3dhp.test_builder import build
 
 
 @pytest.fixture(scope='module')
 def folder(tmp_path_factory):
-    """raw/ and data/ of one sequence each."""
+    """A folder with the raw files and the built dataset of a training and a test sequence."""
     root = tmp_path_factory.mktemp('check')
     TrainSequence('S1').write(root / 'raw')
     raw_tree.TS5.write(root / 'raw')
@@ -74,7 +74,7 @@ def test_a_dataset_that_has_no_source(tmp_path):
 
 
 def stored(monkeypatch, name, labels):
-    """A builder of a whole dataset (by its name) with these labels."""
+    """A builder whose name is that of a whole dataset, and whose records have these labels."""
     monkeypatch.setattr(counts, 'read_labels', lambda *_: labels)
     return types.SimpleNamespace(
         name=name, builder_config=types.SimpleNamespace(name='256x192-quality95')
@@ -97,19 +97,19 @@ def judged(builder, split):
 def test_counts_of_each_sequence(monkeypatch):
     published = published_sizes()['test']
     sequences = [name for name, count in published.items() for _ in range(count)]
-    found = judged(stored(monkeypatch, 'mpi_inf_3dhp', labels_of(sequences)), 'test')
-    assert {finding.verdict for finding in found.values()} == {'ok'}
-    found = judged(stored(monkeypatch, 'mpi_inf_3dhp', labels_of(sequences[1:])), 'test')
-    assert found['people of the published split'].verdict == 'WRONG'
-    assert 'TS1 has 602 of 603' in found['people of each sequence'].says
+    judgements = judged(stored(monkeypatch, 'mpi_inf_3dhp', labels_of(sequences)), 'test')
+    assert {finding.verdict for finding in judgements.values()} == {'ok'}
+    judgements = judged(stored(monkeypatch, 'mpi_inf_3dhp', labels_of(sequences[1:])), 'test')
+    assert judgements['people of the published split'].verdict == 'WRONG'
+    assert 'TS1 has 602 of 603' in judgements['people of each sequence'].says
 
 
 def test_a_frame_that_is_there_twice(monkeypatch):
     labels = labels_of(['a', 'a'])
     labels['frame'][1] = 0
-    found = judged(stored(monkeypatch, 'human36m', labels), 'train')
-    assert found['frames'].verdict == 'WRONG'
-    assert found['people of the published split'].says.startswith('2 of 1,559,752')
+    judgements = judged(stored(monkeypatch, 'human36m', labels), 'train')
+    assert judgements['frames'].verdict == 'WRONG'
+    assert judgements['people of the published split'].says.startswith('2 of 1,559,752')
 
 
 def test_published_counts():

@@ -1,4 +1,4 @@
-"""Good people pass; each way in which labels go wrong is caught by the check that names it."""
+"""Good people have nothing wrong, and each kind of wrong label is in the finding about it."""
 
 import dataclasses
 
@@ -7,9 +7,9 @@ import pytest
 
 from capf_jax.pose import crops
 from capf_jax.pose.skeletons import COCO17, H36M17, MPI_INF_3DHP17
-from data_pipeline.checks import bodies, contact_sheet, dataset, findings, pixels
+from data_pipeline.checks import anatomy, contact_sheet, dataset, findings, pixels
 from data_pipeline.checks.people import People
-from tests.data_pipeline.mpi_inf_3dhp import raw_tree
+from tests.data_pipeline.datasets.mpi_inf_3dhp import raw_tree
 
 CAMERA = np.array([1500.0, 1500, 1024, 1024])
 COUNT = 80
@@ -37,9 +37,9 @@ def good():
 
 
 def wrong(people, skeleton=MPI_INF_3DHP17, **options):
-    """What is found to be wrong."""
-    found = dataset.judge(people, skeleton, **options)
-    return [finding.what for finding in found if finding.verdict == findings.WRONG]
+    """The names of the findings that are wrong."""
+    judgements = dataset.judge(people, skeleton, **options)
+    return [finding.what for finding in judgements if finding.verdict == findings.WRONG]
 
 
 def changed(people, **arrays):
@@ -67,17 +67,17 @@ def test_joints_relative_to_the_root(good):
 def test_one_odd_bone_among_many_is_only_noted(good):
     many = np.tile(good.joints3d, (3, 1, 1))
     many[0, 9] += 1
-    (found,) = (one for one in bodies.judge(many, MPI_INF_3DHP17) if one.what == 'bone lengths')
-    assert found.verdict == findings.NOTE
-    assert 'right_hip to right_knee is' in found.says
+    judgements = {finding.what: finding for finding in anatomy.judge(many, MPI_INF_3DHP17)}
+    assert judgements['bone lengths'].verdict == findings.NOTE
+    assert 'right_hip to right_knee is' in judgements['bone lengths'].says
 
 
 def test_two_joints_exchanged(good):
     order = list(range(17))
-    order[9], order[10] = 10, 9  # right knee and ankle
-    found = wrong(changed(good, joints3d=good.joints3d[:, order]))
-    assert 'bone lengths' in found
-    assert 'reprojection' in found
+    order[9], order[10] = 10, 9  # These are the right knee and ankle.
+    names = wrong(changed(good, joints3d=good.joints3d[:, order]))
+    assert 'bone lengths' in names
+    assert 'reprojection' in names
 
 
 def test_another_joint_set(good):
@@ -86,7 +86,7 @@ def test_another_joint_set(good):
 
 def test_left_and_right_exchanged(good):
     flip = list(MPI_INF_3DHP17.flip)
-    found = wrong(
+    names = wrong(
         changed(
             good,
             joints3d=good.joints3d[:, flip],
@@ -94,14 +94,14 @@ def test_left_and_right_exchanged(good):
             joints2d_detected=good.joints2d_detected[:, flip],
         )
     )
-    assert found == ['front and back']
+    assert names == ['front and back']
 
 
 def test_legs_exchanged(good):
     order = list(range(17))
     order[8:11], order[11:14] = range(11, 14), range(8, 11)
-    found = wrong(changed(good, joints3d=good.joints3d[:, order]))
-    assert 'hips and shoulders' in found
+    names = wrong(changed(good, joints3d=good.joints3d[:, order]))
+    assert 'hips and shoulders' in names
 
 
 def test_detections_with_sides_exchanged(good):
@@ -137,18 +137,18 @@ def test_scaled_people_fit_once_they_are_moved(good):
 
 
 def test_people_without_cameras_are_not_reprojected(good):
-    found = list(pixels.judge(changed(good, intrinsics=0 * good.intrinsics), MPI_INF_3DHP17))
-    assert (found[0].verdict, found[0].what) == (findings.NOTE, 'reprojection')
+    first = next(pixels.judge(changed(good, intrinsics=0 * good.intrinsics), MPI_INF_3DHP17))
+    assert (first.verdict, first.what) == (findings.NOTE, 'reprojection')
 
 
 def test_a_joint_set_whose_limbs_hang_elsewhere():
-    """COCO's shoulders hang at the ears and its hips at the shoulders."""
+    """In COCO, the parents of the shoulders are the ears, and those of the hips the shoulders."""
     pose = raw_tree.poses(COUNT)[:, [16, 16, 16, 16, 16, 5, 2, 6, 3, 7, 4, 11, 8, 12, 9, 13, 10]]
     head = np.array([[0, 0, 0], [30, -30, 0], [-30, -30, 0], [70, 0, 60], [-70, 0, 60]])
     pose = pose.copy()
     pose[:, :5] += head
-    found = list(bodies.judge(pose / 1000, COCO17))
-    assert [one.what for one in found if one.verdict == findings.WRONG] == []
+    judgements = anatomy.judge(pose / 1000, COCO17)
+    assert [finding.what for finding in judgements if finding.verdict == findings.WRONG] == []
 
 
 def test_a_page_shows_as_many_crops_as_it_holds(good):
@@ -169,4 +169,4 @@ def test_a_page_shows_as_many_crops_as_it_holds(good):
 )
 def test_a_caption_names_the_subject_once(subject, sequence, line):
     labels = {'subject': subject, 'sequence': sequence, 'camera': '', 'frame': 3, 'action': ''}
-    assert contact_sheet._caption(labels).splitlines() == [line, 'frame 3']
+    assert contact_sheet.caption(labels).splitlines() == [line, 'frame 3']

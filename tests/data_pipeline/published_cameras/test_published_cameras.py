@@ -1,6 +1,5 @@
-"""The tables reproject real frames, and the projection is OpenCV's."""
+"""The tables of cameras reproject real frames."""
 
-import cv2
 import numpy as np
 import pytest
 
@@ -13,18 +12,6 @@ def every():
             yield published_cameras.human36m(subject, camera)
     for camera in published_cameras.MPI_INF_3DHP_CAMERAS:
         yield published_cameras.mpi_inf_3dhp(camera)
-
-
-def test_projection_is_opencvs():
-    camera = published_cameras.human36m('S9', '60457274')
-    points = np.random.default_rng(0).uniform((-900, -900, 3000), (900, 900, 6000), (50, 3))
-    fx, fy, cx, cy = camera.intrinsics
-    matrix = np.array([[fx, 0, cx], [0, fy, cy], [0, 0, 1]])
-    for distortion in (True, False):
-        lens = camera.distortion if distortion else np.zeros(5)
-        expected = cv2.projectPoints(points, np.zeros(3), np.zeros(3), matrix, lens)[0][:, 0]
-        found = camera.project(points, distortion=distortion)
-        np.testing.assert_allclose(found, expected, rtol=0, atol=1e-9)
 
 
 def test_rotations_are_rotations():
@@ -49,9 +36,9 @@ def test_test_cameras_have_no_place():
 
 
 def test_an_unknown_camera_is_named():
-    with pytest.raises(ValueError, match="'S12' is no subject"):
+    with pytest.raises(ValueError, match=r"subject of Human3\.6M is 'S12'"):
         published_cameras.human36m('S12', '54138969')
-    with pytest.raises(ValueError, match="'3' is no camera"):
+    with pytest.raises(ValueError, match="camera of MPI-INF-3DHP is '3'"):
         published_cameras.mpi_inf_3dhp('3')
 
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 
-import data_pipeline
+import data_pipeline.datasets
 from data_pipeline import records
 
 CROP = (12, 16)  # (width, height)
@@ -78,10 +78,11 @@ def builder_from_config(data):
 
 
 def add_to_data_pipeline(monkeypatch):
-    """Makes this package one of data_pipeline's for a test, so that configs can name it."""
-    path = [*data_pipeline.__path__, str(pathlib.Path(__file__).parents[1])]
-    monkeypatch.setattr(data_pipeline, '__path__', path)
-    monkeypatch.setitem(sys.modules, 'data_pipeline.tiny_people', sys.modules[__name__])
+    """Makes this package a dataset for a test, so that configs can name it."""
+    path = [*data_pipeline.datasets.__path__, str(pathlib.Path(__file__).parents[1])]
+    monkeypatch.setattr(data_pipeline.datasets, '__path__', path)
+    name = 'data_pipeline.datasets.tiny_people'
+    monkeypatch.setitem(sys.modules, name, sys.modules[__name__])
 
 
 def build(folder, **fields):

@@ -1,0 +1,85 @@
+"""`Camera`: a calibrated camera, its place in the world, and the projection through its lens.
+
+Camera frames have x to the right, y down and z ahead of the camera. Pixels are those of the whole
+image and are counted from the centre of the top left one. This module needs NumPy alone.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from capf_jax.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Camera:
+    """One camera. The unit of length is the caller's: metres or millimetres.
+
+    Attributes:
+      name: the name that the dataset gives it.
+      rotation: [3, 3] turns vectors of the world frame into those of the camera frame; None where
+        the place of the camera is not known.
+      position: [3] place of the camera in the world frame, or None.
+      intrinsics: [4] fx, fy, cx, cy, pixels.
+      distortion: [4, 5 or 8] k1, k2, p1, p2, k3, k4, k5, k6 in the order of OpenCV; None for a
+        lens that does not bend.
+      image_size: (width, height) of the pictures, pixels; None where it is not known.
+    """
+
+    name: str
+    rotation: np.ndarray | None
+    position: np.ndarray | None
+    intrinsics: np.ndarray
+    distortion: np.ndarray | None = None
+    image_size: tuple[int, int] | None = None
+
+    def to_camera(self, points_world: np.ndarray) -> np.ndarray:
+        """Points [..., 3] of the world frame -> [..., 3] of the camera frame, in the same unit.
+
+        Raises:
+          UserError: the place of the camera is not known.
+        """
+        if self.rotation is None or self.position is None:
+            raise UserError(
+                f'the place of camera {self.name} is not published, so that points of the world '
+                'cannot be seen from it; give points of its camera frame'
+            )
+        return (points_world - self.position) @ self.rotation.T
+
+    def project(self, points: np.ndarray, *, distortion: bool = True) -> np.ndarray:
+        """Points [..., 3] of the camera frame, any unit -> [..., 2] float64 pixels.
+
+        Args:
+          points: those behind the camera give pixels without meaning.
+          distortion: False leaves the lens out, as the published crop boxes of Human3.6M do
+            (docs/method.md, Human3.6M).
+        """
+        return project(points, self.intrinsics, self.distortion if distortion else None)
+
+
+def project(
+    points: np.ndarray, intrinsics: np.ndarray, distortion: np.ndarray | None = None
+) -> np.ndarray:
+    """Points [..., 3] of a camera frame, any unit -> [..., 2] float64 pixels.
+
+    The lens bends by the radial and tangential polynomials of Brown's model, as in OpenCV's
+    `projectPoints`.
+
+    Args:
+      points: those behind the camera give pixels without meaning.
+      intrinsics: [..., 4] fx, fy, cx, cy, pixels; leading axes go with those of the points.
+      distortion: [4, 5 or 8] coefficients as of `Camera`, or None.
+    """
+    x, y, z = np.moveaxis(np.asarray(points, np.float64), -1, 0)
+    fx, fy, cx, cy = np.moveaxis(np.asarray(intrinsics, np.float64), -1, 0)
+    if distortion is None:
+        return np.stack([fx * x / z + cx, fy * y / z + cy], axis=-1)
+    k1, k2, p1, p2, k3, k4, k5, k6 = np.pad(distortion, (0, 8 - len(distortion)))
+    x, y = x / z, y / z
+    r2 = x * x + y * y
+    radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
+    bent_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
+    bent_y = y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y)
+    return np.stack([fx * bent_x + cx, fy * bent_y + cy], axis=-1)

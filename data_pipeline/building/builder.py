@@ -1,0 +1,312 @@
+"""`Builder`: the TFDS builder that all datasets derive from.
+
+Each clip becomes a part beside the dataset (see `parts`), made by one of many processes (see
+`workers`). At the end the parts are linked, or joined, into TFDS's own temporary folder, and TFDS
+renames that one. So a dataset is whole or absent, and what an interrupted build had finished is not
+lost.
+
+A GeneratorBasedBuilder would sort examples by keys, for which it needs TensorFlow as soon as a
+split exceeds 1000 MiB.
+"""
+
+from __future__ import annotations
+
+import abc
+import collections
+import contextlib
+import dataclasses
+import os
+import pathlib
+import pickle
+import shutil
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
+from tensorflow_datasets.core import splits as tfds_splits
+from tqdm import tqdm
+
+from capf_jax.errors import UserError
+from capf_jax.pose.skeletons import Skeleton
+from data_pipeline import records
+from data_pipeline.building import parts, workers
+from data_pipeline.building.clips import Clip
+from data_pipeline.building.problems import InputError
+from data_pipeline.building.settings import Settings, SourceSettings, from_fields
+
+_SAMPLED = 24  # records cropped ahead, from clips far apart, to estimate the dataset's size
+_ROOM = 0.8  # share of the estimated size that must be free for a build to begin
+
+
+@dataclasses.dataclass(eq=False, kw_only=True)
+class BuilderConfig(tfds.core.BuilderConfig):
+    """TFDS's wrapper of Settings. `name` must change with whatever changes the data."""
+
+    settings: Settings
+
+
+class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
+    """A dataset that is made from clips.
+
+    Derived builders set `name`, `VERSION`, `SETTINGS` and `BOX_SOURCE`, and say in `_skeleton` and
+    `_splits` which joints and which clips there are.
+    """
+
+    SETTINGS: type[Settings]
+    BOX_SOURCE: str  # where boxes come from, as reports print it
+    KEEPS_BOXES = True  # whether a record holds the box that was cropped
+    FILE_SIZE: int | None = None  # records in a file of the dataset; None: each clip is a file
+
+    def __init__(self, *, config: BuilderConfig, **kwargs: Any):
+        # TFDS writes and reads ArrayRecord without TensorFlow.
+        super().__init__(config=config, **{'file_format': 'array_record'} | kwargs)
+        path = pathlib.Path(os.fspath(self.data_path))  # while preparing, TFDS gives another
+        # Where clips that are finished wait for the others.
+        self.parts_folder = path.with_name(f'{path.name}.parts')
+
+    @classmethod
+    def from_config(cls, data: ConfigDict) -> Builder:
+        """The builder of `config.data`; nothing is read yet, and the source is not needed to read.
+
+        Raises:
+          UserError: a field of `data.builder` is unknown or senseless.
+        """
+        settings = from_fields(cls.SETTINGS, dict(data.builder), cls.name)
+        return cls(data_dir=data.dir, config=BuilderConfig(name=settings.name, settings=settings))
+
+    @abc.abstractmethod
+    def _skeleton(self) -> Skeleton:
+        """The joints of every record."""
+
+    @abc.abstractmethod
+    def _splits(self) -> Mapping[str, Sequence[Clip]]:
+        """Clips of each split, in the order in which they are stored.
+
+        Reads every label and looks for every picture, but decodes no more than it must: what takes
+        long comes afterwards. Clips without a record are left out.
+
+        Raises:
+          InputError: all that is wrong with the source.
+        """
+
+    def _metadata(self) -> dict[str, Any]:
+        """What the dataset's information file says beside skeleton and box source."""
+        return {}
+
+    def _input_error(self, problems: Sequence[Any]) -> UserError:
+        """The error that tells what is wrong with clips."""
+        return InputError(getattr(self.settings, 'source', self.name), problems)
+
+    def _note_lacking(self, split: str, lacking: int, total: int) -> None:
+        """Told where `lacking` of a split's `total` records were left out, if clips `may_lack`."""
+
+    @property
+    def settings(self) -> Any:
+        """The user's choices, of type SETTINGS."""
+        return self.builder_config.settings
+
+    def _info(self) -> tfds.core.DatasetInfo:
+        skeleton = self._skeleton()
+        settings = self.settings
+        return tfds.core.DatasetInfo(
+            builder=self,
+            description=self.__doc__,
+            features=records.features(
+                len(skeleton), settings.height, settings.width, box=self.KEEPS_BOXES
+            ),
+            metadata=tfds.core.MetadataDict(
+                skeleton=skeleton.name, box_source=self.BOX_SOURCE, **self._metadata()
+            ),
+        )
+
+    def download_and_prepare(self, **kwargs: Any) -> None:
+        """Builds the dataset, or goes on with building it; see TFDS for the arguments.
+
+        Raises:
+          UserError: all that is wrong with the source, or with pictures met on the way.
+          FileNotFoundError: no source folder is named.
+          RuntimeError: another process is building it, or one of ours was ended from outside.
+          OSError: the disk is full.
+        """
+        if self.data_path.exists():
+            return
+        if isinstance(self.settings, SourceSettings) and not self.settings.source:
+            raise FileNotFoundError(
+                f'{self.name} is not built in {self.data_path.parent} and no folder to build it '
+                'from is named; set config.data.builder.source to the one with its files, or '
+                'config.data.dir to where it is built'
+            )
+        with parts.locked(self.parts_folder):
+            for path in self.parts_folder.parent.glob(f'incomplete.*_{self.version}'):
+                shutil.rmtree(path)  # TFDS's own, where a process was killed
+            try:
+                super().download_and_prepare(**kwargs)
+            finally:
+                # What a failed build had finished is kept; where that is nothing, nothing is left.
+                if self.data_path.exists() or not any(self.parts_folder.glob(f'*{parts.SUFFIX}')):
+                    shutil.rmtree(self.parts_folder, ignore_errors=True)
+                    with contextlib.suppress(OSError):  # it is not empty
+                        self.parts_folder.parent.rmdir()
+
+    def _download_and_prepare(self, dl_manager, download_config=None) -> None:
+        if download_config is not None and download_config.beam_runner is not None:
+            super()._download_and_prepare(dl_manager, download_config)
+            return
+        jobs = self._jobs(self._checked_splits())
+        parts.clean(self.parts_folder, [job.part.name for job in _all(jobs)])
+        self._make_parts(jobs)
+        self.info.set_splits(
+            tfds_splits.SplitDict([self._gather(split, some) for split, some in jobs.items()])
+        )
+        _say(f'{self.name} takes {_bytes(self.info.dataset_size)}')
+
+    def _shard_iterators_per_split(self, dl_manager) -> dict[str, list[_ClipExamples]]:
+        """The route of Apache Beam: TFDS makes one file of each."""
+        del dl_manager  # nothing is downloaded
+        splits = self._checked_splits()
+        if any(clip.may_lack for clips in splits.values() for clip in clips):
+            raise UserError(
+                f'Apache Beam cannot count the pictures of {self.name} that are skipped; leave out '
+                "--beam_runner, or set config.data.bad_image = 'error'"
+            )
+        jobs = self._jobs(splits)
+        parts.clean(self.parts_folder, ())
+        generators: dict[str, list[_ClipExamples]] = {split: [] for split in jobs}
+        for split, some in jobs.items():
+            for job in some:  # a pipeline's graph may hold no labels, only their files' names
+                path = job.part.with_suffix('.clip')
+                path.write_bytes(pickle.dumps(job.clip))
+                generators[split].append(_ClipExamples(str(path)))
+        return generators
+
+    def _checked_splits(self) -> Mapping[str, Sequence[Clip]]:
+        """The splits that have something in them, if no clip is there twice."""
+        splits = self._splits()
+        for split, clips in splits.items():
+            names = collections.Counter(clip.name for clip in clips)
+            twice = [name for name, count in names.items() if count > 1]
+            if twice:
+                raise self._input_error([f'the {split} split has {twice[0]} more than once'])
+        if not any(splits.values()):
+            raise self._input_error(
+                ['none of its clips is among those that config.data.builder asks']
+            )
+        return {split: clips for split, clips in splits.items() if clips}
+
+    def _jobs(self, splits: Mapping[str, Sequence[Clip]]) -> dict[str, list[workers.Job]]:
+        folder = self.parts_folder
+        return {
+            split: [workers.Job(clip, folder / parts.part_name(split, clip)) for clip in clips]
+            for split, clips in splits.items()
+        }
+
+    def _make_parts(self, jobs: Mapping[str, Sequence[workers.Job]]) -> None:
+        """Every part that is missing; raises what went wrong in any."""
+        every = _all(jobs)
+        missing = [job for job in every if not job.part.exists()]
+        left, total = (sum(job.clip.size for job in some) for some in (missing, every))
+        _say(f'{self.name}: {total} people in {len(every)} clips of {", ".join(jobs)}')
+        if len(missing) < len(every):
+            _say(f'going on: {len(every) - len(missing)} clips with {total - left} are finished')
+        if missing:
+            self._estimate([job.clip for job in every], total, left)
+        # Long clips first, so that no process is left with one at the end.
+        missing.sort(key=lambda job: -job.clip.size)
+        with tqdm(
+            total=total, initial=total - left, desc=f'building {self.name}', unit=' people'
+        ) as progress:
+            problems = workers.run(missing, self.info.features, self.settings.processes, progress)
+        if problems:
+            raise self._input_error(problems)
+
+    def _estimate(self, clips: Sequence[Clip], total: int, left: int) -> None:
+        """Says how large the dataset will be, from a few records of clips far apart.
+
+        Raises:
+          OSError: the disk does not hold as much.
+        """
+        sizes = []
+        for clip in clips[:: -(-len(clips) // _SAMPLED)]:
+            # The build says what is wrong in all clips.
+            with contextlib.suppress(UserError, StopIteration):
+                sizes.append(len(next(clip.records()).image))
+        if not sizes:
+            return
+        # Labels take about 60 bytes a joint.
+        each = sum(sizes) / len(sizes) + 60 * self.info.features['joints3d'].shape[0]
+        needed = left * each
+        if self.FILE_SIZE is not None:
+            needed += total * each  # parts that are joined are copied
+        free = shutil.disk_usage(self.parts_folder).free
+        _say(
+            f'estimated size: {_bytes(total * each)}, of which {_bytes(left * each)} are still to '
+            f'be made; {_bytes(free)} are free in {self.parts_folder.parent}'
+        )
+        if _ROOM * needed > free:
+            raise OSError(
+                f'{self.parts_folder.parent} has {_bytes(free)} free and about {_bytes(needed)} '
+                'are needed; make room there, or give another data folder'
+            )
+
+    def _gather(self, split: str, jobs: Sequence[workers.Job]) -> tfds_splits.SplitInfo:
+        """Brings a split's parts into TFDS's temporary folder, as files of the dataset."""
+        counts = [parts.count(job.part) for job in jobs]
+        for job, count in zip(jobs, counts, strict=True):
+            if count != job.clip.size and not job.clip.may_lack:
+                raise RuntimeError(
+                    f'{job.part} holds {count} of its {job.clip.size} people; delete it and give '
+                    'the same command again'
+                )
+        total, expected = sum(counts), sum(job.clip.size for job in jobs)
+        if not total:
+            raise self._input_error([f'no image of the split {split!r} decodes'])
+        if total < expected:
+            self._note_lacking(split, expected - total, expected)
+        number = len(jobs) if self.FILE_SIZE is None else -(-total // self.FILE_SIZE)
+        template = self._get_filename_template(split_name=split)
+        paths = [
+            pathlib.Path(os.fspath(template.sharded_filepath(shard_index=i, num_shards=number)))
+            for i in range(number)
+        ]
+        if self.FILE_SIZE is None:
+            for job, path in zip(jobs, paths, strict=True):
+                parts.link(job.part, path)
+        else:
+            counts = parts.join([job.part for job in jobs], paths, self.FILE_SIZE)
+        return tfds_splits.SplitInfo(
+            name=split,
+            shard_lengths=counts,
+            num_bytes=sum(path.stat().st_size for path in paths),
+            filename_template=template,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class _ClipExamples:
+    """What Apache Beam calls for a clip's examples, on any machine that sees the data folder."""
+
+    path: str  # of the pickled clip
+
+    def __call__(self) -> Iterator[tuple[int, dict[str, Any]]]:
+        clip = pickle.loads(pathlib.Path(self.path).read_bytes())
+        for number, record in enumerate(clip.records()):
+            yield number, records.to_example(record)
+
+
+def _all(jobs: Mapping[str, Sequence[workers.Job]]) -> list[workers.Job]:
+    return [job for some in jobs.values() for job in some]
+
+
+def _bytes(number: float) -> str:
+    """'41.3 GB'."""
+    for unit in ('B', 'kB', 'MB'):
+        if number < 1000:
+            return f'{number:.1f} {unit}'
+        number /= 1000
+    return f'{number:.1f} GB'
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)

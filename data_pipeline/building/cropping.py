@@ -1,0 +1,80 @@
+"""One person of one image -> a Record: crop, encode, label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+
+from capf_jax.pose import crops
+from data_pipeline.building.settings import Settings
+from data_pipeline.records import Record
+
+
+def make_record(
+    image: np.ndarray,
+    centre: np.ndarray,
+    width: float,
+    settings: Settings,
+    *,
+    average: bool = False,
+    keep_box: bool = True,
+    **labels: Any,
+) -> Record:
+    """Crops a person and encodes the crop.
+
+    Args:
+      image: [H, W, 3] uint8, BGR.
+      centre: [2] middle of the box, whole-image pixels.
+      width: width of the box, whole-image pixels; its height follows from the crop's shape.
+      settings: size and quality of the crop.
+      average: average blocks of pixels first where the person is much larger than the crop.
+      keep_box: whether the Record has the box: as wide as asked for and as high as the crop's
+        shape makes it.
+      **labels: every other field of Record, without image, image_size, affine and box.
+
+    Raises:
+      UserError: the box is at most a pixel wide, or not finite.
+    """
+    affine = crops.box_affine(centre, width, settings.crop_size)
+    source = _averaged(image, affine) if average else (image, affine)
+    crop = crops.crop_image(*source, settings.crop_size)
+    return Record(
+        image=encode_jpeg(crop, settings.jpeg_quality),
+        image_size=(image.shape[1], image.shape[0]),
+        affine=affine,
+        box=_box(affine, settings.crop_size) if keep_box else None,
+        **labels,
+    )
+
+
+def encode_jpeg(image: np.ndarray, quality: int) -> bytes:
+    """JPEG file of an image [H, W, 3] uint8 BGR; the quality is 1 to 100."""
+    return cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+
+
+def _box(affine: np.ndarray, crop_size: tuple[int, int]) -> np.ndarray:
+    """[4] x y width height of a crop, whole-image pixels, from first to last pixel centres."""
+    corner = np.array(crop_size) - 1.0
+    corners = np.stack([np.zeros(2), corner])
+    first, last = crops.apply_affine(crops.invert_affine(affine), corners)
+    return np.concatenate([first, last - first])
+
+
+def _averaged(image: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """A smaller image, and the affine from it to the same crop.
+
+    Bilinear sampling at less than half the size skips pixels, so that a thin arm breaks into dots.
+    Whole blocks of pixels are therefore averaged first.
+    """
+    block = int(1 / affine[0, 0])
+    if block < 2:
+        return image, affine
+    height, width = (side // block for side in image.shape[:2])
+    whole_blocks = image[: height * block, : width * block]
+    small = cv2.resize(whole_blocks, (width, height), interpolation=cv2.INTER_AREA)
+    # The middle of small pixel i is the middle of its block, i * block + (block - 1) / 2.
+    linear, shift = affine[:, :2], affine[:, 2:]
+    offset = np.full((2, 1), (block - 1) / 2)
+    return small, np.concatenate([linear * block, shift + linear @ offset], axis=1)

@@ -1,0 +1,183 @@
+"""Parts: the finished clips of a build under way, each a file that is whole or absent.
+
+They lie beside the dataset in a folder that only one process may use at a time. A part's name
+holds a hash of everything that its clip is made from, so that a build that goes on after a label
+file was mended takes up what is still right and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import itertools
+import os
+import pathlib
+import pickle
+import shutil
+from collections.abc import Iterable, Iterator, Sequence
+
+import tensorflow_datasets as tfds
+from array_record.python import array_record_module
+from tensorflow_datasets.core import example_serializer
+
+from capf_jax.runtime import files
+from data_pipeline import records
+from data_pipeline.building.clips import Clip
+
+SUFFIX = '.part'
+_OPTIONS = 'group_size:1'  # of ArrayRecord files, as TFDS writes them: each record is read alone
+_READ_AT_ONCE = 256  # records that are held in memory while parts are joined
+
+
+@contextlib.contextmanager
+def locked(folder: pathlib.Path) -> Iterator[None]:
+    """Makes the folder and keeps other processes out of it.
+
+    The lock belongs to the process and ends with it, however it ends.
+
+    Raises:
+      RuntimeError: another process builds there.
+    """
+    path = folder / 'lock'
+    while True:
+        folder.mkdir(parents=True, exist_ok=True)
+        with open(path, 'a+') as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                if error.errno not in (errno.EAGAIN, errno.EACCES):
+                    raise
+                file.seek(0)
+                raise RuntimeError(
+                    f'process {file.read().strip() or "unknown"} is building the same dataset in '
+                    f'{folder.parent}; wait until it has finished, or give another data folder'
+                ) from None
+            # The process that held the lock may have removed the folder meanwhile.
+            if not path.exists() or not os.path.samestat(os.stat(path), os.fstat(file.fileno())):
+                continue
+            file.truncate(0)
+            file.write(str(os.getpid()))
+            file.flush()
+            yield
+            return
+
+
+def count(path: pathlib.Path) -> int:
+    """Records in a file; 0 for one that is cut short."""
+    return array_record_module.ArrayRecordReader(str(path)).num_records()
+
+
+def write(
+    path: pathlib.Path,
+    examples: Iterable[records.Record],
+    features: tfds.features.FeaturesDict,
+) -> int:
+    """Writes records as a file of a TFDS dataset, whole or not at all.
+
+    Args:
+      path: of the part.
+      examples: Records, which are not all held in memory (TFDS's own writer does).
+      features: of the dataset, see `records.features`.
+
+    Returns:
+      How many records there are.
+
+    Raises:
+      OSError: the disk is full.
+    """
+    serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
+    with files.whole(path) as temporary:
+        return _write(
+            temporary,
+            (
+                serializer.serialize_example(features.encode_example(records.to_example(record)))
+                for record in examples
+            ),
+        )
+
+
+def link(part: pathlib.Path, path: pathlib.Path) -> None:
+    """The same file under a second name, or a copy where the file system has no such thing."""
+    try:
+        os.link(part, path)
+    except OSError:
+        shutil.copyfile(part, path)
+
+
+def join(parts: Sequence[pathlib.Path], paths: Sequence[pathlib.Path], size: int) -> list[int]:
+    """Copies the records of all parts, in their order, to other files.
+
+    Args:
+      parts: the files to read.
+      paths: the files to write; they must be enough for all records.
+      size: records in each of them; the last has what is left.
+
+    Returns:
+      Records in each of the files.
+
+    Raises:
+      OSError: the disk is full.
+    """
+    stored = (record for part in parts for record in _read(part))
+    return [_write(path, itertools.islice(stored, size)) for path in paths]
+
+
+def clean(folder: pathlib.Path, names: Iterable[str]) -> None:
+    """Removes all files but the lock and those of these names.
+
+    What is removed are parts of other labels, and files that were being written when a process was
+    killed.
+    """
+    names = {'lock', *names}
+    for path in folder.iterdir():
+        if path.name not in names:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def part_name(split: str, clip: Clip) -> str:
+    """File name of a clip's part, which changes with everything in the clip."""
+    digest = hashlib.sha256(pickle.dumps(clip)).hexdigest()[:16]
+    return f'{split}-{clip.name}-{digest}{SUFFIX}'
+
+
+def _read(path: pathlib.Path) -> Iterator[bytes]:
+    """Every record of a file."""
+    reader = array_record_module.ArrayRecordReader(str(path))
+    total = reader.num_records()
+    for start in range(0, total, _READ_AT_ONCE):
+        yield from reader.read(list(range(start, min(start + _READ_AT_ONCE, total))))
+
+
+def _write(path: pathlib.Path, stored: Iterable[bytes]) -> int:
+    """Writes records to a file; returns how many. Raises OSError where the disk is full."""
+    number = 0
+    writer = array_record_module.ArrayRecordWriter(str(path), _OPTIONS)
+    try:
+        for record in stored:
+            with _in_a_sentence(path):
+                writer.write(record)
+            number += 1
+    except BaseException:
+        with contextlib.suppress(RuntimeError):  # what happened first is what matters
+            writer.close()
+        raise
+    with _in_a_sentence(path):
+        writer.close()
+        if count(path) != number:
+            raise RuntimeError('records are missing after it was written')
+    return number
+
+
+@contextlib.contextmanager
+def _in_a_sentence(path: pathlib.Path) -> Iterator[None]:
+    """ArrayRecord tells of a full disk as a RuntimeError; here it is an OSError in a sentence."""
+    try:
+        yield
+    except RuntimeError as error:
+        reason = str(error).split(';')[0]
+        raise OSError(
+            f'{path.parent} cannot be written to ({reason}); make room there and give the same '
+            'command again: clips that are finished are kept'
+        ) from error

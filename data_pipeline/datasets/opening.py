@@ -1,0 +1,143 @@
+"""Opening the dataset that a config names, checking that it is whole, and building it."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import pkgutil
+import types
+
+import tensorflow_datasets as tfds
+from absl import logging
+from array_record.python import array_record_module
+from google.protobuf import json_format
+from ml_collections import ConfigDict
+
+import data_pipeline.datasets
+from capf_jax import errors
+from capf_jax.errors import UserError
+from capf_jax.runtime import files
+
+BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
+
+
+def names() -> list[str]:
+    """The datasets that there are, each a package of data_pipeline/datasets/."""
+    modules = pkgutil.iter_modules(data_pipeline.datasets.__path__)
+    return [module.name for module in modules if module.ispkg]
+
+
+def package(name: str, field: str = 'config.data.name') -> types.ModuleType:
+    """The package of a dataset.
+
+    Args:
+      name: of the dataset.
+      field: what a message calls the place where the user has written the name.
+
+    Raises:
+      UserError: no dataset is called so.
+    """
+    if name not in names():
+        raise errors.unknown(field, name, names())
+    return importlib.import_module(f'data_pipeline.datasets.{name}')
+
+
+def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.core.DatasetBuilder:
+    """The dataset of a config, complete and ready to read.
+
+    Args:
+      data: config.data; `name` is a package of data_pipeline/datasets/, `dir` the folder of all
+        built datasets.
+      build: build the dataset if it is missing. A half-built one is never touched.
+      beam_runner: let Apache Beam build it, by a runner of this name; '' builds it here.
+
+    Raises:
+      UserError: no builder is called `data.name`, or the builder refuses its fields or its input.
+      FileNotFoundError: the dataset is missing, and `build` is False.
+      RuntimeError: the dataset is there and not whole.
+      OSError: the disk is full; nothing is left of a dataset that was not finished, but what its
+        builder keeps to go on from.
+    """
+    builder = _builder(data)
+    if builder.data_path.exists():
+        check_whole(builder)
+    elif build:
+        # TFDS writes into a folder beside it, which it renames at the end and removes on an error.
+        try:
+            builder.download_and_prepare(
+                file_format='array_record', download_config=_download_config(beam_runner)
+            )
+        except (OSError, RuntimeError) as error:  # the latter from ArrayRecord
+            is_sentence = isinstance(error, OSError) and error.errno is None  # of a builder of ours
+            if is_sentence or not files.disk_is_full(error):
+                raise
+            raise OSError(
+                f'the dataset could not be written to {builder.data_dir}, the disk is full: '
+                'make room there, or name another data folder, and run the same command again'
+            ) from error
+    else:
+        raise FileNotFoundError(
+            f'there is no dataset {data.name!r} in {builder.data_dir}; build it with '
+            f'`{BUILD_COMMAND}`, or set config.data.dir to the folder that has it'
+        )
+    return builder
+
+
+def check_whole(builder: tfds.core.DatasetBuilder) -> None:
+    """Checks that every record that TFDS noted can be reached.
+
+    Raises:
+      RuntimeError: something is missing; it says what.
+    """
+    if not (builder.data_path / 'dataset_info.json').exists():
+        raise not_whole(builder, 'dataset_info.json is missing')
+    try:
+        _ = builder.info.metadata  # TFDS reads metadata.json when it is asked for them
+    except ValueError as error:  # no JSON, or no text
+        raise not_whole(builder, 'metadata.json is damaged') from error
+    for split in builder.info.splits.values():
+        for path, length in zip(split.filepaths, split.shard_lengths, strict=True):
+            if not path.exists():
+                raise not_whole(builder, f'{path.name} is missing')
+            reader = array_record_module.ArrayRecordReader(str(path))
+            count = reader.num_records()  # 0 for a file that is cut short
+            if count != length:
+                raise not_whole(
+                    builder, f'{path.name} is damaged, {count} of its {length} records are there'
+                )
+
+
+def not_whole(builder: tfds.core.DatasetBuilder, trouble: str) -> RuntimeError:
+    """The error to raise where something is wrong with the files of a built dataset."""
+    return RuntimeError(
+        f'the dataset in {builder.data_dir} is not whole: {trouble}; '
+        f'delete this folder and build it again with `{BUILD_COMMAND}`'
+    )
+
+
+def _download_config(beam_runner: str) -> tfds.download.DownloadConfig:
+    """TFDS's options; UserError where Apache Beam is asked for and missing."""
+    if not beam_runner:
+        return tfds.download.DownloadConfig()
+    if importlib.util.find_spec('apache_beam') is None:
+        raise UserError(
+            f'--beam_runner={beam_runner} needs Apache Beam; install it with '
+            '`pip install -r requirements-beam.txt`, or leave the flag out to build it here'
+        )
+    return tfds.download.DownloadConfig(beam_runner=beam_runner)
+
+
+def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
+    """The builder that `data` describes, built or not."""
+    dataset = package(data.name)
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)  # TFDS warns of every configuration it was not born with
+    try:
+        return dataset.builder_from_config(data)
+    except (json_format.ParseError, UnicodeDecodeError) as error:
+        raise RuntimeError(  # TFDS reads dataset_info.json when it is constructed
+            f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is damaged; '
+            f'delete the folder that has it and build it again with `{BUILD_COMMAND}`'
+        ) from error
+    finally:
+        logging.set_verbosity(verbosity)

@@ -1,0 +1,46 @@
+"""`Settings`: the fields of config.data.builder for `config.data.name = 'own_data'`."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from typing import ClassVar
+
+from data_pipeline import building
+from data_pipeline.datasets.own_data import annotations
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(building.SourceSettings):
+    """What is built; `source` is the folder that holds annotations.json.
+
+    Every field but `processes` changes the data; see building.Settings.
+
+    Raises:
+      UserError: a field has a value that makes no dataset.
+    """
+
+    LEAST_SIDE: ClassVar[int] = 2
+
+    margin: float = 1.25  # size of a box made from 2D joints over the smallest that holds them
+    test_cameras: tuple[str, ...] = ()  # cameras, subjects and sequences of the test split; where
+    test_subjects: tuple[str, ...] = ()  # all three are empty, every entry's own `split` decides
+    test_sequences: tuple[str, ...] = ()
+    # Share of the person's size that projected 3D joints may lie (median) from the 2D joints.
+    max_projection_distance: float = 0.25
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset on disk, which changes with the fields and with the annotations.
+
+        The folder's own name is no part of it: what the folder holds is.
+
+        Raises:
+          FileNotFoundError: the source folder or its annotation file is missing.
+        """
+        fields = dataclasses.asdict(self)
+        del fields['processes']
+        fields['source'] = annotations.content_hash(annotations.locate(self.source))
+        digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
+        return f'{self.height}x{self.width}-{digest[:12]}'

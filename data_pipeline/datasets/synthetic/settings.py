@@ -1,0 +1,81 @@
+"""`Settings`: what a synthetic dataset is made from, the fields of config.data.builder."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import pathlib
+
+from capf_jax.errors import UserError
+from capf_jax.pose.skeletons import H36M17, H36M17_SURFACE, Skeleton
+from data_pipeline import building
+from data_pipeline.datasets.synthetic.scenes import LIGHTS
+
+SPLITS = ('train', 'test')
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(building.Settings):
+    """Every field but `processes` changes the data; see building.Settings.
+
+    Raises:
+      UserError: a field has a value that makes no dataset.
+    """
+
+    train_size: int = 20000  # samples to train on
+    test_size: int = 2000  # samples to test on: other bodies, clothes and cameras
+    height: int = 128  # of the crops, pixels
+    width: int = 96  # of the crops, pixels
+    seed: int = 0  # decides everything
+    light: str = 'overhead'  # 'overhead' (shading tells towards from away) or 'random'
+    noise_sigma: float = 8.0  # 2D noise of a visible joint, pixels of the 1000 px image
+    train_subjects: int = 200  # people in the training split
+    test_subjects: int = 40  # people in the test split
+    surface: bool = False  # also points on the body's surface, for a detector to learn
+    poses: str = ''  # .npz or .bvh motion capture; '' samples poses
+    jpeg_quality: int = 92  # of the stored crops, 1 to 100
+    supersample: int = 2  # rays per pixel, each way
+
+    def __post_init__(self):
+        super().__post_init__()
+        self._check_least(1, 'train_size', 'test_size', 'train_subjects', 'test_subjects')
+        self._check_least(0, 'noise_sigma', 'seed')
+        self._check_choices('light', LIGHTS)
+        if not 1 <= self.supersample <= 8:
+            raise UserError(f'config.data.builder.supersample is {self.supersample}; give 1 to 8')
+
+    @property
+    def skeleton(self) -> Skeleton:
+        """The joints of a sample."""
+        return H36M17_SURFACE if self.surface else H36M17
+
+    def subjects(self, split: str) -> int:
+        """How many people a split shows."""
+        return {'train': self.train_subjects, 'test': self.test_subjects}[split]
+
+    def size(self, split: str) -> int:
+        """How many samples a split has."""
+        return {'train': self.train_size, 'test': self.test_size}[split]
+
+    @property
+    def name(self) -> str:
+        """Name of the dataset on disk: readable, and different for different data."""
+        fields = dataclasses.asdict(self)
+        del fields['processes']
+        if not self.surface:  # datasets that were built before it was a choice keep their name
+            del fields['surface']
+        if self.poses:  # another file under the same name is other data
+            fields['poses'] = _digest(pathlib.Path(self.poses))
+        digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:6]
+        return (
+            f'{self.height}x{self.width}-{self.train_size}-{self.test_size}-{self.light}'
+            f'-noise{self.noise_sigma:g}-seed{self.seed}-{digest}'
+        )
+
+
+def _digest(path: pathlib.Path) -> str:
+    """Digest of a file's content; UserError if it is not there."""
+    if not path.is_file():
+        raise UserError(f'config.data.builder.poses names {path}, which is not a file')
+    return hashlib.sha256(path.read_bytes()).hexdigest()
