@@ -23,8 +23,8 @@ from capf_jax.runtime import commands
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 COMMANDS = {  # name -> what `python -m` takes; those without a console script are added here
     **commands.COMMANDS,
-    'from_pose2sim': 'data_pipeline.own_data.from_pose2sim',
-    'preview': 'data_pipeline.synthetic.preview',
+    'from_pose2sim': 'data_pipeline.from_pose2sim',
+    'preview': 'data_pipeline.preview',
     'ablation': 'benchmarks.ablation',
     'benchmark': 'benchmarks.run',
 }

@@ -1,10 +1,13 @@
 """Fixtures that many tests share, and the rule that a parity test is never skipped."""
 
+import os
 import pathlib
 import shutil
 
 import pytest
 
+# Tests compile what they test, and leave the user's cache of compiled programs alone.
+os.environ.setdefault('JAX_ENABLE_COMPILATION_CACHE', 'false')
 REAL = pathlib.Path(__file__).resolve().parents[2] / 'shared' / 'real'
 
 
