@@ -1,4 +1,4 @@
-"""`python -m benchmarks.ablation`: the table of the paper's ablation, from runs of this code.
+"""Makes the table of the paper's ablation from runs of this code.
 
     python -m benchmarks.ablation --config=configs/synthetic.py --seeds=0,1 --workdir=runs/ablation
 
@@ -8,15 +8,15 @@ of its own, and prints the table. Interrupted, it goes on; a finished run is not
 
 from __future__ import annotations
 
-import argparse
 import pathlib
 import statistics
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import tabulate
 
-from capf_jax.runtime import logs
+from capf_jax.runtime import commands, files, logs
 
 ROWS = {  # what the lifter gets -> arguments of the config
     'coordinates only (step 0)': 'step=0',
@@ -38,15 +38,16 @@ def train(config: str, arguments: str, workdir: pathlib.Path) -> dict[str, float
     return [line for line in logs.entries(workdir / 'log.jsonl') if line['part'] == 'test'][-1]
 
 
-def main() -> None:
-    """Parses the flags, trains what is missing and prints the table."""
-    parser = argparse.ArgumentParser(description='Trains and tabulates the ablation.')
-    parser.add_argument('--config', default='configs/synthetic.py', help='a config file')
-    parser.add_argument('--arguments', default='', help='further arguments of the config, a=b,c=d')
-    parser.add_argument('--seeds', default='0,1', help='seeds, separated by commas')
-    parser.add_argument('--rows', default='01234', help='digits of the rows to run, from 0')
-    parser.add_argument('--workdir', default='runs/ablation', type=pathlib.Path)
-    flags = parser.parse_args()
+def main(argv: Sequence[str]) -> int:
+    """Trains what is missing and prints the table; returns the exit code."""
+    parser = commands.Parser('benchmarks.ablation', __doc__)
+    add = parser.add_argument
+    add('--config', default='configs/synthetic.py', help='a config file')
+    add('--arguments', default='', help='further arguments of the config, a=b,c=d')
+    add('--seeds', default='0,1', help='seeds, separated by commas')
+    add('--rows', default='01234', help='digits of the rows to run, from 0')
+    add('--workdir', default='runs/ablation', type=files.user_path, help='folder of all runs')
+    flags = parser.parse(argv)
 
     seeds = flags.seeds.split(',')
     rows = [list(ROWS.items())[int(digit)] for digit in flags.rows]
@@ -66,7 +67,8 @@ def main() -> None:
         table.append(row)
     header = ['', *(f'{unit}: mean ({len(seeds)} seeds)' for unit in METRICS.values())]
     print(tabulate.tabulate(table, header, 'github'))
+    return 0
 
 
 if __name__ == '__main__':
-    main()
+    commands.run(main)

@@ -73,9 +73,8 @@ def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str =
     """
     for section in ('training', 'evaluation'):
         devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
-    assembly.make_task(
-        config
-    )  # A configuration that describes none is an error before data are built.
+    # A configuration that describes no task is an error before data are built.
+    assembly.make_task(config)
     if begun(workdir):  # A run that never came to a checkpoint may be mended.
         configuration.check(config, workdir)
     with processes.main_process_first():

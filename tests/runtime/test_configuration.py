@@ -99,6 +99,9 @@ def test_the_command_is_kept_and_names_the_config_file(tmp_path):
         ('training.batch_size=-8', 'batch_size is -8; it must be at least 1'),
         ('model.lifter.ablation_step=7', 'ablation_step is 7; it must be one of 0, 1, 2, 3'),
         ('model.lifter.heads=7', 'heads is 7, which does not divide .*channels, 128'),
+        ('dtype=float16', "dtype is 'float16'; it must be one of float32, bfloat16"),
+        ('training.precision=low', "precision is 'low'; it must be one of default, high,"),
+        ('evaluation.precision=exact', "evaluation.precision is 'exact'; it must be one of"),
         ('training.weight_type=half', "is 'half'; it must be one of float32, float16"),
     ],
 )
@@ -146,6 +149,54 @@ def test_where_a_published_dataset_was_built_from_may_change(dataset, field, val
     configuration.save(config, tmp_path)
     config.data.builder[field] = value
     configuration.check(config, tmp_path)
+
+
+@pytest.fixture
+def older_run(tmp_path):
+    """A workdir whose configuration was stored before there were dtype, precision and protocol."""
+    configuration.save(base.get_config(), tmp_path)
+    path = tmp_path / 'config.json'
+    fields = json.loads(path.read_text())
+    del fields['dtype'], fields['training']['precision']
+    del fields['evaluation']['precision'], fields['evaluation']['protocol']
+    path.write_text(json.dumps(fields))
+    return tmp_path
+
+
+def test_a_run_of_before_is_loaded_with_what_it_was_made_with(older_run):
+    assert configuration.load(older_run).to_dict() == base.get_config().to_dict()
+
+
+def test_a_run_of_before_goes_on_with_todays_defaults_and_with_no_other_values(older_run):
+    config = base.get_config()
+    configuration.check(config, older_run)
+    config.dtype = 'bfloat16'
+    with pytest.raises(ValueError, match='dtype float32 there, bfloat16 here'):
+        configuration.check(config, older_run)
+
+
+def test_the_home_folder_is_expanded_in_every_path(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/somebody')
+    arguments = parse(BASE, '--workdir=~/run', '--config.data.dir=~/data')
+    assert str(arguments.workdir) == '/home/somebody/run'
+    assert arguments.config.data.dir == '/home/somebody/data'
+
+
+def test_help_shows_arguments_and_the_fields_of_a_configuration(capsys):
+    with pytest.raises(SystemExit) as ended:
+        parse(BASE, '--help')
+    text = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert '--workdir' in text
+    assert '--config.training.epochs=50' in text
+
+
+def test_arguments_may_stand_between_fields():
+    arguments = parse(
+        '--workdir', 'w', BASE, '--config.seed', '3', '--noconfig.evaluation.flip_test'
+    )
+    assert (str(arguments.workdir), arguments.config.seed) == ('w', 3)
+    assert arguments.config.evaluation.flip_test is False
 
 
 def test_the_folder_of_own_data_may_not_change(tmp_path):

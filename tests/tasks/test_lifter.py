@@ -88,3 +88,29 @@ def test_the_flip_test_of_a_mirrored_person_is_the_mirrored_pose(trained):
     plain, other = evaluate(before, batch)['pose'], evaluate(before, mirrored)['pose']
     back = other[:, list(joint_set.flip)] * np.float32([-1, 1, 1])
     np.testing.assert_allclose(back, plain, atol=1e-5)
+
+
+def test_a_step_in_bfloat16_keeps_parameters_and_loss_in_float32():
+    config = tiny.config()
+    config.dtype = 'bfloat16'
+    config.model.lifter.ablation_step = 3
+    task, batch = assembly.make_task(config), tiny.batch()
+    before = task.init(jax.random.PRNGKey(0), batch)
+    step = devices.train_step(task.train_step)
+    after, metrics = step(devices.replicate(before), devices.shard(batch))
+    types = {leaf.dtype for leaf in jax.tree.leaves((after.params, after.opt_state, metrics))}
+    assert types == {np.dtype('float32'), np.dtype('int32')}  # whole numbers count the steps
+    assert np.isfinite(metrics['loss'])
+    moved = jax.tree.map(lambda a, b: bool(np.any(a != b)), before.params, after.params)
+    assert any(jax.tree.leaves(moved))
+
+
+def test_a_steps_matrix_products_have_the_precision_of_the_configuration():
+    config = tiny.config()
+    config.model.lifter.ablation_step = 0
+    config.evaluation.precision = 'highest'
+    task, batch = assembly.make_task(config), tiny.batch()
+    state = task.init(jax.random.PRNGKey(0), batch)
+    products = str(jax.make_jaxpr(task.eval_step)(state, batch)).split('dot_general')[1:]
+    assert products
+    assert all('HIGHEST' in product[:400] for product in products)

@@ -1,0 +1,96 @@
+"""Short seeded runs of both tasks that beat what can be said without looking at the image.
+
+The people are toys, so that a minute suffices; what is learnt can only be learnt from the pixels.
+"""
+
+import jax
+import numpy as np
+
+from capf_jax import assembly
+from capf_jax.runtime import devices
+from tests import tiny
+
+SIZE = 16  # people in a batch
+
+
+def toy_joints(random):
+    """Fixed joint positions [J, 2] in the middle of the crop, pixels."""
+    middle = np.array([tiny.WIDTH, tiny.HEIGHT]) / 2
+    return (middle + random.uniform(-4, 4, (tiny.JOINTS, 2))).astype(np.float32)
+
+
+def people_of_grey(seed):
+    """People whose 2D joints are all the same; how far each bends shows in the image's grey alone.
+
+    A lifter that sees coordinates only can do no better than the mean pose.
+    """
+    fixed, random = np.random.default_rng(0), np.random.default_rng([1, seed])
+    crop = np.tile(toy_joints(fixed), (SIZE, 1, 1))
+    bend = random.uniform(-1, 1, SIZE).astype(np.float32)
+    depth = bend[:, None] * fixed.uniform(0.2, 0.4, tiny.JOINTS).astype(np.float32)
+    depth[:, 0] = 0
+    flat = fixed.normal(0, 0.3, (tiny.JOINTS, 2)).astype(np.float32)
+    flat[0] = 0
+    pose = np.concatenate([np.tile(flat, (SIZE, 1, 1)), depth[..., None]], axis=-1)
+    grey = (127 + 100 * bend).astype(np.uint8)[:, None, None, None]
+    images = np.broadcast_to(grey, (SIZE, tiny.HEIGHT, tiny.WIDTH, 3))
+    return tiny.batch(SIZE)._replace(
+        images=np.ascontiguousarray(images),
+        joints2d=5 * crop + 1,
+        joints2d_crop=crop,
+        joints2d_crop_truth=crop,
+        joints3d=pose,
+    )
+
+
+def people_somewhere(seed):
+    """People that are a bright spot; their joints keep their places around it."""
+    fixed, random = np.random.default_rng(0), np.random.default_rng([2, seed])
+    shift = random.uniform((-9, -20), (9, 20), (SIZE, 1, 2)).astype(np.float32)
+    crop = toy_joints(fixed) + shift
+    middle = np.array([tiny.WIDTH, tiny.HEIGHT]) / 2 + shift[:, 0]
+    rows, columns = np.mgrid[: tiny.HEIGHT, : tiny.WIDTH]
+    square = (columns - middle[:, :1, None]) ** 2 + (rows - middle[:, 1:, None]) ** 2
+    spot = (255 * np.exp(-square / (2 * 3.0**2))).astype(np.uint8)
+    images = np.repeat(spot[..., None], 3, axis=-1)
+    return tiny.batch(SIZE)._replace(
+        images=images, joints2d_crop=crop, joints2d_crop_truth=crop, joints2d=5 * crop
+    )
+
+
+def trained(config, people, steps):
+    """The task and its state after so many steps, each on new people."""
+    task = assembly.make_task(config, steps_per_epoch=steps)
+    state = devices.replicate(task.init(jax.random.PRNGKey(0), people(0)))
+    step = devices.train_step(task.train_step)
+    for number in range(steps):
+        state, _ = step(state, devices.shard(people(number)))
+    return task, state
+
+
+def test_the_lifter_beats_the_mean_pose_by_half():
+    config = tiny.config(learning_rate=1e-2, weight_decay=0.0, flip_probability=0.0)
+    config.model.lifter.update(ablation_step=3, drop_path=0.0)
+    config.evaluation.flip_test = False
+    task, state = trained(config, people_of_grey, steps=60)
+    test = people_of_grey(1000)
+    pose = devices.eval_step(task.eval_step)(state, test)['pose']
+    mean = np.mean([people_of_grey(number).joints3d.mean(0) for number in range(60)], axis=0)
+    error = np.linalg.norm(pose - test.joints3d, axis=-1).mean()
+    baseline = np.linalg.norm(mean - test.joints3d, axis=-1).mean()
+    print('lifter', error, baseline)
+    assert error < baseline / 2
+
+
+def test_the_detector_beats_the_mean_joint_position_by_half():
+    config = tiny.config(learning_rate=1e-2, weight_decay=0.0, flip_probability=0.0)
+    config.task = 'detector'
+    config.detection.update(max_rotation=0.0, max_scale=0.0, max_shift=0.0, max_gain=0.0)
+    task, state = trained(config, people_somewhere, steps=60)
+    test = people_somewhere(1000)
+    joints = devices.eval_step(task.eval_step)(state, test)['joints2d_crop']
+    mean = np.mean([people_somewhere(number).joints2d_crop.mean(0) for number in range(60)], axis=0)
+    error = np.linalg.norm(joints - test.joints2d_crop_truth, axis=-1).mean()
+    baseline = np.linalg.norm(mean - test.joints2d_crop_truth, axis=-1).mean()
+    print('detector', error, baseline)
+    assert error < baseline / 2
