@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from capf_jax.scoring.result import Result
 # This process's share of a batch -> arrays of the whole batch: 'index' and 'valid' [B], what is
 # predicted, and what a scorer compares it with.
 PredictFn = Callable[[Batch], Mapping[str, np.ndarray]]
+R = TypeVar('R', bound=Result)  # the kind of result that a scorer makes
 Labels = Mapping[str, np.ndarray]  # 'subject', 'action', 'sequence', 'camera', 'frame' -> [N]
 
 
@@ -39,7 +40,7 @@ class Split:
 
 
 @dataclasses.dataclass(frozen=True)
-class Scorer:
+class Scorer(Generic[R]):
     """How predictions of one kind are scored.
 
     Attributes:
@@ -49,15 +50,15 @@ class Scorer:
     """
 
     truth: Callable[[Batch], dict[str, Array]]
-    result: Callable[[Mapping[str, np.ndarray], Labels, Mapping[str, Any]], Result]
+    result: Callable[[Mapping[str, np.ndarray], Labels, Mapping[str, Any]], R]
 
 
 def evaluate_split(
     predict_fn: PredictFn,
     split: Split,
-    scorer: Scorer,
+    scorer: Scorer[R],
     conditions: Mapping[str, Any] | None = None,
-) -> Result:
+) -> R:
     """Errors over a whole split, every sample exactly once, however many processes share the work.
 
     Args:
@@ -88,9 +89,9 @@ def evaluate_step(
     step: Callable[[Any, Batch], dict[str, Array]],
     state: Any,
     split: Split,
-    scorer: Scorer,
+    scorer: Scorer[R],
     conditions: Mapping[str, Any] | None = None,
-) -> Result:
+) -> R:
     """`evaluate_split` of an evaluation step, on all devices; `state` stays usable."""
     on_devices = devices.eval_step(step_with_truth(step, scorer))
     return evaluate_split(lambda batch: on_devices(state, batch), split, scorer, conditions)

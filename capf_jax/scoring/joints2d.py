@@ -98,7 +98,7 @@ def joints_result(
     return JointsResult(errors=errors, joints=joints, conditions=conditions)
 
 
-def joints_scorer(skeleton: Skeleton) -> Scorer:
+def joints_scorer(skeleton: Skeleton) -> Scorer[JointsResult]:
     """Scores predictions 'joints2d_crop' [B, J, 2], crop pixels, of these joints."""
 
     def truth(batch: Batch) -> dict[str, Array]:

@@ -54,7 +54,7 @@ def sweep(
     step: Callable[[Any, Batch], dict[str, Array]],
     state: Any,
     split: Split,
-    scorer: Scorer,
+    scorer: Scorer[PoseResult],
     sigmas: Sequence[float] = SIGMAS,
     conditions: Mapping[str, Any] | None = None,
 ) -> dict[float, PoseResult]:

@@ -149,7 +149,8 @@ def pose_result(
         )
     if skeleton is not None:
         protocol.check_skeleton(skeleton)
-    in_mm, true_in_mm = MM * np.float64(predictions), MM * np.float64(targets)
+    in_mm = MM * np.asarray(predictions, np.float64)
+    true_in_mm = MM * np.asarray(targets, np.float64)
     errors = protocol.errors(in_mm, true_in_mm, videos(labels), np.asarray(labels['frame']))
     conditions = {**conditions, 'samples': len(predictions), 'joints': predictions.shape[1]}
     if skeleton is not None:
@@ -172,7 +173,7 @@ def pose_result(
     )
 
 
-def pose_scorer(protocol: Protocol, skeleton: Skeleton) -> Scorer:
+def pose_scorer(protocol: Protocol, skeleton: Skeleton) -> Scorer[PoseResult]:
     """Scores predictions 'pose' [B, J, 3], metres, relative to the root, by a protocol."""
 
     def truth(batch: Batch) -> dict[str, Array]:
