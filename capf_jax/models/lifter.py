@@ -212,8 +212,8 @@ class Lifter(nn.Module):
             tokens = self.embed(joints2d, joints2d_crop, maps)
             intermediates['embedded'] = tokens.swapaxes(1, 2)
             if self.ablation_step >= 3 and self.deformable:
-                tokens, seen = self.extract_context(tokens, joints2d_crop, maps, train)
-                intermediates |= {'context': tokens.swapaxes(1, 2), **seen}
+                tokens, sampling = self.extract_context(tokens, joints2d_crop, maps, train)
+                intermediates |= {'context': tokens.swapaxes(1, 2), **sampling}
             if self.ablation_step >= 2:
                 tokens = self.fuse(tokens, train)
                 intermediates['fused'] = tokens.swapaxes(1, 2)
@@ -256,7 +256,7 @@ class Lifter(nn.Module):
         The second result is `sampling_points` and `attention_weights`, as `__call__` gives them.
         """
         joints, contexts = tokens[:, :, :1], tokens[:, :, 1:]
-        seen: dict[str, Any] = {'sampling_points': (), 'attention_weights': ()}
+        sampling: dict[str, Any] = {'sampling_points': (), 'attention_weights': ()}
         for layer, rate in enumerate(self._drop_path_rates()):
             block = DeformableBlock(
                 self.deformable_heads,
@@ -267,9 +267,9 @@ class Lifter(nn.Module):
                 name=f'deformable_{layer}',
             )
             contexts, points, weights = block(contexts, joints, joints2d_crop, maps, train=train)
-            seen['sampling_points'] += (points.swapaxes(1, 2),)
-            seen['attention_weights'] += (weights.swapaxes(1, 2),)
-        return jnp.concatenate([joints, contexts], axis=2), seen
+            sampling['sampling_points'] += (points.swapaxes(1, 2),)
+            sampling['attention_weights'] += (weights.swapaxes(1, 2),)
+        return jnp.concatenate([joints, contexts], axis=2), sampling
 
     def fuse(self, tokens: jax.Array, train: bool) -> jax.Array:
         """Pose-context fusion: attention among the L+1 tokens of each joint, [B, J, L+1, C]."""
