@@ -25,7 +25,7 @@ from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter
 
 HEADER = ('what', 'ms', 'without, ms', 'ratio', '', '', 'note')
-SECONDS = 5.0  # of measuring, a row
+SECONDS = 3.0  # of measuring, a row
 Program = Callable[[], object]
 
 
