@@ -1,4 +1,4 @@
-"""What all commands share: how they read arguments, and how they end.
+"""What all commands share: their names, how they read arguments, and how they end.
 
 An error that the user can mend, and Ctrl-C, are one sentence on stderr and an exit code, without a
 traceback.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import importlib
 import pathlib
 import signal
 import sys
@@ -19,27 +20,40 @@ from typing import NoReturn
 from capf_jax.errors import UserError, nearest
 from capf_jax.runtime import files
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-OWN = ('capf_jax', 'configs', 'converters', 'data_pipeline')
+# Name of a command -> its module, which has `main(argv) -> int`. `python -m MODULE` runs it, and so
+# does the console script `capf-jax-NAME` of the installed package (pyproject.toml).
+COMMANDS = {
+    'train': 'capf_jax.train',
+    'evaluate': 'capf_jax.evaluate',
+    'convert': 'converters.convert',
+    'export': 'converters.export',
+    'build': 'data_pipeline.build',
+    'check': 'data_pipeline.check',
+}
+SCRIPT = 'capf-jax-'  # what the name of a command's console script begins with
+
+_ROOT = pathlib.Path(__file__).resolve().parents[2]
+_OWN = ('capf_jax', 'configs', 'converters', 'data_pipeline')
 # What the user's machine refuses, wherever in a library it is met.
-ENVIRONMENT = (
+_REFUSALS = (
     errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST,
 )  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):
-    """Arguments of one command, `--name=value` or `--name value`; `--help` prints its docstring.
+    """Arguments of one command, written `--name=value` or `--name value`.
 
-    An argument that is missing, unknown or of the wrong type is a UserError. Names are never
+    `--help` prints the docstring of the command's module, which holds examples, and every argument
+    with its help. An argument that is missing, unknown or of the wrong type is a UserError. Names are never
     abbreviated, so that a script keeps its meaning when arguments are added.
     """
 
-    def __init__(self, module: str, docstring: str):
+    def __init__(self, module: str, docstring: str) -> None:
         """A parser without arguments.
 
         Args:
           module: what follows `python -m`.
-          docstring: of the module: what the command does, with examples.
+          docstring: the module's `__doc__`: what the command does, with examples.
         """
         super().__init__(
             f'python -m {module}',
@@ -49,7 +63,13 @@ class Parser(argparse.ArgumentParser):
         )
 
     def add_flag(self, name: str, *, default: bool | None, help: str) -> None:
-        """A switch: `--name` turns it on and `--noname` off."""
+        """Adds a switch: `--name` turns it on and `--noname` off.
+
+        Args:
+          name: without the dashes.
+          default: the value where neither is there; None tells that neither was.
+          help: what `--name` does.
+        """
         self.add_argument(f'--{name}', action='store_true', default=default, help=help)
         self.add_argument(
             f'--no{name}', action='store_false', dest=name, default=default, help=argparse.SUPPRESS
@@ -83,27 +103,36 @@ class Parser(argparse.ArgumentParser):
 
 
 def is_expected(error: BaseException) -> bool:
-    """Whether our own code raised an error on purpose: its message is a sentence for the user.
+    """Whether the message of an error is a sentence for the user, so that no traceback is needed.
 
-    So is a full disk or a folder that may not be written, wherever it is met. Another error out of
-    a library, or a TypeError of ours, is a fault to be seen with its traceback.
+    That is every `UserError`, what the machine refuses (a full disk, a folder that may not be
+    written) wherever it is met, and what our own code raises about a file or a missing library. Any
+    other error is a fault of ours, which keeps its traceback.
     """
-    if not isinstance(error, (ValueError, OSError, RuntimeError)):
-        return False
-    if isinstance(error, OSError) and error.errno in ENVIRONMENT:
+    if isinstance(error, UserError):
         return True
+    if isinstance(error, OSError) and error.errno in _REFUSALS:
+        return True
+    # CHIEF: `ValueError` goes from here once every room raises `UserError` instead.
+    return isinstance(error, (OSError, RuntimeError, ValueError)) and _is_ours(error)
+
+
+def _is_ours(error: BaseException) -> bool:
+    """Whether the line that raised an error is in one of our packages."""
     frames = traceback.extract_tb(error.__traceback__)
     return bool(frames) and any(
-        pathlib.Path(frames[-1].filename).resolve().is_relative_to(ROOT / name) for name in OWN
+        pathlib.Path(frames[-1].filename).resolve().is_relative_to(_ROOT / name) for name in _OWN
     )
 
 
-def run(main: Callable[[Sequence[str]], int | None]) -> None:
+def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     """Runs a command's main(argv) and exits; an expected error is one sentence and code 2.
 
-    So is Ctrl-C or SIGTERM where nothing better is done with it, with a shell's code for it.
+    Ctrl-C and SIGTERM are one sentence too where the command itself does nothing better with them;
+    the exit code is then the one that a shell gives them.
     """
-    signal.signal(signal.SIGTERM, _interrupt)  # unwinds like Ctrl-C: half-written files are removed
+    # SIGTERM unwinds the stack as Ctrl-C does, so that half-written files are removed.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         sys.exit(main(sys.argv))
     except KeyboardInterrupt as interrupt:
@@ -114,11 +143,17 @@ def run(main: Callable[[Sequence[str]], int | None]) -> None:
             file=sys.stderr,
         )
         sys.exit(128 + number)
-    except (ValueError, OSError, RuntimeError) as error:
+    except Exception as error:
         if not is_expected(error):
             raise
         print(f'error: {_sentence(error)}', file=sys.stderr)
         sys.exit(2)
+
+
+def console() -> NoReturn:
+    """Runs the command whose console script was called, as `sys.argv[0]` names it."""
+    name = pathlib.Path(sys.argv[0]).stem.removeprefix(SCRIPT)
+    run(lambda argv: importlib.import_module(COMMANDS[name]).main(argv))
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
@@ -134,5 +169,5 @@ def _sentence(error: BaseException) -> str:
     if files.disk_is_full(error):
         advice = '; make room there, or name another folder'
     else:
-        advice = '; name another folder' if error.errno in ENVIRONMENT else ''
+        advice = '; name another folder' if error.errno in _REFUSALS else ''
     return f'{where}{error.strerror}{advice}'
