@@ -1,8 +1,8 @@
 """The lifter of Context-Aware PoseFormer: 2D joints and frozen feature maps -> one 3D pose.
 
 Source: "A Single 2D Pose with Context is Worth Hundreds for 3D Human Pose Estimation", NeurIPS
-2023, section 3. The order of things: joint-context embedding, deformable context extraction,
-pose-context fusion, spatial inter-joint modelling, head.
+2023, section 3. The order of things is the paper's: joint-context embedding, deformable context
+extraction, pose-context fusion, spatial inter-joint modelling, and the head.
 """
 
 from __future__ import annotations
@@ -15,16 +15,16 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 
+from capf_jax.errors import UserError
 from capf_jax.models.grid_sample import grid_sample
-from capf_jax.models.layers import (
+from capf_jax.models.transformer import (
     MLP,
     DropPath,
+    LayerNorm,
     TransformerBlock,
-    WeightedSumLinear,
     check_heads,
+    dense,
     drop_path_rates,
-    layer_norm,
-    linear,
 )
 
 
@@ -47,13 +47,15 @@ class DeformableBlock(nn.Module):
       heads: attention heads M.
       points: sampling points K a head.
       mlp_ratio: hidden width of the MLP over its input width.
-      drop_path: chance that a sample skips each of the two branches.
+      drop_path: chance that a sample skips each of the two branches while training.
+      dtype: of the computation; parameters, sampling points and weights are float32.
     """
 
     heads: int
     points: int
     mlp_ratio: int
     drop_path: float = 0.0
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(
@@ -72,47 +74,69 @@ class DeformableBlock(nn.Module):
           joints: [B, J, 1, C] joint tokens.
           joints2d_crop: [B, J, 2] where the joints are, normalised by the crop.
           maps: L feature maps [B, H, W, C_l].
+          train: whether drop path acts.
 
         Returns:
           Context tokens [B, J, L, C], sampling points [B, J, L, M, K, 2] normalised by the crop,
           attention weights [B, J, L, M, K].
+
+        Raises:
+          UserError: the channels cannot be shared out among the heads.
         """
-        shape, channels = contexts.shape, contexts.shape[-1]
-        check_heads(channels, self.heads)
-        head_shape = (*shape[:-1], self.heads, self.points)
-        drop = DropPath(self.drop_path)
-        rows = contexts.reshape(-1, channels)  # as in TransformerBlock
-        normed = layer_norm((contexts + joints).reshape(-1, channels), 1e-5, 'norm1')
-        weights = nn.Dense(
+        check_heads(contexts.shape[-1], self.heads)
+        drop_path = DropPath(self.drop_path)
+        norm1 = LayerNorm(epsilon=1e-5, dtype=self.dtype, name='norm1')
+        norm2 = LayerNorm(epsilon=1e-5, dtype=self.dtype, name='norm2')
+        mlp = MLP(self.mlp_ratio, self.dtype, name='mlp')
+
+        points, weights = self.sampling(norm1(contexts + joints), joints2d_crop)
+        attended = self.attended(points, weights, maps, contexts.shape[-1])
+        contexts = contexts + drop_path(attended, train=train)
+        contexts = contexts + drop_path(mlp(norm2(contexts)), train=train)
+        return contexts, points, weights
+
+    def sampling(self, queries: jax.Array, joints2d_crop: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Where the queries [B, J, L, C] look, and how much each point counts.
+
+        Returns:
+          Points [B, J, L, M, K, 2]: the joint plus tanh of a dense layer; and weights
+          [B, J, L, M, K]: softmax of a dense layer, over the points of each head.
+        """
+        shape = (*queries.shape[:-1], self.heads, self.points)
+        scores = nn.Dense(
             self.heads * self.points,
             kernel_init=nn.initializers.zeros,
+            dtype=self.dtype,
             name='attention_weights',
-        )(normed)
-        weights = nn.softmax(weights.reshape(head_shape))
+        )(queries)
         offsets = nn.Dense(
             self.heads * self.points * 2,
             kernel_init=nn.initializers.zeros,
             bias_init=lambda *_: compass(self.heads, self.points),
+            dtype=self.dtype,
             name='sampling_offsets',
-        )(normed)
-        offsets = jnp.tanh(offsets).reshape(*head_shape, 2)
-        points = joints2d_crop[:, :, None, None, None, :] + offsets
-        attended = []
+        )(queries)
+        weights = nn.softmax(scores.astype(jnp.float32).reshape(shape))
+        offsets = jnp.tanh(offsets.astype(jnp.float32)).reshape(*shape, 2)
+        return joints2d_crop[:, :, None, None, None] + offsets, weights
+
+    def attended(
+        self, points: jax.Array, weights: jax.Array, maps: Sequence[jax.Array], channels: int
+    ) -> jax.Array:
+        """What the points see, [B, J, L, C]: of each head, the weighted sum of its K values."""
+        levels = []
         for level, one_map in enumerate(maps):
             samples = grid_sample(one_map, points[:, :, level], 'border')  # [B, J, M, K, C_l]
-            projection = WeightedSumLinear(channels // self.heads, name=f'value_projection_{level}')
-            mixed = projection(
-                samples.reshape(-1, *samples.shape[-2:]),
-                weights[:, :, level].reshape(-1, self.points),
+            project = dense(
+                one_map.shape[-1],
+                channels // self.heads,
+                dtype=self.dtype,
+                name=f'value_projection_{level}',
             )
-            attended.append(mixed.reshape(-1, channels))
-        attended = jnp.stack(attended, axis=1).reshape(-1, channels)
-        keep = drop(len(contexts), len(rows), train)
-        rows = rows + (attended if keep is None else attended * keep)
-        keep = drop(len(contexts), len(rows), train)
-        rows = rows + MLP(self.mlp_ratio, name='mlp')(layer_norm(rows, 1e-5, 'norm2'), keep)
-        contexts = rows.reshape(shape)
-        return contexts, points, weights
+            values = project(samples)  # [B, J, M, K, C / M]
+            mixed = jnp.sum(weights[:, :, level, ..., None].astype(values.dtype) * values, axis=-2)
+            levels.append(mixed.reshape(*mixed.shape[:2], channels))
+        return jnp.stack(levels, axis=2)
 
 
 class Lifter(nn.Module):
@@ -122,7 +146,7 @@ class Lifter(nn.Module):
       num_joints: joints J.
       ablation_step: 0 coordinates alone, 1 + sampled context, 2 + fusion, 3 + deformable
         extraction (paper Table 3).
-      levels: which of the given feature maps are used (paper Table 4).
+      levels: which of the detector's feature maps are used (paper Table 4); L of them.
       deformable: False leaves deformable extraction out at step 3 as well (MPI-INF-3DHP).
       detector_joints: whether the detector's own joints are concatenated to the 2D joints.
       channels: C, the shared dimension.
@@ -132,6 +156,8 @@ class Lifter(nn.Module):
       sampling_points: sampling points K a head.
       mlp_ratio: hidden width of every MLP over its input width.
       drop_path: rate of each module's last block.
+      dtype: of the computation. Parameters are float32, and so are coordinates, sampling points and
+        the pose: in bfloat16 a joint of a large image would move by pixels.
     """
 
     num_joints: int = 17
@@ -146,6 +172,7 @@ class Lifter(nn.Module):
     sampling_points: int = 4
     mlp_ratio: int = 2
     drop_path: float = 0.2
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(
@@ -171,82 +198,124 @@ class Lifter(nn.Module):
             [B, L+1, J, C] (joint token first; at step 0 `embedded` is [B, J, (L+1) * C]), `joints`
             [B, J, (L+1) * C]; and, one entry a deformable block, `sampling_points`
             [B, L, J, M, K, 2] normalised by the crop and `attention_weights` [B, L, J, M, K].
+
+        Raises:
+          UserError: there is no such step, or joints and maps are not those it asks for.
         """
         self._check(joints2d, maps)
-        batch, joints, _ = joints2d.shape
-        joint_channels = (len(self.levels) + 1) * self.channels
-        rates = drop_path_rates(self.drop_path, self.layers)
-        intermediates = {}
+        intermediates: dict[str, Any] = {}
         if self.ablation_step == 0:
-            x = linear(joints2d, joint_channels, 'joint_embedding')
-            shape = (joints, joint_channels)
-            x = x + self.param('position_embedding', nn.initializers.zeros, shape)
+            x = self.embed_coordinates(joints2d)
             intermediates['embedded'] = x
         else:
             maps = [maps[level] for level in self.levels]
-            # Tokens lie as [B, J, L+1, C] inside, so that a joint's tokens concatenate for free.
-            x = self._embed(joints2d, joints2d_crop, maps)
-            intermediates['embedded'] = x.swapaxes(1, 2)
+            tokens = self.embed(joints2d, joints2d_crop, maps)
+            intermediates['embedded'] = tokens.swapaxes(1, 2)
             if self.ablation_step >= 3 and self.deformable:
-                x, points, weights = self._extract(x, joints2d_crop, maps, rates, train)
-                intermediates['context'] = x.swapaxes(1, 2)
-                intermediates['sampling_points'] = points
-                intermediates['attention_weights'] = weights
+                tokens, seen = self.extract_context(tokens, joints2d_crop, maps, train)
+                intermediates |= {'context': tokens.swapaxes(1, 2), **seen}
             if self.ablation_step >= 2:
-                for layer, rate in enumerate(rates):
-                    block = TransformerBlock(
-                        self.heads, self.mlp_ratio, rate, name=f'fusion_{layer}'
-                    )
-                    x = block(x, train=train)
-                intermediates['fused'] = x.swapaxes(1, 2)
-        x = x.reshape(batch, joints, joint_channels)
-        for layer, rate in enumerate(rates):
-            block = TransformerBlock(self.heads, self.mlp_ratio, rate, name=f'inter_joint_{layer}')
-            x = block(x, train=train)
+                tokens = self.fuse(tokens, train)
+                intermediates['fused'] = tokens.swapaxes(1, 2)
+            x = tokens.reshape(*tokens.shape[:2], -1)
+        x = self.relate_joints(x, train)
         intermediates['joints'] = x
-        return linear(layer_norm(x, 1e-5, 'head_norm'), 3, 'head'), intermediates
+        return self.regress(x), intermediates
 
-    def _check(self, joints2d, maps):
-        """ValueError unless there is such a step, and joints and maps are those it asks for."""
-        if self.ablation_step not in (0, 1, 2, 3):
-            raise ValueError(
-                f'model.lifter.ablation_step is {self.ablation_step}; it must be 0, 1, 2 or 3'
-            )
-        expected = (self.num_joints, 4 if self.detector_joints else 2)
-        if joints2d.shape[1:] != expected:
-            raise ValueError(
-                f'the lifter got joints2d {joints2d.shape}; for {self.num_joints} joints and '
-                f'detector_joints={self.detector_joints} it must be [B, {expected[0]}, '
-                f'{expected[1]}]'
-            )
-        if self.ablation_step > 0 and max(self.levels) >= len(maps):
-            raise ValueError(
-                f'model.lifter.levels is {self.levels}, but the detector gives {len(maps)} maps; '
-                f'use levels 0 to {len(maps) - 1}'
-            )
+    def embed(
+        self, joints2d: jax.Array, joints2d_crop: jax.Array, maps: Sequence[jax.Array]
+    ) -> jax.Array:
+        """Joint-context embedding: a joint token and a context token a level, [B, J, L+1, C].
 
-    def _embed(self, joints2d, joints2d_crop, maps):
-        """Joint token and one context token a level, plus position: [B, J, L+1, C]."""
-        tokens = [linear(joints2d, self.channels, 'joint_embedding')]
+        A context token is the level's map at the joint. The unified position embedding is added.
+        """
+        joint = dense(joints2d.shape[-1], self.channels, name='joint_embedding')(joints2d)
+        tokens = [joint]
         for level, one_map in enumerate(maps):
-            samples = grid_sample(one_map, joints2d_crop, 'zeros')  # [B, J, C_l]
-            tokens.append(linear(samples, self.channels, f'context_embedding_{level}'))
-        x = jnp.stack(tokens, axis=2)
-        return x + self.param('position_embedding', nn.initializers.zeros, x.shape[1:])
+            context = grid_sample(one_map, joints2d_crop, 'zeros')  # [B, J, C_l]
+            embedding = dense(
+                one_map.shape[-1],
+                self.channels,
+                dtype=self.dtype,
+                name=f'context_embedding_{level}',
+            )
+            tokens.append(embedding(context))
+        return self._with_position(jnp.stack(tokens, axis=2))
 
-    def _extract(self, x, joints2d_crop, maps, rates, train):
-        """Deformable extraction: tokens [B, J, L+1, C], and every block's points and weights."""
-        joints, contexts = x[:, :, :1], x[:, :, 1:]
-        all_points, all_weights = [], []
-        for layer, rate in enumerate(rates):
+    def embed_coordinates(self, joints2d: jax.Array) -> jax.Array:
+        """The embedding of step 0, [B, J, (L+1) * C]: as wide as all tokens of a joint."""
+        width = (len(self.levels) + 1) * self.channels
+        x = dense(joints2d.shape[-1], width, name='joint_embedding')(joints2d)
+        return self._with_position(x)
+
+    def extract_context(
+        self, tokens: jax.Array, joints2d_crop: jax.Array, maps: Sequence[jax.Array], train: bool
+    ) -> tuple[jax.Array, dict[str, Any]]:
+        """Deformable context extraction: tokens [B, J, L+1, C] -> the same, contexts updated.
+
+        The second result is `sampling_points` and `attention_weights`, as `__call__` gives them.
+        """
+        joints, contexts = tokens[:, :, :1], tokens[:, :, 1:]
+        seen: dict[str, Any] = {'sampling_points': (), 'attention_weights': ()}
+        for layer, rate in enumerate(self._drop_path_rates()):
             block = DeformableBlock(
                 self.deformable_heads,
                 self.sampling_points,
                 self.mlp_ratio,
                 rate,
+                self.dtype,
                 name=f'deformable_{layer}',
             )
             contexts, points, weights = block(contexts, joints, joints2d_crop, maps, train=train)
-            all_points.append(points.swapaxes(1, 2))
-            all_weights.append(weights.swapaxes(1, 2))
-        return jnp.concatenate([joints, contexts], axis=2), tuple(all_points), tuple(all_weights)
+            seen['sampling_points'] += (points.swapaxes(1, 2),)
+            seen['attention_weights'] += (weights.swapaxes(1, 2),)
+        return jnp.concatenate([joints, contexts], axis=2), seen
+
+    def fuse(self, tokens: jax.Array, train: bool) -> jax.Array:
+        """Pose-context fusion: attention among the L+1 tokens of each joint, [B, J, L+1, C]."""
+        return self._transform(tokens, 'fusion', train)
+
+    def relate_joints(self, x: jax.Array, train: bool) -> jax.Array:
+        """Spatial inter-joint modelling: attention among the J joints, [B, J, (L+1) * C]."""
+        return self._transform(x, 'inter_joint', train)
+
+    def regress(self, x: jax.Array) -> jax.Array:
+        """The head: joints [B, J, (L+1) * C] -> coordinates [B, J, 3]."""
+        x = LayerNorm(epsilon=1e-5, dtype=jnp.float32, name='head_norm')(x)
+        return dense(x.shape[-1], 3, name='head')(x)
+
+    def _transform(self, x: jax.Array, name: str, train: bool) -> jax.Array:
+        """The transformer blocks `name`_0, `name`_1, ... over the second-to-last axis."""
+        for layer, rate in enumerate(self._drop_path_rates()):
+            block = TransformerBlock(
+                self.heads, self.mlp_ratio, rate, self.dtype, name=f'{name}_{layer}'
+            )
+            x = block(x, train=train)
+        return x
+
+    def _with_position(self, x: jax.Array) -> jax.Array:
+        """The tokens x [B, ...] plus the learned position embedding, one for all samples."""
+        position = self.param('position_embedding', nn.initializers.zeros, x.shape[1:])
+        return (x + position).astype(self.dtype)
+
+    def _drop_path_rates(self) -> tuple[float, ...]:
+        return drop_path_rates(self.drop_path, self.layers)
+
+    def _check(self, joints2d: jax.Array, maps: Sequence[jax.Array]) -> None:
+        """UserError unless there is such a step, and joints and maps are those it asks for."""
+        if self.ablation_step not in (0, 1, 2, 3):
+            raise UserError(
+                f'model.lifter.ablation_step is {self.ablation_step}; it must be 0, 1, 2 or 3'
+            )
+        expected = (self.num_joints, 4 if self.detector_joints else 2)
+        if joints2d.shape[1:] != expected:
+            raise UserError(
+                f'the lifter got joints2d {joints2d.shape}; for {self.num_joints} joints and '
+                f'detector_joints={self.detector_joints} it must be [B, {expected[0]}, '
+                f'{expected[1]}]'
+            )
+        if self.ablation_step > 0 and max(self.levels) >= len(maps):
+            raise UserError(
+                f'model.lifter.levels is {self.levels}, but the detector gives {len(maps)} maps; '
+                f'use levels 0 to {len(maps) - 1}'
+            )

@@ -6,10 +6,14 @@ Estimation with Spatial and Temporal Transformers", ICCV 2021), as its published
 
 from __future__ import annotations
 
+from typing import Any
+
 import flax.linen as nn
 import jax
+import jax.numpy as jnp
 
-from capf_jax.models.layers import TransformerBlock, drop_path_rates, layer_norm, linear
+from capf_jax.errors import UserError
+from capf_jax.models.transformer import LayerNorm, TransformerBlock, dense, drop_path_rates
 
 
 class PoseFormer(nn.Module):
@@ -23,6 +27,7 @@ class PoseFormer(nn.Module):
       heads: attention heads.
       mlp_ratio: hidden width of every MLP over its input width.
       drop_path: rate of each transformer's last block.
+      dtype: of the computation. Parameters, coordinates and the pose are float32.
     """
 
     num_joints: int = 17
@@ -32,6 +37,7 @@ class PoseFormer(nn.Module):
     heads: int = 8
     mlp_ratio: int = 2
     drop_path: float = 0.1
+    dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(
@@ -49,30 +55,38 @@ class PoseFormer(nn.Module):
             transformer.
 
         Raises:
-          ValueError: other numbers of frames, joints or coordinates than the fields say.
+          UserError: other numbers of frames, joints or coordinates than the fields say.
         """
         expected = (self.frames, self.num_joints, 2)
         if joints2d.shape[1:] != expected:
-            raise ValueError(
+            raise UserError(
                 f'PoseFormer got joints2d {joints2d.shape}; these weights need '
                 f'[B, {", ".join(map(str, expected))}]'
             )
-        zeros, rates = nn.initializers.zeros, drop_path_rates(self.drop_path, self.layers)
-        x = linear(joints2d, self.channels, 'joint_embedding')  # [B, F, J, C]
-        x = x + self.param('spatial_position', zeros, x.shape[2:])
-        for layer, rate in enumerate(rates):
-            block = TransformerBlock(self.heads, self.mlp_ratio, rate, name=f'spatial_{layer}')
-            x = block(x, train=train)
-        spatial = x = layer_norm(x, 1e-6, 'spatial_norm')
+        batch, frames, joints, _ = joints2d.shape
+        x = dense(2, self.channels, name='joint_embedding')(joints2d)  # [B, F, J, C]
+        x = self._transform(x, 'spatial', train)
+        spatial = LayerNorm(epsilon=1e-6, dtype=self.dtype, name='spatial_norm')(x)
 
-        x = x.reshape(*x.shape[:2], -1)  # [B, F, J * C]
-        x = x + self.param('temporal_position', zeros, x.shape[1:])
-        for layer, rate in enumerate(rates):
-            block = TransformerBlock(self.heads, self.mlp_ratio, rate, name=f'temporal_{layer}')
-            x = block(x, train=train)
-        temporal = x = layer_norm(x, 1e-6, 'temporal_norm')
+        x = spatial.reshape(batch, frames, joints * self.channels)
+        x = self._transform(x, 'temporal', train)
+        temporal = LayerNorm(epsilon=1e-6, dtype=self.dtype, name='temporal_norm')(x)
 
-        x = linear(x.swapaxes(1, 2), 1, 'frame_mean')[..., 0]  # [B, J * C]
-        x = linear(layer_norm(x, 1e-5, 'head_norm'), 3 * self.num_joints, 'head')
-        pose = x.reshape(-1, self.num_joints, 3)
-        return pose, {'spatial': spatial, 'temporal': temporal}
+        # The weighted mean over the frames, and the head.
+        x = dense(frames, 1, name='frame_mean')(temporal.swapaxes(1, 2))[..., 0]  # [B, J * C]
+        x = LayerNorm(epsilon=1e-5, name='head_norm')(x)
+        x = dense(x.shape[-1], 3 * joints, name='head')(x)
+        return x.reshape(batch, joints, 3), {'spatial': spatial, 'temporal': temporal}
+
+    def _transform(self, x: jax.Array, name: str, train: bool) -> jax.Array:
+        """Position embedding and blocks of one transformer, x [B, F, ..., C] -> the same shape."""
+        # The spatial embedding is one for all frames.
+        shape = x.shape[-2:]
+        x = x + self.param(f'{name}_position', nn.initializers.zeros, shape)
+        x = x.astype(self.dtype)
+        for layer, rate in enumerate(drop_path_rates(self.drop_path, self.layers)):
+            block = TransformerBlock(
+                self.heads, self.mlp_ratio, rate, self.dtype, name=f'{name}_{layer}'
+            )
+            x = block(x, train=train)
+        return x

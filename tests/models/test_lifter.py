@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from capf_jax.inference import model_settings
-from capf_jax.models.layers import Linear
 from capf_jax.models.lifter import Lifter, compass
 from capf_jax.pose import skeletons
 from configs import base
@@ -97,7 +96,7 @@ def _dense_flops(lifter):
 
     def count(layer, args, kwargs, context):
         nonlocal flops
-        if isinstance(context.module, nn.Dense | Linear) and context.method_name == '__call__':
+        if isinstance(context.module, nn.Dense) and context.method_name == '__call__':
             flops += 2 * int(np.prod(args[0].shape)) * context.module.features
         return layer(*args, **kwargs)
 

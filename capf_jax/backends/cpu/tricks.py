@@ -14,7 +14,7 @@ TRICKS = {
     'ynnpack': 'the library YNNPACK for convolutions and groups of operations',
     'few_rows': 'the library YNNPACK for matrix products of few rows',
     'wide_vectors': 'half-used vector registers',
-    'sampling_gradient': 'a scatter for each corner, and many small sums, behind every sample',
+    'sampling': 'gathers with a batch dimension, and a scatter for each corner behind them',
     'lanes': 'additions of a long sum that wait for one another',
     'rows': 'recomputing the sums of a residual stream in whatever reads them',
     'few_tokens': 'thousands of tiny matrix products in attention among few tokens',

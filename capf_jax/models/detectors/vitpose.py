@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from capf_jax.errors import UserError
 from capf_jax.models.detectors.convolutions import DeconvNorm
 from capf_jax.models.detectors.detection import Detection
-from capf_jax.models.layers import TransformerBlock, layer_norm
+from capf_jax.models.transformer import LayerNorm, TransformerBlock
 
 PATCH = 16  # crop pixels a token, each way
 PATCH_PADDING = 2  # PyTorch's, on every side; the patches start 2 pixels outside the crop
@@ -102,5 +102,5 @@ class ViTPose(nn.Module):
         )
         x = x + (position[:, 1:] + position[:, :1]).astype(x.dtype)
         for k in range(self.depth):
-            x = TransformerBlock(self.heads, MLP_RATIO, name=f'block{k}')(x)
-        return layer_norm(x, 1e-6, 'norm').reshape(patches.shape)
+            x = TransformerBlock(self.heads, MLP_RATIO, dtype=self.dtype, name=f'block{k}')(x)
+        return LayerNorm(epsilon=1e-6, dtype=self.dtype, name='norm')(x).reshape(patches.shape)

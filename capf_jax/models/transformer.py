@@ -1,0 +1,147 @@
+"""The pre-norm transformer block that lifters and ViTPose share, and its parts."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+
+from capf_jax.errors import UserError
+
+# The variance is the mean of squared differences, as PyTorch has it.
+LayerNorm = functools.partial(nn.LayerNorm, use_fast_variance=False)
+
+
+def dense(inputs: int, features: int, **fields: Any) -> nn.Dense:
+    """`nn.Dense` of `inputs` channels, initialised as PyTorch does: U(-1, 1) / sqrt(inputs)."""
+
+    def uniform(key: jax.Array, shape: tuple[int, ...], dtype: Any = jnp.float32) -> jax.Array:
+        bound = 1 / math.sqrt(inputs)
+        return jax.random.uniform(key, shape, dtype, -bound, bound)
+
+    return nn.Dense(features, kernel_init=uniform, bias_init=uniform, **fields)
+
+
+class DropPath(nn.Module):
+    """Leaves a residual branch out for some samples while training: stochastic depth.
+
+    Huang et al., "Deep Networks with Stochastic Depth" (ECCV 2016).
+
+    Attributes:
+      rate: chance that a sample goes without the branch.
+    """
+
+    rate: float
+
+    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
+        """x [B, ...] -> each sample times 0 or 1 / (1 - rate); x itself outside of training."""
+        if not train or self.rate == 0:
+            return x
+        factors = self.factors(x.shape[0]).reshape(-1, *[1] * (x.ndim - 1))
+        return x * factors.astype(x.dtype)
+
+    def factors(self, samples: int) -> jax.Array:
+        """A factor for each sample [B], 0 or 1 / (1 - rate), from the random stream `drop_path`."""
+        keep = jax.random.bernoulli(self.make_rng('drop_path'), 1 - self.rate, (samples,))
+        return keep / (1 - self.rate)
+
+
+def drop_path_rates(last: float, layers: int) -> tuple[float, ...]:
+    """Rates of a module's blocks, rising linearly from 0 to that of the last."""
+    return tuple(last * layer / max(layers - 1, 1) for layer in range(layers))
+
+
+class MLP(nn.Module):
+    """A dense layer, the exact GELU, and a dense layer back to the input's width.
+
+    Attributes:
+      ratio: hidden width over input width.
+      dtype: of the computation; parameters are float32.
+    """
+
+    ratio: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """x [..., C] -> [..., C]."""
+        channels = x.shape[-1]
+        hidden = dense(channels, self.ratio * channels, dtype=self.dtype, name='fc1')(x)
+        hidden = jax.nn.gelu(hidden, approximate=False)
+        return dense(self.ratio * channels, channels, dtype=self.dtype, name='fc2')(hidden)
+
+
+def check_heads(channels: int, heads: int) -> None:
+    """UserError unless every head gets as many of the channels."""
+    if heads < 1 or channels % heads:
+        raise UserError(
+            f'{channels} channels cannot be shared out among {heads} attention heads: change one '
+            f'of the two, in model.lifter if it is a lifter'
+        )
+
+
+def attention(query: jax.Array, key: jax.Array, value: jax.Array, heads: int) -> jax.Array:
+    """Scaled dot-product attention of several heads: each [..., N, C] -> [..., N, C].
+
+    softmax(Q K^T / sqrt(C / M)) V, for each of the M heads on its share of the channels.
+    """
+    split = (*query.shape[:-1], heads, query.shape[-1] // heads)
+    query, key, value = (x.reshape(split) for x in (query, key, value))  # [..., N, M, C/M]
+    scores = jnp.einsum('...qmc,...kmc->...mqk', query, key, preferred_element_type=jnp.float32)
+    weights = nn.softmax(scores * split[-1] ** -0.5).astype(value.dtype)
+    mixed = jnp.einsum('...mqk,...kmc->...qmc', weights, value)
+    return mixed.reshape(*mixed.shape[:-2], -1)
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention over the second-to-last axis.
+
+    Attributes:
+      heads: attention heads M.
+      dtype: of the computation; parameters are float32.
+    """
+
+    heads: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array) -> jax.Array:
+        """x [..., N, C] -> [..., N, C]."""
+        channels = x.shape[-1]
+        check_heads(channels, self.heads)
+        qkv = dense(channels, 3 * channels, dtype=self.dtype, name='qkv')(x)
+        query, key, value = jnp.split(qkv, 3, axis=-1)
+        mixed = attention(query, key, value, self.heads)
+        return dense(channels, channels, dtype=self.dtype, name='proj')(mixed)
+
+
+class TransformerBlock(nn.Module):
+    """Pre-norm transformer block over the second-to-last axis.
+
+    Attributes:
+      heads: attention heads M.
+      mlp_ratio: hidden width of the MLP over its input width.
+      drop_path: chance that a sample skips each of the two branches while training.
+      dtype: of the computation; parameters are float32.
+    """
+
+    heads: int
+    mlp_ratio: int
+    drop_path: float = 0.0
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
+        """x [B, ..., N, C] -> [B, ..., N, C]."""
+        drop_path = DropPath(self.drop_path)
+        norm1 = LayerNorm(epsilon=1e-6, dtype=self.dtype, name='norm1')
+        self_attention = SelfAttention(self.heads, self.dtype, name='attention')
+        norm2 = LayerNorm(epsilon=1e-6, dtype=self.dtype, name='norm2')
+        mlp = MLP(self.mlp_ratio, self.dtype, name='mlp')
+
+        x = x + drop_path(self_attention(norm1(x)), train=train)
+        return x + drop_path(mlp(norm2(x)), train=train)
