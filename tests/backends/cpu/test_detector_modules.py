@@ -17,9 +17,9 @@ from capf_jax.models.detectors.vitpose import ViTPose
 from tests.models.detectors import published
 
 CROPS = (2, 64, 64, 3)
-SMALL = {'blocks': (2, 1, 1, 1), 'width': 8}
+SMALL = {'blocks': (2, 1, 1), 'width': 8}
 SMALL_NETWORKS = (
-    HRNet(3, width=8, stem_channels=8, bottlenecks=2, modules=(1, 1, 2), blocks=2),
+    HRNet(3, width=8, stem_channels=8, bottlenecks=1, modules=(1, 1, 1), blocks=2),
     ResNet(**SMALL),
     SimpleBaseline(**SMALL, num_joints=3, channels=16),
     CPN(**SMALL, num_joints=3, channels=16),
@@ -59,7 +59,11 @@ def test_whole_detector_gives_what_the_plain_one_gives(name):
 
 @pytest.mark.parametrize('detector', SMALL_NETWORKS, ids=lambda d: type(d).__name__)
 def test_gradients_and_statistics_of_training_are_the_plain_ones(detector):
-    """GRADIENTS."""
+    """1e-4 of a parameter's largest gradient: BatchNorms of few pixels magnify what is rounded.
+
+    Gradients that are zero but for rounding, such as that of a bias before a BatchNorm, have 1e-6
+    of the largest gradient of all.
+    """
     variables, images = published.random_variables(detector, CROPS), crops()
 
     def loss(params, run):
@@ -73,10 +77,9 @@ def test_gradients_and_statistics_of_training_are_the_plain_ones(detector):
         variables['params'], lambda *a, **k: replaced(detector, *a, **k)
     )
     expected, expected_moved = jax.grad(loss, has_aux=True)(variables['params'], detector.apply)
-    for (path, a), b in zip(jax.tree.leaves_with_path(gradients), jax.tree.leaves(expected)):
-        e = np.abs(a - b).max() / np.abs(b).max()
-        if e > 1e-5:
-            print(jax.tree_util.keystr(path), e)
+    zero = 1e-6 * max(np.abs(b).max() for b in jax.tree.leaves(expected))
+    for a, b in zip(jax.tree.leaves(gradients), jax.tree.leaves(expected), strict=True):
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-4 * np.abs(b).max() + zero)
     assert_near(moved, expected_moved, 1e-5)
 
 

@@ -10,7 +10,7 @@ from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.hrnet import HRNet
 from tests.models.detectors import published
 
-SMALL = HRNet(num_joints=5, width=8, stem_channels=8, bottlenecks=1, modules=(1, 1, 2), blocks=1)
+SMALL = HRNet(num_joints=5, width=8, stem_channels=8, bottlenecks=1, modules=(1, 1, 1), blocks=1)
 
 
 @pytest.mark.parametrize('name', catalog.names())
@@ -26,7 +26,10 @@ def test_maps_are_in_the_compute_type_and_all_else_in_float32(name):
 
 @pytest.mark.parametrize('way', ['plain', 'prepared for the backend'])
 def test_bfloat16_is_near_float32(way):
-    """TOLERANCE."""
+    """3% of a map's largest value at most, and 0.5% on average.
+
+    Measured were 2.1% and 0.36%; a number in bfloat16 is rounded by up to 0.4%.
+    """
     variables = published.random_variables(SMALL)
     images = np.random.default_rng(1).normal(size=(2, 64, 64, 3)).astype(np.float32)
     exact = SMALL.apply(variables, images)
@@ -37,4 +40,5 @@ def test_bfloat16_is_near_float32(way):
         rounded = programs.specialised(half.apply)(programs.prepared(variables), images)
     for a, b in zip(jax.tree.leaves(rounded), jax.tree.leaves(exact), strict=True):
         error = np.abs(np.asarray(a, np.float32) - b)
-        print(way, error.max() / np.abs(b).max(), error.mean() / np.abs(b).max())
+        assert error.max() < 0.03 * np.abs(b).max()
+        assert error.mean() < 0.005 * np.abs(b).max()
