@@ -22,7 +22,7 @@ from ml_collections import ConfigDict
 from capf_jax import evaluate
 from capf_jax.backends import programs
 from capf_jax.inference import model_settings, weight_files
-from capf_jax.models.published import ca_pf_name
+from capf_jax.models.published_sizes import ca_pf_name
 from capf_jax.runtime import commands, configuration, devices
 from capf_jax.runtime.checkpoints import Checkpoints, begun
 from capf_jax.runtime.logs import Logs, SilentLogs, was_evaluated

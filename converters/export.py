@@ -21,7 +21,7 @@ import numpy as np
 
 from capf_jax.inference import weight_files
 from capf_jax.models.detectors.hrnet import HRNet
-from capf_jax.models.published import CA_PF, OWN_SIZE
+from capf_jax.models.published_sizes import CA_PF, OWN_SIZE
 from capf_jax.runtime import commands
 from converters import engine, tables
 from converters.reading import import_torch

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from capf_jax.models.detectors.hrnet import HRNet
-from capf_jax.models.published import OWN_SIZE, ca_pf_name
+from capf_jax.models.published_sizes import OWN_SIZE, ca_pf_name
 from converters import tables
 from converters.hrnet_names import MMPOSE_PREFIX
 from converters.tables import Model

@@ -21,7 +21,7 @@ from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
 from capf_jax.models.lifter import Lifter
 from capf_jax.models.poseformer import PoseFormer
-from capf_jax.models.published import CA_PF, OWN_SIZE
+from capf_jax.models.published_sizes import CA_PF, OWN_SIZE
 from capf_jax.pose import skeletons
 from configs import base
 from converters.cpn_names import cpn_rules
@@ -49,7 +49,7 @@ class Model:
 
     Attributes:
       kind: 'detector', 'ca_pf' or 'poseformer'.
-      name: a catalog name, one of capf_jax/models/published.py, or 'poseformer'.
+      name: a catalog name, one of capf_jax/models/published_sizes.py, or 'poseformer'.
       skeleton: name of its joint set.
       settings: `config.model` of it as a dict; for PoseFormer the module's fields.
       naming: whose key names: 'official', or 'mmpose'.

@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 from capf_jax.backends import programs
+from capf_jax.errors import UserError
 from capf_jax.inference import input_checks, networks
 from capf_jax.inference.networks import Network
 from capf_jax.inference.weight_files import load_weights
@@ -73,10 +74,10 @@ class Estimator:
 
         Raises:
           FileNotFoundError: there is no such file.
-          ValueError: it is no weight file of ours, or it is not whole.
+          UserError: it is no weight file of ours, or it is not whole.
         """
         if largest_batch < 1:
-            raise ValueError(f'largest_batch is {largest_batch}; it must be at least 1')
+            raise UserError(f'largest_batch is {largest_batch}; it must be at least 1')
         variables, metadata = load_weights(path)
         try:
             return cls(
@@ -89,7 +90,7 @@ class Estimator:
                 largest_batch=largest_batch,
             )
         except ValueError as error:
-            raise ValueError(f'{path} cannot be used: {error}') from error
+            raise UserError(f'{path} cannot be used: {error}') from error
 
     def feature_maps(self, crops: Any) -> tuple[np.ndarray, ...]:
         """The maps that a lifter uses.
@@ -101,7 +102,7 @@ class Estimator:
           One float32 [B, H, W, C] a level.
 
         Raises:
-          ValueError: wrong crops, or the file holds no detector.
+          UserError: wrong crops, or the file holds no detector.
         """
         detector = self._need(
             self.detector, 'feature_maps', f'files of {_detectors()} and {LIFTERS}'
@@ -116,13 +117,14 @@ class Estimator:
 
         Args:
           crops: uint8 RGB [B, 256, 192, 3].
-          flip_test: average with those of the mirrored crops, moved by one pixel (SPEC 2).
+          flip_test: average with those of the mirrored crops, moved by one pixel
+            (docs/method.md, Heatmaps and 2D joints).
 
         Returns:
           float32 [B, 64, 48, J], of `detector.joints`.
 
         Raises:
-          ValueError: wrong crops, or the file holds no detector with a heatmap head.
+          UserError: wrong crops, or the file holds no detector with a heatmap head.
         """
         return self._in_batches(
             self._heatmaps(flip_test), input_checks.crops(crops, self.crop_size)
@@ -140,7 +142,7 @@ class Estimator:
           `detector.joints`.
 
         Raises:
-          ValueError: wrong crops, or the file holds no detector with a heatmap head.
+          UserError: wrong crops, or the file holds no detector with a heatmap head.
         """
         detect = self._heatmaps(flip_test)
         decode = self.detector.entry.decode
@@ -159,17 +161,18 @@ class Estimator:
           joints2d: [B, J, 2], normalised by the image of w x h pixels: x / w * 2 - 1 and
             y / w * 2 - h / w (`capf_jax.pose.normalise.normalise_by_image`).
           joints2d_crop: [B, J, 2], the same joints in pixels of the crop.
-          flip_test: average with the prediction for the mirrored person (SPEC 3).
+          flip_test: average with the prediction for the mirrored person
+            (docs/method.md, Training).
 
         Returns:
           float32 [B, J, 3], metres, camera frame, relative to the skeleton's root.
 
         Raises:
-          ValueError: wrong inputs, or the file holds no lifter that takes them.
+          UserError: wrong inputs, or the file holds no lifter that takes them.
         """
         lifter = self._need(self.lifter, 'lift', LIFTERS)
         if lifter.module.detector_joints:
-            raise ValueError(
+            raise UserError(
                 f"{self.path} was trained with the detector's own joints as further input; "
                 f'evaluate it with python -m capf_jax.evaluate, which knows where the crops lie'
             )
@@ -207,7 +210,7 @@ class Estimator:
           float32 [B, J, 3], metres, camera frame, relative to the skeleton's root.
 
         Raises:
-          ValueError: wrong joints, or the file holds no PoseFormer.
+          UserError: wrong joints, or the file holds no PoseFormer.
         """
         lifter = self._need(self.sequence_lifter, 'lift_sequence', 'files of PoseFormer')
         shape = (lifter.module.frames, len(self.skeleton), 2)
@@ -221,7 +224,7 @@ class Estimator:
         holders = f'files of {_detectors(with_heatmaps=True)}'
         detector = self._need(self.detector, 'heatmaps and joints', holders)
         if detector.entry.heatmaps is None:
-            raise ValueError(
+            raise UserError(
                 f'{self.path} holds no heatmap head, so that it has no heatmaps and joints; '
                 f'those are in {holders}'
             )
@@ -236,9 +239,9 @@ class Estimator:
         return run
 
     def _need(self, network: Network | None, method: str, holders: str) -> Network:
-        """The network behind a method; ValueError says which files have it."""
+        """The network behind a method; UserError says which files have it."""
         if network is None:
-            raise ValueError(
+            raise UserError(
                 f'{self.path} holds {self.metadata.get("name", self.metadata["kind"])}, '
                 f'which has no {method}; those are in {holders}'
             )

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+from typing import Any
 
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError
@@ -43,7 +45,13 @@ def detector_entry(model: ConfigDict) -> DetectorEntry:
     )
 
 
-def own_hrnet(num_joints: int, axis_name: str | None = None, *, settings: ConfigDict) -> HRNet:
+def own_hrnet(
+    num_joints: int,
+    axis_name: str | None = None,
+    dtype: Any = jnp.float32,
+    *,
+    settings: ConfigDict,
+) -> HRNet:
     """The HRNet that `config.model.hrnet` describes.
 
     Raises:
@@ -63,6 +71,7 @@ def own_hrnet(num_joints: int, axis_name: str | None = None, *, settings: Config
         blocks=settings.blocks,
         heatmaps=settings.heatmaps,
         axis_name=axis_name,
+        dtype=dtype,
     )
 
 
@@ -80,21 +89,26 @@ def detector_joints(model: ConfigDict, joint_set: Skeleton) -> Skeleton:
     return skeletons.get(name) if name else joint_set
 
 
-def lifter(model: ConfigDict, joint_set: Skeleton) -> Lifter:
+def lifter(model: ConfigDict, joint_set: Skeleton, dtype: Any = jnp.float32) -> Lifter:
     """The lifter that `config.model.lifter` describes, for these joints.
 
-    Levels left open are all maps of the detector that `model.detector` names.
+    Levels left open are all maps of the detector that `model.detector` names. It computes in
+    `dtype`, float32 or bfloat16; parameters are float32.
 
     Raises:
       UserError: an unknown detector.
     """
     fields = dict(model.lifter)
     fields['levels'] = tuple(fields['levels']) or detector_entry(model).levels
-    return Lifter(num_joints=len(joint_set), **fields)
+    return Lifter(num_joints=len(joint_set), dtype=dtype, **fields)
 
 
-def context_aware_pose_former(model: ConfigDict, joint_set: Skeleton) -> ContextAwarePoseFormer:
+def context_aware_pose_former(
+    model: ConfigDict, joint_set: Skeleton, dtype: Any = jnp.float32
+) -> ContextAwarePoseFormer:
     """The whole model that `config.model` describes, for these joints.
+
+    Detector and lifter compute in `dtype`, float32 or bfloat16; parameters are float32.
 
     Raises:
       UserError: an unknown detector, or one that lacks the joints that it is to give the lifter.
@@ -113,9 +127,9 @@ def context_aware_pose_former(model: ConfigDict, joint_set: Skeleton) -> Context
         )
     runs_detector = model.lifter.ablation_step > 0 or model.lifter.detector_joints
     return ContextAwarePoseFormer(
-        lifter=lifter(model, joint_set),
-        detector=entry.build(len(finds)) if runs_detector else None,
+        lifter=lifter(model, joint_set, dtype),
+        detector=entry.build(len(finds), dtype=dtype) if runs_detector else None,
         entry=entry,
-        found=() if missing else tuple(map(finds.index, joint_set.joints)),
+        joint_places=() if missing else tuple(map(finds.index, joint_set.joints)),
         detector_joints=model.lifter.detector_joints,
     )

@@ -13,6 +13,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from capf_jax.backends import programs
+from capf_jax.errors import UserError
 from capf_jax.inference import model_settings
 from capf_jax.inference.weight_files import differing_tensors
 from capf_jax.models.detectors.catalog import CROP, DetectorEntry
@@ -28,7 +29,7 @@ class Network:
 
     Attributes:
       module: it, not its variables, decides what is compiled anew.
-      variables: {'params'}; a detector's are folded.
+      variables: {'params'}, of a detector also 'batch_stats' and what `programs.prepared` adds.
       entry: what the catalog says of a detector; None for other networks.
       joints: that a detector finds, in order; None for other networks.
     """
@@ -47,18 +48,18 @@ def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
       metadata: its 'kind', 'skeleton' and 'model' are read.
 
     Raises:
-      ValueError: the metadata does not describe a model, or not the one whose tensors these are.
+      UserError: the metadata does not describe a model, or not the one whose tensors these are.
     """
     kind = metadata.get('kind')
     if kind not in KINDS or not {'skeleton', 'model'} <= metadata.keys():
-        raise ValueError(
+        raise UserError(
             'it does not say what model it holds (kind, skeleton, model): make it with '
             'python -m converters.convert, or train again'
         )
     try:
         return KINDS[kind](variables, metadata)
     except (KeyError, AttributeError, TypeError) as error:  # whatever stands in a stranger's JSON
-        raise ValueError(
+        raise UserError(
             f'it does not describe its {kind} completely ({error}): convert or train it again'
         ) from error
 
@@ -91,8 +92,8 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
         detector = _frozen(model.detector, model.entry, finds, variables['detector'])
         images = jax.ShapeDtypeStruct((1, *(crop_size(metadata) or CROP), 3), jnp.float32)
         maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps
-        if model.found:
-            detector = _of_joints(detector, joint_set, model.found)
+        if model.joint_places:
+            detector = _of_joints(detector, joint_set, model.joint_places)
         networks['detector'] = detector
     joints = model.lifter.num_joints
     joints2d = jax.ShapeDtypeStruct((1, joints, 4 if model.detector_joints else 2), jnp.float32)
@@ -115,7 +116,7 @@ KINDS = {'detector': _detector, 'ca_pf': _ca_pf, 'poseformer': _poseformer}
 def _frozen(
     module: nn.Module, entry: DetectorEntry, joints: Skeleton, variables: Mapping[str, Any]
 ) -> Network:
-    """A detector with its BatchNorms folded.
+    """A detector with its variables prepared for the backend at hand.
 
     Published CA-PF files with an HRNet leave its heatmap head out: then so does the network.
     """
@@ -147,11 +148,11 @@ def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> 
 
 
 def check(variables: Mapping[str, Any], module: nn.Module, *inputs: Any) -> None:
-    """ValueError unless the variables are those of the module, in names and shapes."""
+    """UserError unless the variables are those of the module, in names and shapes."""
     expected = jax.eval_shape(module.init, jax.random.key(0), *inputs)
     different = differing_tensors(variables, expected)
     if different:
-        raise ValueError(
+        raise UserError(
             f'its tensors are not those of the model that it describes: {len(different)} differ, '
             f'first {different[0]}; convert or train it again'
         )

@@ -26,8 +26,8 @@ class ContextAwarePoseFormer:
       lifter: what learns.
       detector: frozen, in evaluation mode; None where the lifter sees coordinates alone.
       entry: what the catalog says of the detector.
-      found: where the lifter's joints are among those that the detector finds; () if it does not
-        find them all.
+      joint_places: where the lifter's joints are among those that the detector finds; () if it
+        does not find them all.
       detector_joints: whether the lifter is also given the joints that the detector itself finds,
         a control experiment: it tells better 2D from context.
     """
@@ -35,7 +35,7 @@ class ContextAwarePoseFormer:
     lifter: Lifter
     detector: nn.Module | None
     entry: DetectorEntry
-    found: tuple[int, ...] = ()
+    joint_places: tuple[int, ...] = ()
     detector_joints: bool = False
 
     def init(self, key: Array, batch: Batch) -> dict[str, Any]:
@@ -62,7 +62,8 @@ class ContextAwarePoseFormer:
         """Poses from crops and 2D joints.
 
         Args:
-          variables: what `init` returns, or the same with the detector's folded (equal, faster).
+          variables: what `init` returns, or the same with the detector's by
+            `backends.programs.prepared`.
           batch: its images, joints2d, joints2d_crop, image_size and affine are read.
           train: whether drop path is on, which then needs `drop_path_key`.
 
@@ -72,17 +73,17 @@ class ContextAwarePoseFormer:
           [B, H/4, W/4, joints that it finds] and, where these are all of the lifter's,
           'detector_joints' [B, J, 2], pixels of the crop. `jit` prunes what nobody uses.
         """
-        inputs, seen = self._lifter_inputs(variables['detector'], batch)
+        inputs, outputs = self._lifter_inputs(variables['detector'], batch)
         random = {} if drop_path_key is None else {'drop_path': drop_path_key}
         pose, intermediates = self.lifter.apply(
             variables['lifter'], *inputs, train=train, rngs=random
         )
-        return pose, {**intermediates, **seen}
+        return pose, {**intermediates, **outputs}
 
     def _lifter_inputs(
         self, detector_variables: dict[str, Any], batch: Batch
     ) -> tuple[tuple[jax.Array, jax.Array, tuple[jax.Array, ...]], dict[str, jax.Array]]:
-        """What the lifter is called with, and what the detector saw."""
+        """What the lifter is called with, and what `apply` says of the detector."""
         joints2d = normalise_by_image(batch.joints2d, batch.image_size)
         height, width = batch.images.shape[1:3]
         joints2d_crop = normalise_by_crop(batch.joints2d_crop, (width, height))
@@ -94,12 +95,13 @@ class ContextAwarePoseFormer:
         detection = jax.lax.stop_gradient(detection)
         if detection.heatmaps is None:  # a classifier, or a published file without the head
             return (joints2d, joints2d_crop, detection.maps), {}
-        if not self.found:
-            return (joints2d, joints2d_crop, detection.maps), {'heatmaps': detection.heatmaps}
-        found, _ = find_joints(detection.heatmaps[..., jnp.array(self.found)], self.entry.decode)
+        outputs = {'heatmaps': detection.heatmaps}
+        if not self.joint_places:
+            return (joints2d, joints2d_crop, detection.maps), outputs
+        heatmaps = detection.heatmaps[..., jnp.array(self.joint_places)]
+        outputs['detector_joints'], _ = find_joints(heatmaps, self.entry.decode)
         if self.detector_joints:
-            on_image = to_image(found, batch.affine)
+            on_image = to_image(outputs['detector_joints'], batch.affine)
             own = normalise_by_image(on_image, batch.image_size)
             joints2d = jnp.concatenate([joints2d, own], axis=-1)  # [B, J, 4]
-        seen = {'heatmaps': detection.heatmaps, 'detector_joints': found}
-        return (joints2d, joints2d_crop, detection.maps), seen
+        return (joints2d, joints2d_crop, detection.maps), outputs

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax.models.published import ca_pf_name
+from capf_jax.models.published_sizes import ca_pf_name
 from converters import engine, recognise, tables
 from tests.goldens import manifests
 
