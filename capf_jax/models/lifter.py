@@ -231,16 +231,19 @@ class Lifter(nn.Module):
         """
         joint = dense(joints2d.shape[-1], self.channels, name='joint_embedding')(joints2d)
         tokens = [joint]
-        for level, one_map in enumerate(maps):
-            context = grid_sample(one_map, joints2d_crop, 'zeros')  # [B, J, C_l]
+        for level, context in enumerate(self.context(maps, joints2d_crop)):
             embedding = dense(
-                one_map.shape[-1],
+                context.shape[-1],
                 self.channels,
                 dtype=self.dtype,
                 name=f'context_embedding_{level}',
             )
             tokens.append(embedding(context))
         return self._with_position(jnp.stack(tokens, axis=2))
+
+    def context(self, maps: Sequence[jax.Array], joints2d_crop: jax.Array) -> list[jax.Array]:
+        """What each map shows at the joints, [B, J, C_l] a level."""
+        return [grid_sample(one_map, joints2d_crop, 'zeros') for one_map in maps]
 
     def embed_coordinates(self, joints2d: jax.Array) -> jax.Array:
         """The embedding of step 0, [B, J, (L+1) * C]: as wide as all tokens of a joint."""
