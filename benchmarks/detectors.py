@@ -2,22 +2,22 @@
 
     python -m benchmarks.run detectors [--only=hrnet_w32+cpn50]
 
-Ours is the folded network, jitted. PyTorch's gets the same weights by the converter's table, must
-give the same maps to 1e-4 of their largest value, and runs in evaluation and inference mode in the
-fastest of several ways: both memory layouts, with BatchNorm as published and folded away; on a GPU
-also compiled. The note names that way, and the ratio to the best of the unfolded ones. An Estimator
-runs in its user's process, so both sides do: with freed memory kept, as in our commands, PyTorch's
-large batches gain more than ours, see the detector's rows of the training step.
+This code's detector is prepared and compiled as an Estimator does it. PyTorch's network has the same
+weights by the converter's table, must give the same maps to 1e-4 of their largest value, and runs
+in evaluation and inference mode in the fastest of several ways: both memory layouts, with BatchNorm
+as published and folded away, and on a GPU also compiled. The note names that way, and the ratio to
+the best of the unfolded ones. An Estimator runs in its user's process, and so do both sides here.
+With freed memory kept, as the commands of this repository do, PyTorch's large batches gain more
+than this code's: see the detector's rows of the training step.
 
-On a CPU: float32, batches of 1 and 16. On a GPU that both see (start with
-XLA_PYTHON_CLIENT_PREALLOCATE=false): float32 and bfloat16, batches of 1, 64 and 256; products of
-float32 are in TF32 on both sides, as their defaults for convolutions are.
+On a CPU, rows are in float32 with batches of 1 and 16. On a GPU that both libraries see (start with
+XLA_PYTHON_CLIENT_PREALLOCATE=false), rows are in float32 and in bfloat16 with batches of 1, 64 and
+256; products of float32 are in TF32 on both sides, which is their default for convolutions.
 """
 
 from __future__ import annotations
 
 import copy
-import functools
 import time
 import warnings
 from collections.abc import Callable, Mapping
@@ -35,9 +35,7 @@ from benchmarks.torch_cpn import TorchCPN
 from benchmarks.torch_hrnet import TorchHRNet, copy_variables
 from benchmarks.torch_resnet import TorchResNet, TorchSimpleBaseline
 from benchmarks.torch_vitpose import TorchViTPose
-from capf_jax.backends.cpu.chunks import detect
-from capf_jax.backends.cpu.folding import fold
-from capf_jax.backends.programs import compiler_options
+from capf_jax.backends import programs
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HRNet
@@ -47,7 +45,7 @@ from capf_jax.models.detectors.vitpose import PATCH, ViTPose
 from converters.engine import to_torch
 from converters.tables import detector_rules
 
-# All but 'hrnet', one's own. HRNet's classifiers are the networks above without a head.
+# All but 'hrnet', whose size is the user's. HRNet's classifiers are the HRNets without a head.
 NAMES = (
     'hrnet_w32', 'hrnet_w48', 'hrnet_w32_imagenet', 'hrnet_w48_imagenet', 'cpn50',
     'simplebaseline_resnet50', 'resnet50_imagenet', 'vitpose_s', 'vitpose_b', 'vitpose_l',
@@ -73,10 +71,11 @@ def rows(only: str = '') -> list[Row]:
     """A row for each detector, number format and batch size.
 
     Args:
-      only: names of the catalog, joined by +; those of `NAMES` by default.
+      only: names of the catalog, joined by +; by default those of NAMES.
 
     Raises:
-      ValueError: a name that is none; or the two networks differ.
+      UserError: there is no such detector.
+      ValueError: the two networks differ.
     """
     names = only.split('+') if only else NAMES
     for name in names:
@@ -105,7 +104,7 @@ def _rows(name: str) -> list[Row]:
 def _row(
     name: str, model: nn.Module, variables: Any, theirs: torch.nn.Module, batch: int, number: Any
 ) -> Row:
-    """Ours against PyTorch's fastest way."""
+    """This code's detector against PyTorch's fastest way."""
     images = np.random.default_rng(1).standard_normal((batch, *CROP, 3)).astype(np.float32)
     ours, compile_seconds = our_program(model, variables, images, number)
     programs = torch_programs(theirs, images, number)
@@ -129,13 +128,15 @@ def _row(
 def our_program(
     model: nn.Module, variables: Any, images: np.ndarray, number: Any
 ) -> tuple[Program, float]:
-    """Our folded network as a program on images [B, H, W, 3], and the seconds to compile it."""
-    model, folded = fold(model, variables)
-    arguments = jax.tree.map(lambda x: jnp.asarray(x, number), (folded, images))
+    """A detector as a program on images [B, H, W, 3], and the seconds to trace and compile it.
+
+    It computes in the number format, and its images are in it; its parameters are float32.
+    """
+    model = model.clone(dtype=number)
+    arguments = jax.device_put((programs.prepared(variables), images.astype(number)))
     start = time.perf_counter()
-    compiled = (
-        jax.jit(functools.partial(detect, model)).lower(*arguments).compile(compiler_options())
-    )
+    program = programs.jit(lambda variables, images: model.apply(variables, images))
+    compiled = program.jitted().lower(*arguments).compile()
     seconds = time.perf_counter() - start
     return lambda: jax.block_until_ready(compiled(*arguments)), seconds
 
@@ -197,7 +198,7 @@ def random_variables(model: nn.Module, crop: tuple[int, int]) -> Any:
 
 
 def torch_network(model: nn.Module, variables: Any, crop: tuple[int, int]) -> torch.nn.Module:
-    """PyTorch's network of a detector of ours, with its variables, in evaluation mode."""
+    """PyTorch's network equal to a detector of this code, in evaluation mode."""
     if isinstance(model, HRNet):
         network = TorchHRNet(
             joints=model.num_joints,
@@ -229,7 +230,7 @@ def torch_network(model: nn.Module, variables: Any, crop: tuple[int, int]) -> to
 def check_equal(
     model: nn.Module, variables: Any, network: torch.nn.Module, crop: tuple[int, int]
 ) -> None:
-    """Compares maps and heatmaps of one image, ours folded, PyTorch's folded and not.
+    """Compares maps and heatmaps of one image; PyTorch's network is folded, and is not.
 
     Raises:
       ValueError: they differ by more than `TOLERANCE` of a map's largest value.

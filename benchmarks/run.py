@@ -78,9 +78,9 @@ def main(arguments: list[str]) -> None:
 
 def _run_in_process(name: str, flags: dict[str, str]) -> int:
     """One benchmark in a process of its own; returns the exit code."""
-    given = [f'--{field}={value}' for field, value in flags.items()]
+    arguments = [f'--{field}={value}' for field, value in flags.items()]
     print(f'running {name} ...', file=sys.stderr)
-    return subprocess.run([sys.executable, '-m', 'benchmarks.run', name, *given]).returncode
+    return subprocess.run([sys.executable, '-m', 'benchmarks.run', name, *arguments]).returncode
 
 
 def _run(name: str, flags: dict[str, str]) -> None:
@@ -94,7 +94,8 @@ def _run(name: str, flags: dict[str, str]) -> None:
     print(f'{torch.cuda.get_device_name() if torch.cuda.is_available() else "its CPU"}, ', end='')
     print(f'float32 matmul peak {machine.matmul_peak() / 1e9:.0f} GFLOP/s', flush=True)
     cells = [row.cells() for row in benchmark.rows(**flags)]
-    table = tabulate.tabulate(cells, machine.HEADER, 'github', disable_numparse=True)
+    header = getattr(benchmark, 'HEADER', machine.HEADER)
+    table = tabulate.tabulate(cells, header, 'github', disable_numparse=True)
     print(table, end='\n\n', flush=True)
 
 

@@ -28,7 +28,7 @@ class ContextAwarePoseFormer:
       entry: what the catalog says of the detector.
       joint_places: where the lifter's joints are among those that the detector finds; () if it
         does not find them all.
-      detector_joints: whether the lifter is also given the joints that the detector itself finds,
+      detector_joints: whether the lifter also gets the joints that the detector itself finds,
         a control experiment: it tells better 2D from context.
     """
 

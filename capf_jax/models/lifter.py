@@ -212,8 +212,8 @@ class Lifter(nn.Module):
             tokens = self.embed(joints2d, joints2d_crop, maps)
             intermediates['embedded'] = tokens.swapaxes(1, 2)
             if self.ablation_step >= 3 and self.deformable:
-                tokens, seen = self.extract_context(tokens, joints2d_crop, maps, train)
-                intermediates |= {'context': tokens.swapaxes(1, 2), **seen}
+                tokens, sampling = self.extract_context(tokens, joints2d_crop, maps, train)
+                intermediates |= {'context': tokens.swapaxes(1, 2), **sampling}
             if self.ablation_step >= 2:
                 tokens = self.fuse(tokens, train)
                 intermediates['fused'] = tokens.swapaxes(1, 2)
@@ -231,16 +231,19 @@ class Lifter(nn.Module):
         """
         joint = dense(joints2d.shape[-1], self.channels, name='joint_embedding')(joints2d)
         tokens = [joint]
-        for level, one_map in enumerate(maps):
-            context = grid_sample(one_map, joints2d_crop, 'zeros')  # [B, J, C_l]
+        for level, context in enumerate(self.context(maps, joints2d_crop)):
             embedding = dense(
-                one_map.shape[-1],
+                context.shape[-1],
                 self.channels,
                 dtype=self.dtype,
                 name=f'context_embedding_{level}',
             )
             tokens.append(embedding(context))
         return self._with_position(jnp.stack(tokens, axis=2))
+
+    def context(self, maps: Sequence[jax.Array], joints2d_crop: jax.Array) -> list[jax.Array]:
+        """What each map shows at the joints, [B, J, C_l] a level."""
+        return [grid_sample(one_map, joints2d_crop, 'zeros') for one_map in maps]
 
     def embed_coordinates(self, joints2d: jax.Array) -> jax.Array:
         """The embedding of step 0, [B, J, (L+1) * C]: as wide as all tokens of a joint."""
@@ -256,7 +259,7 @@ class Lifter(nn.Module):
         The second result is `sampling_points` and `attention_weights`, as `__call__` gives them.
         """
         joints, contexts = tokens[:, :, :1], tokens[:, :, 1:]
-        seen: dict[str, Any] = {'sampling_points': (), 'attention_weights': ()}
+        sampling: dict[str, Any] = {'sampling_points': (), 'attention_weights': ()}
         for layer, rate in enumerate(self._drop_path_rates()):
             block = DeformableBlock(
                 self.deformable_heads,
@@ -267,9 +270,9 @@ class Lifter(nn.Module):
                 name=f'deformable_{layer}',
             )
             contexts, points, weights = block(contexts, joints, joints2d_crop, maps, train=train)
-            seen['sampling_points'] += (points.swapaxes(1, 2),)
-            seen['attention_weights'] += (weights.swapaxes(1, 2),)
-        return jnp.concatenate([joints, contexts], axis=2), seen
+            sampling['sampling_points'] += (points.swapaxes(1, 2),)
+            sampling['attention_weights'] += (weights.swapaxes(1, 2),)
+        return jnp.concatenate([joints, contexts], axis=2), sampling
 
     def fuse(self, tokens: jax.Array, train: bool) -> jax.Array:
         """Pose-context fusion: attention among the L+1 tokens of each joint, [B, J, L+1, C]."""

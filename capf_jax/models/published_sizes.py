@@ -19,7 +19,7 @@ class PublishedSize:
     Attributes:
       name: what its converted file says it is.
       detector: its backbone, a name in detectors/catalog.py.
-      skeleton: its joints, a name in skeleton.py.
+      skeleton: its joints, a name in pose/skeletons.py.
       lifter: fields in which it differs from `Lifter`'s defaults.
       wrappers: what its published file holds the state dict under, outermost first.
       prefix: what every key begins with there.
@@ -67,7 +67,7 @@ def ca_pf_name(detector: str, skeleton: str, lifter: Mapping[str, Any]) -> str:
 
 
 def _comparable(lifter: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that decide a size; which modules there are, said in one way."""
+    """The fields that decide a size, with one way to say which modules there are."""
     fields = {name: value for name, value in lifter.items() if name not in FREE}
     step = lifter['ablation_step']
     fields['step'] = min(step, 2)

@@ -84,14 +84,14 @@ def test_importing_the_package_imports_no_jax():
 
 
 def test_lifting_gives_the_pose_of_the_model_with_and_without_flip_test(ca_pf, config, variables):
-    given, batch = inputs(4)
+    people, batch = inputs(4)
     model = tiny.ca_pf(config)
     apply = jax.jit(lambda batch: model.apply(variables, batch)[0])
     plain = apply(batch)
-    np.testing.assert_allclose(ca_pf.lift(*given), plain, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(ca_pf.lift(*people), plain, rtol=0, atol=1e-5)
     mirrored = apply(flip_batch(batch, np.ones(4, bool), skeletons.H36M17))
     expected = (plain + flip_pose(mirrored, skeletons.H36M17)) / 2
-    np.testing.assert_allclose(ca_pf.lift(*given, flip_test=True), expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(ca_pf.lift(*people, flip_test=True), expected, rtol=0, atol=1e-5)
 
 
 def test_flip_test_of_a_mirrored_person_is_the_mirrored_pose(ca_pf):
@@ -138,11 +138,11 @@ def test_flip_test_of_heatmaps_is_the_mean_with_the_mirrored_crops_moved_by_a_pi
 
 
 def test_any_number_of_people_runs_in_few_shapes(ca_pf):
-    given, _ = inputs(11)
-    whole = ca_pf.lift(*given)
+    people, _ = inputs(11)
+    whole = ca_pf.lift(*people)
     compiled = estimator._lift.jitted()._cache_size()
     for size in (4, 3, 8, 11):
-        part = ca_pf.lift(*(array[:size] for array in given))
+        part = ca_pf.lift(*(array[:size] for array in people))
         np.testing.assert_allclose(part, whole[:size], rtol=0, atol=1e-5)
     assert estimator._lift.jitted()._cache_size() == compiled  # all in batches of 4
 
@@ -219,12 +219,12 @@ def test_a_file_without_a_heatmap_head_says_so(config, variables, tmp_path):
 def test_coordinates_alone_need_no_detector(tmp_path):
     settings = tiny.config()
     settings.model.lifter.ablation_step = 0
-    model, (given, batch) = tiny.ca_pf(settings), inputs(4)
+    model, (people, batch) = tiny.ca_pf(settings), inputs(4)
     tensors = filled(model.init, batch)
     path = save(tmp_path / 'w.safetensors', 'ca_pf', {'lifter': tensors['lifter']}, settings)
-    pose = capf_jax.Estimator.load(path).lift(*given)
+    pose = capf_jax.Estimator.load(path).lift(*people)
     np.testing.assert_array_equal(
-        capf_jax.Estimator.load(path).lift(255 - given[0], *given[1:]), pose
+        capf_jax.Estimator.load(path).lift(255 - people[0], *people[1:]), pose
     )
 
 
@@ -255,10 +255,10 @@ WRONG = {
 @pytest.mark.parametrize(('changes', 'message'), WRONG.values(), ids=WRONG)
 def test_wrong_inputs_are_one_sentence(ca_pf, changes, message):
     names = ('crops', 'joints2d', 'joints2d_crop')
-    given = dict(zip(names, inputs(2)[0], strict=True))
-    given |= {name: change(given[name]) for name, change in changes.items()}
+    people = dict(zip(names, inputs(2)[0], strict=True))
+    people |= {name: change(people[name]) for name, change in changes.items()}
     with pytest.raises(ValueError, match=message):
-        ca_pf.lift(**given)
+        ca_pf.lift(**people)
 
 
 def test_a_sequence_of_another_length_is_refused(poseformer):

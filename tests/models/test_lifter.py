@@ -127,7 +127,7 @@ def test_dense_flops_are_those_of_the_papers_table_3(step, mega):
 def test_every_variation_gives_a_pose_and_intermediates_of_the_documented_shapes(fields):
     lifter = Lifter(**fields)
     inputs = _shapes(lifter, batch=3)
-    pose, seen = jax.eval_shape(lifter.apply, _expected(lifter), *inputs)
+    pose, intermediates = jax.eval_shape(lifter.apply, _expected(lifter), *inputs)
     joints, levels, width = lifter.num_joints, len(lifter.levels), lifter.channels
     heads, points = lifter.deformable_heads, lifter.sampling_points
     tokens = (3, levels + 1, joints, width)
@@ -146,7 +146,7 @@ def test_every_variation_gives_a_pose_and_intermediates_of_the_documented_shapes
             'attention_weights': (sampled,) * lifter.layers,
         }
     assert pose.shape == (3, joints, 3)
-    assert jax.tree.map(lambda leaf: leaf.shape, seen) == expected
+    assert jax.tree.map(lambda leaf: leaf.shape, intermediates) == expected
 
 
 def test_coordinates_alone_need_no_maps():
@@ -170,14 +170,14 @@ def test_first_sampling_points_are_a_compass_around_the_joint_with_even_weights(
     lifter = Lifter(channels=8, layers=1)
     joints2d, crop, maps = _inputs(1, HRNET_32)
     variables = jax.jit(lifter.init)(jax.random.key(0), joints2d, crop, maps)
-    _, seen = jax.jit(lifter.apply)(variables, joints2d, crop, maps)
+    _, intermediates = jax.jit(lifter.apply)(variables, joints2d, crop, maps)
     directions = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])
     offsets = 0.01 * directions[:, None] * np.arange(1, 5)[:, None]  # [M, K, 2]
     expected = crop[0, :, None, None] + np.tanh(offsets)
     for level in range(4):
-        points = seen['sampling_points'][0][0, level]
+        points = intermediates['sampling_points'][0][0, level]
         np.testing.assert_allclose(points, expected, rtol=0, atol=1e-6)
-    np.testing.assert_allclose(seen['attention_weights'][0], 0.25, rtol=1e-6)
+    np.testing.assert_allclose(intermediates['attention_weights'][0], 0.25, rtol=1e-6)
 
 
 def test_compass_of_eight_heads_reaches_the_square_around_the_joint():

@@ -38,8 +38,8 @@ def small_stages():
     joints = recipe.keypoints(6, joints=9)[0].reshape(2, 3, 9, 2)
     variables = published.recipe_variables(poseformer_rules(model), shapes_of(model))
     with jax.default_matmul_precision('highest'):
-        pose, seen = jax.jit(model.apply)(variables, joints)
-    return {**seen, 'pose': pose}
+        pose, intermediates = jax.jit(model.apply)(variables, joints)
+    return {**intermediates, 'pose': pose}
 
 
 @pytest.mark.parity
@@ -70,10 +70,10 @@ def test_number_of_parameters(frames, parameters):
 
 def test_pose_and_intermediates_have_their_shapes(small):
     variables, joints = small
-    pose, seen = jax.eval_shape(SMALL.apply, variables, joints)
+    pose, intermediates = jax.eval_shape(SMALL.apply, variables, joints)
     assert pose.shape == (2, 5, 3)
-    assert seen['spatial'].shape == (2, 3, 5, 8)
-    assert seen['temporal'].shape == (2, 3, 40)
+    assert intermediates['spatial'].shape == (2, 3, 5, 8)
+    assert intermediates['temporal'].shape == (2, 3, 40)
 
 
 def test_every_frame_reaches_the_pose(small):

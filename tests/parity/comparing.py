@@ -1,4 +1,4 @@
-"""What is compared with the parity data, and how closely: tolerances of the parity README."""
+"""What is compared with the parity data, and how closely: tolerances of tests/goldens/README.md."""
 
 from __future__ import annotations
 
@@ -53,8 +53,8 @@ def sampled(
     if actual.shape != tuple(golden[f'{key}/shape']):
         return [Check(f'{key} shape {actual.shape}', np.inf, 0)]
     largest = np.abs(values).max()
-    given = actual.reshape(-1)[golden[f'{key}/index']]
-    checks = [close(key, given / largest, values / largest, tolerance)]
+    stored = actual.reshape(-1)[golden[f'{key}/index']]
+    checks = [close(key, stored / largest, values / largest, tolerance)]
     if f'{key}/channel_mean' in golden:
         mean = actual.mean(axis=(0, 1, 2), dtype=np.float64)
         expected = golden[f'{key}/channel_mean']
@@ -63,14 +63,14 @@ def sampled(
 
 
 def maps(actual: Sequence[Any], golden: Mapping[str, np.ndarray]) -> list[Check]:
-    """The feature maps given to the lifter."""
+    """The feature maps that the lifter gets."""
     number = sum(key.startswith('map') and key.endswith('/shape') for key in golden)
     if len(actual) != number:
         return [Check(f'{len(actual)} maps instead of {number}', np.inf, 0)]
     return [check for i, one in enumerate(actual) for check in sampled(f'map{i}', one, golden)]
 
 
-def stages(seen: Mapping[str, Any], golden: Mapping[str, np.ndarray]) -> list[Check]:
+def stages(intermediates: Mapping[str, Any], golden: Mapping[str, np.ndarray]) -> list[Check]:
     """The lifter's tokens after each of its modules.
 
     PyTorch keeps the fused tokens as [B * J, L + 1, C].
@@ -80,7 +80,7 @@ def stages(seen: Mapping[str, Any], golden: Mapping[str, np.ndarray]) -> list[Ch
         check
         for name in STAGES
         for check in sampled(
-            f'lifter/{name}', layouts.get(name, np.asarray)(np.asarray(seen[name])), golden
+            f'lifter/{name}', layouts.get(name, np.asarray)(np.asarray(intermediates[name])), golden
         )
     ]
 

@@ -42,8 +42,8 @@ class Model:
     def trained(self):
         lifter = self.estimator.lifter
         steps = ADAMW_STEPS if 'adamw_losses' in self.golden else 1
-        given = (self.joints2d, self.joints2d_crop, recipe.pose3d(2))
-        return training.train(lifter.module, lifter.variables, self.maps, *given, steps_done=steps)
+        people = (self.joints2d, self.joints2d_crop, recipe.pose3d(2))
+        return training.train(lifter.module, lifter.variables, self.maps, *people, steps_done=steps)
 
     def lift(self, estimator, flip_test=False):
         return estimator.lift(self.images, self.joints2d, self.joints2d_crop, flip_test)
@@ -65,9 +65,9 @@ class Ladder:
 
     def test_lifter_stages(self, model):
         lifter, crop = model.estimator.lifter, model.joints2d_crop / np.float32([96, 128]) - 1
-        stages = jax.jit(lambda *given: lifter.module.apply(lifter.variables, *given)[1])
-        seen = stages(model.joints2d, crop, model.maps)
-        assert_passed(*comparing.stages(seen, model.golden))
+        stages = jax.jit(lambda *inputs: lifter.module.apply(lifter.variables, *inputs)[1])
+        intermediates = stages(model.joints2d, crop, model.maps)
+        assert_passed(*comparing.stages(intermediates, model.golden))
 
     def test_pose(self, model):
         pose, expected = model.lift(model.estimator), model.golden['pose3d']

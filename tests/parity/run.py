@@ -90,7 +90,7 @@ def ca_pf(parity: Parity, backbone: str) -> Iterator[Check]:
     by_crop = joints2d_crop / np.float32([96, 128]) - 1
     lifter, maps = estimator.lifter, estimator.feature_maps(parity.images)
     yield from comparing.maps(maps, golden)
-    run = jax.jit(lambda *given: lifter.module.apply(lifter.variables, *given))
+    run = jax.jit(lambda *inputs: lifter.module.apply(lifter.variables, *inputs))
     yield from comparing.stages(run(joints2d, by_crop, maps)[1], golden)
     yield from poses(parity, estimator, golden)
 
@@ -163,7 +163,7 @@ def poseformer(parity: Parity) -> Iterator[Check]:
 
 
 def all_metrics(parity: Parity) -> Iterator[Check]:
-    """Metrics of given poses."""
+    """Metrics of recorded poses."""
     golden = parity.golden('metrics')
     predicted, truth = golden['pred'], golden['gt']
     functions = {
@@ -182,14 +182,14 @@ def all_metrics(parity: Parity) -> Iterator[Check]:
 
 
 def all_crops(parity: Parity) -> Iterator[Check]:
-    """Crops of a given image."""
+    """Crops of a recorded image."""
     golden = parity.golden('crops')
     widths = 200 * golden['scale'][:, 0]
     boxes = zip(golden['center'], widths, strict=True)
     affines = np.stack([crops.box_affine(*box) for box in boxes])
     yield comparing.close('transforms', affines, golden['transforms'], 1e-4)
-    made = np.int32([crops.crop_image(golden['frame'], affine) for affine in affines])
-    yield comparing.close('pixels', made, golden['crops'], 2)
+    cropped = np.int32([crops.crop_image(golden['frame'], affine) for affine in affines])
+    yield comparing.close('pixels', cropped, golden['crops'], 2)
 
 
 CHECKS: dict[str, Callable[[Parity], Iterator[Check]]] = {
@@ -239,15 +239,15 @@ def main(argv: list[str]) -> int:
     parser.add_argument('folder', type=pathlib.Path, help='parity data: .npz files and manifests/')
     parser.add_argument('--seed', type=int, default=0, help='that the data is of')
     parser.add_argument('--only', default='', help=f'comma-separated, of {", ".join(CHECKS)}')
-    given = parser.parse_args(argv[1:])
-    wanted = given.only.split(',') if given.only else list(CHECKS)
-    unknown = [name for name in wanted if name not in CHECKS]
+    arguments = parser.parse_args(argv[1:])
+    names = arguments.only.split(',') if arguments.only else list(CHECKS)
+    unknown = [name for name in names if name not in CHECKS]
     if unknown:
         raise ValueError(f'--only={unknown[0]} is unknown; known are {", ".join(CHECKS)}')
     rows, failed = [], 0
     with tempfile.TemporaryDirectory() as scratch:
-        parity = Parity(given.folder, given.seed, pathlib.Path(scratch))
-        for name in wanted:
+        parity = Parity(arguments.folder, arguments.seed, pathlib.Path(scratch))
+        for name in names:
             print(f'{name} ...', file=sys.stderr, flush=True)
             start = time.monotonic()
             for check in CHECKS[name](parity):
@@ -259,9 +259,8 @@ def main(argv: list[str]) -> int:
             jax.clear_caches()  # compiled networks are large
     header = ('file', 'what', 'error', 'tolerance', '')
     print(tabulate.tabulate(rows, header, floatfmt='.1e'))
-    print(
-        f'capf_jax {capf_jax.__version__}, seed {given.seed}: {len(rows) - failed} of {len(rows)}'
-    )
+    passed = f'{len(rows) - failed} of {len(rows)}'
+    print(f'capf_jax {capf_jax.__version__}, seed {arguments.seed}: {passed}')
     return int(failed > 0)
 
 

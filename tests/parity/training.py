@@ -1,4 +1,4 @@
-"""Trains a lifter on given feature maps by the product's own training step and optimizer."""
+"""Trains a lifter on recorded feature maps by the product's own training step and optimizer."""
 
 from __future__ import annotations
 

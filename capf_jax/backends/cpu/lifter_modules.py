@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from capf_jax.backends.cpu import tricks
 from capf_jax.backends.cpu.channel_sum import channel_sum
 from capf_jax.backends.cpu.sampling import grid_sample
-from capf_jax.models.lifter import DeformableBlock
+from capf_jax.models.lifter import DeformableBlock, Lifter
 from capf_jax.models.transformer import (
     DropPath,
     LayerNorm,
@@ -245,7 +245,17 @@ def attended(
     return jnp.stack(attended, axis=1).reshape(batch, joints, levels, channels)
 
 
+def context(
+    plain: Callable[..., Any], lifter: Lifter, maps: Sequence[jax.Array], joints2d_crop: jax.Array
+) -> list[jax.Array]:
+    """`Lifter.context` by the sampling of a CPU."""
+    if _is_plain(lifter):
+        return plain(maps, joints2d_crop)
+    return [grid_sample(one_map, joints2d_crop, 'zeros') for one_map in maps]
+
+
 REPLACEMENTS = {
+    (Lifter, 'context'): context,
     (TransformerBlock, '__call__'): transformer_block,
     (DeformableBlock, '__call__'): deformable_block,
     (DeformableBlock, 'attended'): attended,

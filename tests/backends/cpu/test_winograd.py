@@ -5,9 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.backends.cpu import winograd
-from capf_jax.backends.cpu.folding import fold
-from capf_jax.models.detectors.convolutions import TRANSFORMED, Conv, ConvNorm, DeconvNorm
+from capf_jax.backends.cpu import folding, replacements, tricks, winograd
+from capf_jax.models.detectors.convolutions import ConvNorm, DeconvNorm
 
 
 def direct(x, kernel, padding):
@@ -28,16 +27,16 @@ def test_any_size_of_map_gives_the_direct_convolution(monkeypatch, size, padding
     taps = sum(padding[0]) + 1
     x, kernel = normal(0, 2, *size, channels), normal(1, taps, taps, channels, 5)
     expected = direct(x, kernel, padding)
-    found = winograd.convolve(x, winograd.transformed(kernel), padding)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
+    y = winograd.convolve(x, winograd.transformed(kernel), padding)
+    np.testing.assert_allclose(y, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize('kernel', [[2, -1, 3], [4, 5]])
 def test_transforms_correlate_exactly(kernel):
     of_input, of_kernel, of_products = winograd.matrices(len(kernel))
     x = np.arange(winograd.ROWS + len(kernel) - 1) ** 2
-    found = of_products @ ((of_kernel @ kernel) * (of_input @ x))
-    np.testing.assert_allclose(found, np.correlate(x, kernel), atol=1e-12)
+    y = of_products @ ((of_kernel @ kernel) * (of_input @ x))
+    np.testing.assert_allclose(y, np.correlate(x, kernel), atol=1e-12)
 
 
 @pytest.mark.parametrize('shape', [(1, 1, 64, 8), (7, 7, 64, 8), (3, 3, 3, 64), (3, 3, 512, 8)])
@@ -62,47 +61,47 @@ def test_it_pays_for_many_pixels_in_full_precision(shape, dtype, expected):
     assert winograd.pays(jax.ShapeDtypeStruct(shape, dtype)) == expected
 
 
-@pytest.fixture
-def folded(monkeypatch):
-    """A ConvNorm's variables as folded for a CPU, 24 channels to 6."""
-    monkeypatch.setattr(jax, 'default_backend', lambda: 'cpu')
-    module = ConvNorm(6)
-    variables = module.init(jax.random.key(0), normal(2, 1, 8, 8, 24), False)
-    return fold(module, variables)[1]
+def run(module, variables, x):
+    """The module with the CPU's methods."""
+    with replacements.active():
+        return module.apply(variables, x, False)
 
 
-def test_folded_convolution_uses_its_transforms(folded):
-    x, conv = normal(3, 2, 8, 8, 24), folded['params']['conv']
-    nothing = {**conv, TRANSFORMED: jax.tree.map(np.zeros_like, conv[TRANSFORMED])}
-    with_them = ConvNorm(6).apply({'params': {'conv': nothing}}, x, False)
-    np.testing.assert_array_equal(with_them, np.broadcast_to(conv['bias'], with_them.shape))
+@pytest.fixture(params=[ConvNorm(6), DeconvNorm(6)], ids=['conv', 'deconv'])
+def prepared(request):
+    """A module of 24 channels to 6, its prepared variables, and an input."""
+    x = normal(3, 2, 8, 7, 24)
+    variables = request.param.init(jax.random.key(0), x, False)
+    return request.param, folding.prepared(variables), x
 
 
-def test_convolution_with_a_stride_keeps_its_kernel(folded):
-    x, conv = normal(4, 1, 8, 8, 24), folded['params']['conv']
-    assert TRANSFORMED in conv
-    plain = {name: value for name, value in conv.items() if name != TRANSFORMED}
-    strided = Conv(6, stride=2)
-    np.testing.assert_array_equal(
-        strided.apply({'params': conv}, x), strided.apply({'params': plain}, x)
+def test_a_prepared_convolution_uses_its_transforms(prepared):
+    module, variables, x = prepared
+    own = variables['cpu']
+    nothing = {**own, 'transformed': jax.tree.map(np.zeros_like, own['transformed'])}
+    y = run(module, {**variables, 'cpu': nothing}, x)
+    np.testing.assert_array_equal(y, np.broadcast_to(own['bias'], y.shape))
+
+
+def test_a_prepared_convolution_is_equal(prepared):
+    module, variables, x = prepared
+    expected = module.apply(variables, x, False)
+    np.testing.assert_allclose(
+        run(module, variables, x), expected, rtol=0, atol=2e-6 * np.abs(expected).max()
     )
 
 
-def test_folded_transposed_convolution_uses_its_transforms_and_stays_equal(monkeypatch):
-    monkeypatch.setattr(jax, 'default_backend', lambda: 'cpu')
-    module, x = DeconvNorm(6), normal(5, 1, 8, 7, 24)
+def test_a_convolution_with_a_stride_keeps_its_kernel():
+    module, x = ConvNorm(6, stride=2), normal(4, 1, 8, 8, 24)
+    variables = folding.prepared(module.init(jax.random.key(0), x, False))
+    own = {name: value for name, value in variables['cpu'].items() if name != 'transformed'}
+    np.testing.assert_array_equal(
+        run(module, variables, x), run(module, {**variables, 'cpu': own}, x)
+    )
+
+
+def test_without_the_trick_no_kernel_is_transformed():
+    module, x = ConvNorm(6), normal(2, 1, 8, 8, 24)
     variables = module.init(jax.random.key(0), x, False)
-    folded = fold(module, variables)[1]
-    assert TRANSFORMED in folded['params']['conv']
-    plain = {'params': {'conv': {**folded['params']['conv']}}}
-    del plain['params']['conv'][TRANSFORMED]
-    found, expected = (module.apply(given, x, False) for given in (folded, plain))
-    assert not np.array_equal(found, expected)  # rounded elsewhere: by another way
-    np.testing.assert_allclose(found, expected, rtol=0, atol=2e-6 * np.abs(expected).max())
-
-
-def test_other_platforms_than_cpus_get_no_transforms(monkeypatch):
-    module = ConvNorm(6)
-    variables = module.init(jax.random.key(0), normal(2, 1, 8, 8, 24), False)
-    monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
-    assert TRANSFORMED not in fold(module, variables)[1]['params']['conv']
+    with tricks.without('winograd'):
+        assert 'transformed' not in folding.prepared(variables)['cpu']

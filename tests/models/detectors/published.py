@@ -39,18 +39,15 @@ def assert_goes_back(state, variables, rules):
             np.testing.assert_array_equal(back[rule.key], state[rule.key], rule.key)
 
 
-def compiled(name):
-    """(the detector on the recipe's two images as a function of its variables, its module)."""
+def detection(name, variables):
+    """What a detector of the catalog gives for the recipe's two images.
+
+    Its operations run one by one: XLA's CPU takes long to compile the plain modules in one program.
+    """
     entry = catalog.get(name)
-    model = entry.build(17)
     images = catalog.normalise_images(jnp.asarray(recipe.images(2)), entry)
-
-    @jax.jit
-    def run(variables):
-        with jax.default_matmul_precision('highest'):
-            return model.apply(variables, images)
-
-    return run, model
+    with jax.default_matmul_precision('highest'):
+        return entry.build(17).apply(variables, images)
 
 
 def assert_like_golden(file, name, actual):

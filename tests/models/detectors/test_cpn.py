@@ -22,13 +22,6 @@ def small():
     return seen['_global_net'][0], detection
 
 
-@pytest.fixture(scope='module')
-def detect():
-    """CPN-50 on the recipe's two images, compiled once."""
-    run, _ = published.compiled('cpn50')
-    return run
-
-
 def state_dict(prefix):
     """State dict as of the published file; weights depend on the key and so on its prefix."""
     shapes = manifests.read('cpn50_coco')
@@ -57,16 +50,16 @@ def test_heatmaps_of_a_small_network_equal_pytorch(small):
 
 
 @pytest.mark.parity
-def test_maps_equal_the_published(detect):
-    maps = detect(variables_of(state_dict('backbone.'), 'backbone.')).maps
+def test_maps_equal_the_published():
+    maps = published.detection('cpn50', variables_of(state_dict('backbone.'), 'backbone.')).maps
     assert len(maps) == 4
     for level, feature_map in enumerate(maps):
         published.assert_like_golden('cpn50', f'map{level}', feature_map)
 
 
 @pytest.mark.parity
-def test_heatmaps_equal_the_published(detect):
-    heatmaps = detect(variables_of(state_dict(''), '')).heatmaps
+def test_heatmaps_equal_the_published():
+    heatmaps = published.detection('cpn50', variables_of(state_dict(''), '')).heatmaps
     published.assert_like_golden('cpn50', 'heatmaps', heatmaps)
 
 

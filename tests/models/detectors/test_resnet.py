@@ -39,7 +39,7 @@ def test_stem_and_small_stages_equal_pytorch():
 
 
 def test_it_is_the_network_in_simplebaseline_under_the_same_names():
-    # So that SimpleBaseline's parity with the published stages is its own, at one compilation.
+    # SimpleBaseline's parity with the published stages is then its own.
     inside = {
         rule.key: rule.path and (rule.path[0], *rule.path[2:])
         for rule in simplebaseline_rules(SimpleBaseline())

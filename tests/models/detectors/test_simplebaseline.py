@@ -25,8 +25,7 @@ def variables(state):
 
 @pytest.fixture(scope='module')
 def detection(variables):
-    run, _ = published.compiled('simplebaseline_resnet50')
-    return run(variables)
+    return published.detection('simplebaseline_resnet50', variables)
 
 
 @pytest.mark.parity

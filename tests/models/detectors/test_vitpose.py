@@ -27,8 +27,7 @@ def variables(state):
 
 @pytest.fixture(scope='module')
 def detection(variables):
-    run, _ = published.compiled('vitpose_b')
-    return run(variables)
+    return published.detection('vitpose_b', variables)
 
 
 @pytest.mark.parity
