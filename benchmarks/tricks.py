@@ -96,7 +96,7 @@ CASES = {
     'relu_of_sum': _detector('hrnet_w32', 1),
     'max_pool': _detector('resnet50_imagenet', 1),
     'pyramid': _detector('cpn50', 1),
-    'deconvolution': _detector('simplebaseline_res50', 1),
+    'deconvolution': _detector('simplebaseline_resnet50', 1),
     'pointwise': _detector('cpn50', 1),
 }
 
