@@ -124,7 +124,7 @@ def summary(
     target: epath.Path,
 ) -> str:
     """What the conversion did, for the user."""
-    flat = flatten_dict(variables)
+    flat: dict[tuple[str, ...], Any] = flatten_dict(variables)
     count = sum(math.prod(a.shape) for path, a in flat.items() if 'batch_stats' not in path)
     statistics = sum(math.prod(a.shape) for path, a in flat.items() if 'batch_stats' in path)
     lines = [

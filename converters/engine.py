@@ -1,4 +1,4 @@
-"""The strict engine: by a table of PyTorch keys -> Flax paths, it makes a Flax tree of a state dict.
+"""The strict engine, which makes a Flax tree of a state dict by a table of names.
 
 A model's table lists one `Rule` for every PyTorch key. Nothing is guessed and nothing is left
 over: every key of the state dict, every rule and every leaf of the Flax tree must meet, in number

@@ -29,10 +29,12 @@ def differing_tensors(tree: Mapping[str, Any], expected: Mapping[str, Any]) -> l
       tree: nested dicts whose leaves have a `shape`.
       expected: nested dicts likewise.
     """
-    one, other = (
-        {name: tuple(leaf.shape) for name, leaf in flatten_dict(nested, sep=SEPARATOR).items()}
-        for nested in (tree, expected)
-    )
+
+    def shapes(nested: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+        leaves: dict[str, Any] = flatten_dict(nested, sep=SEPARATOR)
+        return {name: tuple(leaf.shape) for name, leaf in leaves.items()}
+
+    one, other = shapes(tree), shapes(expected)
     return sorted(name for name in one.keys() | other if one.get(name) != other.get(name))
 
 

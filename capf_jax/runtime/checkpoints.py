@@ -107,7 +107,8 @@ class Checkpoints:
     def best_score(self) -> float | None:
         """The score of the checkpoint 'best'; None if there is none."""
         step = self.step('best')
-        return None if step is None else self._managers['best'].metrics(step)['score']
+        metrics = None if step is None else self._managers['best'].metrics(step)
+        return None if metrics is None else metrics['score']
 
     def save_latest(self, step: int, state: Any) -> None:
         """Saves the state to go on from. The step is also the position in the data.

@@ -1,4 +1,4 @@
-"""Compiled programs, kept between runs: JAX's persistent compilation cache in the user's folder.
+"""Compiled programs that outlive a run: JAX's compilation cache in the user's cache folder.
 
 Commands that train or evaluate switch it on. The library leaves JAX's settings alone: whoever uses
 `capf_jax` from Python and wants the cache calls `use_compilation_cache()` too.
@@ -19,14 +19,15 @@ LARGEST = 2_000_000_000  # bytes; beyond that JAX removes the programs used long
 def use_compilation_cache() -> pathlib.Path | None:
     """Lets JAX keep the programs that it compiles, so that the next start takes less time.
 
-    A folder that the user has given to JAX (the environment variable JAX_COMPILATION_CACHE_DIR)
-    is left as it is; JAX_ENABLE_COMPILATION_CACHE=false switches the cache off. A folder that
+    A folder that the user names to JAX (the environment variable JAX_COMPILATION_CACHE_DIR) stays
+    the folder; JAX_ENABLE_COMPILATION_CACHE=false switches the cache off. A folder that
     cannot be written is a warning, since a run needs no cache.
 
     Returns:
       The folder that this call chose; None where it chose none.
     """
-    if jax.config.jax_compilation_cache_dir or not jax.config.jax_enable_compilation_cache:
+    settings = jax.config.values
+    if settings['jax_compilation_cache_dir'] or not settings['jax_enable_compilation_cache']:
         return None
     folder = default_folder()
     try:
@@ -35,8 +36,8 @@ def use_compilation_cache() -> pathlib.Path | None:
             pass
     except OSError as error:
         warnings.warn(
-            f'compiled programs are not kept in {folder} ({error.strerror}): every start compiles '
-            'them again; the environment variable JAX_COMPILATION_CACHE_DIR names another folder',
+            f'compiled programs cannot be stored in {folder} ({error.strerror}); every '
+            'start compiles them again; the environment variable JAX_COMPILATION_CACHE_DIR names another folder',
             stacklevel=2,
         )
         return None

@@ -13,7 +13,8 @@ from typing import Any
 import tqdm
 from etils import epath
 from tensorboardX.event_file_writer import EventsWriter
-from tensorboardX.proto import event_pb2, summary_pb2
+from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
+from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 
 from capf_jax.runtime import files
 
@@ -119,23 +120,23 @@ class _Board:
         with files.named(folder):
             self._writer = EventsWriter(os.fspath(folder / 'events'), f'.{os.getpid()}')
         if start_step:
-            start = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-            self._add(event_pb2.Event(step=start_step + 1, session_log=start))
+            start = SessionLog(status=SessionLog.START)
+            self._add(Event(step=start_step + 1, session_log=start))
 
     def write(self, step: int, part: str, values: Mapping[str, float]) -> None:
         """Writes values of one step, under the heading `part`."""
         scalars = [
-            summary_pb2.Summary.Value(tag=f'{part}/{name}', simple_value=value)
+            Summary.Value(tag=f'{part}/{name}', simple_value=value)
             for name, value in values.items()
         ]
-        self._add(event_pb2.Event(step=step, summary=summary_pb2.Summary(value=scalars)))
+        self._add(Event(step=step, summary=Summary(value=scalars)))
 
     def close(self) -> None:
         """Closes the file; all that was written is on the disk already."""
         with contextlib.suppress(OSError):  # `write` has raised it before
             self._writer.close()
 
-    def _add(self, event: event_pb2.Event) -> None:
+    def _add(self, event: Event) -> None:
         event.wall_time = time.time()
         with files.named(self._folder):
             self._writer.write_event(event)

@@ -48,7 +48,7 @@ def test_a_folder_that_cannot_be_written_is_a_warning(tmp_path):
     (tmp_path / 'capf_jax').touch()  # a file where a folder should be made
     folder, errors = run(tmp_path)
     assert folder == 'None'
-    assert 'compiled programs are not kept in' in errors
+    assert 'compiled programs cannot be stored in' in errors
 
 
 @pytest.mark.parametrize(('caches', 'expected'), [(None, '.cache'), ('', '.cache'), ('~/c', 'c')])
