@@ -1,6 +1,6 @@
-"""Short seeded runs of both tasks that beat what can be said without looking at the image.
+"""Short seeded runs of both tasks that beat what can be said without any input.
 
-The people are toys, so that a minute suffices; what is learnt can only be learnt from the pixels.
+The people are toys, so that a minute suffices.
 """
 
 import jax
@@ -19,27 +19,20 @@ def toy_joints(random):
     return (middle + random.uniform(-4, 4, (tiny.JOINTS, 2))).astype(np.float32)
 
 
-def people_of_grey(seed):
-    """People whose 2D joints are all the same; how far each bends shows in the image's grey alone.
-
-    A lifter that sees coordinates only can do no better than the mean pose.
-    """
+def people_that_bend(seed):
+    """People whose depth can be told from their 2D joints, since both follow from how they bend."""
     fixed, random = np.random.default_rng(0), np.random.default_rng([1, seed])
+    bend = random.uniform(-1, 1, (SIZE, 1)).astype(np.float32)
     crop = np.tile(toy_joints(fixed), (SIZE, 1, 1))
-    bend = random.uniform(-1, 1, SIZE).astype(np.float32)
-    depth = bend[:, None] * fixed.uniform(0.2, 0.4, tiny.JOINTS).astype(np.float32)
-    depth[:, 0] = 0
-    flat = fixed.normal(0, 0.3, (tiny.JOINTS, 2)).astype(np.float32)
-    flat[0] = 0
-    pose = np.concatenate([np.tile(flat, (SIZE, 1, 1)), depth[..., None]], axis=-1)
-    grey = (127 + 100 * bend).astype(np.uint8)[:, None, None, None]
-    images = np.broadcast_to(grey, (SIZE, tiny.HEIGHT, tiny.WIDTH, 3))
+    crop += bend[..., None] * fixed.uniform(-6, 6, (tiny.JOINTS, 2)).astype(np.float32)
+    pose = np.tile(fixed.normal(0, 0.3, (tiny.JOINTS, 3)).astype(np.float32), (SIZE, 1, 1))
+    pose[..., 2] += bend * fixed.uniform(-1, 1, tiny.JOINTS).astype(np.float32)
     return tiny.batch(SIZE)._replace(
-        images=np.ascontiguousarray(images),
-        joints2d=5 * crop + 1,
+        joints2d=10 * crop + 1,
+        image_size=np.full((SIZE, 2), (10 * tiny.WIDTH, 10 * tiny.HEIGHT), np.float32),
         joints2d_crop=crop,
         joints2d_crop_truth=crop,
-        joints3d=pose,
+        joints3d=pose - pose[:, :1],
     )
 
 
@@ -68,21 +61,20 @@ def trained(config, people, steps):
     return task, state
 
 
-def test_the_lifter_beats_the_mean_pose_by_half():
-    config = tiny.config(learning_rate=1e-2, weight_decay=0.0, flip_probability=0.0)
-    config.model.lifter.update(ablation_step=3, drop_path=0.0)
+def test_the_lifter_beats_the_mean_pose_by_two_thirds():
+    config = tiny.config(learning_rate=3e-3, weight_decay=0.0, flip_probability=0.0)
+    config.model.lifter.update(ablation_step=0, drop_path=0.0, channels=16)
     config.evaluation.flip_test = False
-    task, state = trained(config, people_of_grey, steps=60)
-    test = people_of_grey(1000)
+    task, state = trained(config, people_that_bend, steps=400)
+    test = people_that_bend(1000)
     pose = devices.eval_step(task.eval_step)(state, test)['pose']
-    mean = np.mean([people_of_grey(number).joints3d.mean(0) for number in range(60)], axis=0)
+    mean = np.mean([people_that_bend(number).joints3d.mean(0) for number in range(60)], axis=0)
     error = np.linalg.norm(pose - test.joints3d, axis=-1).mean()
     baseline = np.linalg.norm(mean - test.joints3d, axis=-1).mean()
-    print('lifter', error, baseline)
-    assert error < baseline / 2
+    assert error < baseline / 3
 
 
-def test_the_detector_beats_the_mean_joint_position_by_half():
+def test_the_detector_beats_the_mean_joint_position_by_two_thirds():
     config = tiny.config(learning_rate=1e-2, weight_decay=0.0, flip_probability=0.0)
     config.task = 'detector'
     config.detection.update(max_rotation=0.0, max_scale=0.0, max_shift=0.0, max_gain=0.0)
@@ -92,5 +84,4 @@ def test_the_detector_beats_the_mean_joint_position_by_half():
     mean = np.mean([people_somewhere(number).joints2d_crop.mean(0) for number in range(60)], axis=0)
     error = np.linalg.norm(joints - test.joints2d_crop_truth, axis=-1).mean()
     baseline = np.linalg.norm(mean - test.joints2d_crop_truth, axis=-1).mean()
-    print('detector', error, baseline)
-    assert error < baseline / 2
+    assert error < baseline / 3
