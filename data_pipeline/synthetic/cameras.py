@@ -9,7 +9,7 @@ import dataclasses
 
 import numpy as np
 
-IMAGE_SIZE = (1000, 1000)  # width and height of the whole image in pixels, as in Human3.6M
+IMAGE_SIZE = (1000, 1000)  # Width and height of the whole image, pixels, as in Human3.6M.
 
 
 @dataclasses.dataclass(frozen=True)
