@@ -35,7 +35,7 @@ PICTURES = 16  # different ones
 COARSE, QUALITY = 28, 65  # pixels between the noise's independent values; of the JPEGs
 BATCH = 128
 READ = 4096  # people a pass: what is read ahead must not count
-REAL = {  # people, SPEC 4 and 5
+REAL = {  # people of the whole published datasets (docs/method.md)
     'Human3.6M': sum(PUBLISHED_SIZES.values()),
     'MPI-INF-3DHP': 1_052_736 + 2_929,
 }

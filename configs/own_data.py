@@ -42,6 +42,7 @@ def get_config(arg: str = '') -> ConfigDict:
         builder = config.data.builder
         builder.source = chosen.source
         builder.height, builder.width = arguments.resolution(chosen.resolution)
+        builder.processes = 2  # that crop while building
         builder.test_cameras = tuple(filter(None, chosen.test_cameras.split('+')))
 
     set_small_models(config)

@@ -39,6 +39,7 @@ def get_config(arg: str = '') -> ConfigDict:
         builder.light = chosen.light
         builder.noise_sigma = 4.0  # as far off as the detector's own joints: median 4.6 px
         builder.poses = chosen.poses
+        builder.processes = 2  # that render while building
 
     set_small_models(config)
     config.model.lifter.ablation_step = chosen.step

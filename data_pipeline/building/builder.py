@@ -19,7 +19,6 @@ import os
 import pathlib
 import pickle
 import shutil
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -33,11 +32,15 @@ from capf_jax.pose.skeletons import Skeleton
 from data_pipeline import records
 from data_pipeline.building import parts, workers
 from data_pipeline.building.clips import Clip
+from data_pipeline.building.estimates import (
+    check_room,
+    free_bytes,
+    record_bytes,
+    say,
+    size_text,
+)
 from data_pipeline.building.problems import InputError
 from data_pipeline.building.settings import Settings, SourceSettings, from_fields
-
-_SAMPLED = 24  # records cropped ahead, from clips far apart, to estimate the dataset's size
-_ROOM = 0.8  # share of the estimated size that must be free for a build to begin
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -160,7 +163,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         self.info.set_splits(
             tfds_splits.SplitDict([self._gather(split, some) for split, some in jobs.items()])
         )
-        _say(f'{self.name} takes {_bytes(self.info.dataset_size)}')
+        say(f'{self.name} takes {size_text(self.info.dataset_size)}')
 
     def _shard_iterators_per_split(self, dl_manager) -> dict[str, list[_ClipExamples]]:
         """The route of Apache Beam: TFDS makes one file of each."""
@@ -207,9 +210,9 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         every = _all(jobs)
         missing = [job for job in every if not job.part.exists()]
         left, total = (sum(job.clip.size for job in some) for some in (missing, every))
-        _say(f'{self.name}: {total} people in {len(every)} clips of {", ".join(jobs)}')
+        say(f'{self.name}: {total} people in {len(every)} clips of {", ".join(jobs)}')
         if len(missing) < len(every):
-            _say(f'going on: {len(every) - len(missing)} clips with {total - left} are finished')
+            say(f'going on: {len(every) - len(missing)} clips with {total - left} are finished')
         if missing:
             self._estimate([job.clip for job in every], total, left)
         # Long clips first, so that no process is left with one at the end.
@@ -222,33 +225,17 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
             raise self._input_error(problems)
 
     def _estimate(self, clips: Sequence[Clip], total: int, left: int) -> None:
-        """Says how large the dataset will be, from a few records of clips far apart.
-
-        Raises:
-          OSError: the disk does not hold as much.
-        """
-        sizes = []
-        for clip in clips[:: -(-len(clips) // _SAMPLED)]:
-            # The build says what is wrong in all clips.
-            with contextlib.suppress(UserError, StopIteration):
-                sizes.append(len(next(clip.records()).image))
-        if not sizes:
+        """Tells how large the dataset will be; raises OSError if the disk does not hold as much."""
+        each = record_bytes(clips, self.info.features['joints3d'].shape[0])
+        if not each:
             return
-        # Labels take about 60 bytes a joint.
-        each = sum(sizes) / len(sizes) + 60 * self.info.features['joints3d'].shape[0]
-        needed = left * each
-        if self.FILE_SIZE is not None:
-            needed += total * each  # parts that are joined are copied
-        free = shutil.disk_usage(self.parts_folder).free
-        _say(
-            f'estimated size: {_bytes(total * each)}, of which {_bytes(left * each)} are still to '
-            f'be made; {_bytes(free)} are free in {self.parts_folder.parent}'
+        folder = self.parts_folder
+        say(
+            f'estimated size: {size_text(total * each)}, of which {size_text(left * each)} are '
+            f'still to be made; {size_text(free_bytes(folder))} are free in {folder.parent}'
         )
-        if _ROOM * needed > free:
-            raise OSError(
-                f'{self.parts_folder.parent} has {_bytes(free)} free and about {_bytes(needed)} '
-                'are needed; make room there, or give another data folder'
-            )
+        copied = 0 if self.FILE_SIZE is None else total  # parts that are joined are copied
+        check_room(folder, (left + copied) * each)
 
     def _gather(self, split: str, jobs: Sequence[workers.Job]) -> tfds_splits.SplitInfo:
         """Brings a split's parts into TFDS's temporary folder, as files of the dataset."""
@@ -297,16 +284,3 @@ class _ClipExamples:
 
 def _all(jobs: Mapping[str, Sequence[workers.Job]]) -> list[workers.Job]:
     return [job for some in jobs.values() for job in some]
-
-
-def _bytes(number: float) -> str:
-    """'41.3 GB'."""
-    for unit in ('B', 'kB', 'MB'):
-        if number < 1000:
-            return f'{number:.1f} {unit}'
-        number /= 1000
-    return f'{number:.1f} GB'
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)

@@ -7,7 +7,6 @@ published_cameras.mpi_inf_3dhp('TS1')         # a test sequence's camera: no pla
 
 from data_pipeline.published_cameras.tables import (
     HUMAN36M_CAMERAS,
-    HUMAN36M_SUBJECTS,
     MPI_INF_3DHP_CAMERAS,
     human36m,
     mpi_inf_3dhp,
@@ -15,7 +14,6 @@ from data_pipeline.published_cameras.tables import (
 
 __all__ = [
     'HUMAN36M_CAMERAS',
-    'HUMAN36M_SUBJECTS',
     'MPI_INF_3DHP_CAMERAS',
     'human36m',
     'mpi_inf_3dhp',

@@ -13,7 +13,6 @@ from capf_jax import errors
 from capf_jax.pose.cameras import Camera
 
 HUMAN36M_CAMERAS = ('54138969', '55011271', '58860488', '60457274')  # camera_id 0 to 3, ca_01 to 04
-HUMAN36M_SUBJECTS = tuple(f'S{number}' for number in range(1, 12))
 MPI_INF_3DHP_CAMERAS = ('0', '1', '2', '4', '5', '6', '7', '8')  # of the training sequences
 
 

@@ -20,8 +20,6 @@ METADATA = 'metadata.xml'
 _NAME = re.compile(r'([A-Za-z]+)(?: (\d))?')
 _CLEAR = 0.5  # the better match of lengths must be at most this share of the other's difference
 
-Trials = Mapping[tuple[str, str], int]  # (subject, raw name) -> trial
-
 
 def split_name(raw: str) -> tuple[str, str]:
     """'Photo 1' -> ('TakingPhoto', ' 1'); ('', '') for a name that is no action's."""

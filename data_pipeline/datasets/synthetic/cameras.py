@@ -9,7 +9,7 @@ import numpy as np
 
 from capf_jax.pose.cameras import Camera
 
-IMAGE_SIZE = (1000, 1000)  # width and height of the whole image in pixels, as in Human3.6M
+IMAGE_SIZE = (1000, 1000)  # Width and height of the whole image, pixels, as in Human3.6M.
 
 
 def sample_camera(rng: np.random.Generator, name: str) -> Camera:

@@ -100,7 +100,7 @@ _STEPS = np.linspace(0.0, 1.0, 6)[:, None]
 # The trunk is an elliptic tube. The half width of its upper part is this share of the distance
 # from the thorax to a shoulder; its half depth and the half width of its lower part are in mm.
 TRUNK_WIDTH, TRUNK_DEPTH, TRUNK_WAIST = 0.92, 105.0, 135.0
-HEAD_RADIUS = 100.0  # mm
+HEAD_RADIUS = 100.0  # Radius of the ball that stands for the head, mm.
 
 
 def arm_angles(pose: Pose, side: int) -> tuple[float, float, float, float]:

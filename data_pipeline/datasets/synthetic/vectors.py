@@ -24,5 +24,5 @@ def cross(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def dot(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """The scalar products [N] of vectors [N, 3], without NumPy's slow sum over a short axis."""
+    """The scalar products [N] of vectors [N, 3], without a sum over an axis of three numbers."""
     return a[:, 0] * b[:, 0] + (a[:, 1] * b[:, 1] + a[:, 2] * b[:, 2])

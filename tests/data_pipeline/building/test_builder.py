@@ -47,6 +47,16 @@ def test_processes_do_not_change_the_records(built, tmp_path):
     assert contents(others) == contents(built)
 
 
+def test_clips_may_be_joined_into_larger_files(built, tmp_path, monkeypatch):
+    monkeypatch.setattr(toy.Builder, 'FILE_SIZE', 4)
+    joined = toy.builder(tmp_path)
+    joined.download_and_prepare()
+    datasets.check_whole(joined)
+    assert joined.info.splits['train'].shard_lengths == [4, 4, 1]
+    assert contents(joined) == contents(built)
+    assert [path.name for path in joined.data_path.parent.iterdir()] == ['1.0.0']
+
+
 def test_an_interrupted_build_goes_on_where_it_was(built, tmp_path):
     log = tmp_path / 'log'
     log.mkdir()

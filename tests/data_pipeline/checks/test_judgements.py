@@ -110,8 +110,8 @@ def test_detections_with_sides_exchanged(good):
 
 
 def test_detections_of_other_people(good):
-    moved = good.joints2d_detected + 900
-    assert 'detected 2D joints' in wrong(changed(good, joints2d_detected=moved))
+    elsewhere = good.joints2d_detected + 900
+    assert 'detected 2D joints' in wrong(changed(good, joints2d_detected=elsewhere))
 
 
 def test_a_wrong_camera(good):

@@ -28,7 +28,7 @@ def key_of(sample, i):
 
 @pytest.fixture(scope='module')
 def boxes(sample):
-    """The published box: (centre, width) of SPEC 4's box around the given root joint."""
+    """The published box: (centre, width) of docs/method.md around a root joint."""
     return [
         crops.root_box(sample['joints_3d_cam_mm'][i, 0], sample['K'][i][[0, 1, 0, 1], [0, 1, 2, 2]])
         for i in range(4)
@@ -88,7 +88,7 @@ def test_labels_are_the_given_ones(sample, examples, i):
 
 @pytest.mark.parametrize('i', range(4))
 def test_crop_joints_are_where_the_published_affine_puts_them(sample, boxes, examples, i):
-    """SPEC 4's affine by three pairs of points, here from OpenCV's own solver."""
+    """The affine of docs/method.md by three pairs of points, here from OpenCV's own solver."""
     centre, width = boxes[i]
     middle = np.array([191, 255]) / 2
     right, down = np.array([1.0, 0]), np.array([0, 1.0])

@@ -71,7 +71,7 @@ def test_joints_come_back(built, sample):
 
 
 def test_crop_joints_are_those_of_the_published_affine(built, sample):
-    """SPEC 4: width (2000 mm at the root's depth) to 192 px, middle 100 mm below the root."""
+    """Width (2000 mm at the root's depth) to 192 px, middle 100 mm below the root."""
     for row, one in enumerate(built):
         root, matrix = sample['joints_3d_cam_mm'][row, 14].astype(float), sample['K'][row]
         corners = (root + np.array([[-1000, -900, 0], [1000, 1100, 0]])) @ matrix.T

@@ -80,8 +80,8 @@ def test_ellipsoid_surface_satisfies_its_equation():
 @pytest.mark.parametrize('stretch', [(1.0, 1.0), (1.3, 0.7)])
 def test_bounding_boxes_cut_nothing_off(stretch):
     shape, _, _ = rounded_cone(stretch=stretch)
-    drawn = draw_perspective(shape, INTRINSICS, SIZE).depth.ravel()
-    np.testing.assert_allclose(drawn, first_hit(shape, pixel_rays()), rtol=1e-3)
+    depth = draw_perspective(shape, INTRINSICS, SIZE).depth.ravel()
+    np.testing.assert_allclose(depth, first_hit(shape, pixel_rays()), rtol=1e-3)
 
 
 def test_nearer_primitive_hides_the_farther():
