@@ -4,7 +4,13 @@ import os
 import pathlib
 import shutil
 
+import jaxtyping
 import pytest
+
+from tests import shape_checks
+
+# Before anything imports these rooms: each of their calls is checked against its signature.
+jaxtyping.install_import_hook(shape_checks.ROOMS, 'tests.shape_checks.check')
 
 # Tests compile what they test, and leave the user's cache of compiled programs alone.
 os.environ.setdefault('JAX_ENABLE_COMPILATION_CACHE', 'false')

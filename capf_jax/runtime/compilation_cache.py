@@ -36,8 +36,9 @@ def use_compilation_cache() -> pathlib.Path | None:
             pass
     except OSError as error:
         warnings.warn(
-            f'compiled programs cannot be stored in {folder} ({error.strerror}); every '
-            'start compiles them again; the environment variable JAX_COMPILATION_CACHE_DIR names another folder',
+            f'compiled programs cannot be stored in {folder} ({error.strerror}); every start '
+            'compiles them again; the environment variable JAX_COMPILATION_CACHE_DIR names another '
+            'folder',
             stacklevel=2,
         )
         return None

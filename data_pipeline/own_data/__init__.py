@@ -1,0 +1,1 @@
+"""The old address of a command; the dataset itself is in data_pipeline/datasets/."""
