@@ -3,8 +3,8 @@
     python -m benchmarks.run detectors [--only=hrnet_w32+cpn50]
 
 This code's detector is prepared and compiled as an Estimator does it. PyTorch's network has the
-same weights by the converter's table, must give the same maps to 1e-4 of their largest value, and runs
-in evaluation and inference mode in the fastest of several ways: both memory layouts, with BatchNorm
+same weights by the converter's table, must give the same maps to 1e-4 of their largest value, and
+runs in evaluation and inference mode in the fastest of several ways: both memory layouts, with BatchNorm
 as published and folded away, and on a GPU also compiled. The note names that way, and the ratio to
 the best of the unfolded ones. An Estimator runs in its user's process, and so do both sides here.
 With freed memory kept, as the commands of this repository do, PyTorch's large batches gain more
