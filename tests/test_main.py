@@ -4,7 +4,6 @@ import sys
 import pytest
 
 from capf_jax import __main__ as listing
-from capf_jax.runtime import commands
 
 
 def test_every_command_is_listed_with_one_line(capsys):
@@ -22,12 +21,9 @@ def test_a_listing_imports_no_jax():
     subprocess.run([sys.executable, '-c', program], check=True)
 
 
-def test_a_command_is_run_with_its_arguments(monkeypatch, capsys):
-    monkeypatch.setattr(sys, 'argv', ['capf_jax', 'evaluate', '--help'])
-    with pytest.raises(SystemExit) as ended:
-        commands.run(listing.main)
-    text = capsys.readouterr().out
-    assert ended.value.code == 0
+def test_a_command_is_run_with_its_arguments():
+    command = [sys.executable, '-m', 'capf_jax', 'evaluate', '--help']
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert '--noise_sweep' in text
     assert 'python -m capf_jax.evaluate --workdir=runs/synthetic' in text
 

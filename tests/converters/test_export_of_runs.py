@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from capf_jax import train
+from capf_jax import assembly
 from capf_jax.inference import weight_files
 from capf_jax.pose import skeletons
 from converters.convert import convert
@@ -20,9 +20,10 @@ from tests.goldens import manifests
 
 def metadata_of(config):
     """What `train.Run.origin` says, without what depends on the run."""
+    task = assembly.make_task(config)
     return {
-        'task': config.task,
-        **train.kind_and_name(config),
+        'task': task.name,
+        **task.weight_metadata,
         'skeleton': config.skeleton,
         'model': config.model.to_dict(),
         'config': config.to_dict(),
@@ -55,7 +56,7 @@ def small_run(**model):
 def test_a_run_is_exported_and_converts_back_to_the_same_bits(tmp_path, weight_type):
     config, state, _ = small_run(detector_skeleton='h36m17_surface')
     run, back, again = (tmp_path / n for n in ('run.safetensors', 'a.pth', 'again.safetensors'))
-    trained = train.trained_variables('lifter', state)
+    trained = assembly.make_task(config).weights(state)
     weight_files.save_weights(run, trained, metadata_of(config), weight_type)
     assert "left out: the detector's heatmap head" in export(run, back, wrapped=True)
     assert torch.load(back, weights_only=True).keys() == {'model'}
@@ -89,7 +90,7 @@ def test_a_trained_detector_is_exported(tmp_path):
     metadata = metadata_of(config)
     variables = random_like(model_of('run', {}, metadata).expected())
     state = types.SimpleNamespace(params=variables['params'], batch_stats=variables['batch_stats'])
-    trained = train.trained_variables('detector', state)
+    trained = assembly.make_task(config).weights(state)
     weight_files.save_weights(tmp_path / 'run.safetensors', trained, metadata)
     export(tmp_path / 'run.safetensors', tmp_path / 'a.pth')
     exported = torch.load(tmp_path / 'a.pth', weights_only=True)

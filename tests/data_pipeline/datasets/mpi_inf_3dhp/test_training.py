@@ -2,7 +2,7 @@
 
 import json
 
-from capf_jax import evaluate, train
+from capf_jax import assembly, train
 from tests import tiny
 from tests.data_pipeline.datasets.mpi_inf_3dhp import raw_tree
 from tests.data_pipeline.datasets.mpi_inf_3dhp.raw_tree import TrainSequence
@@ -20,7 +20,7 @@ def test_two_steps_and_an_evaluation(tmp_path, monkeypatch):
     settings.data.update(name=data.name, dir=data.dir, joints2d='truth')
     with settings.unlocked():
         settings.data.builder = data.builder
-    monkeypatch.setattr(evaluate, 'make_task', tiny.linear_task)
+    monkeypatch.setattr(assembly, 'make_task', tiny.linear_task)
     outcome = train.train_and_evaluate(settings, tmp_path / 'run')
     assert (outcome.step, outcome.total_steps) == (2, 2)
     lines = [json.loads(line) for line in (tmp_path / 'run' / 'log.jsonl').read_text().splitlines()]
