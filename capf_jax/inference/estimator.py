@@ -145,7 +145,9 @@ class Estimator:
           UserError: wrong crops, or the file holds no detector with a heatmap head.
         """
         detect = self._heatmaps(flip_test)
+        assert self.detector is not None and self.detector.entry is not None  # as heatmaps need
         decode = self.detector.entry.decode
+        assert decode is not None  # every entry with heatmaps has a decoder
         return self._in_batches(
             lambda images: find_joints(detect(images), decode),
             input_checks.crops(crops, self.crop_size),
@@ -223,6 +225,8 @@ class Estimator:
         """Crops -> heatmaps on the device."""
         holders = f'files of {_detectors(with_heatmaps=True)}'
         detector = self._need(self.detector, 'heatmaps and joints', holders)
+        assert detector.entry is not None and detector.joints is not None  # as of every detector
+        swap = detector.joints.flip
         if detector.entry.heatmaps is None:
             raise UserError(
                 f'{self.path} holds no heatmap head, so that it has no heatmaps and joints; '
@@ -234,7 +238,7 @@ class Estimator:
             if not flip_test:
                 return plain
             mirrored = _detect(detector, self.precision, images[:, :, ::-1], 'heatmaps')
-            return average_flipped(plain, mirrored, detector.joints.flip)
+            return average_flipped(plain, mirrored, swap)
 
         return run
 

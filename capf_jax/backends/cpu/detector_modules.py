@@ -7,7 +7,7 @@ the collection 'cpu' of folding.py where the variables have it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -85,7 +85,7 @@ def convolution(plain: Plain, module: nn.Conv, x: jax.Array | Pyramid) -> jax.Ar
     if isinstance(x, Pyramid):
         y = x.times(kernel)
     else:
-        rows, columns = np.broadcast_to(module.strides, 2)
+        rows, columns = np.broadcast_to(module.strides or 1, 2)
         y = pointwise(x[:, ::rows, ::columns].astype(module.dtype), kernel)
     if module.use_bias:
         bias = module.param('bias', module.bias_init, (module.features,), module.param_dtype)
@@ -97,7 +97,8 @@ def transposed_convolution(plain: Plain, module: nn.ConvTranspose, x: jax.Array)
     """That of every DeconvNorm, without the zeros between the pixels."""
     if not tricks.is_on('deconvolution'):
         return plain(x)
-    shape = (*module.kernel_size, x.shape[-1], module.features)
+    kernel_size = cast(tuple[int, int], module.kernel_size)  # DeconvNorm gives a pair
+    shape = (*kernel_size, x.shape[-1], module.features)
     kernel = module.param('kernel', module.kernel_init, shape, module.param_dtype)
     return _deconvolution(x.astype(module.dtype), kernel.astype(module.dtype))
 
