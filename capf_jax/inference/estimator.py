@@ -145,7 +145,8 @@ class Estimator:
           UserError: wrong crops, or the file holds no detector with a heatmap head.
         """
         detect = self._heatmaps(flip_test)
-        assert self.detector is not None and self.detector.entry is not None  # as heatmaps need
+        assert self.detector is not None  # `_heatmaps` refuses files without a detector
+        assert self.detector.entry is not None
         decode = self.detector.entry.decode
         assert decode is not None  # every entry with heatmaps has a decoder
         return self._in_batches(
@@ -225,7 +226,8 @@ class Estimator:
         """Crops -> heatmaps on the device."""
         holders = f'files of {_detectors(with_heatmaps=True)}'
         detector = self._need(self.detector, 'heatmaps and joints', holders)
-        assert detector.entry is not None and detector.joints is not None  # as of every detector
+        assert detector.entry is not None  # every detector has an entry and joints
+        assert detector.joints is not None
         swap = detector.joints.flip
         if detector.entry.heatmaps is None:
             raise UserError(

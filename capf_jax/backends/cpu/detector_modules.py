@@ -149,7 +149,7 @@ def bottleneck(plain: Plain, module: Bottleneck, x: jax.Array | Pyramid, train: 
     y = ConvNorm(width, kernel=1, name='conv3', **shared)(y, train)
     if module.project or module.stride > 1 or x.shape[-1] != width:
         x = ConvNorm(width, 1, module.stride, name='projection', **shared)(x, train)
-    return relu_of_sum(x, y)
+    return relu_of_sum(cast(jax.Array, x), y)  # CPN projects every pyramid
 
 
 def fusion(
@@ -161,7 +161,8 @@ def fusion(
     fused = []
     for i in range(module.outputs):
         others = [module._resized(branches, j, i, train) for j in range(len(branches)) if j != i]
-        fused.append(relu_of_sum(branches[i], sum(others[1:], others[0])))
+        total = cast(jax.Array, sum(others[1:], others[0]))
+        fused.append(relu_of_sum(branches[i], total))
     return fused
 
 

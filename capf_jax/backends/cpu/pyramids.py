@@ -32,7 +32,7 @@ class Pyramid:
 
     @property
     def dtype(self) -> Any:
-        """That of the maps: with its shape and type a pyramid fits the signature of a convolution."""
+        """The maps' type; with it and its shape, a pyramid fits a convolution's signature."""
         return self.maps[0].dtype
 
     def times(self, kernel: jax.Array) -> jax.Array:

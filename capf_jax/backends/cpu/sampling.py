@@ -28,7 +28,8 @@ def grid_sample(
     if not tricks.is_on('sampling') or maps.shape[1] * maps.shape[2] > MOST_PIXELS:
         return plain.grid_sample(maps, points, padding_mode, align_corners)
     maps = jnp.asarray(maps)
-    samples = _sample(padding_mode, align_corners, maps, points.reshape(len(maps), -1, 2))
+    flat = points.reshape(len(maps), -1, 2)
+    samples = cast(jax.Array, _sample(padding_mode, align_corners, maps, flat))
     return samples.reshape(*points.shape[:-1], maps.shape[-1])
 
 
