@@ -44,7 +44,7 @@ def jit(
     def call(*args: Any, **kwargs: Any) -> Any:
         return jitted()(*args, **kwargs)
 
-    call.jitted = jitted
+    call.jitted = jitted  # pyright: ignore[reportAttributeAccessIssue]  # functions take attributes
     return call
 
 

@@ -145,7 +145,10 @@ class Estimator:
           UserError: wrong crops, or the file holds no detector with a heatmap head.
         """
         detect = self._heatmaps(flip_test)
+        assert self.detector is not None  # `_heatmaps` refuses files without a detector
+        assert self.detector.entry is not None
         decode = self.detector.entry.decode
+        assert decode is not None  # every entry with heatmaps has a decoder
         return self._in_batches(
             lambda images: find_joints(detect(images), decode),
             input_checks.crops(crops, self.crop_size),
@@ -223,6 +226,9 @@ class Estimator:
         """Crops -> heatmaps on the device."""
         holders = f'files of {_detectors(with_heatmaps=True)}'
         detector = self._need(self.detector, 'heatmaps and joints', holders)
+        assert detector.entry is not None  # every detector has an entry and joints
+        assert detector.joints is not None
+        swap = detector.joints.flip
         if detector.entry.heatmaps is None:
             raise UserError(
                 f'{self.path} holds no heatmap head, so that it has no heatmaps and joints; '
@@ -234,7 +240,7 @@ class Estimator:
             if not flip_test:
                 return plain
             mirrored = _detect(detector, self.precision, images[:, :, ::-1], 'heatmaps')
-            return average_flipped(plain, mirrored, detector.joints.flip)
+            return average_flipped(plain, mirrored, swap)
 
         return run
 

@@ -129,6 +129,7 @@ def _frozen(
 
 def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> Network:
     """The detector with heatmaps of some of its joints alone, at these places among them."""
+    assert detector.joints is not None  # every detector has joints
     variables = detector.variables
     if 'head' not in variables['params'] or places == tuple(range(len(detector.joints))):
         return dataclasses.replace(detector, joints=joints)

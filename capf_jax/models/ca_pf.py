@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
+from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.heatmaps import find_joints
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter
@@ -23,13 +25,13 @@ class ContextAwarePoseFormer:
     """The whole model as pure functions of its variables.
 
     Attributes:
-      lifter: what learns.
-      detector: frozen, in evaluation mode; None where the lifter sees coordinates alone.
-      entry: what the catalog says of the detector.
+      lifter: the network that training changes.
+      detector: frozen, in evaluation mode; None where the lifter has coordinates alone.
+      entry: the detector's entry in the catalog.
       joint_places: where the lifter's joints are among those that the detector finds; () if it
         does not find them all.
-      detector_joints: whether the lifter also gets the joints that the detector itself finds,
-        a control experiment: it tells better 2D from context.
+      detector_joints: whether the lifter also gets the joints that the detector itself finds. This
+        is a control experiment: it shows what better 2D joints bring without any context.
     """
 
     lifter: Lifter
@@ -46,7 +48,8 @@ class ContextAwarePoseFormer:
             detector = random_variables(self.detector, key_detector)
 
         def init_lifter(key: Array, detector: dict[str, Any], one: Batch) -> dict[str, Any]:
-            return self.lifter.init(key, *self._lifter_inputs(detector, one)[0])
+            variables = self.lifter.init(key, *self._lifter_inputs(detector, one)[0])
+            return cast(dict[str, Any], variables)  # Flax's own type has a frozen dict beside it
 
         one = jax.tree.map(lambda array: jnp.asarray(array[:1]), batch)
         return {'detector': detector, 'lifter': jax.jit(init_lifter)(key_lifter, detector, one)}
@@ -58,7 +61,7 @@ class ContextAwarePoseFormer:
         *,
         train: bool = False,
         drop_path_key: Array | None = None,
-    ) -> tuple[jax.Array, dict[str, Any]]:
+    ) -> tuple[Float[jax.Array, 'B J 3'], dict[str, Any]]:
         """Poses from crops and 2D joints.
 
         Args:
@@ -68,7 +71,7 @@ class ContextAwarePoseFormer:
           train: whether drop path is on, which then needs `drop_path_key`.
 
         Returns:
-          Poses [B, J, 3], metres, camera frame, relative to the root, and a dict of the lifter's
+          Poses, metres, camera frame, relative to the root, and a dict of the lifter's
           intermediates together with, where there is a detector with a head, its 'heatmaps'
           [B, H/4, W/4, joints that it finds] and, where these are all of the lifter's,
           'detector_joints' [B, J, 2], pixels of the crop. `jit` prunes what nobody uses.
@@ -82,8 +85,8 @@ class ContextAwarePoseFormer:
 
     def _lifter_inputs(
         self, detector_variables: dict[str, Any], batch: Batch
-    ) -> tuple[tuple[jax.Array, jax.Array, tuple[jax.Array, ...]], dict[str, jax.Array]]:
-        """What the lifter is called with, and what `apply` says of the detector."""
+    ) -> tuple[tuple[Array, Array, tuple[jax.Array, ...]], dict[str, jax.Array]]:
+        """The lifter's arguments, and the detector's part of the dict that `apply` returns."""
         joints2d = normalise_by_image(batch.joints2d, batch.image_size)
         height, width = batch.images.shape[1:3]
         joints2d_crop = normalise_by_crop(batch.joints2d_crop, (width, height))
@@ -92,13 +95,14 @@ class ContextAwarePoseFormer:
 
         variables = jax.lax.stop_gradient(detector_variables)
         detection = self.detector.apply(variables, normalise_images(batch.images, self.entry))
-        detection = jax.lax.stop_gradient(detection)
+        detection = cast(Detection, jax.lax.stop_gradient(detection))
         if detection.heatmaps is None:  # a classifier, or a published file without the head
             return (joints2d, joints2d_crop, detection.maps), {}
         outputs = {'heatmaps': detection.heatmaps}
         if not self.joint_places:
             return (joints2d, joints2d_crop, detection.maps), outputs
         heatmaps = detection.heatmaps[..., jnp.array(self.joint_places)]
+        assert self.entry.decode is not None  # every entry with heatmaps has a decoder
         outputs['detector_joints'], _ = find_joints(heatmaps, self.entry.decode)
         if self.detector_joints:
             on_image = to_image(outputs['detector_joints'], batch.affine)

@@ -6,17 +6,20 @@ import functools
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
+
+from capf_jax.pose.batch import Array
 
 PADDING_MODES = ('zeros', 'border')
-FAR = 1e9  # normalised coordinates beyond this are all alike
+FAR = 1e9  # normalised coordinates are clipped here, far outside of every map
 
 
 def grid_sample(
-    maps: jax.Array,
-    points: jax.Array,
+    maps: Float[Array, ...],
+    points: Float[Array, ...],
     padding_mode: str = 'zeros',
     align_corners: bool = True,
-) -> jax.Array:
+) -> Float[jax.Array, 'B *points C']:
     """Samples every map at its own points, as `torch.nn.functional.grid_sample` does.
 
     A NaN coordinate gives NaN samples; no point, however far away, reads outside its map.
@@ -30,7 +33,7 @@ def grid_sample(
         edges (False).
 
     Returns:
-      [B, ..., C] in the maps' type; positions and weights are always float32.
+      Samples in the maps' type; positions and weights are always float32.
 
     Raises:
       ValueError: for an unknown padding mode, or shapes that do not fit.
@@ -76,9 +79,9 @@ def _sample_map(
 
 
 def to_pixels(
-    coordinate: jax.Array, size: int, padding_mode: str, align_corners: bool
-) -> jax.Array:
-    """Normalised coordinates [...] on an axis of `size` pixels -> positions [...] in pixels.
+    coordinate: Float[Array, '*points'], size: int, padding_mode: str, align_corners: bool
+) -> Float[jax.Array, '*points']:
+    """Normalised coordinates on an axis of `size` pixels -> positions in pixels.
 
     With 'border', what is outside moves to the nearest pixel, and no longer changes with the
     coordinate; the ends, as in PyTorch, count as outside.

@@ -14,6 +14,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.models.grid_sample import grid_sample
@@ -26,10 +27,11 @@ from capf_jax.models.transformer import (
     dense,
     drop_path_rates,
 )
+from capf_jax.pose.batch import Array
 
 
-def compass(heads: int, points: int) -> jax.Array:
-    """First biases of the sampling offsets [M * K * 2]: head h looks at angle 2 pi h / M.
+def compass(heads: int, points: int) -> Float[jax.Array, ' biases']:
+    """First biases of the sampling offsets, M * K * 2 of them: head h looks at angle 2 pi h / M.
 
     The larger component is 0.01 times the point's number 1..K. Order: head, point, (x, y).
     """
@@ -60,25 +62,28 @@ class DeformableBlock(nn.Module):
     @nn.compact
     def __call__(
         self,
-        contexts: jax.Array,
-        joints: jax.Array,
-        joints2d_crop: jax.Array,
-        maps: Sequence[jax.Array],
+        contexts: Float[Array, 'B J L C'],
+        joints: Float[Array, 'B J 1 C'],
+        joints2d_crop: Float[Array, 'B J 2'],
+        maps: Sequence[Float[Array, 'B _ _ _']],
         *,
         train: bool = False,
-    ) -> tuple[jax.Array, jax.Array, jax.Array]:
+    ) -> tuple[
+        Float[jax.Array, 'B J L C'],
+        Float[jax.Array, 'B J L M K 2'],
+        Float[jax.Array, 'B J L M K'],
+    ]:
         """Updates the context tokens; the joint token only steers them.
 
         Args:
-          contexts: [B, J, L, C] context tokens.
-          joints: [B, J, 1, C] joint tokens.
-          joints2d_crop: [B, J, 2] where the joints are, normalised by the crop.
-          maps: L feature maps [B, H, W, C_l].
+          contexts: context tokens.
+          joints: joint tokens.
+          joints2d_crop: where the joints are, normalised by the crop.
+          maps: L feature maps [B, H_l, W_l, C_l].
           train: whether drop path acts.
 
         Returns:
-          Context tokens [B, J, L, C], sampling points [B, J, L, M, K, 2] normalised by the crop,
-          attention weights [B, J, L, M, K].
+          Context tokens, sampling points normalised by the crop, and attention weights.
 
         Raises:
           UserError: the channels cannot be shared out among the heads.
@@ -95,12 +100,14 @@ class DeformableBlock(nn.Module):
         contexts = contexts + drop_path(mlp(norm2(contexts)), train=train)
         return contexts, points, weights
 
-    def sampling(self, queries: jax.Array, joints2d_crop: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Where the queries [B, J, L, C] look, and how much each point counts.
+    def sampling(
+        self, queries: Float[Array, 'B J L C'], joints2d_crop: Float[Array, 'B J 2']
+    ) -> tuple[Float[jax.Array, 'B J L M K 2'], Float[jax.Array, 'B J L M K']]:
+        """Where the queries look, and how much each point counts.
 
         Returns:
-          Points [B, J, L, M, K, 2]: the joint plus tanh of a dense layer; and weights
-          [B, J, L, M, K]: softmax of a dense layer, over the points of each head.
+          Points, the joint plus tanh of a dense layer; and weights, softmax of a dense layer over
+          the points of each head.
         """
         shape = (*queries.shape[:-1], self.heads, self.points)
         scores = nn.Dense(
@@ -121,9 +128,13 @@ class DeformableBlock(nn.Module):
         return joints2d_crop[:, :, None, None, None] + offsets, weights
 
     def attended(
-        self, points: jax.Array, weights: jax.Array, maps: Sequence[jax.Array], channels: int
-    ) -> jax.Array:
-        """What the points see, [B, J, L, C]: of each head, the weighted sum of its K values."""
+        self,
+        points: Float[Array, 'B J L M K 2'],
+        weights: Float[Array, 'B J L M K'],
+        maps: Sequence[Float[Array, 'B _ _ _']],
+        channels: int,
+    ) -> Float[jax.Array, 'B J L C']:
+        """The maps at the points: for each head, the weighted sum of its K values."""
         levels = []
         for level, one_map in enumerate(maps):
             samples = grid_sample(one_map, points[:, :, level], 'border')  # [B, J, M, K, C_l]
@@ -177,17 +188,17 @@ class Lifter(nn.Module):
     @nn.compact
     def __call__(
         self,
-        joints2d: jax.Array,
-        joints2d_crop: jax.Array,
-        maps: Sequence[jax.Array],
+        joints2d: Float[Array, 'B _ _'],
+        joints2d_crop: Float[Array, 'B J 2'],
+        maps: Sequence[Float[Array, 'B _ _ _']],
         *,
         train: bool = False,
-    ) -> tuple[jax.Array, dict[str, Any]]:
-        """Lifts.
+    ) -> tuple[Float[jax.Array, 'B J 3'], dict[str, Any]]:
+        """Lifts every person of the batch.
 
         Args:
           joints2d: [B, J, 2] normalised by the image; [B, J, 4] with the detector's own joints.
-          joints2d_crop: [B, J, 2] normalised by the crop: -1..1 over its border pixels' centres.
+          joints2d_crop: normalised by the crop: -1..1 over its border pixels' centres.
           maps: every feature map of the detector, finest first, [B, H_l, W_l, C_l]; unused at
             step 0.
           train: whether drop path acts, from the random stream `drop_path`.
@@ -200,7 +211,7 @@ class Lifter(nn.Module):
             [B, L, J, M, K, 2] normalised by the crop and `attention_weights` [B, L, J, M, K].
 
         Raises:
-          UserError: there is no such step, or joints and maps are not those it asks for.
+          UserError: there is no such step, or joints and maps are not those that it needs.
         """
         self._check(joints2d, maps)
         intermediates: dict[str, Any] = {}
@@ -223,9 +234,12 @@ class Lifter(nn.Module):
         return self.regress(x), intermediates
 
     def embed(
-        self, joints2d: jax.Array, joints2d_crop: jax.Array, maps: Sequence[jax.Array]
-    ) -> jax.Array:
-        """Joint-context embedding: a joint token and a context token a level, [B, J, L+1, C].
+        self,
+        joints2d: Float[Array, 'B J _'],
+        joints2d_crop: Float[Array, 'B J 2'],
+        maps: Sequence[Float[Array, 'B _ _ _']],
+    ) -> Float[jax.Array, 'B J tokens C']:
+        """Joint-context embedding: a joint token, and a context token for each level.
 
         A context token is the level's map at the joint. The unified position embedding is added.
         """
@@ -241,20 +255,26 @@ class Lifter(nn.Module):
             tokens.append(embedding(context))
         return self._with_position(jnp.stack(tokens, axis=2))
 
-    def context(self, maps: Sequence[jax.Array], joints2d_crop: jax.Array) -> list[jax.Array]:
-        """What each map shows at the joints, [B, J, C_l] a level."""
+    def context(
+        self, maps: Sequence[Float[Array, 'B _ _ _']], joints2d_crop: Float[Array, 'B J 2']
+    ) -> list[Float[jax.Array, 'B J _']]:
+        """What each map shows at the joints, [B, J, C_l] for level l."""
         return [grid_sample(one_map, joints2d_crop, 'zeros') for one_map in maps]
 
-    def embed_coordinates(self, joints2d: jax.Array) -> jax.Array:
-        """The embedding of step 0, [B, J, (L+1) * C]: as wide as all tokens of a joint."""
+    def embed_coordinates(self, joints2d: Float[Array, 'B J _']) -> Float[jax.Array, 'B J D']:
+        """The embedding of step 0, D = (L+1) * C: as wide as all tokens of a joint."""
         width = (len(self.levels) + 1) * self.channels
         x = dense(joints2d.shape[-1], width, name='joint_embedding')(joints2d)
         return self._with_position(x)
 
     def extract_context(
-        self, tokens: jax.Array, joints2d_crop: jax.Array, maps: Sequence[jax.Array], train: bool
-    ) -> tuple[jax.Array, dict[str, Any]]:
-        """Deformable context extraction: tokens [B, J, L+1, C] -> the same, contexts updated.
+        self,
+        tokens: Float[Array, 'B J tokens C'],
+        joints2d_crop: Float[Array, 'B J 2'],
+        maps: Sequence[Float[Array, 'B _ _ _']],
+        train: bool,
+    ) -> tuple[Float[jax.Array, 'B J tokens C'], dict[str, Any]]:
+        """Deformable context extraction: updates the context tokens, all but each joint's first.
 
         The second result is `sampling_points` and `attention_weights`, as `__call__` gives them.
         """
@@ -274,16 +294,18 @@ class Lifter(nn.Module):
             sampling['attention_weights'] += (weights.swapaxes(1, 2),)
         return jnp.concatenate([joints, contexts], axis=2), sampling
 
-    def fuse(self, tokens: jax.Array, train: bool) -> jax.Array:
-        """Pose-context fusion: attention among the L+1 tokens of each joint, [B, J, L+1, C]."""
+    def fuse(
+        self, tokens: Float[Array, 'B J tokens C'], train: bool
+    ) -> Float[jax.Array, 'B J tokens C']:
+        """Pose-context fusion: attention among the L+1 tokens of each joint."""
         return self._transform(tokens, 'fusion', train)
 
-    def relate_joints(self, x: jax.Array, train: bool) -> jax.Array:
-        """Spatial inter-joint modelling: attention among the J joints, [B, J, (L+1) * C]."""
+    def relate_joints(self, x: Float[Array, 'B J D'], train: bool) -> Float[jax.Array, 'B J D']:
+        """Spatial inter-joint modelling: attention among J joints of D = (L+1) * C channels."""
         return self._transform(x, 'inter_joint', train)
 
-    def regress(self, x: jax.Array) -> jax.Array:
-        """The head: joints [B, J, (L+1) * C] -> coordinates [B, J, 3]."""
+    def regress(self, x: Float[Array, 'B J D']) -> Float[jax.Array, 'B J 3']:
+        """The head: from the D = (L+1) * C channels of each joint to its coordinates."""
         x = LayerNorm(epsilon=1e-5, dtype=jnp.float32, name='head_norm')(x)
         return dense(x.shape[-1], 3, name='head')(x)
 
@@ -304,8 +326,8 @@ class Lifter(nn.Module):
     def _drop_path_rates(self) -> tuple[float, ...]:
         return drop_path_rates(self.drop_path, self.layers)
 
-    def _check(self, joints2d: jax.Array, maps: Sequence[jax.Array]) -> None:
-        """UserError unless there is such a step, and joints and maps are those it asks for."""
+    def _check(self, joints2d: Array, maps: Sequence[Array]) -> None:
+        """UserError unless there is such a step, and joints and maps are those that it needs."""
         if self.ablation_step not in (0, 1, 2, 3):
             raise UserError(
                 f'model.lifter.ablation_step is {self.ablation_step}; it must be 0, 1, 2 or 3'

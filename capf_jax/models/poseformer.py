@@ -1,7 +1,8 @@
 """PoseFormer: 2D joints of F frames -> the centre frame's 3D pose, from coordinates alone.
 
 The context-agnostic counterpart of Context-Aware PoseFormer (Zheng et al., "3D Human Pose
-Estimation with Spatial and Temporal Transformers", ICCV 2021), as its published weights need it.
+Estimation with Spatial and Temporal Transformers", ICCV 2021), wired as its published
+weights need it.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.models.transformer import LayerNorm, TransformerBlock, dense, drop_path_rates
+from capf_jax.pose.batch import Array
 
 
 class PoseFormer(nn.Module):
@@ -41,9 +44,9 @@ class PoseFormer(nn.Module):
 
     @nn.compact
     def __call__(
-        self, joints2d: jax.Array, *, train: bool = False
-    ) -> tuple[jax.Array, dict[str, jax.Array]]:
-        """Lifts.
+        self, joints2d: Float[Array, 'B _ _ _'], *, train: bool = False
+    ) -> tuple[Float[jax.Array, 'B J 3'], dict[str, Float[jax.Array, ...]]]:
+        """Lifts the centre frame of every sequence.
 
         Args:
           joints2d: [B, F, J, 2] normalised by the image.
@@ -55,7 +58,7 @@ class PoseFormer(nn.Module):
             transformer.
 
         Raises:
-          UserError: other numbers of frames, joints or coordinates than the fields say.
+          UserError: the numbers of frames, joints or coordinates are not those of the fields.
         """
         expected = (self.frames, self.num_joints, 2)
         if joints2d.shape[1:] != expected:

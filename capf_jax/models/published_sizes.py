@@ -8,7 +8,7 @@ from typing import Any
 
 from capf_jax.models.lifter import Lifter
 
-# Fields that change neither the parameters nor what they compute in evaluation.
+# `_comparable` leaves out these fields, or reads them in its own way.
 FREE = ('levels', 'drop_path', 'ablation_step')
 
 
@@ -17,12 +17,12 @@ class PublishedSize:
     """One published CA-PF.
 
     Attributes:
-      name: what its converted file says it is.
+      name: its name in the metadata of its converted file.
       detector: its backbone, a name in detectors/catalog.py.
       skeleton: its joints, a name in pose/skeletons.py.
       lifter: fields in which it differs from `Lifter`'s defaults.
-      wrappers: what its published file holds the state dict under, outermost first.
-      prefix: what every key begins with there.
+      wrappers: the keys of its published file that lead to the state dict, outermost first.
+      prefix: the beginning of every key of that state dict.
     """
 
     name: str
@@ -48,13 +48,14 @@ CA_PF = (
 OWN_SIZE = 'ca_pf'  # the name of all others
 
 
-def ca_pf_name(detector: str, skeleton: str, lifter: Mapping[str, Any]) -> str:
+def ca_pf_name(detector: str, skeleton: str, lifter: Any) -> str:
     """The name of a CA-PF: a published size's, or 'ca_pf'.
 
     Args:
       detector: `config.model.detector`.
       skeleton: `config.skeleton`.
-      lifter: `config.model.lifter`, all of its fields.
+      lifter: all fields of `config.model.lifter`, as a mapping or as the ConfigDict itself, which
+        is none.
     """
     if tuple(lifter['levels']) not in ((), Lifter().levels):
         return OWN_SIZE
@@ -66,8 +67,8 @@ def ca_pf_name(detector: str, skeleton: str, lifter: Mapping[str, Any]) -> str:
     return OWN_SIZE
 
 
-def _comparable(lifter: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields that decide a size, with one way to say which modules there are."""
+def _comparable(lifter: Any) -> dict[str, Any]:
+    """The fields that decide a size, with one spelling for lifters of the same modules."""
     fields = {name: value for name, value in lifter.items() if name not in FREE}
     step = lifter['ablation_step']
     fields['step'] = min(step, 2)

@@ -9,10 +9,12 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from capf_jax.errors import UserError
+from capf_jax.pose.batch import Array
 
-# The variance is the mean of squared differences, as PyTorch has it.
+# The variance is the mean of squared differences, as in PyTorch.
 LayerNorm = functools.partial(nn.LayerNorm, use_fast_variance=False)
 
 
@@ -32,26 +34,26 @@ class DropPath(nn.Module):
     Huang et al., "Deep Networks with Stochastic Depth" (ECCV 2016).
 
     Attributes:
-      rate: chance that a sample goes without the branch.
+      rate: probability that a sample goes without the branch.
     """
 
     rate: float
 
-    def __call__(self, x: jax.Array, *, train: bool) -> jax.Array:
-        """x [B, ...] -> each sample times 0 or 1 / (1 - rate); x itself outside of training."""
+    def __call__(self, x: Float[Array, B * rest], *, train: bool) -> Float[Array, B * rest]:
+        """Each sample times 0 or 1 / (1 - rate); x itself outside of training."""
         if not train or self.rate == 0:
             return x
         factors = self.factors(x.shape[0]).reshape(-1, *[1] * (x.ndim - 1))
         return x * factors.astype(x.dtype)
 
-    def factors(self, samples: int) -> jax.Array:
-        """A factor for each sample [B], 0 or 1 / (1 - rate), from the random stream `drop_path`."""
+    def factors(self, samples: int) -> Float[jax.Array, ' B']:
+        """A factor for each sample, 0 or 1 / (1 - rate), from the random stream `drop_path`."""
         keep = jax.random.bernoulli(self.make_rng('drop_path'), 1 - self.rate, (samples,))
         return keep / (1 - self.rate)
 
 
 def drop_path_rates(last: float, layers: int) -> tuple[float, ...]:
-    """Rates of a module's blocks, rising linearly from 0 to that of the last."""
+    """Drop path rates of a module's blocks, rising linearly from 0 to that of the last block."""
     return tuple(last * layer / max(layers - 1, 1) for layer in range(layers))
 
 
@@ -67,8 +69,8 @@ class MLP(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """x [..., C] -> [..., C]."""
+    def __call__(self, x: Float[Array, '*batch C']) -> Float[jax.Array, '*batch C']:
+        """The layers' output at every token."""
         channels = x.shape[-1]
         hidden = dense(channels, self.ratio * channels, dtype=self.dtype, name='fc1')(x)
         hidden = jax.nn.gelu(hidden, approximate=False)
@@ -84,8 +86,13 @@ def check_heads(channels: int, heads: int) -> None:
         )
 
 
-def attention(query: jax.Array, key: jax.Array, value: jax.Array, heads: int) -> jax.Array:
-    """Scaled dot-product attention of several heads: each [..., N, C] -> [..., N, C].
+def attention(
+    query: Float[Array, '*batch N C'],
+    key: Float[Array, '*batch N C'],
+    value: Float[Array, '*batch N C'],
+    heads: int,
+) -> Float[jax.Array, '*batch N C']:
+    """Scaled dot-product attention of several heads among N tokens.
 
     softmax(Q K^T / sqrt(C / M)) V, for each of the M heads on its share of the channels.
     """
@@ -109,8 +116,8 @@ class SelfAttention(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array) -> jax.Array:
-        """x [..., N, C] -> [..., N, C]."""
+    def __call__(self, x: Float[Array, '*batch N C']) -> Float[jax.Array, '*batch N C']:
+        """What each of the N tokens gathers from all of them."""
         channels = x.shape[-1]
         check_heads(channels, self.heads)
         qkv = dense(channels, 3 * channels, dtype=self.dtype, name='qkv')(x)
@@ -135,8 +142,10 @@ class TransformerBlock(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, *, train: bool = False) -> jax.Array:
-        """x [B, ..., N, C] -> [B, ..., N, C]."""
+    def __call__(
+        self, x: Float[Array, 'B *rest N C'], *, train: bool = False
+    ) -> Float[jax.Array, 'B *rest N C']:
+        """The tokens, updated by attention among N of them and by the MLP."""
         drop_path = DropPath(self.drop_path)
         norm1 = LayerNorm(epsilon=1e-6, dtype=self.dtype, name='norm1')
         self_attention = SelfAttention(self.heads, self.dtype, name='attention')

@@ -1,4 +1,4 @@
-"""`Batch`: the one structure that travels from the loader to the step. Its shapes are written here.
+"""`Batch`: the people of one step, and the shapes of what is known of them.
 
 Legend of the whole repository: B batch, J joints, L feature levels, F frames,
 H W map or crop height and width, C channels, M heads, K sampling points.
@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-Array = Any  # a numpy array on the host, a jax array on the device
-AXIS = 'batch'  # name of the axis over which a batch is cut; steps sum over it
+Array = Any  # a NumPy array on the host, a JAX array on the device
+AXIS = 'batch'  # the name of the axis along which devices share a batch, and over which steps sum
 
 
 class Batch(NamedTuple):

@@ -1,7 +1,7 @@
 """`Camera`: a calibrated camera, its place in the world, and the projection through its lens.
 
 Camera frames have x to the right, y down and z ahead of the camera. Pixels are those of the whole
-image and are counted from the centre of the top left one. This module needs NumPy alone.
+image and are counted from the centre of the top left pixel. Of JAX this module needs nothing.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+from jaxtyping import Float, Real
 
 from capf_jax.errors import UserError
 
@@ -19,24 +20,26 @@ class Camera:
 
     Attributes:
       name: the name that the dataset gives it.
-      rotation: [3, 3] turns vectors of the world frame into those of the camera frame; None where
+      rotation: turns vectors of the world frame into those of the camera frame; None where
         the place of the camera is not known.
-      position: [3] place of the camera in the world frame, or None.
-      intrinsics: [4] fx, fy, cx, cy, pixels.
-      distortion: [4, 5 or 8] k1, k2, p1, p2, k3, k4, k5, k6 in the order of OpenCV; None for a
-        lens that does not bend.
+      position: place of the camera in the world frame, or None.
+      intrinsics: fx, fy, cx, cy, pixels.
+      distortion: 4, 5 or 8 coefficients k1, k2, p1, p2, k3, k4, k5, k6 in the order of OpenCV; None
+        for a lens that does not bend.
       image_size: (width, height) of the pictures, pixels; None where it is not known.
     """
 
     name: str
-    rotation: np.ndarray | None
-    position: np.ndarray | None
-    intrinsics: np.ndarray
-    distortion: np.ndarray | None = None
+    rotation: Real[np.ndarray, '3 3'] | None
+    position: Real[np.ndarray, ' 3'] | None
+    intrinsics: Real[np.ndarray, ' 4']
+    distortion: Real[np.ndarray, ' coefficients'] | None = None
     image_size: tuple[int, int] | None = None
 
-    def to_camera(self, points_world: np.ndarray) -> np.ndarray:
-        """Points [..., 3] of the world frame -> [..., 3] of the camera frame, in the same unit.
+    def to_camera(
+        self, points_world: Real[np.ndarray, '*points 3']
+    ) -> Real[np.ndarray, '*points 3']:
+        """Points of the world frame -> points of the camera frame, in the same unit.
 
         Raises:
           UserError: the place of the camera is not known.
@@ -48,8 +51,10 @@ class Camera:
             )
         return (points_world - self.position) @ self.rotation.T
 
-    def project(self, points: np.ndarray, *, distortion: bool = True) -> np.ndarray:
-        """Points [..., 3] of the camera frame, any unit -> [..., 2] float64 pixels.
+    def project(
+        self, points: Real[np.ndarray, '*points 3'], *, distortion: bool = True
+    ) -> Float[np.ndarray, '*points 2']:
+        """Points of the camera frame, in any unit -> float64 pixels.
 
         Args:
           points: those behind the camera give pixels without meaning.
@@ -60,17 +65,19 @@ class Camera:
 
 
 def project(
-    points: np.ndarray, intrinsics: np.ndarray, distortion: np.ndarray | None = None
-) -> np.ndarray:
-    """Points [..., 3] of a camera frame, any unit -> [..., 2] float64 pixels.
+    points: Real[np.ndarray, '*points 3'],
+    intrinsics: Real[np.ndarray, '*cameras 4'],
+    distortion: Real[np.ndarray, ' coefficients'] | None = None,
+) -> Float[np.ndarray, '*points 2']:
+    """Points of a camera frame, in any unit -> float64 pixels.
 
     The lens bends by the radial and tangential polynomials of Brown's model, as in OpenCV's
     `projectPoints`.
 
     Args:
       points: those behind the camera give pixels without meaning.
-      intrinsics: [..., 4] fx, fy, cx, cy, pixels; leading axes go with those of the points.
-      distortion: [4, 5 or 8] coefficients as of `Camera`, or None.
+      intrinsics: fx, fy, cx, cy, pixels; the leading axes broadcast with those of the points.
+      distortion: 4, 5 or 8 coefficients as of `Camera`, or None.
     """
     x, y, z = np.moveaxis(np.asarray(points, np.float64), -1, 0)
     fx, fy, cx, cy = np.moveaxis(np.asarray(intrinsics, np.float64), -1, 0)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import cv2
 import numpy as np
+from jaxtyping import Float, Real, UInt8
+from numpy.typing import ArrayLike
 
 from capf_jax.errors import UserError
 from capf_jax.pose import cameras
@@ -21,9 +23,9 @@ _BOX_AFTER_MM = np.array([1000.0, 1100.0, 0.0])
 
 
 def box_affine(
-    centre: np.ndarray, width: float, crop_size: tuple[int, int] = CROP_SIZE
-) -> np.ndarray:
-    """Affine [2, 3] float64 from whole-image pixels to the pixels of a crop around a box.
+    centre: Real[np.ndarray, ' 2'], width: float, crop_size: tuple[int, int] = CROP_SIZE
+) -> Float[np.ndarray, '2 3']:
+    """Affine map, float64, from whole-image pixels to the pixels of a crop around a box.
 
     The box's width alone decides the scale, so that no aspect ratio is ever changed. The centre
     maps to the crop's middle ((w-1)/2, (h-1)/2); half a box width, (width-1)/2, to (w-1)/2: first
@@ -31,7 +33,7 @@ def box_affine(
     (docs/method.md, Human3.6M).
 
     Args:
-      centre: [2] middle of the box, whole-image pixels.
+      centre: middle of the box, whole-image pixels.
       width: width of the box, whole-image pixels, more than one.
       crop_size: (width, height) of the crop.
 
@@ -50,13 +52,15 @@ def box_affine(
     return np.concatenate([np.eye(2) * scale, (middle - scale * centre)[:, None]], axis=1)
 
 
-def root_box(root_camera_mm: np.ndarray, intrinsics: np.ndarray) -> tuple[np.ndarray, float]:
+def root_box(
+    root_camera_mm: Real[np.ndarray, ' 3'], intrinsics: ArrayLike
+) -> tuple[Float[np.ndarray, ' 2'], float]:
     """Box of Human3.6M from the true 3D root joint, which needs ground truth.
 
     See docs/method.md, Human3.6M.
 
     Args:
-      root_camera_mm: [3] root joint in the camera frame, mm.
+      root_camera_mm: root joint in the camera frame, mm.
       intrinsics: [4] fx, fy, cx, cy in pixels; lens distortion is left out, as published.
 
     Returns:
@@ -69,19 +73,19 @@ def root_box(root_camera_mm: np.ndarray, intrinsics: np.ndarray) -> tuple[np.nda
     if not root[2] > 0:
         raise UserError(f'the root joint {root.tolist()} mm is not in front of the camera')
     corners = np.stack([_BOX_BEFORE_MM, _BOX_AFTER_MM]) + root
-    first, last = cameras.project(corners, intrinsics)
+    first, last = cameras.project(corners, np.asarray(intrinsics, np.float64))
     return (first + last) / 2, float(last[0] - first[0])
 
 
 def joints_box(
-    joints2d: np.ndarray, crop_size: tuple[int, int] = CROP_SIZE, margin: float = 1.25
-) -> tuple[np.ndarray, float]:
+    joints2d: Real[np.ndarray, 'J 2'], crop_size: tuple[int, int] = CROP_SIZE, margin: float = 1.25
+) -> tuple[Float[np.ndarray, ' 2'], float]:
     """Box around 2D joints, for people whose 3D root is not known.
 
     Args:
-      joints2d: [J, 2] whole-image pixels.
+      joints2d: joints in whole-image pixels.
       crop_size: (width, height) of the crop; the box takes its aspect ratio.
-      margin: size of the box over the smallest one that holds all joints.
+      margin: size of the box divided by that of the smallest box that holds all joints.
 
     Returns:
       (centre [2], width), whole-image pixels; the box is at least 2 px wide.
@@ -99,21 +103,25 @@ def joints_box(
 
 
 def crop_image(
-    image: np.ndarray, affine: np.ndarray, crop_size: tuple[int, int] = CROP_SIZE
-) -> np.ndarray:
-    """Crop [h, w, 3] uint8 of an image [H, W, 3] uint8: bilinear, zero outside the image."""
+    image: UInt8[np.ndarray, 'H W 3'],
+    affine: Float[np.ndarray, '2 3'],
+    crop_size: tuple[int, int] = CROP_SIZE,
+) -> UInt8[np.ndarray, 'crop_height crop_width 3']:
+    """Crop of an image: bilinear, zero outside the image."""
     return cv2.warpAffine(
         image, np.asarray(affine, np.float64), tuple(crop_size), flags=cv2.INTER_LINEAR
     )
 
 
-def apply_affine(affine: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Points [..., J, 2] under affine maps [..., 2, 3], in the wider of the two dtypes."""
+def apply_affine(
+    affine: Float[np.ndarray, '*batch 2 3'], points: Real[np.ndarray, '*batch J 2']
+) -> Float[np.ndarray, '*batch J 2']:
+    """Points under affine maps, in the wider of the two dtypes."""
     return points @ affine[..., :2].swapaxes(-1, -2) + affine[..., None, :, 2]
 
 
-def invert_affine(affine: np.ndarray) -> np.ndarray:
-    """Inverse [..., 2, 3] of affine maps, crop pixels -> whole-image pixels; keeps the dtype.
+def invert_affine(affine: Float[np.ndarray, '*batch 2 3']) -> Float[np.ndarray, '*batch 2 3']:
+    """Inverse of affine maps, from crop pixels to whole-image pixels, in the same dtype.
 
     Raises:
       numpy.linalg.LinAlgError: a map cannot be inverted.

@@ -1,26 +1,30 @@
 """Mirroring people left to right, in images and in all their joints, on NumPy and JAX arrays.
 
-A mirrored person's left arm is the right arm of the person seen, so left and right are swapped.
-Doing it twice gives the same batch back.
+The left arm of a mirrored person is the right arm of the real one, so that left and right joints
+change places. Mirroring twice gives the same batch back.
 """
 
 from __future__ import annotations
+
+from jaxtyping import Bool, Float
 
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.pose.skeletons import Skeleton
 
 
-def flip_pose(pose: Array, skeleton: Skeleton) -> Array:
-    """Mirrored 3D pose [..., J, 3] in the camera frame: x negated, left and right swapped."""
+def flip_pose(pose: Float[Array, '*batch J 3'], skeleton: Skeleton) -> Float[Array, '*batch J 3']:
+    """Mirrored 3D pose in the camera frame: x negated, left and right swapped."""
     mirror = pose.__array_namespace__().asarray([-1, 1, 1], dtype=pose.dtype)
     return pose[..., list(skeleton.flip), :] * mirror
 
 
-def flip_joints(joints: Array, last: Array | float, skeleton: Skeleton) -> Array:
+def flip_joints(
+    joints: Float[Array, 'B J 2'], last: Array | float, skeleton: Skeleton
+) -> Float[Array, 'B J 2']:
     """Mirrored 2D joints: x becomes `last` - x, left and right swapped.
 
     Args:
-      joints: [B, J, 2], in any unit.
+      joints: joints in any unit.
       last: what x = 0 becomes, a number or [B, 1]: the image's width in pixels of the whole image,
         w_crop - 1 in pixels of the crop, 0 where x is normalised by the image.
       skeleton: says which joints change places.
@@ -30,15 +34,15 @@ def flip_joints(joints: Array, last: Array | float, skeleton: Skeleton) -> Array
     return np_like.stack([last - joints[..., 0], joints[..., 1]], axis=-1)
 
 
-def flip_batch(batch: Batch, flipped: Array, skeleton: Skeleton) -> Batch:
-    """The batch with those people mirrored where `flipped` [B] bool is true (SPEC 3).
+def flip_batch(batch: Batch, flipped: Bool[Array, ' B'], skeleton: Skeleton) -> Batch:
+    """The batch with those people mirrored where `flipped` is true (docs/method.md, Training).
 
     Whole-image x becomes w - x, so that the x normalised by the image is negated; crop x becomes
     w_crop - 1 - x, where the reversed pixel columns lie. `affine` still maps one to the other.
 
     Args:
       batch: see Batch; `joints2d` and the others have the skeleton's J joints.
-      flipped: [B] bool, an array of the same kind as the batch's.
+      flipped: an array of the same kind as the batch's.
       skeleton: says which joints change places.
     """
     np_like = batch.images.__array_namespace__()

@@ -1,15 +1,19 @@
 """Errors of 3D poses, in NumPy float64 and without JAX.
 
-Poses are [N, J, 3] and every function returns values in the unit of its input (metres in,
-metres out; the reports of this repository are in millimetres). Values are per sample, so that
-any average (over frames, over actions) can be taken of them. Nothing here subtracts a root
-joint: give root-relative poses for root-relative errors. Definitions: SPEC.md sections 4 and 5.
+Poses are [N, J, 3] for N samples, and every function returns values in the unit of its input
+(metres give metres; the reports of this repository are in millimetres). There is one value a
+sample, so that any average (over frames, over actions) can be taken of them. No function subtracts
+a root joint: root-relative errors need root-relative poses. The definitions are those of
+docs/method.md, Metrics.
 """
 
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float
 from numpy.typing import ArrayLike
+
+from capf_jax.errors import UserError
 
 AUC_THRESHOLDS_MM = np.arange(0.0, 151.0, 5.0)  # MPI-INF-3DHP's thresholds, 0, 5, ..., 150 mm
 
@@ -24,19 +28,19 @@ def _poses(pred: ArrayLike, target: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
     return pred, target
 
 
-def joint_errors(pred: ArrayLike, target: ArrayLike) -> np.ndarray:
-    """Euclidean distance of every joint. [N, J, 3] twice -> [N, J]."""
+def joint_errors(pred: ArrayLike, target: ArrayLike) -> Float[np.ndarray, 'N J']:
+    """Euclidean distance of every joint between two arrays of poses [N, J, 3]."""
     pred, target = _poses(pred, target)
     return np.linalg.norm(pred - target, axis=-1)
 
 
-def mpjpe(pred: ArrayLike, target: ArrayLike) -> np.ndarray:
-    """Mean per-joint position error, the root joint included. [N, J, 3] twice -> [N]."""
+def mpjpe(pred: ArrayLike, target: ArrayLike) -> Float[np.ndarray, ' N']:
+    """Mean per-joint position error of poses [N, J, 3], the root joint included."""
     return joint_errors(pred, target).mean(axis=-1)
 
 
-def n_mpjpe(pred: ArrayLike, target: ArrayLike) -> np.ndarray:
-    """MPJPE after the best scale for each pose, about the origin (the root). -> [N].
+def n_mpjpe(pred: ArrayLike, target: ArrayLike) -> Float[np.ndarray, ' N']:
+    """MPJPE of poses [N, J, 3] after the best scale for each pose, about the origin (the root).
 
     A prediction that is zero everywhere stays as it is; the scale may be negative, as in the
     published evaluations.
@@ -46,10 +50,11 @@ def n_mpjpe(pred: ArrayLike, target: ArrayLike) -> np.ndarray:
     return mpjpe(scale[:, None, None] * pred, target)
 
 
-def pa_mpjpe(pred: ArrayLike, target: ArrayLike) -> np.ndarray:
-    """MPJPE after Procrustes alignment: scale, rotation without reflection, translation. -> [N].
+def pa_mpjpe(pred: ArrayLike, target: ArrayLike) -> Float[np.ndarray, ' N']:
+    """MPJPE of poses [N, J, 3] after Procrustes alignment.
 
-    A pose with a value that is not finite gives NaN and leaves the others alone.
+    The alignment scales, rotates without reflection, and translates. A pose with a value that is
+    not finite gives NaN and does not change the values of the others.
     """
     pred, target = _poses(pred, target)
     finite = np.isfinite(pred).all((1, 2)) & np.isfinite(target).all((1, 2))
@@ -59,16 +64,16 @@ def pa_mpjpe(pred: ArrayLike, target: ArrayLike) -> np.ndarray:
     return errors
 
 
-def align(pred: ArrayLike, target: ArrayLike) -> np.ndarray:
-    """`pred` moved onto `target` by the least-squares similarity of each pose. -> [N, J, 3].
+def align(pred: ArrayLike, target: ArrayLike) -> Float[np.ndarray, 'N J 3']:
+    """`pred` moved onto `target`, both [N, J, 3], by the least-squares similarity of each pose.
 
-    Closed form of Umeyama (1991): the singular vector of the smallest singular value changes
-    sign where the best orthogonal matrix would be a reflection.
+    This is the closed form of Umeyama (1991): the singular vector of the smallest singular value
+    changes sign where the best orthogonal matrix would be a reflection.
     """
     pred, target = _poses(pred, target)
     pred_mean, target_mean = pred.mean(1, keepdims=True), target.mean(1, keepdims=True)
     pred_centred, target_centred = pred - pred_mean, target - target_mean
-    # rows are points, so the rotation acts from the right: pred_centred @ rotation
+    # Rows are points, so that the rotation acts from the right: pred_centred @ rotation.
     u, singular, vt = np.linalg.svd(np.swapaxes(pred_centred, 1, 2) @ target_centred)
     sign = np.where(np.linalg.det(u @ vt) < 0, -1.0, 1.0)
     signs = np.stack([np.ones_like(sign), np.ones_like(sign), sign], axis=-1)  # [N, 3]
@@ -82,24 +87,25 @@ def mpjve(
     target: ArrayLike,
     sequences: ArrayLike | None = None,
     frames: ArrayLike | None = None,
-) -> np.ndarray:
-    """Mean per-joint velocity error, never across the border of a sequence or a gap in it. -> [N].
+) -> Float[np.ndarray, ' N']:
+    """Mean per-joint velocity error, never across the border of a sequence or a gap in it.
 
-    The velocity at a sample is its pose minus that of the previous frame of its sequence, so the
-    unit is that of the input per frame. Samples need not be sorted.
+    The velocity at a sample is its pose minus that of the previous frame of its sequence, so that
+    the unit is that of the input per frame. Samples need not be sorted.
 
     Args:
       pred, target: [N, J, 3].
       sequences: [N], any labels; frames of one camera's video share one. By default all N do.
       frames: [N] integers, the frame number inside the sequence. By default the samples of a
-        sequence are consecutive frames in the order given.
+        sequence are consecutive frames, in their order in `pred`.
 
     Returns:
-      [N]; NaN where the previous frame (number minus one) is not among the samples, so average
-      with `numpy.nanmean` after checking that one value is left.
+      One value a sample, NaN where the previous frame (number minus one) is not among the samples:
+      averages are `numpy.nanmean`'s, once one value is known to be a number.
 
     Raises:
-      ValueError: if shapes disagree or a sequence holds the same frame twice.
+      ValueError: shapes disagree.
+      UserError: a sequence holds the same frame twice.
     """
     pred, target = _poses(pred, target)
     consecutive = frames is None
@@ -119,7 +125,10 @@ def mpjve(
     step = np.diff(frames[order])
     if np.any(same & (step == 0)):
         twice = order[1:][same & (step == 0)][0]
-        raise ValueError(f'sequence {sequences[twice]} holds frame {frames[twice]} twice')
+        raise UserError(
+            f'sequence {sequences[twice]} holds frame {frames[twice]} twice; '
+            'build the dataset again with each frame once'
+        )
     pairs = same if consecutive else same & (step == 1)
     before, after = order[:-1][pairs], order[1:][pairs]
     difference = pred - target
@@ -128,23 +137,23 @@ def mpjve(
     return errors
 
 
-def mpjve_across_borders(pred: ArrayLike, target: ArrayLike) -> np.ndarray:
-    """The published variant of MPJVE: all N poses in storage order as one video. -> [N - 1].
+def mpjve_across_borders(pred: ArrayLike, target: ArrayLike) -> Float[np.ndarray, ' N_minus_1']:
+    """The published variant of MPJVE: all poses [N, J, 3] in storage order as one video.
 
-    Only for comparing with published numbers: where one video ends and the next begins it
-    counts a jump that no person made.
+    It serves only comparisons with published numbers: where one video ends and the next begins, it
+    counts a jump from one person to another.
     """
     pred, target = _poses(pred, target)
     return np.linalg.norm(np.diff(pred - target, axis=0), axis=-1).mean(-1)
 
 
-def pck(pred: ArrayLike, target: ArrayLike, threshold: float) -> np.ndarray:
-    """Percentage of joints that are nearer than `threshold` (strictly). [N, J, 3] twice -> [N]."""
+def pck(pred: ArrayLike, target: ArrayLike, threshold: float) -> Float[np.ndarray, ' N']:
+    """Percentage of the joints of poses [N, J, 3] that are strictly nearer than `threshold`."""
     return 100.0 * (joint_errors(pred, target) < threshold).mean(axis=-1)
 
 
-def auc(pred: ArrayLike, target: ArrayLike, thresholds: ArrayLike) -> np.ndarray:
-    """Mean PCK over `thresholds`, in the unit of the poses. [N, J, 3] twice -> [N] percent.
+def auc(pred: ArrayLike, target: ArrayLike, thresholds: ArrayLike) -> Float[np.ndarray, ' N']:
+    """Mean PCK of poses [N, J, 3], in percent, over `thresholds` in the unit of the poses.
 
     `AUC_THRESHOLDS_MM` are those of MPI-INF-3DHP, for poses in millimetres.
     """

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from jaxtyping import Float, Real
+
 from capf_jax.pose.batch import Array
 
 
@@ -11,44 +13,52 @@ def _over_width(image_size: Array) -> tuple[Array, Array]:
     return width, image_size[..., None, :] / width
 
 
-def normalise_by_image(joints2d: Array, image_size: Array) -> Array:
-    """x/w*2 - 1, y/w*2 - h/w: the aspect ratio stays (SPEC 1).
+def normalise_by_image(
+    joints2d: Float[Array, '*batch J 2'], image_size: Real[Array, '*batch 2']
+) -> Float[Array, '*batch J 2']:
+    """x/w*2 - 1 and y/w*2 - h/w, which keep the aspect ratio (docs/method.md, The lifter).
 
     Args:
-      joints2d: [..., J, 2] pixels of the whole image.
-      image_size: [..., 2] (width, height), pixels; an array of the same kind as the joints.
+      joints2d: joints in pixels of the whole image.
+      image_size: (width, height) in pixels; an array of the same kind as the joints.
 
     Returns:
-      [..., J, 2]: x in [-1, 1] and y in [-h/w, h/w] inside the image.
+      The joints with x in [-1, 1] and y in [-h/w, h/w] inside the image.
     """
     width, offset = _over_width(image_size)
     return joints2d / width * 2 - offset
 
 
-def denormalise_by_image(joints2d: Array, image_size: Array) -> Array:
-    """Pixels of the whole image [..., J, 2] from what `normalise_by_image` gives."""
+def denormalise_by_image(
+    joints2d: Float[Array, '*batch J 2'], image_size: Real[Array, '*batch 2']
+) -> Float[Array, '*batch J 2']:
+    """The inverse of `normalise_by_image`: joints in pixels of the whole image."""
     width, offset = _over_width(image_size)
     return (joints2d + offset) / 2 * width
 
 
-def normalise_by_crop(joints_crop: Array, crop_size: tuple[int, int]) -> Array:
-    """x/(w/2) - 1, y/(h/2) - 1 (SPEC 1).
+def normalise_by_crop(
+    joints_crop: Float[Array, '*batch J 2'], crop_size: tuple[int, int]
+) -> Float[Array, '*batch J 2']:
+    """x/(w/2) - 1 and y/(h/2) - 1 (docs/method.md, The lifter).
 
     Args:
-      joints_crop: [..., J, 2] pixels of the crop.
+      joints_crop: joints in pixels of the crop.
       crop_size: (width, height) of the crop, pixels.
 
     Returns:
-      [..., J, 2] in [-1, 1] inside the crop.
+      The joints with x and y in [-1, 1] inside the crop.
     """
     return joints_crop / _half(joints_crop, crop_size) - 1
 
 
-def denormalise_by_crop(joints_crop: Array, crop_size: tuple[int, int]) -> Array:
-    """Pixels of the crop [..., J, 2] from what `normalise_by_crop` gives."""
+def denormalise_by_crop(
+    joints_crop: Float[Array, '*batch J 2'], crop_size: tuple[int, int]
+) -> Float[Array, '*batch J 2']:
+    """The inverse of `normalise_by_crop`: joints in pixels of the crop."""
     return (joints_crop + 1) * _half(joints_crop, crop_size)
 
 
 def _half(like: Array, size: tuple[int, int]) -> Array:
-    """[2] half the size, an array of the same kind and dtype as `like`."""
+    """Half the size, an array [2] of the same kind and dtype as `like`."""
     return like.__array_namespace__().asarray([size[0] / 2, size[1] / 2], dtype=like.dtype)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
+
+from capf_jax import errors
 
 
 @dataclasses.dataclass(frozen=True)
 class Skeleton:
-    """A named joint set. Left and right are read off the joint names.
+    """A named joint set. The joint names say which joints are left and right.
 
     Attributes:
-      name: the name used in configs and annotation files.
+      name: the name that configurations and annotation files use.
       joints: joint names in storage order; `left_*` and `right_*` come in pairs.
       parents: index of each joint's parent; the root is its own parent.
     """
@@ -24,10 +25,14 @@ class Skeleton:
         return len(self.joints)
 
     def index(self, joint: str) -> int:
-        """Storage index of a joint name; ValueError names the nearest one."""
+        """Storage index of a joint.
+
+        Raises:
+          UserError: the skeleton has no such joint.
+        """
         if joint not in self.joints:
-            near = difflib.get_close_matches(joint, self.joints, 1, 0.0)[0]
-            raise ValueError(
+            near = errors.nearest(joint, self.joints)
+            raise errors.UserError(
                 f'skeleton {self.name!r} has no joint {joint!r}; the nearest name is {near!r}'
             )
         return self.joints.index(joint)
@@ -39,7 +44,7 @@ class Skeleton:
 
     @property
     def bones(self) -> tuple[tuple[int, int], ...]:
-        """(parent, child) pairs, root excluded."""
+        """A pair (parent, child) for every joint but the root."""
         return tuple((p, j) for j, p in enumerate(self.parents) if p != j)
 
     @property
@@ -74,8 +79,8 @@ H36M17 = Skeleton(
     (0, 0, 1, 2, 0, 4, 5, 0, 7, 8, 9, 8, 11, 12, 8, 14, 15),
 )  # fmt: skip
 
-# H36M17 and points on the body's surface, as whole-body detectors know them: which way a foot, a
-# knee or a chest points. A detector that learns these has features that tell a limb's direction.
+# The points on the body's surface, which whole-body detectors know as well, show which way a foot,
+# a knee or a chest points. A detector that learns them has features that tell a limb's direction.
 H36M17_SURFACE = Skeleton(
     'h36m17_surface',
     (
@@ -123,7 +128,11 @@ SKELETONS = {
 
 
 def get(name: str) -> Skeleton:
-    """The skeleton called `name`; ValueError lists the known ones."""
+    """The skeleton called `name`.
+
+    Raises:
+      UserError: there is no such skeleton.
+    """
     if name not in SKELETONS:
-        raise ValueError(f'unknown skeleton {name!r}; known are {", ".join(sorted(SKELETONS))}')
+        raise errors.unknown('skeleton', name, SKELETONS)
     return SKELETONS[name]

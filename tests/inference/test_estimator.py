@@ -269,7 +269,7 @@ def test_a_sequence_of_another_length_is_refused(poseformer):
 BROKEN = {
     'no kind': ({'kind': None}, 'does not say what model it holds'),
     'kind': ({'kind': 'cake'}, 'does not say what model it holds'),
-    'skeleton': ({'skeleton': 'octopus'}, 'unknown skeleton'),
+    'skeleton': ({'skeleton': 'octopus'}, "skeleton is 'octopus'"),
     'detector': ({'model': {'detector': 'hrnet_w31'}}, "the nearest is 'hrnet_w32'"),
     'incomplete': ({'model': {}}, 'does not describe its ca_pf completely'),
 }

@@ -149,11 +149,11 @@ def test_mpjve_does_not_depend_on_the_order_of_samples(poses):
 
 
 @pytest.mark.parametrize(
-    ('given', 'meant'),
+    ('arguments', 'meant'),
     [((), (['a'] * 8, range(8))), ((['a', 'b'] * 4,), (['a', 'b'] * 4, [0, 0, 1, 1, 2, 2, 3, 3]))],
 )
-def test_mpjve_takes_consecutive_frames_of_one_sequence_by_default(poses, given, meant):
-    np.testing.assert_array_equal(metrics.mpjve(*poses, *given), metrics.mpjve(*poses, *meant))
+def test_mpjve_takes_consecutive_frames_of_one_sequence_by_default(poses, arguments, meant):
+    np.testing.assert_array_equal(metrics.mpjve(*poses, *arguments), metrics.mpjve(*poses, *meant))
 
 
 def test_mpjve_names_a_frame_that_comes_twice():

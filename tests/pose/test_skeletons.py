@@ -3,7 +3,7 @@ import pytest
 
 from capf_jax.pose import skeletons
 
-# left and right as the task's specification lists them (SPEC.md sections 4 and 5)
+# Left and right as docs/method.md lists them in Human3.6M and in MPI-INF-3DHP.
 LEFT_RIGHT = {
     'h36m17': ([4, 5, 6, 11, 12, 13], [1, 2, 3, 14, 15, 16]),
     'mpi_inf_3dhp17': ([5, 6, 7, 11, 12, 13], [2, 3, 4, 8, 9, 10]),
@@ -12,13 +12,13 @@ EVERY = pytest.mark.parametrize('joints', skeletons.SKELETONS.values(), ids=lamb
 
 
 @pytest.mark.parametrize('name', LEFT_RIGHT)
-def test_left_and_right_are_those_of_the_specification(name):
+def test_left_and_right_are_those_of_the_method_page(name):
     joints = skeletons.get(name)
     assert (list(joints.left), list(joints.right)) == LEFT_RIGHT[name]
 
 
 @pytest.mark.parametrize(('name', 'root'), [('h36m17', 0), ('mpi_inf_3dhp17', 14)])
-def test_the_root_is_the_pelvis_of_the_specification(name, root):
+def test_the_root_is_the_pelvis_of_the_method_page(name, root):
     assert skeletons.get(name).root == root
 
 

@@ -18,7 +18,9 @@ def in_chunks(
 ) -> Any:
     """A detector's `__call__`, as a replacement: maps images [B, H, W, 3] to a Detection."""
     size = chunk_size(images.shape)
-    reads_only = module.scope.mutable in (False, ())
+    scope = module.scope
+    assert scope is not None  # a replacement runs inside a bound module
+    reads_only = scope.mutable in (False, ())
     if train or not reads_only or size == len(images) or not tricks.is_on('chunks'):
         return plain(images, train=train)
     alone, variables = module.clone(parent=None), module.variables

@@ -7,7 +7,7 @@ the collection 'cpu' of folding.py where the variables have it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -85,7 +85,7 @@ def convolution(plain: Plain, module: nn.Conv, x: jax.Array | Pyramid) -> jax.Ar
     if isinstance(x, Pyramid):
         y = x.times(kernel)
     else:
-        rows, columns = np.broadcast_to(module.strides, 2)
+        rows, columns = np.broadcast_to(module.strides or 1, 2)
         y = pointwise(x[:, ::rows, ::columns].astype(module.dtype), kernel)
     if module.use_bias:
         bias = module.param('bias', module.bias_init, (module.features,), module.param_dtype)
@@ -97,7 +97,8 @@ def transposed_convolution(plain: Plain, module: nn.ConvTranspose, x: jax.Array)
     """That of every DeconvNorm, without the zeros between the pixels."""
     if not tricks.is_on('deconvolution'):
         return plain(x)
-    shape = (*module.kernel_size, x.shape[-1], module.features)
+    kernel_size = cast(tuple[int, int], module.kernel_size)  # DeconvNorm gives a pair
+    shape = (*kernel_size, x.shape[-1], module.features)
     kernel = module.param('kernel', module.kernel_init, shape, module.param_dtype)
     return _deconvolution(x.astype(module.dtype), kernel.astype(module.dtype))
 
@@ -148,7 +149,7 @@ def bottleneck(plain: Plain, module: Bottleneck, x: jax.Array | Pyramid, train: 
     y = ConvNorm(width, kernel=1, name='conv3', **shared)(y, train)
     if module.project or module.stride > 1 or x.shape[-1] != width:
         x = ConvNorm(width, 1, module.stride, name='projection', **shared)(x, train)
-    return relu_of_sum(x, y)
+    return relu_of_sum(cast(jax.Array, x), y)  # CPN projects every pyramid
 
 
 def fusion(
@@ -160,7 +161,8 @@ def fusion(
     fused = []
     for i in range(module.outputs):
         others = [module._resized(branches, j, i, train) for j in range(len(branches)) if j != i]
-        fused.append(relu_of_sum(branches[i], sum(others[1:], others[0])))
+        total = cast(jax.Array, sum(others[1:], others[0]))
+        fused.append(relu_of_sum(branches[i], total))
     return fused
 
 

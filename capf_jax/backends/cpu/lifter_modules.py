@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -119,7 +119,8 @@ def attention_among_few(
     of_head = jnp.repeat(jnp.eye(heads, dtype=query.dtype), channels, axis=0)  # [C, M]
     scores = [(query * key[..., k : k + 1, :]) @ of_head for k in tokens]  # N of [..., N, M]
     weights = nn.softmax(jnp.stack(scores) * channels**-0.5, axis=0)
-    return sum((weights[k] @ of_head.T) * value[..., k : k + 1, :] for k in tokens)
+    mixed = sum((weights[k] @ of_head.T) * value[..., k : k + 1, :] for k in tokens)
+    return cast(jax.Array, mixed)  # there is at least one token
 
 
 def _attend(query, key, value, heads):
@@ -144,7 +145,8 @@ class RowsAttention(nn.Module):
         channels = rows.shape[-1]
         check_heads(channels, self.heads)
         grouped = Linear(3 * channels, name='qkv')(rows).reshape(-1, self.tokens, 3 * channels)
-        mixed = _attend(*jnp.split(grouped, 3, axis=-1), self.heads).reshape(-1, channels)
+        query, key, value = jnp.split(grouped, 3, axis=-1)
+        mixed = _attend(query, key, value, self.heads).reshape(-1, channels)
         return Linear(channels, name='proj')(mixed, keep)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -21,12 +23,17 @@ class Pyramid:
     """
 
     maps: tuple[jax.Array, ...]
-    size: tuple[int, int]
+    size: Sequence[int]
 
     @property
-    def shape(self) -> tuple[int, int, int, int]:
+    def shape(self) -> tuple[int, ...]:
         """(B, H, W, C), C the sum of all C_l."""
         return (self.maps[0].shape[0], *self.size, sum(x.shape[-1] for x in self.maps))
+
+    @property
+    def dtype(self) -> Any:
+        """The maps' type; with it and its shape, a pyramid fits a convolution's signature."""
+        return self.maps[0].dtype
 
     def times(self, kernel: jax.Array) -> jax.Array:
         """The product with a kernel [C, K] at every pixel: [B, H, W, K].
@@ -36,7 +43,8 @@ class Pyramid:
         """
         bounds = np.cumsum([x.shape[-1] for x in self.maps])[:-1]
         parts = zip(self.maps, jnp.split(kernel, bounds), strict=True)
-        return sum(resize_bilinear(pointwise(x, part), self.size) for x, part in parts)
+        resized = (resize_bilinear(pointwise(x, part), self.size) for x, part in parts)
+        return cast(jax.Array, sum(resized))  # there is at least one map
 
 
 def pointwise(x: jax.Array, kernel: jax.Array) -> jax.Array:
@@ -44,7 +52,7 @@ def pointwise(x: jax.Array, kernel: jax.Array) -> jax.Array:
     return (x.reshape(-1, x.shape[-1]) @ kernel).reshape(*x.shape[:-1], kernel.shape[-1])
 
 
-def resize_bilinear(x: jax.Array, size: tuple[int, int]) -> jax.Array:
+def resize_bilinear(x: jax.Array, size: Sequence[int]) -> jax.Array:
     """Maps x [B, H, W, C] to [B, *size, C]; the same as `models.detectors.resize`'s.
 
     Pixels are gathered from the first axis: XLA's CPU transposes what it gathers from a later one.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,8 @@ def grid_sample(
     if not tricks.is_on('sampling') or maps.shape[1] * maps.shape[2] > MOST_PIXELS:
         return plain.grid_sample(maps, points, padding_mode, align_corners)
     maps = jnp.asarray(maps)
-    samples = _sample(padding_mode, align_corners, maps, points.reshape(len(maps), -1, 2))
+    flat = points.reshape(len(maps), -1, 2)
+    samples = cast(jax.Array, _sample(padding_mode, align_corners, maps, flat))
     return samples.reshape(*points.shape[:-1], maps.shape[-1])
 
 
@@ -45,10 +46,11 @@ def _sample(padding_mode, align_corners, maps, points):
     # One row of indices: the copy that XLA makes for an array of them [B, N] would keep the gather
     # out of the loop that sums, in a lifter, which would then write every corner's pixels first.
     first = corners.first.reshape(-1)
-    samples = sum(
+    terms = (
         weight.reshape(-1, 1) * _take(pixels, first + offset)
         for offset, weight in zip(corners.offsets, corners.weights, strict=True)
     )
+    samples = cast(jax.Array, sum(terms))  # there is at least one corner
     return samples.astype(maps.dtype).reshape(*points.shape[:2], maps.shape[-1])
 
 

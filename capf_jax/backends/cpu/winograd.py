@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import cast
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-ROWS = 4  # of the output that are made together, from ROWS + taps - 1 of the input
+ROWS = 4  # rows of output that are computed together, from ROWS + taps - 1 rows of input
 # Where it is faster was measured. A transformed kernel is more than twice as large as the kernel,
 # which pays only if many pixels use it; with few channels the transforms outweigh the products.
 FEWEST_CHANNELS = 16
@@ -126,6 +127,9 @@ def _rows_of_tiles(x: jax.Array, tiles: int, rows: range) -> list[jax.Array]:
 def _combinations(matrix: np.ndarray, terms: Sequence[jax.Array]) -> list[jax.Array]:
     """For every row of the matrix, the sum of the terms with its weights."""
     return [
-        sum(float(weight) * term for weight, term in zip(row, terms, strict=True) if weight)
+        cast(  # no row of a transform is all zeros
+            jax.Array,
+            sum(float(weight) * term for weight, term in zip(row, terms, strict=True) if weight),
+        )
         for row in matrix
     ]

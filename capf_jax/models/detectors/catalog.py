@@ -1,4 +1,4 @@
-"""The 2D detectors by name: how each is built, what it takes and what maps it gives.
+"""The 2D detectors by name: how each is built, which images it takes and which maps it gives.
 
 `config.model.detector` is a name of this catalog; all that depends on it follows from its entry.
 A new detector is a module that gives a `Detection`, and an entry here.
@@ -13,6 +13,7 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float, Real
 
 from capf_jax import errors
 from capf_jax.models.detectors.cpn import CPN
@@ -20,6 +21,7 @@ from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
+from capf_jax.pose.batch import Array
 
 CROP = (256, 192)  # height and width that every published network takes
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1]
@@ -39,8 +41,8 @@ class DetectorEntry:
         `convolutions.ConvNorm` for the last two.
       channels: of each map that it gives.
       strides: crop pixels per pixel of each map.
-      heatmaps: what they are, 'gaussian' or 'probability'; None for a network without a head.
-      decode: how joints are found in heatmaps, a name of heatmaps.DECODERS; None without heatmaps.
+      heatmaps: their kind, 'gaussian' or 'probability'; None for a network without a head.
+      decode: the way from heatmaps to joints, a name of heatmaps.DECODERS; None without heatmaps.
       published: the name of the file that its weights are published in; '' if there is none.
       mean, deviation: RGB in [0, 1]; what is subtracted from an image, then divided by.
       joints: name of the joint set of the published weights; '' if it is that of the lifter.
@@ -80,8 +82,10 @@ def get(name: str) -> DetectorEntry:
     return ENTRIES[name]
 
 
-def normalise_images(images: jax.Array, entry: DetectorEntry) -> jax.Array:
-    """Images [B, H, W, 3] uint8, RGB, to float32, normalised as the detector takes them."""
+def normalise_images(
+    images: Real[Array, 'B H W 3'], entry: DetectorEntry
+) -> Float[jax.Array, 'B H W 3']:
+    """RGB images of values 0 to 255 as float32, normalised as the detector takes them."""
     scaled = images.astype(jnp.float32) / 255
     return (scaled - jnp.asarray(entry.mean)) / jnp.asarray(entry.deviation)
 

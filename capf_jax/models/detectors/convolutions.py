@@ -7,6 +7,9 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
+
+from capf_jax.pose.batch import Array
 
 EPSILON = 1e-5  # of every BatchNorm, added to the variance
 MOMENTUM = 0.9  # of every BatchNorm's running statistics; PyTorch calls it 0.1
@@ -34,8 +37,8 @@ class ConvNorm(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Maps x [B, H, W, C] to [B, H / stride, W / stride, channels]."""
+    def __call__(self, x: Float[Array, 'B H W C'], train: bool) -> Float[jax.Array, 'B _ _ _']:
+        """Maps x to [B, H / stride, W / stride, channels]."""
         x = nn.Conv(
             self.channels,
             (self.kernel, self.kernel),
@@ -66,8 +69,8 @@ class DeconvNorm(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Maps x [B, H, W, C] to [B, 2 * H, 2 * W, channels]."""
+    def __call__(self, x: Float[Array, 'B H W C'], train: bool) -> Float[jax.Array, 'B 2*H 2*W _']:
+        """Maps x to [B, 2 * H, 2 * W, channels]."""
         x = nn.ConvTranspose(
             self.channels,
             (4, 4),
@@ -112,8 +115,8 @@ class Bottleneck(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Maps x [B, H, W, C] to [B, H / stride, W / stride, expansion * channels]."""
+    def __call__(self, x: Float[Array, 'B H W C'], train: bool) -> Float[jax.Array, 'B _ _ _']:
+        """Maps x to [B, H / stride, W / stride, expansion * channels]."""
         width = self.channels * self.expansion
         shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
         y = nn.relu(ConvNorm(self.channels, kernel=1, name='conv1', **shared)(x, train))
@@ -137,8 +140,8 @@ class BasicBlock(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, x: jax.Array, train: bool) -> jax.Array:
-        """Maps x [B, H, W, C] to the same shape."""
+    def __call__(self, x: Float[Array, 'B H W C'], train: bool) -> Float[jax.Array, 'B H W C']:
+        """Adds what the two convolutions give to x."""
         channels, shared = x.shape[-1], {'axis_name': self.axis_name, 'dtype': self.dtype}
         y = nn.relu(ConvNorm(channels, name='conv1', **shared)(x, train))
         y = ConvNorm(channels, name='conv2', **shared)(y, train)

@@ -13,11 +13,13 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from capf_jax.models.detectors.convolutions import Bottleneck, ConvNorm
 from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.resize import resize_bilinear
 from capf_jax.models.detectors.resnet import BLOCKS, WIDTH, ResNet
+from capf_jax.pose.batch import Array
 
 EXPANSION = 2  # of the refine net's bottlenecks
 
@@ -44,10 +46,10 @@ class CPN(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
-        """Maps normalised images [B, H, W, 3], H and W multiples of 32, to a Detection.
+    def __call__(self, images: Float[Array, 'B H W 3'], *, train: bool = False) -> Detection:
+        """Maps normalised images, H and W multiples of 32, to a Detection.
 
-        Its maps are the refine net's, all at stride 4, made from stages of stride 32, 16, 8, 4.
+        Its maps are the refine net's, all at stride 4, from stages of stride 32, 16, 8 and 4.
         """
         resnet = ResNet(
             blocks=self.blocks,

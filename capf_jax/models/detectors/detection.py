@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import jax
+from jaxtyping import Float
 
 
 class Detection(NamedTuple):
@@ -13,9 +14,9 @@ class Detection(NamedTuple):
     Attributes:
       maps: L maps [B, H / s, W / s, C], with strides s and channels C as in the catalog, in the
         detector's compute type.
-      heatmaps: [B, H / 4, W / 4, J] float32, one for each joint; None from a network without a
+      heatmaps: of H / 4 by W / 4 pixels, float32, one for each joint; None from a network without a
         head.
     """
 
-    maps: tuple[jax.Array, ...]
-    heatmaps: jax.Array | None
+    maps: tuple[Float[jax.Array, 'B _ _ _'], ...]
+    heatmaps: Float[jax.Array, 'B _ _ J'] | None

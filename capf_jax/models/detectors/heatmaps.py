@@ -10,6 +10,9 @@ import functools
 
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
+
+from capf_jax.pose.batch import Array
 
 STRIDE = 4  # crop pixels per pixel of a heatmap, of every detector
 REACH = 2  # heatmap pixels around the most probable one that its joint is the mean of
@@ -18,12 +21,12 @@ FLOOR = 1e-3  # share of a heatmap's peak below which its logarithm is cut off
 
 @functools.partial(jax.jit, static_argnames='subpixel')
 def heatmaps_to_joints(
-    heatmaps: jax.Array, *, subpixel: bool = False
-) -> tuple[jax.Array, jax.Array]:
+    heatmaps: Float[Array, 'B H W J'], *, subpixel: bool = False
+) -> tuple[Float[jax.Array, 'B J 2'], Float[jax.Array, 'B J']]:
     """Joints at the peaks of heatmaps.
 
     Args:
-      heatmaps: [B, H, W, J]. Pixel (x, y) sits at crop pixel (4x, 4y).
+      heatmaps: maps whose pixel (x, y) sits at crop pixel (4x, 4y).
       subpixel: False moves the arg-max a quarter pixel toward the higher neighbour, as published
         detectors do (docs/method.md, "Heatmaps and 2D joints"): in both coordinates or, where the
         arg-max is in the first two or the last row or column, in none. True puts the joint at the
@@ -33,7 +36,7 @@ def heatmaps_to_joints(
         Estimation", CVPR 2020). A coordinate on the border has no neighbour there and stays.
 
     Returns:
-      Joints [B, J, 2], pixels of the crop, and the heights of the peaks [B, J].
+      Joints in pixels of the crop, and the heights of the peaks.
     """
     b, height, width, joints = heatmaps.shape
     flat = heatmaps.reshape(b, height * width, joints)
@@ -65,17 +68,19 @@ def heatmaps_to_joints(
 
 
 @jax.jit
-def probabilities_to_joints(heatmaps: jax.Array) -> tuple[jax.Array, jax.Array]:
+def probabilities_to_joints(
+    heatmaps: Float[Array, 'B H W J'],
+) -> tuple[Float[jax.Array, 'B J 2'], Float[jax.Array, 'B J']]:
     """Joints at the mean position around the most probable pixel, within `REACH` of it.
 
-    The mean has the least squared error where the joint may be anywhere near. The joint of the
-    other side, often the second most probable place, is too far away to enter it.
+    Of all estimates, the mean of a probability has the least squared error. Only pixels near the
+    peak enter it, since the second most probable place is often the same joint of the other side.
 
     Args:
-      heatmaps: [B, H, W, J], probabilities that sum to 1 over the pixels of each map.
+      heatmaps: probabilities that sum to 1 over the pixels of each map.
 
     Returns:
-      Joints [B, J, 2], pixels of the crop, and the most probable pixels' probabilities [B, J].
+      Joints in pixels of the crop, and the most probable pixels' probabilities.
     """
     b, height, width, joints = heatmaps.shape
     flat = heatmaps.reshape(b, height * width, joints)
@@ -101,11 +106,13 @@ def _parabola_peak(before: jax.Array, centre: jax.Array, after: jax.Array) -> ja
     return jnp.where(flat, 0.0, jnp.clip(shift, -0.5, 0.5))
 
 
-def find_joints(heatmaps: jax.Array, decode: str) -> tuple[jax.Array, jax.Array]:
-    """Joints [B, J, 2], pixels of the crop, and their confidences [B, J].
+def find_joints(
+    heatmaps: Float[Array, 'B H W J'], decode: str
+) -> tuple[Float[jax.Array, 'B J 2'], Float[jax.Array, 'B J']]:
+    """Joints in pixels of the crop, and their confidences.
 
     Args:
-      heatmaps: [B, H, W, J].
+      heatmaps: one for each joint.
       decode: a name of DECODERS, as the catalog's entry of the detector has it: 'quarter_pixel' for
         published detectors, 'parabola' and 'mean' for those trained here, on Gaussians and on
         probabilities.
@@ -121,7 +128,9 @@ DECODERS = {
 
 
 @functools.partial(jax.jit, static_argnames='swap')
-def average_flipped(heatmaps: jax.Array, mirrored: jax.Array, swap: tuple[int, ...]) -> jax.Array:
+def average_flipped(
+    heatmaps: Float[Array, 'B H W J'], mirrored: Float[Array, 'B H W J'], swap: tuple[int, ...]
+) -> Float[jax.Array, 'B H W J']:
     """The flip test: the mean of a crop's heatmaps and those of its mirror image, turned back.
 
     Pixel x of a map sits at crop pixel 4x, not in the middle of its 4 crop pixels, so that a map
@@ -130,29 +139,25 @@ def average_flipped(heatmaps: jax.Array, mirrored: jax.Array, swap: tuple[int, .
     and 2D joints").
 
     Args:
-      heatmaps: [B, H, W, J] of the crops.
-      mirrored: [B, H, W, J] of the mirrored crops.
+      heatmaps: those of the crops.
+      mirrored: those of the mirrored crops.
       swap: the joint that each joint is in the mirror, `Skeleton.flip`.
-
-    Returns:
-      [B, H, W, J].
     """
     back = mirrored[:, :, ::-1][..., list(swap)]
     return (heatmaps + jnp.concatenate([back[:, :, :1], back[:, :, :-1]], axis=2)) / 2
 
 
 @functools.partial(jax.jit, static_argnames='map_size')
-def target_heatmaps(joints: jax.Array, map_size: tuple[int, int], sigma: float) -> jax.Array:
+def target_heatmaps(
+    joints: Float[Array, 'B J 2'], map_size: tuple[int, int], sigma: float | Array
+) -> Float[jax.Array, 'B H W J']:
     """A Gaussian of height 1 at every joint, centred between pixels where the joint is.
 
     Args:
-      joints: [B, J, 2], pixels of the crop; of a joint outside it the map shows the Gaussian's
+      joints: joints in pixels of the crop; the map of a joint outside it shows the Gaussian's
         flank alone.
       map_size: (height, width) of the heatmaps.
       sigma: standard deviation, heatmap pixels.
-
-    Returns:
-      Heatmaps [B, height, width, J].
     """
     height, width = map_size
     centre = joints[:, None] / STRIDE  # [B, 1, J, 2]

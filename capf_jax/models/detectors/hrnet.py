@@ -12,11 +12,13 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.models.detectors.convolutions import BasicBlock, Bottleneck, ConvNorm
 from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.resize import upsample_nearest
+from capf_jax.pose.batch import Array
 
 STRIDE = 32  # crop pixels per pixel of the coarsest map
 # What a joint's heatmap is: a Gaussian of height 1, as published detectors learn by mean squared
@@ -38,7 +40,9 @@ class Branches(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, branches: Sequence[jax.Array], train: bool) -> list[jax.Array]:
+    def __call__(
+        self, branches: Sequence[Float[Array, 'B _ _ _']], train: bool
+    ) -> list[Float[jax.Array, 'B _ _ _']]:
         """Maps every branch [B, H_i, W_i, C_i] to the same shape."""
         branches = list(branches)
         shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
@@ -53,7 +57,7 @@ class Fusion(nn.Module):
     """Second half of a module: every output sums all branches, brought to its resolution.
 
     Attributes:
-      outputs: how many branches are made, the finest first.
+      outputs: number of output branches, the finest first.
       axis_name: mapped axis over which training shares BatchNorm statistics.
       dtype: compute type; parameters and statistics are float32.
     """
@@ -63,14 +67,16 @@ class Fusion(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, branches: Sequence[jax.Array], train: bool) -> list[jax.Array]:
+    def __call__(
+        self, branches: Sequence[Float[Array, 'B _ _ _']], train: bool
+    ) -> list[Float[jax.Array, 'B _ _ _']]:
         """Maps branches [B, H_i, W_i, C_i] to the first `outputs` of the same shapes."""
         return [
             nn.relu(sum(self._resized(branches, j, i, train) for j in range(len(branches))))
             for i in range(self.outputs)
         ]
 
-    def _resized(self, branches: Sequence[jax.Array], j: int, i: int, train: bool) -> jax.Array:
+    def _resized(self, branches: Sequence[Array], j: int, i: int, train: bool) -> Array:
         """Branch j [B, H_j, W_j, C_j] with the shape of branch i, before the sum."""
         x, shared = branches[j], {'axis_name': self.axis_name, 'dtype': self.dtype}
         channels = branches[i].shape[-1]
@@ -97,7 +103,7 @@ class HRNet(nn.Module):
       bottlenecks: bottlenecks after the stem.
       modules: modules of the stages with 2, 3 and 4 branches.
       blocks: basic blocks of each branch of each module.
-      heatmaps: what they are trained to be, see HEATMAPS; None for a network without a head.
+      heatmaps: one of HEATMAPS; None for a network without a head.
       axis_name: mapped axis over which training shares BatchNorm statistics.
       dtype: compute type; parameters, statistics and heatmaps are float32.
     """
@@ -113,8 +119,8 @@ class HRNet(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
-        """Maps normalised images [B, H, W, 3], H and W multiples of 32, to a Detection.
+    def __call__(self, images: Float[Array, 'B H W 3'], *, train: bool = False) -> Detection:
+        """Maps normalised images, H and W multiples of 32, to a Detection.
 
         The finest of the four maps is the network's output. The others are taken after the
         branches of the first module of the last stage, before its fusion: the published code
@@ -158,7 +164,7 @@ class HRNet(nn.Module):
         return Detection((finest, *maps), heatmaps)
 
     def _transition(self, branches: list[jax.Array], stage: int, train: bool) -> list[jax.Array]:
-        """Adds a branch of half the resolution, made from the coarsest; fits the first's width."""
+        """Adds a branch of half the coarsest resolution; at stage 2 also fits the first one."""
         shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
         coarsest = branches[-1]
         if stage == 2:  # the bottlenecks' output is the first branch, and the source of the second

@@ -8,6 +8,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from capf_jax.models.detectors.catalog import CROP
 
@@ -31,7 +32,7 @@ def random_variables(model: nn.Module, key: jax.Array) -> dict[str, Any]:
     leaves, structure = jax.tree.flatten_with_path(shapes)
     size = sum(leaf.size for path, leaf in leaves if path[-1].key == 'kernel')
     random, used, filled = jax.random.normal(key, (size,)), 0, []
-    if not isinstance(random, jax.core.Tracer):  # under `jax.eval_shape` it is one
+    if not isinstance(random, Tracer):  # under `jax.eval_shape` it is one
         random = np.asarray(random)
     for path, leaf in leaves:
         if path[-1].key == 'kernel':

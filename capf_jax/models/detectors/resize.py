@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float, Int
+
+from capf_jax.pose.batch import Array
 
 
-def upsample_nearest(x: jax.Array, factor: int) -> jax.Array:
-    """Maps x [B, H, W, C] to [B, H * factor, W * factor, C] by repeating every pixel."""
+def upsample_nearest(x: Float[Array, 'B H W C'], factor: int) -> Float[jax.Array, 'B _ _ C']:
+    """Maps x to [B, H * factor, W * factor, C] by repeating every pixel."""
     return jnp.repeat(jnp.repeat(x, factor, axis=1), factor, axis=2)
 
 
-def resize_bilinear(x: jax.Array, size: tuple[int, int]) -> jax.Array:
-    """Maps x [B, H, W, C] to [B, *size, C], bilinear, corner pixels on corner pixels.
+def resize_bilinear(x: Float[Array, 'B H W C'], size: Sequence[int]) -> Float[jax.Array, 'B _ _ C']:
+    """Maps x to a (height, width), bilinear, with corner pixels on corner pixels.
 
     `jax.image.resize` aligns the pixels' outer edges instead. Rows and columns are gathered and
     summed up, since matrix products in reduced precision would round the weights.
@@ -25,12 +30,14 @@ def resize_bilinear(x: jax.Array, size: tuple[int, int]) -> jax.Array:
     return x
 
 
-def neighbours(old: int, new: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def neighbours(
+    old: int, new: int
+) -> tuple[Int[np.ndarray, ' N'], Int[np.ndarray, ' N'], Float[np.ndarray, ' N']]:
     """Where each of `new` pixels lies among `old` ones; the ends of both rows lie on each other.
 
     Returns:
-      The pixel before it and the one after it, both [new] int32, and the share [new] float64 of
-      the one after.
+      For each of N = `new` pixels the pixel before it and the one after it, both int32, and the
+      share of the one after, float64.
     """
     position = np.linspace(0, old - 1, new)
     before = np.minimum(position.astype(np.int32), old - 1)

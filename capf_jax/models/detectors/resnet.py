@@ -1,4 +1,4 @@
-"""ResNet-50, the backbone of SimpleBaseline and CPN, and a detector without a heatmap head itself.
+"""ResNet-50, the backbone of SimpleBaseline and CPN, and by itself a detector without heatmaps.
 
 He et al., "Deep Residual Learning for Image Recognition" (CVPR 2016), wired as torchvision's
 published ImageNet weights need it: the stride of a stage is on the 3x3 of its first block.
@@ -6,15 +6,17 @@ published ImageNet weights need it: the stride of a stage is on the 3x3 of its f
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.models.detectors.convolutions import Bottleneck, ConvNorm
 from capf_jax.models.detectors.detection import Detection
+from capf_jax.pose.batch import Array
 
 BLOCKS = (3, 4, 6, 3)  # bottlenecks of ResNet-50's stages
 WIDTH = 64  # of the stem and of the first stage's 3x3 convolutions; doubles with every stage
@@ -39,8 +41,8 @@ class ResNet(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
-        """Maps normalised images [B, H, W, 3], H and W multiples of 32, to a Detection.
+    def __call__(self, images: Float[Array, 'B H W 3'], *, train: bool = False) -> Detection:
+        """Maps normalised images, H and W multiples of 32, to a Detection.
 
         Its maps are the stages', strides 4, 8, 16 and 32; it has no heatmaps.
 
@@ -68,8 +70,9 @@ class ResNet(nn.Module):
             maps.append(x)
         return Detection(tuple(maps), None)
 
-    def _stem(self, images: jax.Array, train: bool) -> jax.Array:
+    def _stem(self, images: Array, train: bool) -> jax.Array:
         """Maps images [B, H, W, 3] to [B, H / 4, W / 4, width]."""
         shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
         x = ConvNorm(self.width, kernel=7, stride=2, name='stem', **shared)(images, train)
-        return nn.max_pool(nn.relu(x), (3, 3), (2, 2), padding=((1, 1), (1, 1)))
+        padding = cast(Any, ((1, 1), (1, 1)))  # Flax's annotation knows names of paddings alone
+        return nn.max_pool(nn.relu(x), (3, 3), (2, 2), padding=padding)

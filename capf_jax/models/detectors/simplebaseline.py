@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import Any
 
 import flax.linen as nn
-import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from capf_jax.models.detectors.convolutions import DeconvNorm
 from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.resnet import BLOCKS, WIDTH, ResNet
+from capf_jax.pose.batch import Array
 
 
 class SimpleBaseline(nn.Module):
@@ -39,8 +40,8 @@ class SimpleBaseline(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
-        """Maps normalised images [B, H, W, 3], H and W multiples of 32, to a Detection.
+    def __call__(self, images: Float[Array, 'B H W 3'], *, train: bool = False) -> Detection:
+        """Maps normalised images, H and W multiples of 32, to a Detection.
 
         The paper compares this detector (Table 5) without saying which maps it took. These are
         the ResNet's stages, strides 4, 8, 16 and 32.

@@ -11,13 +11,15 @@ from typing import Any
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
+from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.models.detectors.convolutions import DeconvNorm
 from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.transformer import LayerNorm, TransformerBlock
+from capf_jax.pose.batch import Array
 
-PATCH = 16  # crop pixels a token, each way
+PATCH = 16  # width and height of a token's patch, crop pixels
 PATCH_PADDING = 2  # PyTorch's, on every side; the patches start 2 pixels outside the crop
 MLP_RATIO = 4
 
@@ -25,8 +27,8 @@ MLP_RATIO = 4
 class ViTPose(nn.Module):
     """Vision transformer with a heatmap head. Defaults are ViTPose-B as published.
 
-    Collections: 'params' and 'batch_stats'. The position embedding is of one crop size, that of
-    the images that it was initialised with.
+    Collections: 'params' and 'batch_stats'. The position embedding fits one crop size, that of
+    the images at initialisation.
 
     Attributes:
       num_joints: heatmaps J.
@@ -47,15 +49,15 @@ class ViTPose(nn.Module):
     dtype: Any = jnp.float32
 
     @nn.compact
-    def __call__(self, images: jax.Array, *, train: bool = False) -> Detection:
-        """Maps normalised images [B, H, W, 3], H and W multiples of 16, to a Detection.
+    def __call__(self, images: Float[Array, 'B H W 3'], *, train: bool = False) -> Detection:
+        """Maps normalised images, H and W multiples of 16, to a Detection.
 
         The paper takes a single scale of this detector (Table 7). Its maps here are the two
         transposed convolutions' and the tokens, strides 4, 8 and 16.
 
         Raises:
-          UserError: the image's sides are not multiples of 16, or not those that the position
-            embedding is of.
+          UserError: the image's sides are not multiples of 16, or not those of the position
+            embedding.
         """
         height, width = images.shape[1:3]
         if height % PATCH or width % PATCH:
@@ -73,7 +75,7 @@ class ViTPose(nn.Module):
         heatmaps = nn.Conv(self.num_joints, (1, 1), dtype=jnp.float32, name='head')(x)
         return Detection(tuple(reversed(maps)), heatmaps)
 
-    def _tokens(self, images: jax.Array) -> jax.Array:
+    def _tokens(self, images: Array) -> jax.Array:
         """The transformer's output [B, H / 16, W / 16, dimension]."""
         patches = nn.Conv(
             self.dimension,

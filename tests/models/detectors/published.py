@@ -71,7 +71,7 @@ def small_network(model, rules, captured):
     variables = recipe_variables(rules, shapes_of(model, images.shape))
     options = {'capture_intermediates': captured, 'mutable': ['intermediates']}
     with jax.default_matmul_precision('highest'):
-        run = jax.jit(lambda *given: model.apply(*given, **options))
+        run = jax.jit(lambda *arguments: model.apply(*arguments, **options))
         detection, state = run(variables, images)
     return detection, state['intermediates']
 

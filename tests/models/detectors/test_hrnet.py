@@ -74,7 +74,7 @@ def test_fusion_of_three_branches_equals_pytorch():
     fusion = Fusion(outputs=3)
     variables = recipe_variables_of(fusion, ('stage3_module0_fusion',), branches, False)
     with jax.default_matmul_precision('highest'):
-        fused = jax.jit(lambda *given: fusion.apply(*given, False))(variables, branches)
+        fused = jax.jit(lambda *arguments: fusion.apply(*arguments, False))(variables, branches)
     for i, branch in enumerate(fused):
         published.assert_like_block(f'fusion/branch{i}', branch)
 
