@@ -86,7 +86,7 @@ def joints_result(
         raise UserError('the split holds no sample to evaluate; choose another split')
     if not np.isfinite(predictions).all():
         raise UserError('the detector gives joints that are not finite; use another checkpoint')
-    crop_pixels_per_pixel = np.sqrt(np.abs(np.linalg.det(np.float64(affine)[:, :, :2])))
+    crop_pixels_per_pixel = np.sqrt(np.abs(np.linalg.det(affine[:, :, :2].astype(np.float64))))
     scale = 1000 / (crop_pixels_per_pixel * image_width)  # [N]
     errors = np.linalg.norm(np.float64(predictions) - targets, axis=-1) * scale[:, None]
     conditions = {

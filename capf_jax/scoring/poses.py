@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ from capf_jax.errors import UserError
 from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.pose.skeletons import Skeleton
+from capf_jax.runtime import files
 from capf_jax.scoring import prediction_files, protocols, tables
 from capf_jax.scoring.evaluation import Scorer
 from capf_jax.scoring.protocols import ERROR_2D_PX, METRICS, Protocol
@@ -107,7 +107,7 @@ class PoseResult(Result):
             'subsets': self.subsets,
         }
 
-    def write_samples(self, stem: pathlib.Path) -> dict[str, pathlib.Path]:
+    def write_samples(self, stem: files.AnyPath) -> dict[str, files.AnyPath]:
         """Writes the predicted poses, in the format of prediction_files.py."""
         origin = {name: str(self.conditions[name]) for name in ('skeleton', 'dataset', 'split')}
         path = stem.with_name(f'{stem.name}.npz')

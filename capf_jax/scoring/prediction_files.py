@@ -54,11 +54,11 @@ class Predictions:
 
 
 def save(
-    path: pathlib.Path,
+    path: files.AnyPath,
     poses: np.ndarray,
     labels: Mapping[str, np.ndarray],
     origin: Mapping[str, str],
-) -> pathlib.Path:
+) -> files.AnyPath:
     """Writes poses in the format above, whole or not at all.
 
     Args:
@@ -70,9 +70,9 @@ def save(
     Returns:
       The path.
     """
-    poses = poses.astype(np.float32)
+    arrays: dict[str, Any] = {'poses': poses.astype(np.float32), 'unit': 'm', **labels, **origin}
     with files.whole(path) as temporary, temporary.open('wb') as file:
-        np.savez_compressed(file, poses=poses, unit='m', **labels, **origin)
+        np.savez_compressed(file, **arrays)
     return path
 
 

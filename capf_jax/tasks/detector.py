@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -64,7 +64,8 @@ def detector_task(
         raise UserError(
             f'{entry.name} has no heatmaps to learn: choose a model.detector that finds joints'
         )
-    loss_of = LOSSES[entry.heatmaps]
+    assert entry.decode is not None  # A detector with heatmaps has a way to find joints in them.
+    loss_of, decode = LOSSES[entry.heatmaps], entry.decode
 
     def init(key: Array, batch: Batch) -> TrainState:
         del batch  # A detector takes crops of any size.
@@ -99,7 +100,7 @@ def detector_task(
         (loss, (heatmaps, batch_stats)), gradients = jax.value_and_grad(loss_share, has_aux=True)(
             state.params
         )
-        predicted, _ = find_joints(heatmaps, entry.decode)
+        predicted, _ = find_joints(heatmaps, decode)
         error = mean_over_valid(joint_distances(predicted, joints).mean(axis=-1), batch.valid)
         loss, error, gradients = jax.lax.psum((loss, error, gradients), AXIS)
         metrics = {
@@ -111,7 +112,8 @@ def detector_task(
 
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
         images = normalise_images(batch.images, entry)
-        predicted, _ = find_joints(model.apply(weights(state), images).heatmaps, entry.decode)
+        output = cast(Any, model.apply(weights(state), images))  # no tuple without `mutable`
+        predicted, _ = find_joints(output.heatmaps, decode)
         return {'joints2d_crop': predicted, 'valid': batch.valid, 'index': batch.index}
 
     return Task(

@@ -19,7 +19,7 @@ import optax
 
 from capf_jax.backends import programs
 from capf_jax.pose.batch import AXIS, Array, Batch
-from capf_jax.runtime import devices
+from capf_jax.runtime import devices, files
 from capf_jax.scoring.evaluation import Scorer, Split, evaluate_step
 from capf_jax.scoring.result import Result
 
@@ -59,9 +59,9 @@ class Figures:
     result: Result
     state: TrainState
     split: Split
-    folder: pathlib.Path
+    folder: files.AnyPath
     people: int
-    log: pathlib.Path
+    log: files.AnyPath
 
 
 def draw_nothing(figures: Figures) -> list[pathlib.Path]:
