@@ -4,9 +4,10 @@
 
 This code's detector is prepared and compiled as an Estimator does it. PyTorch's network has the
 same weights by the converter's table, must give the same maps to 1e-4 of their largest value, and
-runs in evaluation and inference mode in the fastest of several ways: both memory layouts, with BatchNorm
-as published and folded away, and on a GPU also compiled. The note names that way, and the ratio to
-the best of the unfolded ones. An Estimator runs in its user's process, and so do both sides here.
+runs in evaluation and inference mode in the fastest of several ways: both memory layouts, with
+BatchNorm as published and folded away, and on a GPU also compiled. The note names that way, and the
+ratio to the best of the unfolded ones. An Estimator runs in its user's process, and so do both
+sides here.
 With freed memory kept, as the commands of this repository do, PyTorch's large batches gain more
 than this code's: see the detector's rows of the training step.
 

@@ -57,7 +57,7 @@ def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
         detector_file=model.detector_weights,
         detector_joints=model_settings.detector_joints(model, joint_set).name,
         joints2d=config.data.joints2d,
-        weight_name=ca_pf_name(model.detector, config.skeleton, model.lifter),
+        weight_name=ca_pf_name(model.detector, config.skeleton, model.lifter.to_dict()),
     )
 
 

@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import Skeleton
@@ -44,8 +45,8 @@ class Predictions:
     """
 
     path: pathlib.Path
-    poses: np.ndarray
-    names: Mapping[str, np.ndarray]
+    poses: Float[np.ndarray, 'M J 3']
+    names: Mapping[str, Shaped[np.ndarray, ' M']]
 
     @property
     def matched_by(self) -> str:
@@ -55,8 +56,8 @@ class Predictions:
 
 def save(
     path: files.AnyPath,
-    poses: np.ndarray,
-    labels: Mapping[str, np.ndarray],
+    poses: Float[np.ndarray, 'M J 3'],
+    labels: Mapping[str, Shaped[np.ndarray, ' M']],
     origin: Mapping[str, str],
 ) -> files.AnyPath:
     """Writes poses in the format above, whole or not at all.

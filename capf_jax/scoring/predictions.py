@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int, Shaped
 
 from capf_jax.errors import UserError
 from capf_jax.pose.batch import Batch
@@ -65,7 +66,9 @@ def score(
     return dataclasses.replace(result, conditions={**result.conditions, 'size_of_poses': size})
 
 
-def match(predictions: Predictions, labels: Mapping[str, np.ndarray]) -> tuple[np.ndarray, str]:
+def match(
+    predictions: Predictions, labels: Mapping[str, Shaped[np.ndarray, ' N']]
+) -> tuple[Int[np.ndarray, ' N'], str]:
     """Which pose belongs to which sample.
 
     Args:

@@ -9,6 +9,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Float, Shaped, UInt8, UInt32
 from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError
@@ -128,7 +129,9 @@ def detector_task(
     )
 
 
-def squared_error(heatmaps: Array, joints: Array, sigma: float) -> Array:
+def squared_error(
+    heatmaps: Float[Array, 'B H W J'], joints: Float[Array, 'B J 2'], sigma: float
+) -> Float[Array, ' B']:
     """Squared error of heatmaps [B, h, w, J] to Gaussians at joints [B, J, 2] crop pixels: [B].
 
     Summed over the pixels, averaged over the joints, and in units of a Gaussian's own sum of
@@ -139,7 +142,9 @@ def squared_error(heatmaps: Array, joints: Array, sigma: float) -> Array:
     return squared.mean(axis=-1) / (math.pi * sigma**2)
 
 
-def cross_entropy(heatmaps: Array, joints: Array, sigma: float) -> Array:
+def cross_entropy(
+    heatmaps: Float[Array, 'B H W J'], joints: Float[Array, 'B J 2'], sigma: float
+) -> Float[Array, ' B']:
     """Cross-entropy [B] of probabilities [B, h, w, J] with Gaussians at joints [B, J, 2], crop px.
 
     Averaged over the joints; a joint outside the map counts by the share of its Gaussian inside.
@@ -153,8 +158,11 @@ LOSSES = {'gaussian': squared_error, 'probability': cross_entropy}  # by what he
 
 
 def augment(
-    key: Array, images: Array, joints: Array, detection: ConfigDict
-) -> tuple[jax.Array, jax.Array]:
+    key: UInt32[Array, 2],
+    images: UInt8[Array, 'B H W 3'],
+    joints: Float[Array, 'B J 2'],
+    detection: ConfigDict,
+) -> tuple[Float[jax.Array, 'B H W 3'], Float[jax.Array, 'B J 2']]:
     """Rotates, scales, shifts and tints crops, each on its own, with their joints.
 
     Runs inside the axis `AXIS`; a sample's fate depends on its place in the whole batch alone.
@@ -180,8 +188,12 @@ def augment(
 
 
 def transform(
-    images: Array, joints: Array, angle: Array, zoom: Array, shift: Array
-) -> tuple[jax.Array, jax.Array]:
+    images: Shaped[Array, 'B H W 3'],
+    joints: Float[Array, 'B J 2'],
+    angle: Float[Array, ' B'],
+    zoom: Float[Array, ' B'],
+    shift: Float[Array, 'B 2'],
+) -> tuple[Float[jax.Array, 'B H W 3'], Float[jax.Array, 'B J 2']]:
     """Turns crops and their joints about the crop's middle, enlarges them, and moves them.
 
     Args:
