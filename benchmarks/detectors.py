@@ -4,9 +4,10 @@
 
 This code's detector is prepared and compiled as an Estimator does it. PyTorch's network has the
 same weights by the converter's table, must give the same maps to 1e-4 of their largest value, and
-runs in evaluation and inference mode in the fastest of several ways: both memory layouts, with BatchNorm
-as published and folded away, and on a GPU also compiled. The note names that way, and the ratio to
-the best of the unfolded ones. An Estimator runs in its user's process, and so do both sides here.
+runs in evaluation and inference mode in the fastest of several ways: both memory layouts, with
+BatchNorm as published and folded away, and on a GPU also compiled. The note names that way, and the
+ratio to the best of the unfolded ones. An Estimator runs in its user's process, and so do both
+sides here.
 With freed memory kept, as the commands of this repository do, PyTorch's large batches gain more
 than this code's: see the detector's rows of the training step.
 
@@ -21,7 +22,7 @@ import copy
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 import jax
 import jax.numpy as jnp
@@ -153,7 +154,7 @@ def torch_programs(
         placed = tensor.contiguous(memory_format=memory_format)
         ways = {'': copy.deepcopy(network), ', folded': folded_in_torch(network)}
         for way, one in ways.items():
-            one.to(number).to(memory_format=memory_format)
+            cast(Any, one.to(number)).to(memory_format=memory_format)
             programs[f'{layout}{way}'] = _program(one, placed)
         if device.type == 'cuda':
             programs[f'{layout}, compiled'] = _program(torch.compile(ways['']), placed)
@@ -237,7 +238,7 @@ def check_equal(
     """
     images = np.random.default_rng(2).standard_normal((1, *crop, 3)).astype(np.float32)
     with jax.default_matmul_precision('highest'):
-        ours = our_program(model, variables, images, jnp.dtype(jnp.float32))[0]()
+        ours: Any = our_program(model, variables, images, jnp.dtype(jnp.float32))[0]()
     tensor = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
     for one in (network, folded_in_torch(network)):
         with torch.inference_mode():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -52,7 +54,7 @@ def _programs(lifter, variables, theirs, batch):
     def loss(variables, joints2d, crop, maps):
         return jnp.linalg.norm(forward(variables, joints2d, crop, maps) + 1.0, axis=-1).mean()
 
-    arrays = [torch.from_numpy(joints2d), torch.from_numpy(crop)]
+    arrays: list[Any] = [torch.from_numpy(joints2d), torch.from_numpy(crop)]
     arrays.append([torch.from_numpy(one_map.transpose(0, 3, 1, 2).copy()) for one_map in maps])
 
     def forward_torch():

@@ -115,7 +115,7 @@ class TorchHRNet(nn.ModuleDict):
         bottlenecks=4,
         modules=(1, 4, 3),
         blocks=4,
-        heatmaps='gaussian',
+        heatmaps: str | None = 'gaussian',
     ):
         super().__init__()
         self.bottlenecks, self.modules_of_stages, self.heatmaps = bottlenecks, modules, heatmaps

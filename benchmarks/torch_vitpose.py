@@ -6,6 +6,8 @@ Attention is PyTorch's own fused function.
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import nn
 from torch.nn import functional
@@ -80,7 +82,7 @@ class TorchViTPose(nn.Module):
         """Normalised images [B, 3, H, W] -> maps of strides 4, 8, 16, heatmaps [B, J, H/4, W/4]."""
         x = self.backbone(images)
         maps = [x]
-        for layer in self.keypoint_head['deconv_layers']:
+        for layer in cast(nn.Sequential, self.keypoint_head['deconv_layers']):
             x = layer(x)
             if isinstance(layer, nn.ReLU):
                 maps.insert(0, x)

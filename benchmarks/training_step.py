@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any, cast
 
 import jax
 import numpy as np
@@ -76,10 +77,12 @@ def torch_models(config: ConfigDict, detector_variables: dict) -> tuple[TorchHRN
       RuntimeError: the detector's parameters are not ours.
     """
     joints = len(skeletons.get(config.skeleton))
-    settings = model_settings.context_aware_pose_former(
+    settings: Any = model_settings.context_aware_pose_former(
         config.model, skeletons.get(config.skeleton)
     ).detector
-    detector = torch_network(settings, detector_variables, CROP)  # an HRNet fits crops of any size
+    detector: Any = torch_network(
+        settings, detector_variables, CROP
+    )  # an HRNet fits crops of any size
     lifter = TorchLifter(
         widths=tuple(settings.width * 2**i for i in range(4)),
         joints=joints,
@@ -129,6 +132,7 @@ def _detection(config: ConfigDict, state: TrainState, batch: Batch) -> Program:
     model = model_settings.context_aware_pose_former(config.model, skeletons.get(config.skeleton))
 
     def maps_and_heatmaps(variables, images):
+        assert model.detector is not None  # The configurations of this benchmark have one.
         return model.detector.apply(variables, normalise_images(images, model.entry))
 
     return ready(maps_and_heatmaps, programs.prepared(state.frozen), batch.images)
@@ -164,9 +168,9 @@ def torch_detection(
     detector: TorchHRNet, batch: Batch, memory_format: torch.memory_format
 ) -> Program:
     """PyTorch's detector as a program giving maps and heatmaps."""
-    detector = copy.deepcopy(detector).to(memory_format=memory_format)
+    placed = cast(Any, copy.deepcopy(detector)).to(memory_format=memory_format)
     normalise = _normaliser(batch, memory_format)
-    return lambda: detector(normalise())
+    return lambda: placed(normalise())
 
 
 def torch_training(
@@ -177,7 +181,7 @@ def torch_training(
     memory_format: torch.memory_format,
 ) -> Program:
     """PyTorch's training step as a program giving the loss before it."""
-    detector = copy.deepcopy(detector).to(memory_format=memory_format)
+    detector = cast(Any, copy.deepcopy(detector)).to(memory_format=memory_format)
     lifter = copy.deepcopy(lifter)
     slow = [weights for name, weights in lifter.named_parameters() if '.offsets.' in name]
     others = [weights for name, weights in lifter.named_parameters() if '.offsets.' not in name]

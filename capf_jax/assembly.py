@@ -57,7 +57,7 @@ def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
         detector_file=model.detector_weights,
         detector_joints=model_settings.detector_joints(model, joint_set).name,
         joints2d=config.data.joints2d,
-        weight_name=ca_pf_name(model.detector, config.skeleton, model.lifter),
+        weight_name=ca_pf_name(model.detector, config.skeleton, model.lifter.to_dict()),
     )
 
 
@@ -101,10 +101,10 @@ def open_split(
     Raises:
       UserError: the split is missing or empty, or cannot be read as the configuration says.
     """
-    name = name or config.data.test_split
+    split = str(name or config.data.test_split)
     reader = Reader(
         builder,
-        name,
+        split,
         skeletons.get(config.skeleton),
         joints2d=config.data.joints2d,
         bad_image=config.data.bad_image,
@@ -114,7 +114,7 @@ def open_split(
         return loader.evaluation_batches(
             builder,
             config,
-            split=name,
+            split=split,
             process_index=processes.process_index(),
             process_count=processes.process_count(),
         )
@@ -124,10 +124,10 @@ def open_split(
 
     metadata = dict((builder.info.metadata or {}).items())
     conditions = {
-        'split': name,
+        'split': split,
         'dataset': builder.info.full_name,
         'skeleton': config.skeleton,
         'box_source': metadata.get('box_source', f'as the builder {builder.name} crops'),
     }
-    labels = dataclasses.asdict(loader.labels(builder, name))
+    labels = dataclasses.asdict(loader.labels(builder, split))
     return Split(labels, batches, read, conditions)

@@ -122,7 +122,7 @@ def open_run(
         'workdir': str(workdir),
         'checkpoint': checkpoint,
         'checkpoint_step': step,
-        'trained_with': configuration.command_of(workdir),
+        'trained_with': configuration.command_of(files.user_path(workdir)),
         'versions': configuration.versions(),
     }
     return RestoredRun(task, state, split, conditions)

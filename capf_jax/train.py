@@ -15,7 +15,6 @@ import collections
 import dataclasses
 import itertools
 import math
-import pathlib
 import signal
 import sys
 import time
@@ -29,7 +28,7 @@ from capf_jax import assembly
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import weight_files
-from capf_jax.runtime import commands, configuration, devices, processes
+from capf_jax.runtime import commands, configuration, devices, files, processes
 from capf_jax.runtime.checkpoints import Checkpoints, begun
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.runtime.logs import Logs, SilentLogs, was_evaluated
@@ -59,7 +58,7 @@ class Outcome:
     signal: int | None = None
 
 
-def train_and_evaluate(config: ConfigDict, workdir: pathlib.Path, command: str = '') -> Outcome:
+def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str = '') -> Outcome:
     """Trains what `config.task` names, evaluating on the way, or goes on with a run begun before.
 
     Args:
@@ -152,7 +151,7 @@ class Run:
     """
 
     config: ConfigDict
-    workdir: pathlib.Path
+    workdir: files.AnyPath
     dataset: str
     split: Split
     steps_per_epoch: int
@@ -288,6 +287,7 @@ def main(argv: Sequence[str]) -> int:
         processes.DISTRIBUTED, action='store_true', help='join the other processes of the run'
     )
     arguments = configuration.parse(argv, parser=parser)
+    assert arguments.config is not None  # `parse` requires one.
     processes.join_processes(argv)
     programs.start_process()
     use_compilation_cache()

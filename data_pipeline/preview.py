@@ -39,6 +39,7 @@ _RADIUS = 2  # of a dot, pixels of the enlarged picture
 def draw(record: Record, joints: bool = True, zoom: int = 2) -> np.ndarray:
     """The crop of a record, enlarged, with its joints: [zoom H, zoom W, 3] uint8 BGR."""
     image = cv2.imdecode(np.frombuffer(record.image, np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None  # The pipeline has encoded it.
     image = cv2.resize(image, None, fx=zoom, fy=zoom, interpolation=cv2.INTER_CUBIC)
     if joints:
         pairs = ((record.joints2d_truth, _GREEN), (record.joints2d_detected, _RED))

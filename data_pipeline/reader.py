@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from typing import Any
 
 import cv2
 import numpy as np
@@ -72,7 +73,7 @@ class Reader:
         self._joints2d = f'joints2d_{joints2d}'
         self._skip = bad_image == 'skip'
         self._source = _open_split(builder, split)
-        features = builder.info.features
+        features: Any = builder.info.features
         self._shapes = {name: features[name].shape for name in _FLOATS}
         self._image_shape = features['image'].shape
         num_joints = self._shapes['joints3d'][0]
@@ -87,7 +88,7 @@ class Reader:
     def __len__(self) -> int:
         return len(self._source)
 
-    def batch(self, indices: Sequence[int]) -> tuple[Batch, tuple[str, ...]]:
+    def batch(self, indices: Sequence[int] | np.ndarray) -> tuple[Batch, tuple[str, ...]]:
         """The samples at these positions.
 
         Returns:
@@ -138,27 +139,27 @@ class Reader:
             index=np.asarray(indices, np.int32),
         ), tuple(complaints)
 
-    def valid_batch(self, indices: Sequence[int]) -> tuple[Batch, tuple[str, ...]]:
+    def valid_batch(self, indices: Sequence[int] | np.ndarray) -> tuple[Batch, tuple[str, ...]]:
         """Like `batch`, but a sample whose image does not decode gives way to the next that does.
 
         Raises:
           UserError: as `batch`, or no image of the split decodes.
           RuntimeError: as `batch`.
         """
-        indices = np.array(indices)
-        batch, complaints = self.batch(indices)
+        positions = np.array(indices)
+        batch, complaints = self.batch(positions)
         for _ in range(len(self)):
             if batch.valid.all():
                 return batch, complaints
             bad = np.flatnonzero(~batch.valid)
-            indices[bad] = (indices[bad] + 1) % len(self)
-            others, more = self.batch(indices[bad])
+            positions[bad] = (positions[bad] + 1) % len(self)
+            others, more = self.batch(positions[bad])
             complaints += more
             for array, replacement in zip(batch, others, strict=True):
                 array[bad] = replacement
         raise UserError(f'no image of {self._where} decodes; build the dataset again')
 
-    def _name(self, index: int, example) -> str:
+    def _name(self, index: Any, example: Any) -> str:
         """Which sample this is, for a sentence."""
         labels = ', '.join(f'{name} {_label(example, name)}' for name in LABELS)
         return f'sample {index} of {self._where} ({labels})'
@@ -181,12 +182,11 @@ def labels(builder: tfds.core.DatasetBuilder, split: str) -> Labels:
     return Labels(**{name: np.array(values) for name, values in lists.items()})
 
 
-def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> Sequence[bytes]:
-    """TFDS data source of undecoded records; UserError where the split is missing or empty."""
+def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> Any:
+    """TFDS's source of undecoded records; UserError where the split is missing or empty."""
     try:
-        return builder.as_data_source(
-            split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
-        )
+        open_source: Any = builder.as_data_source  # TFDS's decorator hides its signature.
+        return open_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
     except ValueError as error:
         splits = builder.info.splits.items()
         known = ', '.join(f'{name!r} with {info.num_examples}' for name, info in splits)
@@ -197,8 +197,8 @@ def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> Sequence[bytes
 
 
 def _parsed(
-    source: Sequence[bytes],
-    indices: Sequence[int],
+    source: Any,
+    indices: Sequence[int] | np.ndarray,
     builder: tfds.core.DatasetBuilder,
     split: str,
 ) -> list:
@@ -208,7 +208,8 @@ def _parsed(
     except RuntimeError as error:  # ArrayRecord's, where a checksum is wrong; it names no file
         reason = str(error).split(' (')[0]
         raise datasets.not_whole(builder, f'split {split!r} does not read, {reason}') from error
-    return [tf_example_pb2.Example.FromString(record).features.feature for record in stored]
+    example: Any = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue] - built at import
+    return [example.FromString(record).features.feature for record in stored]
 
 
 def _decode(encoded: bytes, image: np.ndarray) -> str:

@@ -65,7 +65,7 @@ def read(path: pathlib.Path, frames: Sequence[int]) -> Iterator[np.ndarray | Unr
                 grabbed = capture.grab()
                 reached += 1
             decoded, image = capture.retrieve() if grabbed else (False, None)
-            if decoded:
+            if decoded and image is not None:
                 yield image
             else:
                 yield UnreadableError(

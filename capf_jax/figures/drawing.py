@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import pathlib
+from typing import Any, cast
 
 import numpy as np
 from matplotlib import colors, patheffects
@@ -25,7 +26,7 @@ from capf_jax.runtime import files
 COLOURS = {'left': '#0072B2', 'right': '#D55E00', 'centre': '#3C3C3C'}
 PAGE_WIDTH = 7.0  # inches, the text width of a two-column paper
 DPI = 300
-STYLE = {
+STYLE: dict[Any, Any] = {
     'font.family': 'sans-serif',
     'font.size': 7.5,
     'axes.titlesize': 7.5,
@@ -81,10 +82,10 @@ def draw_bones(
 ) -> None:
     """A skeleton of joints [J, 2]; bones with larger `near` [J] cover the others."""
     near = np.zeros(len(joints)) if near is None else near
-    outline = None
+    outline: list[patheffects.AbstractPathEffect] = []
     if casing:
-        outline = [patheffects.Stroke(linewidth=width + 1.0, foreground=casing)]
-        outline.append(patheffects.Normal())
+        stroke = patheffects.Stroke(linewidth=width + 1.0, foreground=casing)
+        outline = [stroke, patheffects.Normal()]
     for parent, child in sorted(skeleton.bones, key=lambda bone: near[list(bone)].sum()):
         colour = COLOURS[side_of(skeleton, child)]
         (line,) = axes.plot(
@@ -94,14 +95,16 @@ def draw_bones(
             solid_capstyle='round',
             zorder=1 if pale else 2,
         )
-        line.set_path_effects(outline)
+        if outline:
+            line.set_path_effects(outline)
         if marker:
             axes.plot(*joints[child], 'o', ms=marker, color=colour, mec='white', mew=0.3, zorder=2)
 
 
-def pale_colour(colour: str) -> tuple[float, ...]:
+def pale_colour(colour: str) -> tuple[float, float, float]:
     """The colour as a wash on white; opaque, so that overlapping bones show no seams."""
-    return tuple(1 - WASH * (1 - np.array(colors.to_rgb(colour))))
+    red, green, blue = (1 - WASH * (1 - share) for share in colors.to_rgb(colour))
+    return red, green, blue
 
 
 def scale_bar(axes: Axes, metres: float) -> Line2D:
@@ -109,7 +112,8 @@ def scale_bar(axes: Axes, metres: float) -> Line2D:
 
     The bar is in the legend, since in the axes a foot would sooner or later stand on it.
     """
-    inches = axes.get_position().width * axes.figure.get_figwidth()
+    figure = cast(Figure, axes.figure)  # new_figure's, which has no subfigures
+    inches = axes.get_position().width * figure.get_figwidth()
     points = 72 * metres * inches / np.ptp(axes.get_xlim())
     bar = Line2D([0, points], [3, 3], color=SOFT, lw=1.2, marker='|', ms=4, label=f'{metres:g} m')
     bar.set_solid_capstyle('butt')
@@ -124,6 +128,6 @@ class ScaleBarHandler(HandlerBase):
     ) -> Line2D:
         """The bar, in a box that is as long."""
         del legend, fontsize
-        handlebox.width = bar.get_xdata()[-1]
+        handlebox.width = float(np.asarray(bar.get_xdata())[-1])
         handlebox.add_artist(bar)
         return bar

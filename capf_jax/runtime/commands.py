@@ -113,8 +113,7 @@ def is_expected(error: BaseException) -> bool:
         return True
     if isinstance(error, OSError) and error.errno in _REFUSALS:
         return True
-    # CHIEF: `ValueError` goes from here once every room raises `UserError` instead.
-    return isinstance(error, (OSError, RuntimeError, ValueError)) and _is_ours(error)
+    return isinstance(error, (OSError, RuntimeError)) and _is_ours(error)
 
 
 def _is_ours(error: BaseException) -> bool:

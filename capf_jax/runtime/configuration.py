@@ -216,7 +216,8 @@ def _unknown_field(argv: Sequence[str], error: Exception) -> str:
     values = _config_flags(plain)
     try:
         _read(values, plain)
-        known = sorted(flatten(values['config'].value.to_dict()))
+        config = values['config'].value
+        known = sorted(flatten(config.to_dict())) if config is not None else []
     except (AttributeError, KeyError):
         return f'the config file sets a field that does not exist: {" ".join(str(error).split())}'
     for override in overrides:
@@ -260,13 +261,13 @@ def check_values(config: ConfigDict) -> None:
             )
 
 
-def check(config: ConfigDict, workdir: pathlib.Path) -> None:
+def check(config: ConfigDict, workdir: files.AnyPath) -> None:
     """UserError if the workdir holds a run with another configuration; the fields are named."""
     path = workdir / 'config.json'
     if not path.exists():
         return
     before, now = NEWER | flatten(read_json(path)), flatten(_plain(config))
-    sources = BUILT_FROM.get(now.get('data.name'), ())
+    sources = BUILT_FROM.get(str(now.get('data.name')), ())
     free = (*OPERATIONAL, *(f'data.builder.{name}' for name in sources))
     differences = [
         f'{name} {before.get(name, "absent")} there, {now.get(name, "absent")} here'
@@ -280,20 +281,20 @@ def check(config: ConfigDict, workdir: pathlib.Path) -> None:
         )
 
 
-def save(config: ConfigDict, workdir: pathlib.Path, command: str = '') -> None:
+def save(config: ConfigDict, workdir: files.AnyPath, command: str = '') -> None:
     """Keeps the configuration, the command, and the versions that run it, in the workdir."""
     write_json(workdir / 'config.json', _plain(config))
     # One entry for each time the run was started.
     write_json(workdir / 'versions.json', [*_starts(workdir), {'command': command, **versions()}])
 
 
-def command_of(workdir: pathlib.Path) -> str:
+def command_of(workdir: files.AnyPath) -> str:
     """The arguments that a workdir was last trained with; '' where they are not known."""
     starts = _starts(workdir)
     return starts[-1].get('command', '') if starts else ''
 
 
-def _starts(workdir: pathlib.Path) -> list[dict[str, str]]:
+def _starts(workdir: files.AnyPath) -> list[dict[str, str]]:
     path = workdir / 'versions.json'
     return read_json(path) if path.exists() else []
 
@@ -353,12 +354,12 @@ def git_commit() -> str:
         return 'unknown'
 
 
-def read_json(path: pathlib.Path) -> Any:
+def read_json(path: files.AnyPath) -> Any:
     """A JSON file's content."""
     return json.loads(path.read_text())
 
 
-def write_json(path: pathlib.Path, content: Any) -> None:
+def write_json(path: files.AnyPath, content: Any) -> None:
     """Writes a JSON file whole or not at all."""
     with files.whole(path) as temporary:
         temporary.write_text(json.dumps(content, indent=2) + '\n')

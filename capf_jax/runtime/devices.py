@@ -22,22 +22,6 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.pose.batch import AXIS, Batch
-from capf_jax.runtime.processes import (
-    DISTRIBUTED,
-    anyone,
-    is_main_process,
-    join_processes,
-    main_process_first,
-    process_count,
-    process_index,
-)
-
-# The functions about processes lie in processes.py; these names serve callers of before.
-__all__ = [  # CHIEF: remove this list and the import once every room imports `processes`
-    'DISTRIBUTED',
-    'anyone', 'is_main_process', 'join_processes', 'main_process_first',
-    'process_count', 'process_index',
-]  # fmt: skip
 
 
 def _devices() -> list[jax.Device]:

@@ -16,6 +16,9 @@ from etils import epath
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
 
+# A path on this machine, or one that epath opens, perhaps in a store such as `gs://`.
+AnyPath = pathlib.Path | epath.Path
+
 
 def user_path(path: str | os.PathLike) -> epath.Path:
     """The path that a user means: `~` stands for the home folder, `gs://` for a store.

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from capf_jax.errors import UserError
 from capf_jax.pose.batch import Array, Batch
@@ -29,7 +30,7 @@ class JointsResult(Result):
       joints: J joint names.
     """
 
-    errors: np.ndarray
+    errors: Float[np.ndarray, 'N J']
     joints: tuple[str, ...]
 
     @property
@@ -63,10 +64,10 @@ class JointsResult(Result):
 
 
 def joints_result(
-    predictions: np.ndarray,
-    targets: np.ndarray,
-    affine: np.ndarray,
-    image_width: np.ndarray,
+    predictions: Float[np.ndarray, 'N J 2'],
+    targets: Float[np.ndarray, 'N J 2'],
+    affine: Float[np.ndarray, 'N 2 3'],
+    image_width: Shaped[np.ndarray, ' N'],
     joints: tuple[str, ...],
     conditions: Mapping[str, Any],
 ) -> JointsResult:
@@ -86,7 +87,7 @@ def joints_result(
         raise UserError('the split holds no sample to evaluate; choose another split')
     if not np.isfinite(predictions).all():
         raise UserError('the detector gives joints that are not finite; use another checkpoint')
-    crop_pixels_per_pixel = np.sqrt(np.abs(np.linalg.det(np.float64(affine)[:, :, :2])))
+    crop_pixels_per_pixel = np.sqrt(np.abs(np.linalg.det(affine[:, :, :2].astype(np.float64))))
     scale = 1000 / (crop_pixels_per_pixel * image_width)  # [N]
     errors = np.linalg.norm(np.float64(predictions) - targets, axis=-1) * scale[:, None]
     conditions = {

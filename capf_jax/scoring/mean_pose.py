@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.pose.batch import Batch
@@ -15,7 +16,9 @@ from capf_jax.scoring.poses import PoseResult, pose_scorer
 from capf_jax.scoring.protocols import Protocol
 
 
-def mean_pose(batches: Iterable[np.ndarray], joints: int) -> np.ndarray:
+def mean_pose(
+    batches: Iterable[Float[np.ndarray, '_ J 3']], joints: int
+) -> Float[np.ndarray, 'J 3']:
     """Mean pose [J, 3] of a split: the best that a predictor without any input can do.
 
     Args:

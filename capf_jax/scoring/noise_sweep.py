@@ -9,7 +9,6 @@ size, so that curves are smooth and comparable between models, batch sizes and m
 from __future__ import annotations
 
 import functools
-import pathlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 
 from capf_jax.errors import UserError
 from capf_jax.pose.batch import Array, Batch
-from capf_jax.runtime import devices
+from capf_jax.runtime import devices, files
 from capf_jax.scoring import evaluation, report, tables
 from capf_jax.scoring.evaluation import Scorer, Split
 from capf_jax.scoring.poses import PoseResult
@@ -102,7 +101,7 @@ def table(results: Mapping[float, PoseResult], form: str = 'text') -> str:
     first = next(iter(results.values()))
     names = list(first.errors)
     rows = [
-        [f'{sigma:g}', np.mean(result.input_error_px), *(result.scores[name] for name in names)]
+        [f'{sigma:g}', _input_error(result), *(result.scores[name] for name in names)]
         for sigma, result in results.items()
     ]
     headers = ['noise [px]', '2D error [px]', *(METRICS[name].title for name in names)]
@@ -113,10 +112,16 @@ def to_json(results: Mapping[float, PoseResult]) -> dict[str, Any]:
     """The content of a JSON file: the conditions once, and averages and subsets at each sigma."""
     rows = []
     for sigma, result in results.items():
-        row = {'sigma_px': sigma, 'input_2d_error_px': float(np.mean(result.input_error_px))}
+        row = {'sigma_px': sigma, 'input_2d_error_px': _input_error(result)}
         content = result.to_json()
         rows.append(row | {name: content[name] for name in content.keys() - {'protocol', 'groups'}})
     return {'protocol': shared_conditions(results), 'noise': rows}
+
+
+def _input_error(result: PoseResult) -> float:
+    """Mean distance of the 2D input from the true 2D joints, pixels of the whole image."""
+    assert result.input_error_px is not None  # `pose_scorer` measures it.
+    return float(np.mean(result.input_error_px))
 
 
 def shared_conditions(results: Mapping[float, PoseResult]) -> dict[str, Any]:
@@ -129,7 +134,7 @@ def shared_conditions(results: Mapping[float, PoseResult]) -> dict[str, Any]:
     }
 
 
-def write(results: Mapping[float, PoseResult], path: pathlib.Path, form: str = 'text') -> str:
+def write(results: Mapping[float, PoseResult], path: files.AnyPath, form: str = 'text') -> str:
     """Writes the JSON file and returns the text for people: table, conditions, and the path.
 
     Args:

@@ -5,17 +5,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
-import pathlib
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Bool, Float, Int, Shaped
 
 from capf_jax.errors import UserError
 from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.pose.skeletons import Skeleton
+from capf_jax.runtime import files
 from capf_jax.scoring import prediction_files, protocols, tables
 from capf_jax.scoring.evaluation import Scorer
 from capf_jax.scoring.protocols import ERROR_2D_PX, METRICS, Protocol
@@ -38,12 +39,12 @@ class PoseResult(Result):
         pixels of the whole image; None where it is not known.
     """
 
-    errors: Mapping[str, np.ndarray]
-    labels: Mapping[str, np.ndarray]
-    predictions: np.ndarray
-    targets: np.ndarray
+    errors: Mapping[str, Float[np.ndarray, ' N']]
+    labels: Mapping[str, Shaped[np.ndarray, ' N']]
+    predictions: Float[np.ndarray, 'N J 3']
+    targets: Float[np.ndarray, 'N J 3']
     protocol: Protocol = protocols.PLAIN
-    input_error_px: np.ndarray | None = None
+    input_error_px: Float[np.ndarray, ' N'] | None = None
 
     @property
     def score(self) -> float:
@@ -76,7 +77,7 @@ class PoseResult(Result):
         names, ids = np.unique(self.labels[group], return_inverse=True)
         return {str(name): self.subset(ids == i) for i, name in enumerate(names)}
 
-    def subset(self, chosen: np.ndarray) -> dict[str, float]:
+    def subset(self, chosen: Bool[np.ndarray, ' N']) -> dict[str, float]:
         """{'samples': number, metric name: plain mean} of the samples `chosen` [N] bool."""
         return {'samples': int(np.sum(chosen))} | {
             name: _mean(values[chosen]) for name, values in self.errors.items()
@@ -107,7 +108,7 @@ class PoseResult(Result):
             'subsets': self.subsets,
         }
 
-    def write_samples(self, stem: pathlib.Path) -> dict[str, pathlib.Path]:
+    def write_samples(self, stem: files.AnyPath) -> dict[str, files.AnyPath]:
         """Writes the predicted poses, in the format of prediction_files.py."""
         origin = {name: str(self.conditions[name]) for name in ('skeleton', 'dataset', 'split')}
         path = stem.with_name(f'{stem.name}.npz')
@@ -115,14 +116,14 @@ class PoseResult(Result):
 
 
 def pose_result(
-    predictions: np.ndarray,
-    targets: np.ndarray,
-    labels: Mapping[str, np.ndarray],
+    predictions: Float[np.ndarray, 'N J 3'],
+    targets: Float[np.ndarray, 'N J 3'],
+    labels: Mapping[str, Shaped[np.ndarray, ' N']],
     conditions: Mapping[str, Any],
     *,
     protocol: Protocol = protocols.PLAIN,
     skeleton: Skeleton | None = None,
-    input_error_px: np.ndarray | None = None,
+    input_error_px: Float[np.ndarray, ' N'] | None = None,
 ) -> PoseResult:
     """The errors of N predicted poses.
 
@@ -197,13 +198,13 @@ def pose_scorer(protocol: Protocol, skeleton: Skeleton) -> Scorer[PoseResult]:
     return Scorer(truth, result)
 
 
-def input_error_px(batch: Batch) -> Array:
+def input_error_px(batch: Batch) -> Float[Array, ' B']:
     """Mean over joints of the 2D input's distance from the truth, whole-image pixels. -> [B]."""
     truth = to_image(batch.joints2d_crop_truth, batch.affine)
     return jnp.linalg.norm(batch.joints2d - truth, axis=-1).mean(-1)
 
 
-def videos(labels: Mapping[str, np.ndarray]) -> np.ndarray:
+def videos(labels: Mapping[str, Shaped[np.ndarray, ' N']]) -> Int[np.ndarray, ' N']:
     """[N] int: one number for each video, a sequence of one subject seen by one camera."""
     ids = np.zeros(len(labels['frame']), np.int64)
     for name in ('subject', 'action', 'sequence', 'camera'):
@@ -213,7 +214,7 @@ def videos(labels: Mapping[str, np.ndarray]) -> np.ndarray:
     return ids
 
 
-def default_group(labels: Mapping[str, np.ndarray]) -> str:
+def default_group(labels: Mapping[str, Shaped[np.ndarray, ' N']]) -> str:
     """The first of action, sequence, subject and camera that has more than one value."""
     return next((name for name in tables.GROUPS if len(set(labels[name])) > 1), 'action')
 

@@ -23,6 +23,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, Shaped
 
 from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import Skeleton
@@ -44,8 +45,8 @@ class Predictions:
     """
 
     path: pathlib.Path
-    poses: np.ndarray
-    names: Mapping[str, np.ndarray]
+    poses: Float[np.ndarray, 'M J 3']
+    names: Mapping[str, Shaped[np.ndarray, ' M']]
 
     @property
     def matched_by(self) -> str:
@@ -54,11 +55,11 @@ class Predictions:
 
 
 def save(
-    path: pathlib.Path,
-    poses: np.ndarray,
-    labels: Mapping[str, np.ndarray],
+    path: files.AnyPath,
+    poses: Float[np.ndarray, 'M J 3'],
+    labels: Mapping[str, Shaped[np.ndarray, ' M']],
     origin: Mapping[str, str],
-) -> pathlib.Path:
+) -> files.AnyPath:
     """Writes poses in the format above, whole or not at all.
 
     Args:
@@ -70,9 +71,9 @@ def save(
     Returns:
       The path.
     """
-    poses = poses.astype(np.float32)
+    arrays: dict[str, Any] = {'poses': poses.astype(np.float32), 'unit': 'm', **labels, **origin}
     with files.whole(path) as temporary, temporary.open('wb') as file:
-        np.savez_compressed(file, poses=poses, unit='m', **labels, **origin)
+        np.savez_compressed(file, **arrays)
     return path
 
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from jaxtyping import Int, Shaped
 
 from capf_jax.errors import UserError
 from capf_jax.pose.batch import Batch
@@ -65,7 +66,9 @@ def score(
     return dataclasses.replace(result, conditions={**result.conditions, 'size_of_poses': size})
 
 
-def match(predictions: Predictions, labels: Mapping[str, np.ndarray]) -> tuple[np.ndarray, str]:
+def match(
+    predictions: Predictions, labels: Mapping[str, Shaped[np.ndarray, ' N']]
+) -> tuple[Int[np.ndarray, ' N'], str]:
     """Which pose belongs to which sample.
 
     Args:
@@ -90,7 +93,7 @@ def match(predictions: Predictions, labels: Mapping[str, np.ndarray]) -> tuple[n
         twice = np.flatnonzero(counts > 1)
         raise UserError(
             f'{predictions.path} has more than one pose for {len(twice)} samples, the first is '
-            f'{_sample(names, first[twice[0]])}; give one for each'
+            f'{_sample(names, first[twice][0])}; give one for each'
         )
     places = np.minimum(np.searchsorted(values, samples), max(len(values) - 1, 0))
     there = values[places] == samples if len(values) else np.zeros(number, bool)
@@ -106,7 +109,7 @@ def match(predictions: Predictions, labels: Mapping[str, np.ndarray]) -> tuple[n
     return first[places], words
 
 
-def _sample(names: Mapping[str, np.ndarray], row: int) -> str:
+def _sample(names: Mapping[str, np.ndarray], row: int | np.integer) -> str:
     return ', '.join(f'{name} {values[row]}' for name, values in names.items())
 
 

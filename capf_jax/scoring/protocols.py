@@ -9,6 +9,7 @@ import dataclasses
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from jaxtyping import Float, Int, Shaped
 
 from capf_jax.errors import UserError, unknown
 from capf_jax.pose import metrics
@@ -88,8 +89,12 @@ class Protocol:
     frames: str = 'all'
 
     def errors(
-        self, pred: np.ndarray, target: np.ndarray, videos: np.ndarray, frames: np.ndarray
-    ) -> dict[str, np.ndarray]:
+        self,
+        pred: Float[np.ndarray, 'N J 3'],
+        target: Float[np.ndarray, 'N J 3'],
+        videos: Shaped[np.ndarray, ' N'],
+        frames: Int[np.ndarray, ' N'],
+    ) -> dict[str, Float[np.ndarray, ' N']]:
         """Metric name -> [N] values; those per video are left out where no frame follows another.
 
         Args:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from capf_jax.runtime import configuration
+from capf_jax.runtime import configuration, files
 from capf_jax.scoring.result import Result
 from capf_jax.scoring.tables import line_start
 
@@ -25,7 +25,7 @@ def describe(conditions: Mapping[str, Any], form: str = 'text') -> str:
     return '\n'.join(f'{start}{name:<{width}}  {value}' for name, value in lines)
 
 
-def write(result: Result, path: pathlib.Path, group: str | None = None, form: str = 'text') -> str:
+def write(result: Result, path: files.AnyPath, group: str | None = None, form: str = 'text') -> str:
     """Writes the JSON file and returns the text for people: tables, conditions, and the path.
 
     `group` and `form` are as in `Result.table`.

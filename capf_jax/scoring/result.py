@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import pathlib
 from collections.abc import Mapping
 from typing import Any
+
+from capf_jax.runtime import files
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,7 +45,7 @@ class Result(abc.ABC):
     def to_json(self) -> dict[str, Any]:
         """The content of the result's JSON file; the conditions are under the key 'protocol'."""
 
-    def write_samples(self, stem: pathlib.Path) -> dict[str, pathlib.Path]:
+    def write_samples(self, stem: files.AnyPath) -> dict[str, files.AnyPath]:
         """Writes what there is to keep of single samples, beside the JSON file.
 
         Args:

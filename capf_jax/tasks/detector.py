@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Float, Shaped, UInt8, UInt32
 from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError
@@ -64,7 +65,8 @@ def detector_task(
         raise UserError(
             f'{entry.name} has no heatmaps to learn: choose a model.detector that finds joints'
         )
-    loss_of = LOSSES[entry.heatmaps]
+    assert entry.decode is not None  # A detector with heatmaps has a way to find joints in them.
+    loss_of, decode = LOSSES[entry.heatmaps], entry.decode
 
     def init(key: Array, batch: Batch) -> TrainState:
         del batch  # A detector takes crops of any size.
@@ -99,7 +101,7 @@ def detector_task(
         (loss, (heatmaps, batch_stats)), gradients = jax.value_and_grad(loss_share, has_aux=True)(
             state.params
         )
-        predicted, _ = find_joints(heatmaps, entry.decode)
+        predicted, _ = find_joints(heatmaps, decode)
         error = mean_over_valid(joint_distances(predicted, joints).mean(axis=-1), batch.valid)
         loss, error, gradients = jax.lax.psum((loss, error, gradients), AXIS)
         metrics = {
@@ -111,7 +113,8 @@ def detector_task(
 
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
         images = normalise_images(batch.images, entry)
-        predicted, _ = find_joints(model.apply(weights(state), images).heatmaps, entry.decode)
+        output = cast(Any, model.apply(weights(state), images))  # no tuple without `mutable`
+        predicted, _ = find_joints(output.heatmaps, decode)
         return {'joints2d_crop': predicted, 'valid': batch.valid, 'index': batch.index}
 
     return Task(
@@ -126,7 +129,9 @@ def detector_task(
     )
 
 
-def squared_error(heatmaps: Array, joints: Array, sigma: float) -> Array:
+def squared_error(
+    heatmaps: Float[Array, 'B H W J'], joints: Float[Array, 'B J 2'], sigma: float
+) -> Float[Array, ' B']:
     """Squared error of heatmaps [B, h, w, J] to Gaussians at joints [B, J, 2] crop pixels: [B].
 
     Summed over the pixels, averaged over the joints, and in units of a Gaussian's own sum of
@@ -137,7 +142,9 @@ def squared_error(heatmaps: Array, joints: Array, sigma: float) -> Array:
     return squared.mean(axis=-1) / (math.pi * sigma**2)
 
 
-def cross_entropy(heatmaps: Array, joints: Array, sigma: float) -> Array:
+def cross_entropy(
+    heatmaps: Float[Array, 'B H W J'], joints: Float[Array, 'B J 2'], sigma: float
+) -> Float[Array, ' B']:
     """Cross-entropy [B] of probabilities [B, h, w, J] with Gaussians at joints [B, J, 2], crop px.
 
     Averaged over the joints; a joint outside the map counts by the share of its Gaussian inside.
@@ -151,8 +158,11 @@ LOSSES = {'gaussian': squared_error, 'probability': cross_entropy}  # by what he
 
 
 def augment(
-    key: Array, images: Array, joints: Array, detection: ConfigDict
-) -> tuple[jax.Array, jax.Array]:
+    key: UInt32[Array, 2],
+    images: UInt8[Array, 'B H W 3'],
+    joints: Float[Array, 'B J 2'],
+    detection: ConfigDict,
+) -> tuple[Float[jax.Array, 'B H W 3'], Float[jax.Array, 'B J 2']]:
     """Rotates, scales, shifts and tints crops, each on its own, with their joints.
 
     Runs inside the axis `AXIS`; a sample's fate depends on its place in the whole batch alone.
@@ -178,8 +188,12 @@ def augment(
 
 
 def transform(
-    images: Array, joints: Array, angle: Array, zoom: Array, shift: Array
-) -> tuple[jax.Array, jax.Array]:
+    images: Shaped[Array, 'B H W 3'],
+    joints: Float[Array, 'B J 2'],
+    angle: Float[Array, ' B'],
+    zoom: Float[Array, ' B'],
+    shift: Float[Array, 'B 2'],
+) -> tuple[Float[jax.Array, 'B H W 3'], Float[jax.Array, 'B J 2']]:
     """Turns crops and their joints about the crop's middle, enlarges them, and moves them.
 
     Args:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jaxtyping import Float
 
 from capf_jax.figures import curves, people, sampling_points
 from capf_jax.figures.drawing import save
@@ -185,7 +186,7 @@ def draw(
 
 def points_of_one(
     model: ContextAwarePoseFormer, state: TrainState, batch: Batch
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Float[np.ndarray, 'L J M K 2'], Float[np.ndarray, 'L J M K']]:
     """Points [L, J, M, K, 2] and weights [L, J, M, K] of the last deformable block, one person.
 
     Args:

@@ -16,10 +16,11 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
+from jaxtyping import Bool, Float, UInt32
 
 from capf_jax.backends import programs
 from capf_jax.pose.batch import AXIS, Array, Batch
-from capf_jax.runtime import devices
+from capf_jax.runtime import devices, files
 from capf_jax.scoring.evaluation import Scorer, Split, evaluate_step
 from capf_jax.scoring.result import Result
 
@@ -59,9 +60,9 @@ class Figures:
     result: Result
     state: TrainState
     split: Split
-    folder: pathlib.Path
+    folder: files.AnyPath
     people: int
-    log: pathlib.Path
+    log: files.AnyPath
 
 
 def draw_nothing(figures: Figures) -> list[pathlib.Path]:
@@ -165,7 +166,7 @@ def with_precision(task: Task, *, training: str, evaluation: str) -> Task:
 
 def new_state(
     optimizer: optax.GradientTransformation,
-    key: Array,
+    key: UInt32[Array, 2],
     params: Any,
     frozen: Any = None,
     batch_stats: Any = None,
@@ -181,17 +182,17 @@ def new_state(
     )
 
 
-def step_keys(state: TrainState, number: int) -> list[Array]:
+def step_keys(state: TrainState, number: int) -> list[UInt32[Array, 2]]:
     """`number` keys of this step, the same on all shards."""
     return list(jax.random.split(jax.random.fold_in(state.key, state.step), number))
 
 
-def shard_key(key: Array) -> Array:
+def shard_key(key: UInt32[Array, 2]) -> UInt32[Array, 2]:
     """A key that differs between the shards of the batch."""
     return jax.random.fold_in(key, jax.lax.axis_index(AXIS))
 
 
-def random_of_sample(key: Array, shard_size: int) -> Array:
+def random_of_sample(key: UInt32[Array, 2], shard_size: int) -> Float[Array, ' B']:
     """Uniform numbers [B], one a sample.
 
     They depend on the sample's place in the whole batch, not on how many shards it is cut into.
@@ -200,7 +201,7 @@ def random_of_sample(key: Array, shard_size: int) -> Array:
     return jax.lax.dynamic_slice_in_dim(whole, jax.lax.axis_index(AXIS) * shard_size, shard_size)
 
 
-def mean_over_valid(values: Array, valid: Array) -> Array:
+def mean_over_valid(values: Float[Array, ' B'], valid: Bool[Array, ' B']) -> Float[Array, '']:
     """This shard's share of the mean of `values` [B] over the valid samples of the whole batch.
 
     The shares of all shards, and their gradients, add up (psum) to the whole batch's.
@@ -209,8 +210,10 @@ def mean_over_valid(values: Array, valid: Array) -> Array:
     return jnp.sum(jnp.where(valid, values, 0)) / jnp.maximum(number, 1)
 
 
-def joint_distances(predicted: Array, target: Array) -> Array:
-    """Euclidean distances [..., J] of joints [..., J, 3].
+def joint_distances(
+    predicted: Float[Array, '*joints D'], target: Float[Array, '*joints D']
+) -> Float[Array, '*joints']:
+    """Euclidean distances of joints of D coordinates: 3, or 2 in a picture.
 
     The gradient at distance 0 is 0, not NaN: a root joint predicted exactly is no accident.
     """

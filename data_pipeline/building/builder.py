@@ -20,7 +20,7 @@ import pathlib
 import pickle
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
@@ -108,7 +108,11 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
     @property
     def settings(self) -> Any:
         """The user's choices, of type SETTINGS."""
-        return self.builder_config.settings
+        return cast(BuilderConfig, self.builder_config).settings
+
+    @property
+    def _features(self) -> Any:
+        return self.info.features
 
     def _info(self) -> tfds.core.DatasetInfo:
         skeleton = self._skeleton()
@@ -220,13 +224,13 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         with tqdm(
             total=total, initial=total - left, desc=f'building {self.name}', unit=' people'
         ) as progress:
-            problems = workers.run(missing, self.info.features, self.settings.processes, progress)
+            problems = workers.run(missing, self._features, self.settings.processes, progress)
         if problems:
             raise self._input_error(problems)
 
     def _estimate(self, clips: Sequence[Clip], total: int, left: int) -> None:
         """Tells how large the dataset will be; raises OSError if the disk does not hold as much."""
-        each = record_bytes(clips, self.info.features['joints3d'].shape[0])
+        each = record_bytes(clips, self._features['joints3d'].shape[0])
         if not each:
             return
         folder = self.parts_folder

@@ -17,9 +17,10 @@ import pathlib
 import pickle
 import shutil
 from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
 import tensorflow_datasets as tfds
-from array_record.python import array_record_module
+from array_record.python import array_record_module  # pyright: ignore[reportAttributeAccessIssue] - compiled
 from tensorflow_datasets.core import example_serializer
 
 from capf_jax.runtime import files
@@ -87,7 +88,8 @@ def write(
     Raises:
       OSError: the disk is full.
     """
-    serializer = example_serializer.ExampleSerializer(features.get_serialized_info())
+    specification: Any = features.get_serialized_info()  # nested as deep as ours are: once
+    serializer = example_serializer.ExampleSerializer(specification)
     with files.whole(path) as temporary:
         return _write(
             temporary,

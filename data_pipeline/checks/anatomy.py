@@ -69,8 +69,8 @@ def _bones(joints3d: np.ndarray, skeleton: Skeleton) -> Finding:
     for parent, child in skeleton.bones:
         lengths = np.linalg.norm(joints3d[:, child] - joints3d[:, parent], axis=-1)
         names = skeleton.joints[parent], skeleton.joints[child]
-        parts = tuple(name.split('_')[-1] for name in names)
-        least, most = _BONES.get(parts, _OTHER_BONE)
+        from_part, to_part = (name.split('_')[-1] for name in names)
+        least, most = _BONES.get((from_part, to_part), _OTHER_BONE)
         outside = (lengths < least) | (lengths > most)
         low.append(float(lengths.min()))
         high.append(float(lengths.max()))

@@ -86,10 +86,10 @@ def save(page: Figure, path: str | os.PathLike) -> pathlib.Path:
 
 def caption(labels: dict[str, str | int]) -> str:
     """Who, when and what the labels of one person name, in lines no wider than a crop."""
-    subject, sequence = labels['subject'], labels['sequence']
+    subject, sequence, action = (str(labels[name]) for name in ('subject', 'sequence', 'action'))
     who = sequence if sequence.startswith(subject) else f'{subject} {sequence}'.strip()
     where = f'camera {labels["camera"]}, ' if labels['camera'] else ''
-    return '\n'.join(filter(None, (who, f'{where}frame {labels["frame"]}', labels['action'])))
+    return '\n'.join(filter(None, (who, f'{where}frame {labels["frame"]}', action)))
 
 
 def _draw_crop(axes: Axes, image: np.ndarray) -> None:

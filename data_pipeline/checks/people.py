@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -73,7 +74,8 @@ def draw(builder: tfds.core.DatasetBuilder, split: str, count: int, seed: int = 
     Raises:
       UserError: an image does not decode.
     """
-    source = builder.as_data_source(split)
+    open_source: Any = builder.as_data_source  # TFDS's decorator hides its signature.
+    source = open_source(split)
     rng = np.random.default_rng(seed)
     rows = np.sort(rng.choice(len(source), min(count, len(source)), replace=False))
     examples = []

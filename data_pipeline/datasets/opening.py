@@ -9,7 +9,7 @@ import types
 
 import tensorflow_datasets as tfds
 from absl import logging
-from array_record.python import array_record_module
+from array_record.python import array_record_module  # pyright: ignore[reportAttributeAccessIssue] - compiled
 from google.protobuf import json_format
 from ml_collections import ConfigDict
 

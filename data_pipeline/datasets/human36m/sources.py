@@ -6,6 +6,7 @@ import dataclasses
 import itertools
 import pathlib
 from collections.abc import Iterator, Mapping, Sequence
+from typing import cast
 
 import numpy as np
 
@@ -145,9 +146,8 @@ def gathered(without: Sequence[Key], asked: Sequence[Key], what: str) -> Iterato
 
 def videos_of(settings: Settings) -> Iterator[Key]:
     """Every video of the subset but the damaged trial: subject, action, trial, camera."""
-    for subject, action, trial, camera in itertools.product(
-        SUBJECTS, ACTIONS, TRIALS, HUMAN36M_CAMERAS
-    ):
+    every = itertools.product(SUBJECTS, ACTIONS, TRIALS, HUMAN36M_CAMERAS)
+    for subject, action, trial, camera in cast(Iterator[tuple[str, str, int, str]], every):
         if settings.takes(subject, action, camera) and (subject, action, trial) != DAMAGED:
             yield Key(subject, action, trial, camera)
 
@@ -193,7 +193,9 @@ def _from_names(
     if kind == 'cdf':
         joints, wrong = named_recordings.read_cdf(source, settings)
     else:
-        joints, wrong = named_recordings.read_npz(find_file(source, videopose.POSITIONS), settings)
+        positions = find_file(source, videopose.POSITIONS)
+        assert positions is not None  # `recognise` has seen it.
+        joints, wrong = named_recordings.read_npz(positions, settings)
     problems += wrong
     keys, wrong = named_recordings.with_trials(source, joints, last)
     problems += wrong

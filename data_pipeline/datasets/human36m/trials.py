@@ -41,6 +41,8 @@ def from_metadata(path: pathlib.Path) -> dict[tuple[str, str], int]:
     """
     try:
         rows = xml.etree.ElementTree.parse(path).getroot().find('mapping')
+        if rows is None:
+            raise TypeError("'NoneType' object is not iterable")
         cells = [[cell.text or '' for cell in row] for row in rows]
         subjects = cells[0][2:]
         listed = {}

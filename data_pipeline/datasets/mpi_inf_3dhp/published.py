@@ -23,7 +23,7 @@ FRAME_LIMITS = dict(
     zip(((who, what) for who in TRAIN_SUBJECTS for what in SEQUENCES), _FRAMES, strict=True)
 )
 # Frames of each test sequence that are marked valid.
-VALID_FRAMES = dict(zip(TEST_SUBJECTS, (603, 540, 505, 553, 276, 452), strict=True))
+VALID_FRAMES: dict[str, int] = dict(zip(TEST_SUBJECTS, (603, 540, 505, 553, 276, 452), strict=True))
 
 # `activity_annotation` counts from 1; the names are those of the dataset's own evaluation.
 ACTIVITIES = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -73,7 +74,8 @@ def survey(source: pathlib.Path, settings: Settings, *, open_images: bool = Fals
             clips = result.clips[split] = []
             for one in chosen:
                 if split == 'train':
-                    clips += _train_sequence(root, *one, settings, result, open_images)
+                    subject, sequence = one
+                    clips += _train_sequence(root, subject, sequence, settings, result, open_images)
                 else:
                     clips += _test_sequence(root, one, settings, result, open_images)
                 progress.update()
@@ -211,8 +213,9 @@ def _clip(
     frames: np.ndarray,
     recorded_by: Camera,
     settings: Settings,
-    **labels,
+    **labels: Any,
 ) -> VideoClip:
+    assert recorded_by.image_size is not None  # Published cameras have one.
     return VideoClip(
         image_size=recorded_by.image_size,
         intrinsics=recorded_by.intrinsics,

@@ -226,7 +226,9 @@ def _read_camera(name: str, fields: Any, problems: list[Problem]) -> Camera | No
             Problem('camera', where, "'distortion' must be 4, 5 or 8 numbers: k1 k2 p1 p2 k3 ...")
         )
     problems += wrong
-    return None if wrong else Camera(name, None, None, intrinsics, distortion)
+    if wrong or isinstance(intrinsics, str) or isinstance(distortion, str):
+        return None
+    return Camera(name, None, None, intrinsics, distortion)
 
 
 def _read_entry(
@@ -279,6 +281,7 @@ def _read_entry(
             Problem('split', where, f"'split' must be train or test, is {labels['split']!r}")
         )
     problems += wrong
-    if wrong:
+    if wrong or not isinstance(medium, str):
         return None
-    return Entry(number, medium, is_video, frame, camera=cameras.get(camera), **arrays, **labels)
+    known_camera = None if camera is None else cameras.get(camera)
+    return Entry(number, medium, is_video, frame, camera=known_camera, **arrays, **labels)

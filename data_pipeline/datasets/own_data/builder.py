@@ -6,7 +6,7 @@ import dataclasses
 import logging
 import pathlib
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
@@ -73,7 +73,7 @@ class Builder(building.Builder):
         return annotations.read_skeleton(annotations.locate(self.settings.source))
 
     def _splits(self) -> Mapping[str, Sequence[EntriesClip]]:
-        skip = self.builder_config.skip_bad_images
+        skip = cast(OwnDataConfig, self.builder_config).skip_bad_images
         splits = _read_checked(annotations.locate(self.settings.source), self.settings, skip)
         return {split: clips_of(some, self.settings, skip) for split, some in splits.items()}
 
@@ -87,7 +87,7 @@ class Builder(building.Builder):
         )
 
     def _note_lacking(self, split: str, lacking: int, total: int) -> None:
-        notes = self.info.metadata
+        notes = cast(dict[str, Any], self.info.metadata)  # `_info` gives one
         notes[_SKIPPED] = notes.get(_SKIPPED, 0) + lacking
         logging.warning(
             '%d of %d entries of the split %r were skipped, their images do not decode',
@@ -100,7 +100,7 @@ class Builder(building.Builder):
         """Entries that the dataset lacks; 0 while it is not built."""
         try:
             # Not get(): it reads no file.
-            return dict(self.info.metadata.items()).get(_SKIPPED, 0)
+            return dict(cast(dict[str, Any], self.info.metadata).items()).get(_SKIPPED, 0)
         except ValueError:  # metadata.json is damaged; `check_whole` tells it
             return 0
 

@@ -178,9 +178,12 @@ def foot_direction(joints: np.ndarray, knee_front: np.ndarray, side: int) -> np.
 def mirror(pose: Pose) -> Pose:
     """The mirror image of a pose in the plane y = 0; left and right joints are exchanged."""
     flip = np.array((1.0, -1.0, 1.0))
-    axes = [part * flip[:, None] * flip for part in (pose.pelvis, pose.chest, pose.head)]
+    pelvis, chest, head = (
+        part * flip[:, None] * flip for part in (pose.pelvis, pose.chest, pose.head)
+    )
     support = tuple(int(_MIRROR[joint]) for joint in pose.support)
-    return Pose(pose.joints[_MIRROR] * flip, *axes, pose.feet[::-1] * flip, support)
+    feet = pose.feet[::-1] * flip
+    return Pose(pose.joints[_MIRROR] * flip, pelvis, chest, head, feet, support)
 
 
 def turn(pose: Pose, degrees: float) -> Pose:
@@ -188,5 +191,6 @@ def turn(pose: Pose, degrees: float) -> Pose:
     about = rotation(0.0, 0.0, degrees)
     joints = pose.joints @ about.T
     joints[:, :2] -= joints[0, :2]
-    axes = [about @ part for part in (pose.pelvis, pose.chest, pose.head)]
-    return Pose(joints.astype(np.float32), *axes, pose.feet @ about.T, pose.support)
+    pelvis, chest, head = (about @ part for part in (pose.pelvis, pose.chest, pose.head))
+    feet = pose.feet @ about.T
+    return Pose(joints.astype(np.float32), pelvis, chest, head, feet, pose.support)

@@ -107,8 +107,8 @@ class PrimitiveList:
           side: [3], direction that `stretch[0]` acts on; an arbitrary one by default.
           stretch: factors of the cross-section along `side` and across it.
         """
-        side = _ANY_SIDE if side is None else side
-        self._rows.append((a, b, radius_a, radius_b, material, side, stretch))
+        along = _ANY_SIDE if side is None else side
+        self._rows.append((a, b, radius_a, radius_b, material, along, stretch))
 
     def add_ellipsoid(
         self, centre: np.ndarray, axes: np.ndarray, radii: np.ndarray, material: int

@@ -45,6 +45,8 @@ def render(
     Returns:
       The crop [H, W, 3] uint8, RGB.
     """
+    assert camera.rotation is not None  # Every camera of this dataset has a place.
+    assert camera.position is not None
     shadow = shadow_map(primitives, scene.light)
     # Only the outlines of solid things need the finer grid. The room behind them is drawn on the
     # grid of the crop.
@@ -92,6 +94,7 @@ def _world_rays(camera: Camera, intrinsics: np.ndarray, x: np.ndarray, y: np.nda
     fx, fy, cx, cy = intrinsics
     x, y = (x - cx) / fx, (y - cy) / fy
     rays = np.empty((len(x), 3), np.float32)
+    assert camera.rotation is not None  # Every camera of this dataset has a place.
     for axis, (right, down, forward) in enumerate(camera.rotation.T):
         rays[:, axis] = y * down + forward + x * right
     return rays

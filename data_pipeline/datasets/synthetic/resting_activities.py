@@ -135,8 +135,10 @@ def lying(rng: np.random.Generator, body: BodyProportions) -> Draw:
 def _on_back(rng: np.random.Generator, body: BodyProportions) -> Draw:
     pitch, yaw = gaussians(rng, (-90, 4), (0, 8))
     figure = Figure(body, rotation(pitch) @ rotation(0.0, 0.0, yaw))
-    trunk = gaussians(rng, (6, 5), (0, 4), (0, 5), (8, 10), (0, 6), (0, 20))
-    figure.set_trunk(tuple(trunk[:3]), tuple(trunk[3:]), 2.0)
+    bend, tilt, twist, nod, lean, look = gaussians(
+        rng, (6, 5), (0, 4), (0, 5), (8, 10), (0, 6), (0, 20)
+    )
+    figure.set_trunk((bend, tilt, twist), (nod, lean, look), 2.0)
     drawn_up = rng.random() < 0.55
     for side in SIDES:
         flexion, abduction, turn, slack = gaussians(
@@ -155,8 +157,10 @@ def _on_side(rng: np.random.Generator, body: BodyProportions) -> Draw:
     """A person on the right side; `poses.sample_pose` mirrors half of all poses."""
     roll, yaw = gaussians(rng, (90, 8), (0, 10))
     figure = Figure(body, rotation(0.0, roll) @ rotation(0.0, 0.0, yaw))
-    trunk = gaussians(rng, (14, 10), (-3, 4), (0, 7), (14, 10), (6, 7), (0, 8))
-    figure.set_trunk(tuple(trunk[:3]), tuple(trunk[3:]), 2.0)
+    bend, tilt, twist, nod, lean, look = gaussians(
+        rng, (14, 10), (-3, 4), (0, 7), (14, 10), (6, 7), (0, 8)
+    )
+    figure.set_trunk((bend, tilt, twist), (nod, lean, look), 2.0)
     flexion = abs(rng.normal(35.0, 30.0))
     for side in SIDES:
         # The upper leg lies on the lower one or in front of it.
@@ -174,8 +178,10 @@ def _on_side(rng: np.random.Generator, body: BodyProportions) -> Draw:
 def _on_belly(rng: np.random.Generator, body: BodyProportions) -> Draw:
     pitch, yaw = gaussians(rng, (90, 3), (0, 5))
     figure = Figure(body, rotation(pitch) @ rotation(0.0, 0.0, yaw))
-    trunk = gaussians(rng, (-14, 8), (0, 4), (0, 5), (-18, 10), (0, 6), (0, 25))
-    figure.set_trunk(tuple(trunk[:3]), tuple(trunk[3:]), 2.0)
+    bend, tilt, twist, nod, lean, look = gaussians(
+        rng, (-14, 8), (0, 4), (0, 5), (-18, 10), (0, 6), (0, 25)
+    )
+    figure.set_trunk((bend, tilt, twist), (nod, lean, look), 2.0)
     for side in SIDES:
         hip, abduction, turn, knee = gaussians(rng, (-2, 3), (8, 7), (6, 8), (4, 22))
         figure.set_leg(side, hip, abduction, turn, abs(knee))

@@ -107,6 +107,8 @@ def sample_person(rng: np.random.Generator, settings: Settings, split: str) -> P
     solids = body.primitives
     if activity == 'sitting':
         solids = solids.join(stool(body))
+    assert camera.rotation is not None  # Every camera of this dataset has a place.
+    assert camera.position is not None
     in_camera = solids.transform(camera.rotation, -camera.rotation @ camera.position)
     hidden = hidden_joints(first_hit(in_camera, rays), joints3d[:, 2])
     detections = detect(rng, joints2d, hidden, settings.noise_sigma)
