@@ -31,7 +31,7 @@ def flip_joints(joints: Array, last: Array | float, skeleton: Skeleton) -> Array
 
 
 def flip_batch(batch: Batch, flipped: Array, skeleton: Skeleton) -> Batch:
-    """The batch with those people mirrored where `flipped` [B] bool is true (SPEC 3).
+    """The batch with those people mirrored for whom `flipped` is true (docs/method.md, Training).
 
     Whole-image x becomes w - x, so that the x normalised by the image is negated; crop x becomes
     w_crop - 1 - x, where the reversed pixel columns lie. `affine` still maps one to the other.

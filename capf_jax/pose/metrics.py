@@ -3,7 +3,7 @@
 Poses are [N, J, 3] and every function returns values in the unit of its input (metres in,
 metres out; the reports of this repository are in millimetres). Values are per sample, so that
 any average (over frames, over actions) can be taken of them. Nothing here subtracts a root
-joint: give root-relative poses for root-relative errors. Definitions: SPEC.md sections 4 and 5.
+joint: give root-relative poses for root-relative errors. docs/method.md, Metrics, defines each.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ AUC_THRESHOLDS_MM = np.arange(0.0, 151.0, 5.0)  # MPI-INF-3DHP's thresholds, 0, 
 
 
 def _poses(pred: ArrayLike, target: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    """Both as float64 [N, J, 3]; ValueError when their shapes differ or are no poses."""
+    """Both arrays as float64 [N, J, 3]; ValueError if their shapes differ or are no poses."""
     pred, target = np.asarray(pred, np.float64), np.asarray(target, np.float64)
     if pred.shape != target.shape or pred.ndim != 3 or pred.shape[-1] != 3 or pred.shape[1] == 0:
         raise ValueError(
@@ -68,7 +68,7 @@ def align(pred: ArrayLike, target: ArrayLike) -> np.ndarray:
     pred, target = _poses(pred, target)
     pred_mean, target_mean = pred.mean(1, keepdims=True), target.mean(1, keepdims=True)
     pred_centred, target_centred = pred - pred_mean, target - target_mean
-    # rows are points, so the rotation acts from the right: pred_centred @ rotation
+    # Rows are points, so that the rotation acts from the right: pred_centred @ rotation.
     u, singular, vt = np.linalg.svd(np.swapaxes(pred_centred, 1, 2) @ target_centred)
     sign = np.where(np.linalg.det(u @ vt) < 0, -1.0, 1.0)
     signs = np.stack([np.ones_like(sign), np.ones_like(sign), sign], axis=-1)  # [N, 3]

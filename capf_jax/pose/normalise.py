@@ -12,7 +12,7 @@ def _over_width(image_size: Array) -> tuple[Array, Array]:
 
 
 def normalise_by_image(joints2d: Array, image_size: Array) -> Array:
-    """x/w*2 - 1, y/w*2 - h/w: the aspect ratio stays (SPEC 1).
+    """x/w*2 - 1, y/w*2 - h/w: the aspect ratio stays (docs/method.md, The lifter).
 
     Args:
       joints2d: [..., J, 2] pixels of the whole image.
@@ -32,7 +32,7 @@ def denormalise_by_image(joints2d: Array, image_size: Array) -> Array:
 
 
 def normalise_by_crop(joints_crop: Array, crop_size: tuple[int, int]) -> Array:
-    """x/(w/2) - 1, y/(h/2) - 1 (SPEC 1).
+    """x/(w/2) - 1, y/(h/2) - 1 (docs/method.md, The lifter).
 
     Args:
       joints_crop: [..., J, 2] pixels of the crop.

@@ -1,9 +1,11 @@
+"""The skeletons are those of docs/method.md, and each agrees with itself."""
+
 import numpy as np
 import pytest
 
 from capf_jax.pose import skeletons
 
-# left and right as the task's specification lists them (SPEC.md sections 4 and 5)
+# Left and right joints as docs/method.md, Human3.6M and MPI-INF-3DHP, lists them.
 LEFT_RIGHT = {
     'h36m17': ([4, 5, 6, 11, 12, 13], [1, 2, 3, 14, 15, 16]),
     'mpi_inf_3dhp17': ([5, 6, 7, 11, 12, 13], [2, 3, 4, 8, 9, 10]),
@@ -12,13 +14,13 @@ EVERY = pytest.mark.parametrize('joints', skeletons.SKELETONS.values(), ids=lamb
 
 
 @pytest.mark.parametrize('name', LEFT_RIGHT)
-def test_left_and_right_are_those_of_the_specification(name):
+def test_left_and_right_are_those_of_the_method_page(name):
     joints = skeletons.get(name)
     assert (list(joints.left), list(joints.right)) == LEFT_RIGHT[name]
 
 
 @pytest.mark.parametrize(('name', 'root'), [('h36m17', 0), ('mpi_inf_3dhp17', 14)])
-def test_the_root_is_the_pelvis_of_the_specification(name, root):
+def test_the_root_is_the_pelvis_of_the_method_page(name, root):
     assert skeletons.get(name).root == root
 
 
@@ -36,7 +38,7 @@ def test_a_flip_swaps_the_names(joints):
         assert joints.joints[mirrored] == (f'{swap[side]}_{rest}' if side in swap else name)
 
 
-@pytest.mark.parametrize('name', LEFT_RIGHT)  # COCO hangs one shoulder on the other
+@pytest.mark.parametrize('name', LEFT_RIGHT)  # not COCO, where one shoulder hangs on the other
 def test_a_flip_keeps_the_bones(name):
     joints = skeletons.get(name)
     mirrored = {(joints.flip[parent], joints.flip[child]) for parent, child in joints.bones}
