@@ -87,9 +87,7 @@ def load(path: pathlib.Path, head: bytes) -> Any:
     harmless = [(_Setting, name) for name in SETTINGS] + [(_Number, name) for name in NUMBERS]
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(harmless):
-            warnings.simplefilter(
-                'ignore'
-            )  # torch warns of old formats, which it reads
+            warnings.simplefilter('ignore')  # torch warns of old formats, which it reads
             if path.suffix != '.safetensors':
                 return torch.load(path, map_location='cpu', weights_only=True)
             with path.open('rb') as file:  # so that torch does not see the misleading name

@@ -29,8 +29,8 @@ def test_affine_is_the_published_one(golden):
 
 @pytest.mark.parity
 def test_crop_is_the_published_one(golden):
-    made = [crops.crop_image(golden['frame'], affine) for affine in _affines(golden)]
-    np.testing.assert_allclose(np.int32(made), golden['crops'], rtol=0, atol=2)
+    cropped = [crops.crop_image(golden['frame'], affine) for affine in _affines(golden)]
+    np.testing.assert_allclose(np.int32(cropped), golden['crops'], rtol=0, atol=2)
 
 
 def test_box_maps_its_edges_to_the_crops_edges():

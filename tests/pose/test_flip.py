@@ -55,16 +55,16 @@ def test_only_the_chosen_are_mirrored(batch):
 
 def test_jit_on_jax_arrays_gives_the_same(batch):
     flipped = np.array([True, False, True])
-    made = jax.jit(lambda b, f: flip.flip_batch(b, f, H36M17))(
+    actual = jax.jit(lambda b, f: flip.flip_batch(b, f, H36M17))(
         jax.tree.map(jnp.asarray, batch), jnp.asarray(flipped)
     )
-    _assert_close(made, flip.flip_batch(batch, flipped, H36M17))
+    _assert_close(actual, flip.flip_batch(batch, flipped, H36M17))
 
 
 def test_affine_still_maps_the_image_to_the_crop(batch):
     mirrored = flip.flip_batch(batch, np.ones(3, bool), H36M17)
-    made = crops.apply_affine(mirrored.affine, mirrored.joints2d)
-    np.testing.assert_allclose(made, mirrored.joints2d_crop, atol=1e-3)
+    actual = crops.apply_affine(mirrored.affine, mirrored.joints2d)
+    np.testing.assert_allclose(actual, mirrored.joints2d_crop, atol=1e-3)
 
 
 def test_pixel_under_a_crop_joint_goes_with_it(batch):
@@ -86,5 +86,5 @@ def test_normalised_x_is_negated_and_sides_swapped(batch):
 def test_pose_is_mirrored_with_sides_swapped(batch):
     pose = batch.joints3d
     left, right = H36M17.index('left_knee'), H36M17.index('right_knee')
-    made = flip.flip_pose(pose, H36M17)
-    np.testing.assert_array_equal(made[:, left], pose[:, right] * np.float32([-1, 1, 1]))
+    actual = flip.flip_pose(pose, H36M17)
+    np.testing.assert_array_equal(actual[:, left], pose[:, right] * np.float32([-1, 1, 1]))
