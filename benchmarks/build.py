@@ -2,12 +2,12 @@
 
     python -m benchmarks.run build [--people=20000]
 
-The tree is the tests' (CDF labels, CPN detections), with longer videos and pictures of 1000x1000:
-smooth noise, whose JPEGs are as large as real ones, 70 kB, and their crops too, 15 kB. A few
-pictures are linked under all names, so what a disk takes to read them is not measured. The command
-of the README builds it, with 1 process and with 2, start-up included. What the real datasets would
-take is extrapolated from that, with 2 processes: by people alone, though frames of MPI-INF-3DHP are
-four times as large and come from videos.
+The tree is that of the tests (CDF labels, CPN detections), with longer videos and pictures of
+1000x1000 pixels. They show smooth noise, whose JPEGs are as large as real ones (70 kB), and so are
+their crops (15 kB). All names are links to a few pictures, so that the disk's reading time is not
+measured. The command of the README builds the tree, with 1 process and with 2, start-up included.
+The times of the real datasets are extrapolated from that with 2 processes, by the number of people
+alone, although frames of MPI-INF-3DHP are four times as large and come from videos.
 """
 
 from __future__ import annotations
@@ -31,10 +31,10 @@ from data_pipeline.datasets.human36m.settings import PUBLISHED_SIZES
 from tests.data_pipeline.datasets.human36m import raw_tree
 
 PROCESSES = (1, 2)
-PICTURES = 16  # different ones
+PICTURES = 16  # number of different pictures
 COARSE, QUALITY = 28, 65  # pixels between the noise's independent values; of the JPEGs
 BATCH = 128
-READ = 4096  # people a pass: what is read ahead must not count
+READ = 4096  # people in a pass, so many that batches read ahead do not matter
 REAL = {  # people of the whole published datasets (docs/method.md)
     'Human3.6M': sum(PUBLISHED_SIZES.values()),
     'MPI-INF-3DHP': 1_052_736 + 2_929,
@@ -75,7 +75,7 @@ def write_tree(source: pathlib.Path, people: int) -> int:
     keys = raw_tree.videos()
     each = max(2, round(people / len(keys)))
     try:
-        raw_tree.LENGTHS.update({1: each + 1, 2: each - 1})  # trials are told apart by length
+        raw_tree.LENGTHS.update({1: each + 1, 2: each - 1})  # lengths tell trials apart
         source.mkdir(parents=True)
         raw_tree.write_labels(source, 'cdf')
         pictures = [_picture(source / f'noise{i}.jpg', i) for i in range(PICTURES)]
@@ -104,7 +104,7 @@ def build(source: pathlib.Path, data: pathlib.Path, processes: int) -> float:
     """Seconds of the command that builds the tree, from its start to its end.
 
     Raises:
-      CalledProcessError: it failed; what it said is on this process's error output.
+      CalledProcessError: the command failed; its messages are on this process's error output.
     """
     command = [sys.executable, '-m', 'data_pipeline.build', 'human36m', f'--source={source}']
     command += [f'--data_dir={data}', f'--processes={processes}']

@@ -3,9 +3,9 @@
     python -m benchmarks.run conversion [--only=hrnet_w32_coco+ca_pf_cpn]
     python -m benchmarks.conversion [FILE ...]     prints more columns
 
-FILE is a name that tests/goldens/manifests.py knows PyTorch keys and shapes by, or a detector of
-the catalog, whose table of names has them. Each is made into .pth files of random weights, one of
-half precision among them, converted and exported, each time in a process of its own. The memory is
+FILE is a name for which tests/goldens/manifests.py has PyTorch keys and shapes, or a detector of
+the catalog, whose table of names has them. For each, .pth files of random weights are made, one of
+them in half precision, and converted and exported, each time in a process of its own. The memory is
 that process's peak above what Python and the libraries take, over the file's size. The goals are
 30 s a file, and memory of 2.5 times its size. It runs on Linux only, since it reads /proc.
 """

@@ -3,13 +3,12 @@
     python -m benchmarks.run detectors [--only=hrnet_w32+cpn50]
 
 This code's detector is prepared and compiled as an Estimator does it. PyTorch's network has the
-same weights by the converter's table, must give the same maps to 1e-4 of their largest value, and
-runs in evaluation and inference mode in the fastest of several ways: both memory layouts, with
+same weights by the converter's table and must give the same maps to 1e-4 of their largest value. It
+runs in evaluation and inference mode, in the fastest of several ways: both memory layouts, with
 BatchNorm as published and folded away, and on a GPU also compiled. The note names that way, and the
-ratio to the best of the unfolded ones. An Estimator runs in its user's process, and so do both
-sides here.
-With freed memory kept, as the commands of this repository do, PyTorch's large batches gain more
-than this code's: see the detector's rows of the training step.
+ratio to the fastest way without folding. An Estimator runs in its user's process, and so do both
+sides here. The commands of this repository also keep freed memory, from which PyTorch's large
+batches gain more than this code's: the detector's rows of the training step show that.
 
 On a CPU, rows are in float32 with batches of 1 and 16. On a GPU that both libraries see (start with
 XLA_PYTHON_CLIENT_PREALLOCATE=false), rows are in float32 and in bfloat16 with batches of 1, 64 and
@@ -22,7 +21,7 @@ import copy
 import time
 import warnings
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -46,7 +45,8 @@ from capf_jax.models.detectors.vitpose import PATCH, ViTPose
 from converters.engine import to_torch
 from converters.tables import detector_rules
 
-# All but 'hrnet', whose size is the user's. HRNet's classifiers are the HRNets without a head.
+# All detectors but 'hrnet', whose size the user chooses. HRNet's ImageNet networks are left out,
+# since they are those of COCO without a head.
 NAMES = (
     'hrnet_w32', 'hrnet_w48', 'hrnet_w32_imagenet', 'hrnet_w48_imagenet', 'cpn50',
     'simplebaseline_resnet50', 'resnet50_imagenet', 'vitpose_s', 'vitpose_b', 'vitpose_l',
@@ -154,7 +154,7 @@ def torch_programs(
         placed = tensor.contiguous(memory_format=memory_format)
         ways = {'': copy.deepcopy(network), ', folded': folded_in_torch(network)}
         for way, one in ways.items():
-            cast(Any, one.to(number)).to(memory_format=memory_format)
+            one.to(number).to(memory_format=memory_format)
             programs[f'{layout}{way}'] = _program(one, placed)
         if device.type == 'cuda':
             programs[f'{layout}, compiled'] = _program(torch.compile(ways['']), placed)
@@ -175,7 +175,7 @@ def _program(network: Callable[..., object], images: torch.Tensor) -> Program:
 def folded_in_torch(network: torch.nn.Module) -> torch.nn.Module:
     """The network with BatchNorm folded into convolutions, by PyTorch's own means."""
     with warnings.catch_warnings():
-        warnings.simplefilter('ignore')  # its imports use what PyTorch itself deprecates
+        warnings.simplefilter('ignore')  # the import uses functions that PyTorch deprecates
         from torch.fx.experimental.optimization import fuse
 
         return fuse(copy.deepcopy(network))
@@ -231,14 +231,14 @@ def torch_network(model: nn.Module, variables: Any, crop: tuple[int, int]) -> to
 def check_equal(
     model: nn.Module, variables: Any, network: torch.nn.Module, crop: tuple[int, int]
 ) -> None:
-    """Compares maps and heatmaps of one image; PyTorch's network is folded, and is not.
+    """Compares maps and heatmaps of one image with PyTorch's network, folded and not folded.
 
     Raises:
       ValueError: they differ by more than `TOLERANCE` of a map's largest value.
     """
     images = np.random.default_rng(2).standard_normal((1, *crop, 3)).astype(np.float32)
     with jax.default_matmul_precision('highest'):
-        ours: Any = our_program(model, variables, images, jnp.dtype(jnp.float32))[0]()
+        ours = our_program(model, variables, images, jnp.dtype(jnp.float32))[0]()
     tensor = torch.from_numpy(images.transpose(0, 3, 1, 2).copy())
     for one in (network, folded_in_torch(network)):
         with torch.inference_mode():

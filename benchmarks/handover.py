@@ -1,10 +1,10 @@
 """Whether this machine's cores share a cache at the moment: a host may move its guests' cores.
 
-Processors of many cores are several chips with a last-level cache each. What one core has written
-another one of the same chip reads after some 45 ns, one of another chip after 210 (AMD EPYC of
-2024). Programs whose operations pass their results from core to core, as XLA's do, then take up to
-1.45 times as long, while others in the same process hardly notice. A virtual machine can find its
-cores together in one second and apart in the next; what Linux says of the caches stays the same.
+A processor of many cores consists of several chips, each with a last-level cache. A core reads
+quickly what another core of its chip has written, and several times slower what a core of another
+chip has written. Programs whose operations pass their results from core to core, as XLA's do, then
+slow down. The cores of a virtual machine can be on one chip in one second and on two in the next,
+while Linux reports the same caches throughout.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ import time
 
 import numpy as np
 
-LINES = 1024  # of a cache, 64 bytes each
+LINES = 1024  # number of cache lines, 64 bytes each
 ROUNDS = 9
-# Reading what another core has written, in times of reading it again. Measured beside the time that
-# a flag takes from core to core: 1.1 to 1.8 where cores shared a cache, 2 to 3.7 where not.
+# The largest ratio of the time to read what another core has written to the time to read it again
+# at which the cores are taken to share a cache. It was 1.1 to 1.8 where they did, else 2 to 3.7.
 MOST_TOGETHER = 1.9
 
 
@@ -36,7 +36,9 @@ def cores_are_apart() -> bool:
 def _times_of_rereading(cores: list[int]) -> float:
     """Median time of reading what the other core has written, over that of reading it again."""
     lines = np.zeros((LINES, 16), np.float32)
-    order = np.random.default_rng(0).permutation(LINES)  # of reading, so that none is foreseen
+    order = np.random.default_rng(0).permutation(
+        LINES
+    )  # of reading, so that the processor cannot predict it
     ratios = []
     try:
         for _ in range(ROUNDS):

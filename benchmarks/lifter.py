@@ -36,7 +36,7 @@ def rows() -> list[Row]:
         for what, passes in (('forward', 1), ('forward + backward', 3)):
             seconds = median_seconds({'ours': ours[what], 'torch': reference[what]}, seconds=6)
             if batch == 1 and passes == 3:
-                continue  # nobody trains on one sample
+                continue  # training uses larger batches
             flops = passes * batch * DENSE_FLOPS
             name = f'lifter {what}, batch {batch}'
             note = seconds.note('ours', 'torch')

@@ -57,8 +57,8 @@ HEADER = ('what', 'ms', 'PyTorch ms', 'ratio', 'goal', 'of matmul peak', 'note')
 class Medians(dict[str, float]):
     """Median seconds of a call of each program, by name, while the cores shared a cache.
 
-    What a host does with its guests' cores is not of the programs (see handover.py), but it
-    decides on their times: those of calls while the cores were apart have medians of their own.
+    Where a host places its guests' cores is no property of the programs (see handover.py), but it
+    changes their times. Calls while the cores were apart therefore have medians of their own.
 
     Attributes:
       apart: medians while the cores were apart, where they were so in some turns of each program.
@@ -75,7 +75,7 @@ class Medians(dict[str, float]):
         self.apart = {name: statistics.median(t) for name, t in apart.items()} if both else {}
 
     def note(self, ours: str, theirs: str) -> str:
-        """What to say of the times while the cores were apart, of one row; often nothing."""
+        """A note for a row on the times while the cores were apart; '' if there are none."""
         if self.throughout:
             return 'cores apart'
         if not self.apart:
@@ -89,21 +89,22 @@ def median_seconds(
 ) -> Medians:
     """Median time of a call of each program, which take turns so that noise hits all alike.
 
-    A turn is a number of calls back to back, as in training and evaluation, of which the second
-    half counts: the first finds its arrays out of the caches, the threads of the library before it
-    still waiting for work in busy loops, and its own threads, where they were asleep, perhaps all
-    on one core, until the operating system moves them some milliseconds later.
+    A turn is a number of calls back to back, as in training and evaluation. Only its second half
+    counts. In the first half the caches do not hold the program's arrays, threads of the other
+    library still wait for work in busy loops, and the program's own threads may all wake up on one
+    core before the operating system spreads them.
 
     Args:
       programs: name -> function that runs once and waits for its result.
       seconds: about how long to measure, in all; longer while the cores are apart.
       least: fewest rounds.
     """
-    for program in programs.values():  # compiles
+    for program in programs.values():  # the first call compiles
         program()
     together, apart = ({name: [] for name in programs} for _ in range(2))
     start, rounds, passed = time.perf_counter(), 0, 0.0
-    # Up to thrice as long until the cores are together: they are apart for some seconds at a time.
+    # Measuring goes on up to three times as long, until the cores share a cache: they are apart for
+    # some seconds at a time.
     while rounds < least or passed < (seconds if all(together.values()) else 3 * seconds):
         for name, program in programs.items():
             began_apart = cores_are_apart()
@@ -138,8 +139,8 @@ def ready(
 def matmul_peak(sizes: tuple[int, ...] = (1024, 2048), rounds: int = 20) -> float:
     """FLOPs per second of the best float32 matrix product of NumPy, JAX and PyTorch here.
 
-    The shortest call counts, not the median: nothing that is measured later should exceed it, but
-    for convolutions that leave out multiplications which `Row.flops` counts.
+    The shortest call counts, not the median, so that no later measurement should exceed it, except
+    convolutions that leave out multiplications which `Row.flops` counts.
     """
     import torch
 

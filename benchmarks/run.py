@@ -4,9 +4,9 @@ Ratios are the result: both sides run in turns on the same machine, medians are 
 `python -m benchmarks.run sampling lifter` runs only the named benchmarks, which take flags of their
 own: `python -m benchmarks.run detectors --only=hrnet_w32+cpn50`, see their files.
 
-Each runs in a process of its own, which keeps freed memory and computes in the calling thread, as
-our commands do; PyTorch gains from the first as well. A benchmark with IN_USERS_PROCESS sets
-nothing, as a program that only imports both libraries.
+Each benchmark runs in a process of its own, which keeps freed memory and computes in the calling
+thread, as our commands do. PyTorch gains from the kept memory as well. A benchmark with
+IN_USERS_PROCESS changes no setting, like a program that only imports both libraries.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ def _level(name, maps, points, cotangent):
     points_torch = torch.from_numpy(points[:, :, None])
     cotangent_torch = torch.from_numpy(cotangent.transpose(0, 2, 1).copy())[..., None]
 
-    # What a lifter runs: on a CPU its own form.
+    # This is the function that a lifter runs, which on a CPU is the replacement.
     sample = sampling.grid_sample if jax.default_backend() == 'cpu' else grid_sample
 
     def forward(maps, points):

@@ -75,7 +75,7 @@ class _DeformableBlock(nn.Module):
 
 
 class TorchLifter(nn.Module):
-    """The full lifter (step 3). Drop path is left out: it costs nothing worth measuring."""
+    """The full lifter (step 3). It has no drop path, whose time is negligible."""
 
     def __init__(self, widths=(32, 64, 128, 256), joints=17, channels=128, layers=4):
         super().__init__()

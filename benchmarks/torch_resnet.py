@@ -46,12 +46,12 @@ class TorchResNet(nn.Module):
         self.pool = nn.MaxPool2d(3, 2, 1)
         channels, stages = width, []
         for stage, count in enumerate(blocks):
-            inner, made = width * 2**stage, []
+            inner, stack = width * 2**stage, []
             for k in range(count):
                 stride = 2 if k == 0 and stage > 0 else 1
-                made.append(Bottleneck(channels, inner, stride=stride, project=k == 0))
+                stack.append(Bottleneck(channels, inner, stride=stride, project=k == 0))
                 channels = 4 * inner
-            stages.append(nn.Sequential(*made))
+            stages.append(nn.Sequential(*stack))
         self.layer1, self.layer2, self.layer3, self.layer4 = stages
         self.eval()
 
@@ -65,12 +65,12 @@ class TorchResNet(nn.Module):
 
 def deconvolutions(inputs: int, channels: int, layers: int) -> nn.Sequential:
     """Transposed convolutions of stride 2, each with BatchNorm and ReLU."""
-    made = []
+    stack = []
     for _ in range(layers):
-        made.append(nn.ConvTranspose2d(inputs, channels, 4, 2, 1, bias=False))
-        made += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
+        stack.append(nn.ConvTranspose2d(inputs, channels, 4, 2, 1, bias=False))
+        stack += [nn.BatchNorm2d(channels), nn.ReLU(inplace=True)]
         inputs = channels
-    return nn.Sequential(*made)
+    return nn.Sequential(*stack)
 
 
 class TorchSimpleBaseline(TorchResNet):

@@ -1,9 +1,8 @@
 """The whole training step and the frozen detector alone, against the same graph in PyTorch.
 
 uint8 crops -> normalise -> frozen HRNet in evaluation mode -> lifter -> mean joint error ->
-gradients -> AdamW. Ours is the step that `capf_jax.train` runs, random flips and drop path
-included, which PyTorch's is spared. PyTorch gets the faster of its two memory layouts, and its
-fused AdamW.
+gradients -> AdamW. Our step is the one that `capf_jax.train` runs, with random flips and drop path;
+PyTorch's step has neither. PyTorch gets the faster of its two memory layouts, and its fused AdamW.
 """
 
 from __future__ import annotations
@@ -45,7 +44,7 @@ Program = Callable[[], object]
 def rows() -> list[Row]:
     """The paper's sizes in a small batch, and the default run's."""
     small = synthetic.get_config()
-    small.model.detector_weights = ''  # speed does not depend on what it has learned
+    small.model.detector_weights = ''  # the weights do not change the speed
     return [
         *_rows('paper', base.get_config(), people(batch=8, height=256, width=192)),
         *_rows('default run', small, people(batch=64, height=128, width=96)),
@@ -109,7 +108,7 @@ def _rows(name: str, config: ConfigDict, batch: Batch) -> list[Row]:
         layout: torch_training(detector, lifter, batch, config.training, memory_format)
         for layout, memory_format in LAYOUTS.items()
     }
-    # Our programs are made last: the training step uses the state up.
+    # Our programs are made last, since the training step donates the state's memory.
     return [
         _row(f'detector ({name}), {size}', _detection(config, state, batch), detectors),
         _row(f'training step ({name}), {size}', _training(task, state, batch), whole, GOAL),

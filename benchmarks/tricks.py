@@ -2,8 +2,8 @@
 
     python -m benchmarks.run tricks [--only=winograd+chunks]
 
-The ratio says how many times as fast the program is with the trick. One that gains less than 3% in
-its row goes. Other backends have no tricks.
+The ratio says how many times as fast the program is with the trick. A trick that gains less than 3%
+in its row is to be removed. Other backends have no tricks.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def rows(only: str = '') -> list[Row]:
       only: names of tricks, joined by +; all by default.
 
     Raises:
-      KeyError: a name that is none.
+      KeyError: a name is not that of a trick.
     """
     names = only.split('+') if only else list(CASES)
     return [_row(name) for name in names] if jax.default_backend() == 'cpu' else []
@@ -122,7 +122,7 @@ def _row(name: str) -> Row:
     with_it()
     with tricks.without(name):
         without = case.build()
-        without()  # compiles, while the trick is off
+        without()  # the first call compiles, while the trick is off
     seconds: Medians = median_seconds({'with': with_it, 'without': without}, SECONDS)
     note = seconds.note('with', 'without')
     return Row(f'{name}: {case.name}', seconds['with'], seconds['without'], note=note)

@@ -1,4 +1,4 @@
-"""Arguments behind a config file's name, `--config=configs/synthetic.py:step=0,seed=1`."""
+"""Arguments that follow a config file's name, `--config=configs/synthetic.py:step=0,seed=1`."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def parse(arg: str | None, **defaults: Any) -> ConfigDict:
 
     Args:
       arg: the text after the colon; None or '' leaves every default.
-      **defaults: every argument there is; a value takes the type of its default, which is
-        bool, int, float or str.
+      **defaults: every argument that exists, with its default. A value takes the type of
+        its default, which is bool, int, float or str.
 
     Returns:
       A locked ConfigDict with the fields of `defaults`.
 
     Raises:
-      UserError: an argument that does not exist (the nearest name is told), one that comes
-        twice, or a value that is not of the default's type.
+      UserError: an argument does not exist (the message has the nearest name), one comes
+        twice, or a value is not of the default's type.
     """
     values = dict(defaults)
     before = set()
@@ -74,7 +74,7 @@ def levels(text: str) -> tuple[int, ...]:
     """'0+1+3' -> feature levels (0, 1, 3), 0 the finest; '' -> (), all that the detector gives.
 
     Raises:
-      UserError: anything else, or a level twice.
+      UserError: the text is anything else, or names a level twice.
     """
     parts = text.split('+') if text else []
     if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):

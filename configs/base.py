@@ -9,10 +9,10 @@ from ml_collections import ConfigDict
 def get_config() -> ConfigDict:
     """All fields, locked: an unknown field is an error."""
     config = ConfigDict()
-    config.task = 'lifter'  # what learns: 'lifter' (the detector is frozen) or 'detector'
+    config.task = 'lifter'  # what is learnt: 'lifter' (the detector is frozen) or 'detector'
     config.seed = 0  # initial weights, data order, flips and drop path
-    config.dtype = 'float32'  # of computing: 'float32' or 'bfloat16'; parameters stay float32
-    config.skeleton = 'h36m17'  # joint set, a name in capf_jax/pose/skeletons.py
+    config.dtype = 'float32'  # to compute in: 'float32' or 'bfloat16'; parameters stay float32
+    config.skeleton = 'h36m17'  # a name in capf_jax/pose/skeletons.py
 
     data = config.data = ConfigDict()
     data.name = 'synthetic'  # package of the dataset in data_pipeline/datasets/
@@ -22,31 +22,31 @@ def get_config() -> ConfigDict:
     data.test_split = 'test'  # TFDS split that is evaluated
     data.joints2d = 'detected'  # 2D input of the lifter: 'detected' or 'truth'
     data.bad_image = 'error'  # an image that does not decode: 'error' or 'skip' (counted)
-    data.threads = 4  # threads that read and decode
+    data.threads = 4  # number of threads that read and decode
 
     config.model = ConfigDict()
     config.model.detector = 'hrnet_w32'  # a name in capf_jax/models/detectors/catalog.py
     config.model.detector_weights = ''  # safetensors file of it; '' for random weights
-    config.model.detector_skeleton = ''  # joints that it finds; '' for those published weights find
+    config.model.detector_skeleton = ''  # joints of its heatmaps; '' for the published ones
 
-    hrnet = config.model.hrnet = ConfigDict()  # of your own size; read if the detector is 'hrnet'
+    hrnet = config.model.hrnet = ConfigDict()  # your own size; read if the detector is 'hrnet'
     hrnet.width = 32  # channels of the finest branch
     hrnet.stem_channels = 64  # channels of the two stride-2 stem convolutions
     hrnet.bottlenecks = 4  # bottleneck blocks of the first stage
     hrnet.modules = (1, 4, 3)  # modules in the stages of 2, 3 and 4 branches
     hrnet.blocks = 4  # basic blocks on every branch of a module
-    hrnet.skeleton = ''  # joints that it finds; '' for those of the lifter
+    hrnet.skeleton = ''  # joints of its heatmaps; '' for those of the lifter
     hrnet.heatmaps = 'gaussian'  # what its heatmaps are: 'gaussian' or 'probability'
 
     lifter = config.model.lifter = ConfigDict()
     lifter.ablation_step = 3  # 0 coordinates, 1 + context, 2 + fusion, 3 + deformable (Table 3)
-    lifter.levels = ()  # maps used, 0 is the finest (paper Table 4); () all that there are
+    lifter.levels = ()  # maps used, 0 is the finest (Table 4); () uses all of the detector's
     lifter.deformable = True  # deformable context extraction; False for MPI-INF-3DHP
     lifter.detector_joints = False  # also give the detector's own 2D joints (a control experiment)
     lifter.channels = 128  # C, the shared dimension
     lifter.layers = 4  # transformer blocks in each module
-    lifter.heads = 8  # attention heads M of fusion and inter-joint blocks
-    lifter.deformable_heads = 4  # heads of deformable attention
+    lifter.heads = 8  # attention heads of fusion and inter-joint blocks
+    lifter.deformable_heads = 4  # M, attention heads of deformable extraction
     lifter.sampling_points = 4  # K, sampling points a head
     lifter.mlp_ratio = 2  # hidden width of an MLP over its input width
     lifter.drop_path = 0.2  # drop path of each module's last block, rising linearly from 0
@@ -57,17 +57,17 @@ def get_config() -> ConfigDict:
     training.learning_rate = 6.4e-4  # AdamW, at the start
     training.learning_rate_decay = 0.99  # factor after every epoch
     training.weight_decay = 0.1  # AdamW, on every trained parameter
-    training.offset_learning_rate_factor = 0.1  # sampling-offset layers' share of the learning rate
+    training.offset_learning_rate_factor = 0.1  # offset layers' share; the published code has 1
     training.flip_probability = 0.5  # chance that a sample is mirrored
     training.checkpoint_minutes = 10.0  # time between checkpoints inside an epoch
     training.precision = 'default'  # of matrix products: a jax.default_matmul_precision
-    training.weight_type = 'float32'  # numbers in the weight file: 'float32' or 'float16'
+    training.weight_type = 'float32'  # type of numbers in the weight file: 'float32' or 'float16'
     training.log_steps = 20  # steps between two lines of the log
 
     detection = config.detection = ConfigDict()
     detection.sigma = 2.0  # standard deviation of the target heatmaps, heatmap pixels
     detection.max_rotation = 30.0  # augmentation of detector training, degrees
-    detection.max_scale = 0.25  # augmentation of detector training, share of the crop
+    detection.max_scale = 0.25  # augmentation of detector training, share of the crop's size
     detection.max_shift = 0.05  # augmentation of detector training, share of the crop's width
     detection.max_gain = 0.25  # augmentation of detector training, share of each colour channel
 

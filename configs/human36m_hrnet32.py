@@ -10,11 +10,11 @@ of stride 4, 8, 16 or 32 (Table 4): 42.9, 42.4, 43.1, 41.8 mm.
 Hardware and time, estimated and not measured: one H100, about 6 hours (78 million samples of
 16 GFLOP, 60 TFLOP/s), if enough processor cores read 4,000 crops a second.
 
-Paper and published code differ in two places (docs/method.md, Training). The learning rate is the
-code's 6.4e-4: the paper's text has 6.4e-3, but the code is what made the published weights and
-their scores. The layers of the sampling offsets learn at a tenth of it, as the paper says and the
-published 3DHP code does; the published Human3.6M code gives them the whole rate, for which there is
---config.training.offset_learning_rate_factor=1.
+The paper's text and the code that made the published weights differ in the learning rate
+(docs/method.md, Training). The text has 6.4e-3, and a tenth of it for the layers that predict the
+sampling offsets; the code trained every parameter of the lifter at 6.4e-4. Here the rate is 6.4e-4,
+but the offset layers learn at a tenth of it, which is the text's ratio and not the published
+recipe; --config.training.offset_learning_rate_factor=1 gives the published recipe.
 
 Arguments follow a colon, `--config=configs/human36m_hrnet32.py:step=0,seed=1`:
   step             ablation step 0-3: coordinates only, + context, + fusion, + deformable extraction
@@ -38,7 +38,7 @@ def get_config(arg: str = '') -> ConfigDict:
 
 
 def configure(arg: str, detector: str) -> ConfigDict:
-    """The configuration for `arg` with another detector if `arg` names none."""
+    """The configuration for `arg`; `detector` is used if `arg` names none."""
     chosen = arguments.parse(
         arg,
         step=3,
@@ -57,20 +57,20 @@ def configure(arg: str, detector: str) -> ConfigDict:
     with config.data.builder.unlocked():
         builder = config.data.builder  # data_pipeline/datasets/human36m/settings.py says more
         builder.source = ''  # folder of the downloaded files; read only while building
-        builder.annotations = 'auto'  # labels of 'cdf', 'pickle' or 'npz'; 'auto': those there
+        builder.annotations = 'auto'  # labels of 'cdf', 'pickle' or 'npz'; 'auto': what is there
         builder.subjects = ()  # such as ('S9', 'S11'); empty: all seven
         builder.actions = ()  # such as ('Walking', 'TakingPhoto'); empty: all fifteen
         builder.cameras = ()  # such as ('54138969',); empty: all four
-        builder.frame_stride = 1  # every how many frames one is taken
+        builder.frame_stride = 1  # one frame in so many is taken
         builder.missing = 'error'  # a video with missing pictures: 'error' or 'skip'
         builder.height = 256  # of the crops, pixels
         builder.width = 192  # of the crops, pixels
         builder.jpeg_quality = 95  # of the stored crops
-        builder.processes = 2  # that crop while building
+        builder.processes = 2  # number of processes that crop while building
 
     config.model.detector = chosen.detector
     config.model.detector_weights = chosen.weights or f'pretrained/{chosen.detector}.safetensors'
-    # Published detectors find COCO's joints; the control needs one of the lifter's own.
+    # Published detectors find COCO's joints; the control needs one that finds the lifter's.
     config.model.detector_skeleton = config.skeleton if chosen.detector_joints else ''
     lifter = config.model.lifter
     lifter.ablation_step = chosen.step

@@ -1,14 +1,15 @@
-"""Context-Aware PoseFormer with HRNet-W32 on MPI-INF-3DHP, as published.
+"""Context-Aware PoseFormer with HRNet-W32 on MPI-INF-3DHP, with the paper's settings.
 
     python -m data_pipeline.build mpi_inf_3dhp --source=FOLDER
     python -m capf_jax.train --config=configs/mpi_inf_3dhp_hrnet32.py --workdir=runs/3dhp_hrnet32
     python -m capf_jax.evaluate --workdir=runs/3dhp_hrnet32
 
-Not run here: the dataset is not to be had. The paper's score, not ours: PCK 98.0, AUC 75.4 (14
+Not run here: the dataset could not be obtained. The paper's score, not ours: PCK 98.0, AUC 75.4 (14
 joints), MPJPE 32.7 mm (17 joints), over the valid test frames.
 The 2D input is ground truth, so that there is nothing for deformable extraction to correct: the
-published models have none. Their weight files hold BatchNorm statistics of the detector that moved
-while training; here the detector is frozen.
+published models have none. docs/method.md, Training, lists where the published code differs: it
+trained at 7e-5 for 79 epochs, on millimetres, with BatchNorm statistics of the detector that moved;
+here the rate is the nominal 7e-4 for 80 epochs, on metres, and the detector is frozen.
 Hardware and time, estimated and not measured: one H100, about 6 hours (84 million samples of
 15 GFLOP, 60 TFLOP/s).
 
@@ -32,7 +33,7 @@ def get_config(arg: str = '') -> ConfigDict:
 
 
 def configure(arg: str, detector: str, channels: int) -> ConfigDict:
-    """The configuration for `arg`; the detector if `arg` names none, and the lifter's channels."""
+    """The configuration for `arg`; `detector` if `arg` names none; `channels` is the lifter's C."""
     chosen = arguments.parse(
         arg, step=3, levels='', detector=detector, weights='', joints2d='truth', seed=0
     )
@@ -49,11 +50,11 @@ def configure(arg: str, detector: str, channels: int) -> ConfigDict:
         builder.subjects = ()  # such as ('S1', 'TS1'); empty: all fourteen
         builder.sequences = ()  # of the training split, such as ('Seq1',); empty: both
         builder.cameras = ()  # of the training split, such as ('0', '4'); empty: all eight
-        builder.frame_stride = 1  # every how many training frames one is taken
+        builder.frame_stride = 1  # one training frame in so many is taken
         builder.height = 256  # of the crops, pixels
         builder.width = 192  # of the crops, pixels
         builder.jpeg_quality = 95  # of the stored crops
-        builder.processes = 2  # that crop while building
+        builder.processes = 2  # number of processes that crop while building
 
     config.model.detector = chosen.detector
     config.model.detector_weights = chosen.weights or f'pretrained/{chosen.detector}.safetensors'

@@ -3,8 +3,8 @@
     python -m data_pipeline.from_pose2sim SAMPLE data/pose2sim-balancing
     python -m capf_jax.train --config=configs/own_data.py --workdir=runs/own_data
 
-2 CPU cores, a few minutes. For a folder of yours (data_pipeline/datasets/own_data/README.md has
-the format):
+This takes a few minutes on 2 CPU cores. For a folder of yours
+(data_pipeline/datasets/own_data/README.md has the format):
 
     python -m capf_jax.train --config=configs/own_data.py:source=FOLDER,test_cameras=
 
@@ -42,7 +42,7 @@ def get_config(arg: str = '') -> ConfigDict:
         builder = config.data.builder
         builder.source = chosen.source
         builder.height, builder.width = arguments.resolution(chosen.resolution)
-        builder.processes = 2  # that crop while building
+        builder.processes = 2  # number of processes that crop while building
         builder.test_cameras = tuple(filter(None, chosen.test_cameras.split('+')))
 
     set_small_models(config)

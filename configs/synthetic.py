@@ -2,7 +2,8 @@
 
     python -m capf_jax.train --config=configs/synthetic.py --workdir=runs/synthetic
 
-2 CPU cores, under 10 minutes with rendering the images; README.md has the scores.
+This takes under 10 minutes on 2 CPU cores, with rendering the images; README.md has the scores.
+
 Arguments follow a colon, `--config=configs/synthetic.py:step=0,seed=1`:
   step             ablation step 0-3: coordinates only, + context, + fusion, + deformable extraction
   detector_joints  true: the lifter also gets the detector's own 2D joints (the control experiment)
@@ -37,9 +38,9 @@ def get_config(arg: str = '') -> ConfigDict:
         builder.train_size = 20_000  # rendered people to train on
         builder.test_size = 2_000  # rendered people to test on: other bodies, clothes and cameras
         builder.light = chosen.light
-        builder.noise_sigma = 4.0  # as far off as the detector's own joints: median 4.6 px
+        builder.noise_sigma = 4.0  # pixels; the detector's own joints are 4.6 px off (median)
         builder.poses = chosen.poses
-        builder.processes = 2  # that render while building
+        builder.processes = 2  # number of processes that render while building
 
     set_small_models(config)
     config.model.lifter.ablation_step = chosen.step
@@ -67,7 +68,7 @@ def set_small_models(config: ConfigDict) -> None:
     lifter.drop_path = 0.0
 
     training = config.training
-    training.batch_size = 16  # many small steps: they teach more than few large ones
+    training.batch_size = 16  # many small steps teach more than few large ones
     training.epochs = 3
     training.learning_rate = 1e-3
     training.learning_rate_decay = 0.6

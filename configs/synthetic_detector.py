@@ -11,7 +11,7 @@ Arguments follow a colon, `--config=configs/synthetic_detector.py:light=random`:
   light            overhead, or random for light from anywhere
   resolution       HEIGHTxWIDTH of the crops
   size             rendered people to train on
-  start            weights to go on from; random ones without
+  start            weights to go on from; random weights if not given
   seed             of the weights and the order of the data; the images have a seed of their own
 """
 
@@ -29,17 +29,17 @@ def get_config(arg: str = '') -> ConfigDict:
     config.task = 'detector'
     config.seed = chosen.seed
     config.data.builder.train_size = chosen.size
-    # Points on the body's surface as well: what tells them apart tells a limb's direction.
+    # Points on the body's surface are learnt as well, since they show which way a limb points.
     config.skeleton = 'h36m17_surface'
     with config.data.builder.unlocked():
         config.data.builder.surface = True
-        config.data.builder.seed = 1  # other people than those the lifter learns from
-        config.data.builder.noise_sigma = 8.0  # crops placed less well than the lifter's
+        config.data.builder.seed = 1  # other people than those that the lifter learns from
+        config.data.builder.noise_sigma = 8.0  # pixels; crops lie worse than the lifter's
     config.model.detector_weights = chosen.start
 
     detection = config.detection
-    detection.sigma = 1.0  # narrower than for 256x192 crops: the maps have half the pixels
-    detection.max_rotation = 15.0  # light comes from above: strong rotation would unlearn it
+    detection.sigma = 1.0  # narrower than for crops of 256x192: maps are half as wide
+    detection.max_rotation = 15.0  # light comes from above, which strong rotation would hide
     detection.max_scale = 0.15
 
     training = config.training

@@ -22,7 +22,7 @@ def cpn_rules(detector: CPN, prefix: str = '') -> list[Rule]:
         lateral = f'{prefix}global_net.laterals.{k}'
         rules += conv_norm(f'{lateral}.0', f'{lateral}.1', (f'lateral{k}',))
         rules += _predict_head(f'{prefix}global_net.predict.{k}', detector)
-        # PyTorch counts an upsampling by the level where it starts, we by the one where it leads.
+        # PyTorch counts an upsampling by the level where it starts, and we by that where it ends.
         if k > 0:
             upsample = f'{prefix}global_net.upsamples.{k - 1}'
             rules += conv_norm(f'{upsample}.1', f'{upsample}.2', (f'upsample{k}',))
@@ -35,7 +35,7 @@ def cpn_rules(detector: CPN, prefix: str = '') -> list[Rule]:
 
 
 def _predict_head(key: str, detector: CPN) -> list[Rule]:
-    """A heatmap head of the global net, which the published files have for training alone."""
+    """The rules of a heatmap head of the global net, which only training needs."""
     channels, joints = detector.channels, detector.num_joints
     shapes: dict[str, tuple[int, ...]] = {
         '0.weight': (channels, channels, 1, 1),

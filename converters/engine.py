@@ -1,8 +1,8 @@
-"""The strict engine, which makes a Flax tree of a state dict by a table of names.
+"""The strict engine, which makes a Flax tree from a state dict by a table of names.
 
 A model's table lists one `Rule` for every PyTorch key. Nothing is guessed and nothing is left
-over: every key of the state dict, every rule and every leaf of the Flax tree must meet, in number
-and in shape, or one error lists all that do not.
+over: every key of the state dict, every rule and every leaf of the Flax tree must have its
+counterpart of the right shape, or one error lists all that do not.
 """
 
 from __future__ import annotations
@@ -150,7 +150,7 @@ def to_flax(
     take = state.pop if consume and isinstance(state, dict) else state.__getitem__
     result = {}
     for path, rule in by_path.items():
-        # The array that is read has no name here, which would keep it until the next one is read.
+        # No variable holds the array that is read, since that would keep it until the next is read.
         result[path] = _stored(rule.layout.to_flax(np.asarray(take(rule.key))), leaves[path].dtype)
     return unflatten_dict(result)
 
@@ -229,7 +229,7 @@ def to_torch(
     state = {}
     for key, rule in by_key.items():
         if rule.path is not None:
-            # The array that is read has no name here, which would keep it until the next is read.
+            # No variable holds the array that is read, which would keep it until the next is read.
             state[key] = np.asarray(
                 rule.layout.to_torch(np.asarray(leaves.pop(rule.path))), order='C'
             )

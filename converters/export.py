@@ -4,8 +4,8 @@
     python -m converters.export runs/h36m/lifter.safetensors ca_pf.pth --wrapped
 
 The source is a file that `python -m converters.convert` or a training run has written. The target
-is a state dict that the published code loads strictly. With --wrapped it lies under the names, and
-its keys have the prefix, that the published file has, such as 'model' or 'module.'.
+is a state dict that the published code loads strictly. With --wrapped the file has the outer names
+and the key prefix of the published file, such as 'model' and 'module.'.
 """
 
 from __future__ import annotations
@@ -162,11 +162,11 @@ def _tensor(torch: Any, array: np.ndarray) -> Any:
 
 
 def _save(torch: Any, saved: Any, target: epath.Path) -> None:
-    """Writes the file; an older one of that name stays whole until the new one is."""
+    """Writes the file; an older file of that name stays until the new one is whole."""
     try:
         with files.whole(target) as temporary, temporary.open('wb') as file:
             torch.save(saved, file)
-    except RuntimeError as error:  # which torch raises for a full disk, too
+    except RuntimeError as error:  # torch raises it for a full disk, too
         raise OSError(
             f'the weights could not be written to {target} ({error}); '
             'make room there, or name another folder'

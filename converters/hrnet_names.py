@@ -44,7 +44,7 @@ def hrnet_rules(
 def _classifier_keys(detector: HRNet) -> Iterator[str]:
     """Keys of an ImageNet classifier beyond the layers that make the maps.
 
-    They are the coarser outputs of the last fusion, and what makes classes of all four.
+    They are the coarser outputs of the last fusion, and the layers that make classes of all four.
     """
     last = f'stage4.{detector.modules[-1] - 1}'
     finest = {conv_key for conv_key, _, _ in _fusion(last, '', 4, 1)}
@@ -73,7 +73,7 @@ def _layers(detector: HRNet) -> Iterator[tuple[str, str, Path]]:
         if k == 0:
             yield 'layer1.0.downsample.0', 'layer1.0.downsample.1', ('bottleneck0', 'projection')
     # PyTorch counts transitions from 1, and we count them by the stage to which they lead. The one
-    # at an unchanged resolution is a Sequential; a new branch is a Sequential in a list of
+    # at an unchanged resolution is a Sequential; that to a new branch is a Sequential in a list of
     # downsamplings.
     yield 'transition1.0.0', 'transition1.0.1', ('transition2_0',)
     for stage, number in enumerate(detector.modules, start=2):

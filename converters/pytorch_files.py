@@ -21,8 +21,8 @@ from capf_jax.errors import UserError
 
 INSTALL_TORCH = 'pip install torch --index-url https://download.pytorch.org/whl/cpu'
 OLDEST_TORCH = (2, 6)  # the first whose weights_only=True lets no code run
-# Harmless things that training programs save beside the weights. An empty stand-in is made of each,
-# so that not even its own constructor runs.
+# Harmless objects that training programs save beside the weights. Each is replaced by an empty
+# stand-in, so that not even its own constructor runs.
 SETTINGS = (
     'argparse.Namespace', 'easydict.EasyDict', 'yacs.config.CfgNode', 'addict.addict.Dict',
     'collections.defaultdict', 'ml_collections.config_dict.config_dict.ConfigDict',
@@ -67,7 +67,7 @@ def import_torch() -> Any:
 
 
 def load(path: pathlib.Path, head: bytes) -> Any:
-    """Loads a file by torch's unpickler that knows nothing but tensors and containers.
+    """Loads a file with torch's unpickler that accepts only tensors and containers.
 
     Args:
       path: the file.
@@ -87,7 +87,7 @@ def load(path: pathlib.Path, head: bytes) -> Any:
     harmless = [(_Setting, name) for name in SETTINGS] + [(_Number, name) for name in NUMBERS]
     try:
         with warnings.catch_warnings(), torch.serialization.safe_globals(harmless):
-            warnings.simplefilter('ignore')  # torch warns of old formats, whose tensors are as good
+            warnings.simplefilter('ignore')  # torch warns of old formats, which it reads
             if path.suffix != '.safetensors':
                 return torch.load(path, map_location='cpu', weights_only=True)
             with path.open('rb') as file:  # so that torch does not see the misleading name

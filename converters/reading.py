@@ -36,7 +36,7 @@ class Source:
       sha256: hash of its bytes, hexadecimal.
       state: PyTorch key -> array, of the type that the file has.
       wrappers: the names under which the state dict lies, outermost first.
-      prefix: 'module.', as often as every key began with it; the keys of `state` are without.
+      prefix: 'module.', as often as every key began with it; the keys of `state` lack it.
       beside: names of what else the file holds, such as an optimizer's state.
     """
 
@@ -78,7 +78,7 @@ def read(path: str | os.PathLike) -> Source:
 
 
 def _check_that_it_may_hold_weights(path: epath.Path, head: bytes) -> None:
-    """Raises a UserError for what a failed download leaves, known by its first bytes."""
+    """Raises a UserError if the first bytes show that the file is no weight file."""
     again = 'download it again, and compare its size with what the page says'
     if not head:
         raise UserError(f'{path} is empty: {again}')

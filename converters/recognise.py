@@ -1,8 +1,8 @@
 """Recognises by its keys and shapes which model a state dict belongs to, or is nearest to.
 
-For every family of models, the shapes tell which member of it this would be, and the member's table
-tells which keys it has. The member that shares the most keys is the nearest; the engine then
-decides strictly.
+For every family of models, the shapes tell which member of it the state dict could be, and the
+member's table has its keys. The member that shares the most keys is the nearest; the engine then
+checks strictly.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from converters.tables import Model
 
 Shapes = Mapping[str, tuple[int, ...]]
 LIFTER, BACKBONE = 'volume_net.', 'backbone.'
-MOST = 100  # no known model has as many layers or modules
+MOST = 100  # every known model has fewer layers and modules
 VITPOSE = {384: 'vitpose_s', 768: 'vitpose_b', 1024: 'vitpose_l', 1280: 'vitpose_h'}
 
 

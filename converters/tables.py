@@ -51,7 +51,7 @@ class Model:
     Attributes:
       kind: 'detector', 'ca_pf' or 'poseformer'.
       name: a catalog name, one of capf_jax/models/published_sizes.py, or 'poseformer'.
-      skeleton: name of its joint set.
+      skeleton: name of its skeleton.
       settings: `config.model` of it as a dict; for PoseFormer the module's fields.
       naming: whose names its keys have, 'official' or 'mmpose'.
       head: whether the detector has its heatmap head; published CA-PF files of HRNet do not.
@@ -113,7 +113,7 @@ class Model:
 
     def expected(self) -> dict[str, Any]:
         """The Flax variables as shapes, in the tree that weight files hold."""
-        # A real key would start JAX's backend, which takes more memory than a small file needs.
+        # The key is abstract, which avoids that JAX starts a backend and takes memory for it.
         key = jax.eval_shape(lambda: jax.random.key(0))
         if self.kind == POSEFORMER:
             model = self.poseformer
@@ -132,7 +132,7 @@ class Model:
 
 
 def detector(name: str, naming: str = OFFICIAL, hrnet: Mapping[str, Any] | None = None) -> Model:
-    """A detector of the catalog; `hrnet` are the sizes of one that is called 'hrnet'."""
+    """A detector of the catalog; `hrnet` has the sizes of the detector called 'hrnet'."""
     return Model(DETECTOR, name, COCO, settings(name, hrnet), naming)
 
 

@@ -10,7 +10,7 @@ from converters.simplebaseline_names import deconv_head
 def vitpose_rules(detector: ViTPose, prefix: str = '') -> list[Rule]:
     """The table of one ViTPose's keys.
 
-    The position embedding keeps the row for a class token, which is added to every other.
+    The position embedding keeps its row for a class token, which is added to all other rows.
 
     Args:
       detector: how many blocks there are.

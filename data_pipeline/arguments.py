@@ -17,7 +17,7 @@ _SIZE = ('height', 'width')  # fields that one argument gives together
 def add_settings(parser: Parser, settings: type[Settings], *, but: tuple[str, ...] = ()) -> None:
     """Adds an argument for every field of a dataset's Settings, but for those in `but`.
 
-    Several names are joined by +, as in `--subjects=S9+S11`.
+    A value of several names joins them by +, as in `--subjects=S9+S11`.
     """
     parser.add_argument('--size', type=_size, metavar='HEIGHTxWIDTH', help='size of the crops')
     for field in dataclasses.fields(settings):
@@ -55,7 +55,7 @@ def _size(text: str) -> tuple[int, int]:
 
 
 def _type_of(default: Any) -> Callable[[str], Any]:
-    """What reads a text as the type that a field's default has."""
+    """The function that reads a text as a value of the type that a field's default has."""
     if isinstance(default, tuple):
         return _names
     return _switch if isinstance(default, bool) else type(default)

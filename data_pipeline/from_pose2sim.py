@@ -32,8 +32,8 @@ _BODY_25B = {
     'right_shoulder': 6, 'right_elbow': 8, 'right_wrist': 10,
 }  # fmt: skip
 _UPPER_NECK, _HEAD_TOP = 17, 18
-# Pixels that the middle of a person may lie from where the frames around put it: the person
-# moves by 100 at most, the bystander stands 500 away.
+# A person's middle may lie this many pixels from its median over the neighbouring frames: the
+# person moves by 100 pixels at most, and the bystander stands 500 pixels away.
 _LARGEST_JUMP = 250.0
 # The other joints are weighted sums of BODY_25B joints, by the rules that gave the sample its 3D
 # joints, so that 2D and 3D mean the same points.
@@ -48,7 +48,7 @@ _DERIVED = {'pelvis': _PELVIS, 'thorax': _THORAX, 'spine': _SPINE, 'nose': _NOSE
 def body_25b_to_h36m17(joints: np.ndarray, confidence: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Joints [F, 25, 2] and confidence [F, 25] of BODY_25B -> [F, 17, 2], [F, 17] of h36m17.
 
-    A derived joint is as sure as the least sure of its parts.
+    A derived joint has the confidence of the least sure joint that it is made of.
     """
     weights = np.zeros((len(H36M17), joints.shape[1]))
     for joint, part in _BODY_25B.items():
@@ -128,7 +128,7 @@ def annotate(sample: dict[str, np.ndarray]) -> tuple[dict, list[str]]:
             'distortion': sample['dist_k1k2p1p2k3'][camera].tolist(),
         }  # fmt: skip
         parts, sureness = detections[..., :2], detections[..., 2]
-        # Parts that no derived or direct joint uses may be missing in every frame.
+        # Joints of BODY_25B that h36m17 does not need may be missing in every frame.
         used = sorted({*_BODY_25B.values(), _UPPER_NECK, _HEAD_TOP})
         other = of_another_person(parts[:, used], sureness[:, used])
         sureness[other] = 0

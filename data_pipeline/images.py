@@ -21,7 +21,7 @@ _EXIF_TRANSPOSED = (5, 6, 7, 8)  # orientations that swap width and height
 _PILLOW_ERRORS = (OSError, SyntaxError, ValueError)  # what Pillow raises on broken files
 # First and last bytes of a JPEG and of a PNG file; a few more may follow the last ones.
 _WHOLE = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
-_TAIL = 64  # bytes at the end of a file among which its last ones are looked for
+_TAIL = 64  # the closing bytes are searched for in this many bytes at the end of a file
 
 
 class UnreadableError(UserError):
@@ -43,7 +43,7 @@ def probe(path: pathlib.Path, whole: bool = False) -> Medium:
     Args:
       path: the image file.
       whole: also read all of the file, to detect one that was cut short behind its header. The
-        pixels of a JPEG are then decoded coarsely, which takes a fraction of the time.
+        pixels of a JPEG are then decoded at an eighth of the size, to avoid most of the work.
 
     Raises:
       UnreadableError: the file is no image, or is cut short.
@@ -51,7 +51,7 @@ def probe(path: pathlib.Path, whole: bool = False) -> Medium:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            # The method of the base class: that of PNG files decodes every pixel first.
+            # The base class's method is called, since that of PNG files decodes every pixel first.
             exif = Image.Image.getexif(image)
             if exif.get(_EXIF_ORIENTATION) in _EXIF_TRANSPOSED:
                 width, height = height, width
@@ -86,9 +86,8 @@ def ends_whole(encoded: bytes) -> bool:
 def decode(encoded: bytes) -> np.ndarray:
     """Pixels of an encoded image, [H, W, 3] uint8 BGR as OpenCV has them.
 
-    OpenCV decodes files that end as whole JPEG and PNG files do. It fills the rest of a file that
-    was cut short with grey and gives no error, so that Pillow, which is slower and refuses such a
-    file, decodes all others.
+    OpenCV decodes files that end as whole JPEG and PNG files do. All others are decoded by Pillow,
+    which refuses a file that was cut short; OpenCV would fill its rest with grey without an error.
 
     Raises:
       UnreadableError: the bytes do not decode; the message is what is wrong with them, to follow

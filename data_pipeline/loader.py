@@ -1,4 +1,4 @@
-"""The loader: which samples make which batch, in which order, on which process; Grain reads ahead.
+"""The loader: which samples make which batch, in which order, in which process; Grain reads ahead.
 
 One Grain element is one whole batch of positions, so that Grain's threads read and decode batches
 side by side (OpenCV decodes outside Python's lock) and Python's cost is paid once a batch.
@@ -173,7 +173,7 @@ def _reader(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -
 
 
 def _training_steps(reader: Reader, config: ConfigDict) -> int:
-    """Full batches in the split; UserError where there is none."""
+    """Number of full batches in the split; UserError if there is none."""
     steps = len(reader) // config.training.batch_size
     if not steps:
         raise UserError(
@@ -195,17 +195,17 @@ def _share(name: str, batch_size: int, process_index: int, process_count: int) -
 
 
 def _padded(reader: Reader, positions: np.ndarray) -> tuple[Batch, tuple[str, ...]]:
-    """The batch at `positions`, of which those past the end repeat the last sample, valid=False."""
+    """The batch at `positions`; past the end it repeats the last sample with valid=False."""
     inside = positions < len(reader)
     present, rows = np.unique(np.minimum(positions, len(reader) - 1), return_inverse=True)
     batch, complaints = reader.batch(present)
     batch = Batch(*(array[rows] for array in batch)) if len(present) < len(rows) else batch
-    # A share of padding alone reads the last sample a second time; another share reports it.
+    # A share that is all padding reads the last sample again; another share reports its faults.
     return batch._replace(valid=batch.valid & inside), complaints if inside.any() else ()
 
 
 def _iterate(batches: grain.MapDataset, threads: int, length: int | None, start: int) -> Batches:
-    """Iterates from batch number `start`; each thread has one batch in hand, to bound memory."""
+    """Iterates from batch number `start`; each thread holds one batch, to bound memory."""
     options = grain.ReadOptions(num_threads=threads, prefetch_buffer_size=threads)
     iterator: Any = iter(batches.to_iter_dataset(options))
     result = Batches(iterator, length)

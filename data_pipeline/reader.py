@@ -1,7 +1,7 @@
 """`Reader`: stored records of one split -> `Batch`, with every complaint about a record.
 
-Records are read through TFDS's data source and parsed here, a batch at a time, since TFDS's own
-decoding holds Python's lock for longer than what is done here. TensorFlow and JAX are never
+Records are read through TFDS's data source and parsed here, a batch at a time. This avoids TFDS's
+own decoding, which keeps the threads waiting for Python's lock. TensorFlow and JAX are never
 imported.
 """
 
@@ -57,7 +57,7 @@ class Reader:
         Args:
           builder: a built dataset of `records.features`.
           split: a TFDS split, such as 'train' or 'test[:10%]'.
-          skeleton: the joint set that the records must have.
+          skeleton: the skeleton that the records must have.
           joints2d: which 2D joints become `Batch.joints2d`, 'detected' or 'truth'.
           bad_image: what an image that does not decode does, 'error' or 'skip'.
 
@@ -79,8 +79,8 @@ class Reader:
         num_joints = self._shapes['joints3d'][0]
         if num_joints != len(skeleton):
             raise _wrong_skeleton(builder, f'{num_joints} joints', f'has {len(skeleton)}', skeleton)
-        # Joint sets can be equally large; builders note theirs under this name.
-        notes = builder.info.metadata  # read from disk by items(), not by get()
+        # Skeletons can have equally many joints, so that builders note the name of theirs.
+        notes = builder.info.metadata  # TFDS reads it from disk at items(), but not at get()
         made_with = dict(notes.items() if notes is not None else ()).get('skeleton', skeleton.name)
         if made_with != skeleton.name:
             raise _wrong_skeleton(builder, f'the joints of {made_with!r}', 'differs', skeleton)
@@ -93,7 +93,7 @@ class Reader:
 
         Returns:
           (Batch, complaints). `valid` is False, and the image black, where an image does not
-          decode and `bad_image` is 'skip'; complaints names each of these.
+          decode and `bad_image` is 'skip'; the complaints name each of these.
 
         Raises:
           UserError: an image does not decode and `bad_image` is 'error', or a joint is not finite.
@@ -205,7 +205,7 @@ def _parsed(
     """Records at these positions, each a mapping from a feature's name to its values."""
     try:
         stored = source.__getitems__([int(index) for index in indices])
-    except RuntimeError as error:  # ArrayRecord's, where a checksum is wrong; it names no file
+    except RuntimeError as error:  # ArrayRecord raises it at a wrong checksum, naming no file
         reason = str(error).split(' (')[0]
         raise datasets.not_whole(builder, f'split {split!r} does not read, {reason}') from error
     example: Any = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue] - built at import

@@ -26,12 +26,13 @@ class Record:
     sequence: str
     camera: str
     frame: int  # position in the sequence; consecutive frames are one apart
-    # [4] float32, x y width height of the box that was cropped, pixels of the whole image: left and
-    # top pixel centre, then from there to the last one. None where the builder keeps no boxes.
+    # [4] float32, x y width height of the box that was cropped, pixels of the whole image: the
+    # centre of its top left pixel, and the distances from there to the centre of its bottom right
+    # one. None where the builder keeps no boxes.
     box: np.ndarray | None = None
 
 
-# The fields that say who, what and where: read without the pixels.
+# The fields that say who, what and where; they can be read without the pixels.
 LABELS = ('subject', 'action', 'sequence', 'camera', 'frame')
 
 
@@ -40,7 +41,7 @@ def features(
 ) -> tfds.features.FeaturesDict:
     """TFDS features of a Record with J = `num_joints` and crops of `height` x `width` pixels.
 
-    Datasets that were built without boxes stay readable: theirs is no feature at all.
+    A dataset without boxes has no feature for them, so that older datasets stay readable.
     """
 
     def floats(*shape: int) -> tfds.features.Tensor:

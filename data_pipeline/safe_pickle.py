@@ -73,7 +73,7 @@ def _load(file: BinaryIO, where: str) -> Any:
             f'{where} would call {error} when it is opened, which no label file needs; it was not '
             'opened: download it from its authors again'
         ) from None
-    except Exception as error:  # whatever a damaged pickle leads to
+    except Exception as error:  # a damaged pickle can raise any error
         raise UserError(
             f'{where} is no pickle of arrays, or is cut short ({error}); download it again'
         ) from error
@@ -92,7 +92,7 @@ class _Unpickler(pickle.Unpickler):
 
 
 def _encode(text: str, encoding: str) -> bytes:
-    """Python 2's bytes, and nothing else that codecs can do."""
+    """Bytes as Python 2 pickles them; every other use of codecs is refused."""
     if encoding.replace('-', '').lower() not in ('latin1', 'ascii', 'utf8'):
         raise _RefusedError(f'_codecs.encode with {encoding!r}')
     return text.encode(encoding)

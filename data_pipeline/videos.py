@@ -1,8 +1,8 @@
 """The one reader of video files: their size and length, and the pixels of chosen frames.
 
-OpenCV decodes them: the project needs it anyway, and it brings FFmpeg. It applies the rotation that
-a camera writes into a video. Frames are read front to back, since seeking is not exact in every
-codec and a skipped frame is decoded anyway.
+OpenCV decodes them, since the project needs it anyway and it brings FFmpeg. It applies the rotation
+that a camera writes into a video. Frames are read front to back, since seeking is not exact in
+every codec and a skipped frame is decoded anyway.
 """
 
 from __future__ import annotations

@@ -9,7 +9,8 @@ import pytest
 
 from tests import shape_checks
 
-# Before anything imports these rooms: each of their calls is checked against its signature.
+# The hook is installed before anything imports these rooms, so that each of their calls is checked
+# against its signature.
 jaxtyping.install_import_hook(shape_checks.ROOMS, 'tests.shape_checks.check')
 
 # Tests compile what they test, and leave the user's cache of compiled programs alone.

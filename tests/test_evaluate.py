@@ -1,3 +1,5 @@
+"""The command `capf_jax.evaluate` and the evaluation that it runs."""
+
 import json
 
 import numpy as np
@@ -52,7 +54,7 @@ def test_a_sample_that_comes_twice_is_an_error(builder, config):
 
 
 def test_velocity_errors_stay_inside_one_subjects_video(builder, config):
-    # frames of a tiny sequence belong to two subjects in turn: none follows another
+    # Frames of the tiny sequence belong to two subjects in turn, so that none follows another.
     errors = score_poses(off_by(10), builder, config).errors
     assert 'mpjve' not in errors
 

@@ -1,3 +1,5 @@
+"""The package lists its commands without importing JAX, and runs them."""
+
 import subprocess
 import sys
 

@@ -1,3 +1,5 @@
+"""The command `capf_jax.train`: its files, interruptions, and how a run goes on."""
+
 import argparse
 import dataclasses
 import json
@@ -41,7 +43,7 @@ def stop_at(monkeypatch, step, number=signal.SIGTERM):
 
     def take(self):
         nonlocal count
-        if self._length is None:  # of training, not of an evaluation
+        if self._length is None:  # batches of training, not of an evaluation
             count += 1
             if count == step:
                 os.kill(os.getpid(), number)
@@ -70,11 +72,11 @@ def test_a_run_leaves_all_it_should(linear, tmp_path):
     assert (metadata['kind'], metadata['name']) == ('ca_pf', 'ca_pf')
     assert metadata['config']['training']['epochs'] == 2
     np.testing.assert_array_equal(variables['lifter']['params']['w'], outcome.state.params['w'])
-    with Checkpoints(tmp_path) as kept:
+    with Checkpoints(tmp_path) as manager:
         scores = {line['step']: line['mpjpe'] for line in log(tmp_path, 'test')}
-        assert kept.step() == 6
-        assert kept.step('best') == min(scores, key=scores.get)
-        assert kept.best_score == pytest.approx(min(scores.values()))
+        assert manager.step() == 6
+        assert manager.step('best') == min(scores, key=scores.get)
+        assert manager.best_score == pytest.approx(min(scores.values()))
 
 
 @pytest.mark.parametrize(('step', 'number'), [(3, signal.SIGINT), (5, signal.SIGTERM)])
@@ -147,8 +149,8 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_checkpoint(linear, tmp_pa
     monkeypatch.setattr(assembly, 'make_task', task)
     with pytest.raises(ValueError, match=r'loss is nan at step 5; .*checkpoints/latest/3'):
         train.train_and_evaluate(linear, tmp_path)
-    with Checkpoints(tmp_path) as kept:
-        assert kept.step() == 3
+    with Checkpoints(tmp_path) as manager:
+        assert manager.step() == 3
 
 
 def test_a_full_disk_stops_with_the_older_checkpoint_whole(linear, tmp_path, monkeypatch):
@@ -241,8 +243,8 @@ def test_a_detector_is_trained_and_a_lifter_takes_its_weight_file(data_dir, tmp_
     config.task = 'detector'
     outcome = train.train_and_evaluate(config, tmp_path)
     (line,) = log(tmp_path, 'test')
-    with Checkpoints(tmp_path) as kept:
-        assert kept.best_score == pytest.approx(line['error_px'])
+    with Checkpoints(tmp_path) as manager:
+        assert manager.best_score == pytest.approx(line['error_px'])
     config.task = 'lifter'
     config.model.detector_weights = str(tmp_path / 'detector.safetensors')
     task = assembly.make_task(config)

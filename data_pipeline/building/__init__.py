@@ -1,7 +1,7 @@
 """The framework of every builder: clips become parts in many processes, parts become a dataset.
 
-A dataset says which clips there are and what is in each. This package runs them in many processes,
-keeps finished ones over an interruption, and hands the whole to TFDS at the end.
+A dataset says which clips there are and what is in each. This package makes them in many processes,
+keeps finished clips over an interruption, and hands all of them to TFDS at the end.
 
     class Builder(building.Builder):            # builder.py: what a dataset must say
         def _splits(self): return {'train': [clips], 'test': [clips]}

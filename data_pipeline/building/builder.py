@@ -2,8 +2,8 @@
 
 Each clip becomes a part beside the dataset (see `parts`), made by one of many processes (see
 `workers`). At the end the parts are linked, or joined, into TFDS's own temporary folder, and TFDS
-renames that one. So a dataset is whole or absent, and what an interrupted build had finished is not
-lost.
+renames that folder. So a dataset is whole or absent, and the clips that an interrupted build had
+finished are not lost.
 
 A GeneratorBasedBuilder would sort examples by keys, for which it needs TensorFlow as soon as a
 split exceeds 1000 MiB.
@@ -65,13 +65,13 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def __init__(self, *, config: BuilderConfig, **kwargs: Any):
         # TFDS writes and reads ArrayRecord without TensorFlow.
         super().__init__(config=config, **{'file_format': 'array_record'} | kwargs)
-        path = pathlib.Path(os.fspath(self.data_path))  # while preparing, TFDS gives another
-        # Where clips that are finished wait for the others.
+        path = pathlib.Path(os.fspath(self.data_path))  # TFDS gives another while it prepares
+        # Finished clips wait here for the others.
         self.parts_folder = path.with_name(f'{path.name}.parts')
 
     @classmethod
     def from_config(cls, data: ConfigDict) -> Builder:
-        """The builder of `config.data`; nothing is read yet, and the source is not needed to read.
+        """The builder of `config.data`; no file is read yet, and the source may be absent.
 
         Raises:
           UserError: a field of `data.builder` is unknown or senseless.
@@ -87,15 +87,15 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
     def _splits(self) -> Mapping[str, Sequence[Clip]]:
         """Clips of each split, in the order in which they are stored.
 
-        Reads every label and looks for every picture, but decodes no more than it must: what takes
-        long comes afterwards. Clips without a record are left out.
+        It reads every label and looks for every picture, so that all mistakes are known before
+        pictures are decoded. Clips without a record are left out.
 
         Raises:
           InputError: all that is wrong with the source.
         """
 
     def _metadata(self) -> dict[str, Any]:
-        """What the dataset's information file says beside skeleton and box source."""
+        """Further metadata of the dataset, beside skeleton and box source."""
         return {}
 
     def _input_error(self, problems: Sequence[Any]) -> UserError:
@@ -103,7 +103,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         return InputError(getattr(self.settings, 'source', self.name), problems)
 
     def _note_lacking(self, split: str, lacking: int, total: int) -> None:
-        """Told where `lacking` of a split's `total` records were left out, if clips `may_lack`."""
+        """Is called if `lacking` of a split's `total` records were left out (`Clip.may_lack`)."""
 
     @property
     def settings(self) -> Any:
@@ -147,11 +147,11 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
             )
         with parts.locked(self.parts_folder):
             for path in self.parts_folder.parent.glob(f'incomplete.*_{self.version}'):
-                shutil.rmtree(path)  # TFDS's own, where a process was killed
+                shutil.rmtree(path)  # a folder that TFDS left when a process was killed
             try:
                 super().download_and_prepare(**kwargs)
             finally:
-                # What a failed build had finished is kept; where that is nothing, nothing is left.
+                # The clips that a failed build had finished are kept; without any, nothing is left.
                 if self.data_path.exists() or not any(self.parts_folder.glob(f'*{parts.SUFFIX}')):
                     shutil.rmtree(self.parts_folder, ignore_errors=True)
                     with contextlib.suppress(OSError):  # it is not empty
@@ -170,7 +170,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         say(f'{self.name} takes {size_text(self.info.dataset_size)}')
 
     def _shard_iterators_per_split(self, dl_manager) -> dict[str, list[_ClipExamples]]:
-        """The route of Apache Beam: TFDS makes one file of each."""
+        """The way of Apache Beam, for which TFDS makes one file of each clip."""
         del dl_manager  # nothing is downloaded
         splits = self._checked_splits()
         if any(clip.may_lack for clips in splits.values() for clip in clips):
@@ -182,14 +182,14 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         parts.clean(self.parts_folder, ())
         generators: dict[str, list[_ClipExamples]] = {split: [] for split in jobs}
         for split, some in jobs.items():
-            for job in some:  # a pipeline's graph may hold no labels, only their files' names
+            for job in some:  # Beam's graph holds names of files instead of the labels
                 path = job.part.with_suffix('.clip')
                 path.write_bytes(pickle.dumps(job.clip))
                 generators[split].append(_ClipExamples(str(path)))
         return generators
 
     def _checked_splits(self) -> Mapping[str, Sequence[Clip]]:
-        """The splits that have something in them, if no clip is there twice."""
+        """The splits that have clips; raises an error if a clip is there twice."""
         splits = self._splits()
         for split, clips in splits.items():
             names = collections.Counter(clip.name for clip in clips)
@@ -210,7 +210,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         }
 
     def _make_parts(self, jobs: Mapping[str, Sequence[workers.Job]]) -> None:
-        """Every part that is missing; raises what went wrong in any."""
+        """Makes every part that is missing; raises one error with all that went wrong."""
         every = _all(jobs)
         missing = [job for job in every if not job.part.exists()]
         left, total = (sum(job.clip.size for job in some) for some in (missing, every))
@@ -219,7 +219,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
             say(f'going on: {len(every) - len(missing)} clips with {total - left} are finished')
         if missing:
             self._estimate([job.clip for job in every], total, left)
-        # Long clips first, so that no process is left with one at the end.
+        # Long clips come first, so that no process works on one alone at the end.
         missing.sort(key=lambda job: -job.clip.size)
         with tqdm(
             total=total, initial=total - left, desc=f'building {self.name}', unit=' people'
@@ -276,7 +276,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
 @dataclasses.dataclass(frozen=True)
 class _ClipExamples:
-    """What Apache Beam calls for a clip's examples, on any machine that sees the data folder."""
+    """Apache Beam calls this for a clip's examples, on any machine that sees the data folder."""
 
     path: str  # of the pickled clip
 

@@ -11,23 +11,23 @@ from data_pipeline.records import Record
 class Clip(abc.ABC):
     """Neighbouring records of a dataset, made by one process.
 
-    A clip is a frozen dataclass by preference: it is pickled on its way to a process that knows
-    nothing else, and the hash of its pickle tells a kept part of an interrupted build from one made
-    of other labels. So it holds its labels itself (arrays of its own frames) and paths of images or
+    A clip is a frozen dataclass by preference. It is pickled on its way to a process that knows
+    nothing else, and the hash of its pickle shows whether a part of an interrupted build was made
+    of the same labels. So a clip holds its labels (arrays of its own frames) and paths of images or
     videos, never the arrays of the whole dataset, an open file, or a set (whose order changes).
     """
 
-    may_lack = False  # whether `records` may leave out some, whose pictures do not decode
+    may_lack = False  # whether `records` may leave out those whose pictures do not decode
 
     @property
     @abc.abstractmethod
     def name(self) -> str:
-        """Unique in its split; letters, digits, '_', '-' and '.' (it becomes a file name)."""
+        """A file name that is unique in its split: letters, digits, '_', '-' and '.' only."""
 
     @property
     @abc.abstractmethod
     def size(self) -> int:
-        """How many records `records` gives, at least one; more than it gives if it `may_lack`."""
+        """How many records `records` gives, at least one; an upper bound if it `may_lack`."""
 
     @abc.abstractmethod
     def records(self) -> Iterator[Record]:
@@ -36,7 +36,7 @@ class Clip(abc.ABC):
         The first record is also asked for alone, before the build, to estimate the dataset's size.
 
         Raises:
-          UserError: something in this clip's files is wrong; all of it where it can be known, in
-            an attribute `problems` if that is more than one thing. The build finishes the other
-            clips first and then says what is wrong in any.
+          UserError: something in this clip's files is wrong. If several things are, the error has
+            all of them in an attribute `problems`. The build finishes the other clips first and
+            then raises one error for all clips.
         """

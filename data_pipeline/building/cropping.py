@@ -30,8 +30,7 @@ def make_record(
       width: width of the box, whole-image pixels; its height follows from the crop's shape.
       settings: size and quality of the crop.
       average: average blocks of pixels first where the person is much larger than the crop.
-      keep_box: whether the Record has the box: as wide as asked for and as high as the crop's
-        shape makes it.
+      keep_box: whether the Record has the box, whose height follows from the crop's shape.
       **labels: every other field of Record, without image, image_size, affine and box.
 
     Raises:

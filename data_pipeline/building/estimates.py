@@ -1,4 +1,4 @@
-"""How large a dataset will be, from a few records; and sizes and news as people read them."""
+"""How large a dataset will be, from a few records; and the messages of a build."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from capf_jax.errors import UserError
 from data_pipeline.building.clips import Clip
 
 _SAMPLED = 24  # records cropped ahead, from clips far apart
-_JOINT_BYTES = 60  # that the labels of a record take for each joint, about
-_ROOM = 0.8  # share of the estimated size that must be free for a build to begin
+_JOINT_BYTES = 60  # bytes that a record's labels take for each joint, about
+_ROOM = 0.8  # a build begins if at least this share of the estimated size is free
 
 
 def record_bytes(clips: Sequence[Clip], joints: int) -> float:
-    """Bytes of a record, on average; 0 where none of the clips that are tried gives one.
+    """Bytes of a record, on average; 0 if no clip that is tried gives a record.
 
     Args:
       clips: of all splits; the first records of some of them are made.
-      joints: of a record.
+      joints: J, the number of joints of a record.
     """
     sizes = []
     for clip in clips[:: -(-len(clips) // _SAMPLED)]:
-        # What is wrong with a clip is told by the build, together with all other clips.
+        # The build reports later what is wrong with a clip, together with all other clips.
         with contextlib.suppress(UserError, StopIteration):
             sizes.append(len(next(clip.records()).image))
     return sum(sizes) / len(sizes) + _JOINT_BYTES * joints if sizes else 0.0
@@ -56,5 +56,5 @@ def size_text(number: float) -> str:
 
 
 def say(text: str) -> None:
-    """Prints news of a build where no other program reads them."""
+    """Prints a message of a build to stderr, which no other program reads."""
     print(text, file=sys.stderr, flush=True)

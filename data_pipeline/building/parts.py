@@ -1,8 +1,8 @@
 """Parts: the finished clips of a build under way, each a file that is whole or absent.
 
 They lie beside the dataset in a folder that only one process may use at a time. A part's name
-holds a hash of everything that its clip is made from, so that a build that goes on after a label
-file was mended takes up what is still right and nothing else.
+holds a hash of everything that its clip is made from. A build that goes on after a label file was
+mended therefore keeps the parts whose labels are the same, and makes the others again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from data_pipeline.building.clips import Clip
 
 SUFFIX = '.part'
 _OPTIONS = 'group_size:1'  # of ArrayRecord files, as TFDS writes them: each record is read alone
-_READ_AT_ONCE = 256  # records that are held in memory while parts are joined
+_READ_AT_ONCE = 256  # number of records that are held in memory while parts are joined
 
 
 @contextlib.contextmanager
@@ -101,7 +101,7 @@ def write(
 
 
 def link(part: pathlib.Path, path: pathlib.Path) -> None:
-    """The same file under a second name, or a copy where the file system has no such thing."""
+    """Gives a part a second name, or copies it where the file system has no hard links."""
     try:
         os.link(part, path)
     except OSError:
@@ -129,8 +129,7 @@ def join(parts: Sequence[pathlib.Path], paths: Sequence[pathlib.Path], size: int
 def clean(folder: pathlib.Path, names: Iterable[str]) -> None:
     """Removes all files but the lock and those of these names.
 
-    What is removed are parts of other labels, and files that were being written when a process was
-    killed.
+    These are parts of other labels, and unfinished files of a process that was killed.
     """
     names = {'lock', *names}
     for path in folder.iterdir():
@@ -162,7 +161,7 @@ def _write(path: pathlib.Path, stored: Iterable[bytes]) -> int:
                 writer.write(record)
             number += 1
     except BaseException:
-        with contextlib.suppress(RuntimeError):  # what happened first is what matters
+        with contextlib.suppress(RuntimeError):  # the first error is the one to report
             writer.close()
         raise
     with _in_a_sentence(path):
@@ -174,7 +173,7 @@ def _write(path: pathlib.Path, stored: Iterable[bytes]) -> int:
 
 @contextlib.contextmanager
 def _in_a_sentence(path: pathlib.Path) -> Iterator[None]:
-    """ArrayRecord tells of a full disk as a RuntimeError; here it is an OSError in a sentence."""
+    """Turns the RuntimeError that ArrayRecord raises at a full disk into an OSError."""
     try:
         yield
     except RuntimeError as error:

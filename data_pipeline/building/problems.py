@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from capf_jax.errors import UserError
 
-_LISTED = 12  # problems spelt out; the rest are counted
+_LISTED = 12  # so many problems are spelt out; the rest are counted
 
 
 class InputError(UserError):

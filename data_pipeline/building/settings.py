@@ -25,7 +25,7 @@ class Settings:
     height: int = 256  # of the crops, pixels
     width: int = 192  # of the crops, pixels
     jpeg_quality: int = 95  # of the stored crops, 1 to 100
-    processes: int = 2  # that make the crops; the data do not depend on it
+    processes: int = 2  # number of processes that make crops; the data do not depend on it
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
@@ -50,7 +50,7 @@ class Settings:
         self._check_least(1, 'processes')
 
     def __getstate__(self) -> dict[str, Any]:
-        """For pickles: what a clip gives does not depend on how many processes work."""
+        """The state for pickles, without `processes`, on which a clip does not depend."""
         return self.__dict__ | {'processes': 1}
 
     @property
@@ -83,8 +83,8 @@ class Settings:
 class SourceSettings(Settings):
     """Settings of a dataset that is made from a folder of files.
 
-    The folder leaves no trace in the data of the published datasets: a machine that only trains on
-    them has none.
+    The names of the published datasets do not depend on the folder, since a machine that only
+    trains on them does not have it.
     """
 
     source: str = ''  # folder with the files; read only while building

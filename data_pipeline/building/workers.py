@@ -1,7 +1,7 @@
 """Clips -> parts in many processes, with one progress bar for all of them.
 
-Processes are spawned, since forking a process that runs JAX's threads may hang; and they do not
-import the program that started them, so that training does not bring JAX into each.
+Processes are spawned, since a fork of a process that runs JAX's threads may hang. They do not
+import the program that started them, so that a training does not load JAX into each of them.
 """
 
 from __future__ import annotations
@@ -30,9 +30,9 @@ from data_pipeline.building.clips import Clip
 from data_pipeline.records import Record
 
 _BETWEEN_LOOKS = 0.2  # seconds between two looks at how far the processes are
-_FAILED_CLIPS = 20  # clips with something wrong in them after which a build gives up
-# For glibc: a process keeps freed memory for its next picture, instead of handing it back to the
-# system and asking for it again, which clears every page.
+_FAILED_CLIPS = 20  # a build gives up when so many clips have something wrong in them
+# With these variables of glibc a process keeps freed memory for its next picture. This avoids
+# that the system clears every page again for each picture.
 _MEMORY = {'MALLOC_MMAP_MAX_': '0', 'MALLOC_TRIM_THRESHOLD_': str(2**31 - 1)}
 
 
@@ -51,7 +51,7 @@ class _Shared(NamedTuple):
     """What the processes of one build have in common."""
 
     done: Any  # Value: records made by all
-    stop: Any  # Event: leave the clip in hand
+    stop: Any  # Event: every worker leaves its clip unfinished
 
 
 _shared: _Shared  # of this process, if it is a worker
@@ -66,9 +66,9 @@ def run(
     """Makes the parts.
 
     Args:
-      jobs: in the order in which they are begun; it has no influence on what they give.
+      jobs: in the order in which they are begun, on which the parts do not depend.
       features: of the dataset, see `records.features`.
-      processes: how many work at once; with 1, this one works alone.
+      processes: how many work at once; with 1, this process works alone.
       progress: counts records.
 
     Returns:
@@ -89,7 +89,7 @@ def run(
             running: set[futures.Future] = set()
             while waiting or running:
                 with _starting():  # submitting starts the processes
-                    # No more than work at once, since Python finishes what is submitted.
+                    # Python finishes every job that is submitted, so that no job waits there.
                     while waiting and len(running) < count:
                         job = waiting.popleft()
                         running.add(pool.submit(_make_part, job.clip, job.part, features))
@@ -107,7 +107,7 @@ def run(
                 'again: clips that are finished are kept'
             ) from error
         finally:
-            shared.stop.set()  # on an error or Ctrl-C nobody waits for the clips in hand
+            shared.stop.set()  # after an error or Ctrl-C nobody waits for unfinished clips
     return problems
 
 
@@ -162,7 +162,7 @@ def _make_part(clip: Clip, part: pathlib.Path, features: tfds.features.FeaturesD
 def _starting() -> Iterator[None]:
     """Processes started within do not import the program that runs, and keep freed memory.
 
-    They need nothing of the program: training would bring JAX into each of them, and a script that
+    They need nothing of the program. A training would load JAX into each of them, and a script that
     lacks an `if __name__ == '__main__'` would start to build its dataset once more in each.
     """
     main, environment = sys.modules['__main__'], dict(os.environ)
@@ -177,11 +177,11 @@ def _starting() -> Iterator[None]:
 
 
 def _prepare(shared: _Shared) -> None:
-    """Makes this process a worker that never outlives what it works for."""
+    """Makes this process a worker that ends with the process that started it."""
     global _shared
     _shared = shared
     cv2.setNumThreads(1)  # the processes already share the cores
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which asks this to end
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends workers
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

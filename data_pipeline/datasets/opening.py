@@ -22,7 +22,7 @@ BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 
 
 def names() -> list[str]:
-    """The datasets that there are, each a package of data_pipeline/datasets/."""
+    """The names of all datasets; each is a package of data_pipeline/datasets/."""
     modules = pkgutil.iter_modules(data_pipeline.datasets.__path__)
     return [module.name for module in modules if module.ispkg]
 
@@ -55,20 +55,20 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
       UserError: no builder is called `data.name`, or the builder refuses its fields or its input.
       FileNotFoundError: the dataset is missing, and `build` is False.
       RuntimeError: the dataset is there and not whole.
-      OSError: the disk is full; nothing is left of a dataset that was not finished, but what its
-        builder keeps to go on from.
+      OSError: the disk is full; of an unfinished dataset only the parts are left, from which its
+        builder goes on.
     """
     builder = _builder(data)
     if builder.data_path.exists():
         check_whole(builder)
     elif build:
-        # TFDS writes into a folder beside it, which it renames at the end and removes on an error.
+        # TFDS writes into a temporary folder, which it renames at the end or removes on an error.
         try:
             builder.download_and_prepare(
                 file_format='array_record', download_config=_download_config(beam_runner)
             )
         except (OSError, RuntimeError) as error:  # the latter from ArrayRecord
-            is_sentence = isinstance(error, OSError) and error.errno is None  # of a builder of ours
+            is_sentence = isinstance(error, OSError) and error.errno is None  # our own builder's
             if is_sentence or not files.disk_is_full(error):
                 raise
             raise OSError(
@@ -84,10 +84,10 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
 
 
 def check_whole(builder: tfds.core.DatasetBuilder) -> None:
-    """Checks that every record that TFDS noted can be reached.
+    """Checks that every record of the dataset's information file is there.
 
     Raises:
-      RuntimeError: something is missing; it says what.
+      RuntimeError: something is missing; the message says what.
     """
     if not (builder.data_path / 'dataset_info.json').exists():
         raise not_whole(builder, 'dataset_info.json is missing')
@@ -131,7 +131,7 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
     """The builder that `data` describes, built or not."""
     dataset = package(data.name)
     verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)  # TFDS warns of every configuration it was not born with
+    logging.set_verbosity(logging.ERROR)  # TFDS warns of a configuration that is not in its list
     try:
         return dataset.builder_from_config(data)
     except (json_format.ParseError, UnicodeDecodeError) as error:

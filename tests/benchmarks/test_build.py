@@ -1,3 +1,5 @@
+"""The benchmark of a build writes a raw tree, builds it and reads it."""
+
 from benchmarks import build
 
 

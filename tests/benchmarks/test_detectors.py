@@ -1,3 +1,5 @@
+"""The detectors of the benchmark equal PyTorch's networks of the same weights."""
+
 import jax.numpy as jnp
 import numpy as np
 import pytest

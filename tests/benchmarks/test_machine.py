@@ -30,11 +30,11 @@ def test_with_cores_apart_throughout_all_calls_count():
 
 
 def test_a_turn_is_apart_if_it_begins_or_ends_so(monkeypatch):
-    answers = itertools.cycle([False, True, False, False])  # of every other turn, the end
+    answers = itertools.cycle([False, True, False, False])  # at the end of every other turn
     monkeypatch.setattr(machine, 'cores_are_apart', lambda: next(answers))
     monkeypatch.setattr(machine, '_turn', lambda program: [program()] * 2)
     seconds = machine.median_seconds({'a': lambda: 1.0, 'b': lambda: 2.0}, seconds=0, least=2)
-    assert seconds.throughout  # 'a' ran in those turns alone
+    assert seconds.throughout  # 'a' ran in these turns only
     assert seconds == {'a': 1.0, 'b': 2.0}
 
 

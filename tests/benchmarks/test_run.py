@@ -1,3 +1,5 @@
+"""The command `benchmarks.run` chooses benchmarks, and says which names and flags it knows."""
+
 import subprocess
 
 import pytest

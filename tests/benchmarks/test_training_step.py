@@ -1,3 +1,5 @@
+"""The benchmark's PyTorch training step computes what ours does."""
+
 import jax
 import numpy as np
 import pytest

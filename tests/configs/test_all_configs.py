@@ -18,7 +18,7 @@ from capf_jax.pose.batch import AXIS, Batch
 from capf_jax.runtime import configuration
 from capf_jax.scoring import protocols
 
-TRACED = {}  # of detectors, by module and shapes
+TRACED = {}  # (detector module, shapes) -> its traced outputs
 
 FOLDER = pathlib.Path(__file__).resolve().parents[2] / 'configs'
 NAMES = sorted(
@@ -29,11 +29,11 @@ PUBLISHED = [name for name in NAMES if name.startswith(('human36m', 'mpi_inf_3dh
 
 def get_config(name, arg=''):
     config = importlib.import_module(f'configs.{name}').get_config(arg)
-    config.model.detector_weights = ''  # weight files are downloaded
+    config.model.detector_weights = ''  # the tests have no weight files
     return config
 
 
-def abstract_batch(config, size=1):  # as a model starts with one: traced once
+def abstract_batch(config, size=1):  # models start with one person
     """Shapes and types of a batch of the dataset that the configuration names."""
     joints = len(skeletons.get(config.skeleton))
     height, width = (config.data.builder.get(n, d) for n, d in (('height', 256), ('width', 192)))

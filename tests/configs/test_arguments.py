@@ -1,3 +1,5 @@
+"""Arguments behind the name of a config file are read, or refused in one sentence."""
+
 import pytest
 
 from configs import arguments

@@ -66,10 +66,10 @@ def test_the_commands_convert_and_export(tmp_path):
         assert done.returncode == 0, done.stderr
         return done.stdout
 
-    said = run('convert', source, target)
-    assert 'is poseformer, ' in said
-    assert "taken out of 'model'" in said
-    assert 'dropped, beside the state dict: 1 (epoch)' in said
+    summary = run('convert', source, target)
+    assert 'is poseformer, ' in summary
+    assert "taken out of 'model'" in summary
+    assert 'dropped, beside the state dict: 1 (epoch)' in summary
     assert 'poseformer' in run('export', target, back)
     exported = torch.load(back, weights_only=True)
     assert exported.keys() == state.keys()
@@ -123,8 +123,8 @@ def test_half_precision_stays_what_it_is_both_ways(tmp_path, ca_pf_state, dtype)
 
 def test_double_precision_is_rounded_and_said_so(tmp_path):
     state = {key: array.astype(np.float64) for key, array in small_state().items()}
-    said = convert(saved(tmp_path / 'a.pth', state), tmp_path / 'b.safetensors')
-    assert 'rounded from float64 to float32' in said
+    summary = convert(saved(tmp_path / 'a.pth', state), tmp_path / 'b.safetensors')
+    assert 'rounded from float64 to float32' in summary
     variables, _ = weight_files.load_weights(tmp_path / 'b.safetensors')
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {np.dtype(np.float32)}
 
@@ -154,8 +154,8 @@ def test_weights_that_only_published_code_needs_come_back(tmp_path, monkeypatch)
     rules = (*model.rules, engine.Rule('train.weight', None, shape=(2,)))
     monkeypatch.setattr(tables, 'poseformer_rules', lambda _: rules)
     state = small_state() | {'train.weight': np.array([1, 2], np.float32)}
-    said = convert(saved(tmp_path / 'a.pth', state), tmp_path / 'b.safetensors')
-    assert 'train.weight' in said
+    summary = convert(saved(tmp_path / 'a.pth', state), tmp_path / 'b.safetensors')
+    assert 'train.weight' in summary
     assert 'unused' not in weight_files.load_weights(tmp_path / 'b.safetensors')[0]
     export(tmp_path / 'b.safetensors', tmp_path / 'c.pth')
     back = torch.load(tmp_path / 'c.pth', weights_only=True)

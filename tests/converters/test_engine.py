@@ -80,10 +80,10 @@ def test_there_and_back_is_the_identity(state, expected):
 def test_what_is_consumed_is_let_go_as_it_is_converted(way):
     arrays = [np.ones((2, 3), np.float32) for _ in range(4)]
     held = [weakref.ref(array) for array in arrays]
-    left = []  # how many of them there still are, when each is converted
+    left = []  # number of arrays in memory when each is converted
 
     def counted(array):
-        if array.dtype == np.float32:  # not where the engine asks for shapes alone
+        if array.dtype == np.float32:  # false where the engine asks for shapes alone
             left.append(sum(one() is not None for one in held))
         return array.T
 
@@ -91,19 +91,19 @@ def test_what_is_consumed_is_let_go_as_it_is_converted(way):
     rules = [engine.Rule(str(i), ('params', f'leaf{i}'), layout) for i in range(4)]
     if way == 'to_flax':
         leaf = jax.ShapeDtypeStruct((3, 2), np.float32)
-        given = {str(i): arrays.pop() for i in range(4)}
+        arrays_in = {str(i): arrays.pop() for i in range(4)}
         expected = {'params': {f'leaf{i}': leaf for i in range(4)}}
-        found = engine.to_flax(given, rules, expected, 'counted', consume=True)['params']
+        converted = engine.to_flax(arrays_in, rules, expected, 'counted', consume=True)['params']
     else:
-        given = {'params': {f'leaf{i}': arrays.pop() for i in range(4)}}
-        found = engine.to_torch(given, rules, consume=True)
+        arrays_in = {'params': {f'leaf{i}': arrays.pop() for i in range(4)}}
+        converted = engine.to_torch(arrays_in, rules, consume=True)
     assert left == [4, 3, 2, 1]
-    assert given == {}
-    assert all(array.shape == (3, 2) and array.flags.c_contiguous for array in found.values())
+    assert arrays_in == {}
+    assert all(array.shape == (3, 2) and array.flags.c_contiguous for array in converted.values())
 
 
 @pytest.mark.parametrize(
-    ('given', 'stored'),
+    ('numbers', 'stored'),
     [
         ('float16', 'float16'),
         ('bfloat16', 'bfloat16'),
@@ -111,9 +111,9 @@ def test_what_is_consumed_is_let_go_as_it_is_converted(way):
         ('float64', 'float32'),
     ],
 )
-def test_half_precision_stays_and_all_else_becomes_what_the_model_has(given, stored):
+def test_half_precision_stays_and_all_else_becomes_what_the_model_has(numbers, stored):
     expected = {'params': {'kernel': jax.ShapeDtypeStruct((3, 2), np.float32)}}
-    state = {'weight': np.ones((2, 3), jnp.dtype(given))}
+    state = {'weight': np.ones((2, 3), jnp.dtype(numbers))}
     rules = [engine.Rule('weight', ('params', 'kernel'), engine.LINEAR)]
     assert engine.to_flax(state, rules, expected, 'one')['params']['kernel'].dtype == stored
 

@@ -87,8 +87,8 @@ def test_an_imagenet_resnet_is_recognised_with_its_classifier_and_old_counters()
     shapes = {
         key: shape for key, shape in shapes.items() if not key.endswith('num_batches_tracked')
     }
-    found, likeness = recognise.recognise(shapes)
-    assert (found.name, likeness) == ('resnet50_imagenet', 1)
+    nearest, likeness = recognise.recognise(shapes)
+    assert (nearest.name, likeness) == ('resnet50_imagenet', 1)
 
 
 @pytest.mark.parametrize('width', [32, 48])
@@ -98,8 +98,8 @@ def test_hrnets_of_classifiers_and_of_mmpose_are_recognised(width, kind, naming)
     shapes = dict.fromkeys((rule.key for rule in model.rules), ())
     prefix = 'backbone.' if naming == 'mmpose' else ''
     shapes[f'{prefix}stage3.0.branches.0.0.conv1.weight'] = (width, width, 3, 3)
-    found, likeness = recognise.recognise(shapes)
-    assert (found.name, found.naming, likeness) == (model.name, naming, 1)
+    nearest, likeness = recognise.recognise(shapes)
+    assert (nearest.name, nearest.naming, likeness) == (model.name, naming, 1)
 
 
 OWN = {
@@ -111,9 +111,9 @@ OWN = {
 def test_a_model_of_your_own_size_is_read_off_its_shapes():
     settings = tables.settings('hrnet', OWN['hrnet'], OWN['lifter'])
     model = tables.Model('ca_pf', 'ca_pf', 'h36m17', settings, head=False)
-    found, likeness = recognise.recognise(torch_shapes(model, model.expected()))
+    nearest, likeness = recognise.recognise(torch_shapes(model, model.expected()))
     assert likeness == 1
-    assert dataclasses.asdict(found) == dataclasses.asdict(model)
+    assert dataclasses.asdict(nearest) == dataclasses.asdict(model)
 
 
 @pytest.mark.parametrize(

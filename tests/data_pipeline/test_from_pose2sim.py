@@ -1,3 +1,5 @@
+"""The Pose2Sim sample becomes a folder of own data."""
+
 import json
 
 import cv2

@@ -30,7 +30,7 @@ def test_pixels_are_bgr(tmp_path):
 def test_rotation_in_an_image_is_applied(tmp_path):
     path = tmp_path / 'turned.jpg'
     exif = Image.Exif()
-    exif[0x0112] = 6  # shown turned by 90 degrees
+    exif[0x0112] = 6  # viewers turn the picture by 90 degrees
     Image.fromarray(np.zeros((40, 60, 3), np.uint8)).save(path, exif=exif)
     assert images.probe(path) == images.Medium(40, 60, 1)
     assert images.read(path).shape == (60, 40, 3)

@@ -46,8 +46,8 @@ def people(builder, config):
 
 def test_images_are_rgb(people):
     batch, frame = people
-    wanted = frame[:, None] * np.array([10, 0, 0])
-    np.testing.assert_array_equal(batch.images[:, 3, 4], wanted)
+    expected = frame[:, None] * np.array([10, 0, 0])
+    np.testing.assert_array_equal(batch.images[:, 3, 4], expected)
 
 
 def test_images_are_uint8_of_the_crop(people):
@@ -123,10 +123,10 @@ def test_state_resumes_the_order(builder, config):
     batches = loader.training_batches(builder, config)
     _indices(batches, 3)
     state = batches.get_state()
-    wanted = _indices(batches, 3)
+    expected = _indices(batches, 3)
     again = loader.training_batches(builder, config)
     again.set_state(state)
-    np.testing.assert_array_equal(_indices(again, 3), wanted)
+    np.testing.assert_array_equal(_indices(again, 3), expected)
 
 
 def test_processes_share_the_global_batch(builder, config):
@@ -143,12 +143,12 @@ def test_processes_share_the_global_batch(builder, config):
 
 @pytest.mark.parametrize('process_count', [1, 2, 4])
 def test_evaluation_counts_every_sample_once(builder, config, process_count):
-    seen, sizes = [], set()
+    frames, sizes = [], set()
     for process in range(process_count):
         batches = _evaluate(builder, config, process_index=process, process_count=process_count)
-        seen += [index for batch in batches for index in batch.index[batch.valid]]
+        frames += [index for batch in batches for index in batch.index[batch.valid]]
         sizes.add((len(batches), *(len(batch.index) for batch in batches)))
-    assert sorted(seen) == list(range(7))
+    assert sorted(frames) == list(range(7))
     assert len(sizes) == 1
 
 
@@ -190,8 +190,8 @@ def test_training_replaces_bad_images_and_counts_them(damaged, config):
     config.data.bad_image = 'skip'
     batches = loader.training_batches(damaged, config)
     frame = loader.labels(damaged, 'train').frame
-    seen = [frame[index] for _ in range(8) for index in next(batches).index]
-    assert not {2, 5} & set(seen)
+    frames = [frame[index] for _ in range(8) for index in next(batches).index]
+    assert not {2, 5} & set(frames)
     assert len(batches.bad_images) == 2
 
 

@@ -17,9 +17,9 @@ def stored(tmp_path_factory):
 
 @pytest.mark.parametrize('i', range(3))
 def test_every_field_comes_back(stored, i):
-    for name, wanted in records.to_example(tiny_people.person(i)).items():
-        found = stored[i][name].decode() if isinstance(wanted, str) else stored[i][name]
-        np.testing.assert_array_equal(found, wanted, err_msg=name)
+    for name, expected in records.to_example(tiny_people.person(i)).items():
+        actual = stored[i][name].decode() if isinstance(expected, str) else stored[i][name]
+        np.testing.assert_array_equal(actual, expected, err_msg=name)
 
 
 def test_features_name_the_fields_of_record():

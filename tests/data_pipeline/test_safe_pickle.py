@@ -30,22 +30,22 @@ CONTENT = [
 ]
 
 
-def assert_equal(found, expected):
-    assert type(found) is type(expected)
+def assert_equal(actual, expected):
+    assert type(actual) is type(expected)
     if isinstance(expected, np.ndarray):
-        assert found.dtype == expected.dtype
-        for one, other in zip(found.ravel(), expected.ravel(), strict=True):
+        assert actual.dtype == expected.dtype
+        for one, other in zip(actual.ravel(), expected.ravel(), strict=True):
             np.testing.assert_array_equal(one, other)
     elif isinstance(expected, dict):
-        assert found.keys() == expected.keys()
+        assert actual.keys() == expected.keys()
         for key, value in expected.items():
-            assert_equal(found[key], value)
+            assert_equal(actual[key], value)
     elif isinstance(expected, list | tuple):
-        assert len(found) == len(expected)
-        for one, other in zip(found, expected, strict=True):
+        assert len(actual) == len(expected)
+        for one, other in zip(actual, expected, strict=True):
             assert_equal(one, other)
     else:
-        assert found == expected
+        assert actual == expected
 
 
 @pytest.mark.parametrize('protocol', range(2, 6))
@@ -66,9 +66,9 @@ def test_a_pickle_of_numpy_1_comes_out(tmp_path):
 def test_npz_with_objects_comes_out(tmp_path):
     path = tmp_path / 'labels.npz'
     np.savez_compressed(path, positions={'S1': [np.ones(2)]}, plain=np.eye(2))
-    found = safe_pickle.load_npz(path)
-    assert_equal(found['positions'], {'S1': [np.ones(2)]})
-    np.testing.assert_array_equal(found['plain'], np.eye(2))
+    actual = safe_pickle.load_npz(path)
+    assert_equal(actual['positions'], {'S1': [np.ones(2)]})
+    np.testing.assert_array_equal(actual['plain'], np.eye(2))
 
 
 @pytest.mark.parametrize('wrapped', [False, True])

@@ -1,3 +1,5 @@
+"""Pictures of people and their poses show the joints where they are."""
+
 import numpy as np
 import pytest
 from PIL import Image

@@ -24,7 +24,7 @@ def start(config):
 def test_detector_comes_from_its_file(tmp_path, detector):
     save_weights(tmp_path / 'detector.safetensors', detector, {})
     config = tiny.config()
-    config.model.lifter.update(ablation_step=0, detector_joints=True)  # compiles fastest
+    config.model.lifter.update(ablation_step=0, detector_joints=True)  # step 0 compiles least
     config.model.detector_weights = str(tmp_path / 'detector.safetensors')
     loaded = start(config).frozen
     jax.tree.map(np.testing.assert_array_equal, loaded, detector)

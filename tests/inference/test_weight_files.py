@@ -1,3 +1,5 @@
+"""Weight files come back as they were saved, or are refused in one sentence."""
+
 import jax.numpy as jnp
 import numpy as np
 import pytest

@@ -10,7 +10,7 @@ import numpy as np
 
 OF_LARGEST = 1e-4  # maps: float32 sums in another order, through up to 60 layers
 POSE = 1e-4  # metres
-LOSS = 1e-4  # metres, as the poses that it is the error of
+LOSS = 1e-4  # metres, as for poses, since the loss is their error
 RELATIVE = 1e-3  # gradient norms and losses after steps of AdamW
 STAGES = ('embedded', 'context', 'fused', 'joints')  # of the lifter, in order
 

@@ -2,10 +2,10 @@
 
     python -m tests.parity.run ../shared/parity [--seed=0] [--only=ca_pf_cpn,poseformer]
 
-Weights of the recipe, under the keys and wrapped as the published files are -> .pth ->
-`python -m converters.convert` -> `Estimator.load` -> run -> compare. Prints a table of all
-comparisons; the exit code is 1 where one fails. Needs torch (requirements-dev.txt), about 2 GB of
-memory, and minutes.
+The recipe's weights are saved as a .pth file with the keys and wrappers of the published files,
+converted by `python -m converters.convert`, loaded by `Estimator.load`, run and compared. The
+command prints a table of all comparisons; the exit code is 1 if one fails. It needs torch
+(requirements-dev.txt), about 2 GB of memory, and some minutes.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Parity:
     def __init__(self, folder: pathlib.Path, seed: int, scratch: pathlib.Path) -> None:
         self.folder, self.seed, self.scratch = folder, seed, scratch
         self.images = recipe.images(2, seed=seed)
-        self.people = recipe.keypoints(2, seed=seed)  # by the image, in pixels of the crop
+        self.people = recipe.keypoints(2, seed=seed)  # by the image; pixels of the crop
 
     def golden(self, name: str) -> dict[str, np.ndarray]:
         """An .npz file of the folder."""

@@ -63,7 +63,7 @@ def train(
       steps_done: optimizer steps.
     """
     config = base.get_config()  # the published rate, 6.4e-4, and weight decay, 0.1 on everything
-    config.training.offset_learning_rate_factor = 1.0  # the published Human3.6M code has one group
+    config.training.offset_learning_rate_factor = 1.0  # as in the published code
     lifter = lifter.clone(drop_path=0.0)
     entry = dataclasses.replace(catalog.get('hrnet_w32'), heatmaps=None, decode=None)
     model = ContextAwarePoseFormer(lifter, RecordedMaps(), entry)

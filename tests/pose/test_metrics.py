@@ -1,3 +1,5 @@
+"""Each metric equals what a plain formula or a case done by hand gives."""
+
 import pathlib
 
 import numpy as np
@@ -71,7 +73,7 @@ def test_n_mpjpe_ignores_scale(poses):
 
 
 def test_n_mpjpe_counts_translation():
-    # the best scale of (1, 0, 0) onto (0, 1, 0) is 0, so the whole target is left as error
+    # The best scale of (1, 0, 0) onto (0, 1, 0) is 0, so that the whole target is left as error.
     assert metrics.n_mpjpe([[[1, 0, 0.0]]], [[[0, 1, 0.0]]]) == pytest.approx(1.0)
 
 
@@ -96,13 +98,13 @@ def test_pa_mpjpe_does_not_align_a_mirrored_pose():
 
 
 def test_pa_mpjpe_aligns_a_flat_pose_mirrored_in_its_plane():
-    # a turn about the axis does what the mirror did
+    # A turn about the axis does what the mirror did.
     flat = HEXAGON * [1, 1, 0]
     np.testing.assert_allclose(metrics.pa_mpjpe(flat * [-1, 1, 1], flat), 0, atol=1e-12)
 
 
 def test_pa_mpjpe_is_never_above_the_aligned_squares(poses):
-    # the alignment is the least-squares one: no small further turn or scale lowers the squares
+    # The alignment is the least-squares one: no small further turn or scale lowers the squares.
     pred, target = poses
     aligned = metrics.align(pred, target)
     best = np.sum((aligned - target) ** 2, (1, 2))
@@ -134,7 +136,7 @@ def test_mpjve_of_a_constant_offset_is_zero(poses):
 
 
 def test_mpjve_counts_no_border_and_no_gap():
-    # joint x positions against a target at rest; frames 1, 2 | 4 of 'a' and 5 of 'b'
+    # These are x positions, the target is at rest; frames 1, 2, 4 are of 'a' and frame 5 of 'b'.
     pred = np.array([0, 3, 100, 200.0])[:, None, None] * [1, 0, 0]
     values = metrics.mpjve(pred, np.zeros((4, 1, 3)), ['a', 'a', 'a', 'b'], [1, 2, 4, 5])
     np.testing.assert_array_equal(values, [np.nan, 3, np.nan, np.nan])

@@ -1,3 +1,5 @@
+"""Checkpoints are saved, chosen and restored, or are refused in one sentence."""
+
 import errno
 import json
 import logging
@@ -42,8 +44,8 @@ def test_only_the_latest_is_kept(checkpoints):
 
 
 def test_the_best_has_the_lowest_score(checkpoints):
-    kept = [checkpoints.save_best(step, state(step), score) for step, score in SCORES]
-    assert kept == [True, True, False, False]
+    is_best = [checkpoints.save_best(step, state(step), score) for step, score in SCORES]
+    assert is_best == [True, True, False, False]
     assert checkpoints.step('best') == 2
     assert checkpoints.best_score == 40.0
     assert value_of(checkpoints, 'best') == 2

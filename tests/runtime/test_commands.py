@@ -1,3 +1,5 @@
+"""Commands read their arguments, print help, and end with the right exit code."""
+
 import errno
 import json
 import os
@@ -102,11 +104,13 @@ def test_a_signal_unwinds_and_is_one_sentence(number, capsys):
 
 
 def parser():
-    made = commands.Parser('house.paint', 'Paints a house.\n\n    python -m house.paint red\n')
-    made.add_argument('colour', help='of the walls')
-    made.add_argument('--rooms', type=int, default=3, help='how many to paint')
-    made.add_flag('roof', default=False, help='paint the roof too')
-    return made
+    house_parser = commands.Parser(
+        'house.paint', 'Paints a house.\n\n    python -m house.paint red\n'
+    )
+    house_parser.add_argument('colour', help='of the walls')
+    house_parser.add_argument('--rooms', type=int, default=3, help='how many to paint')
+    house_parser.add_flag('roof', default=False, help='paint the roof too')
+    return house_parser
 
 
 def parse(*arguments):

@@ -1,3 +1,5 @@
+"""Configurations are read, changed and stored with a run, or are refused in one sentence."""
+
 import importlib
 import json
 import pathlib

@@ -1,3 +1,5 @@
+"""Steps give the same result on any number of devices."""
+
 import os
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from capf_jax.runtime import devices
 from tests import tiny
 
 # Trains the real lifter three steps on the same batches and prints what must not depend on the
-# number of devices; drop path, the one thing drawn for each device, is off.
+# number of devices; drop path, which alone is drawn for each device, is off.
 PROGRAM = """
 import sys
 import jax, numpy as np
@@ -96,8 +98,8 @@ def test_a_share_that_does_not_divide_is_refused(monkeypatch):
 
 
 def test_prefetch_gives_every_batch_once_and_in_order():
-    seen = [int(np.asarray(b.index).ravel()[0]) for b in devices.prefetch(batches(5))]
-    assert seen == [0, 1, 2, 3, 4]
+    order = [int(np.asarray(b.index).ravel()[0]) for b in devices.prefetch(batches(5))]
+    assert order == [0, 1, 2, 3, 4]
 
 
 def test_prefetch_is_ahead_of_its_user():

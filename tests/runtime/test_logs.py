@@ -1,3 +1,5 @@
+"""Logs of a run hold every number, and survive an interruption and a full disk."""
+
 import contextlib
 import json
 import struct

@@ -1,3 +1,5 @@
+"""Noise on the 2D joints has the size that is asked for, and is scored for each size."""
+
 import json
 
 import numpy as np

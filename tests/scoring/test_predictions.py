@@ -1,3 +1,5 @@
+"""Predictions of any program are scored against the right samples, or are refused."""
+
 import json
 
 import numpy as np
@@ -41,7 +43,7 @@ def scored(builder, config, tmp_path):
 
 def test_poses_are_matched_by_their_labels_in_any_order(scored):
     errors = scored(content(people=[3, 0, 6, 2, 1, 5, 4])).errors['mpjpe']
-    # the frame is the number of the person
+    # The frame is the number of the person.
     np.testing.assert_allclose(np.sort(errors), 10.0 * np.arange(7), atol=1e-3)
 
 

@@ -1,3 +1,5 @@
+"""Each protocol takes its averages over the right joints and frames."""
+
 import pathlib
 
 import numpy as np

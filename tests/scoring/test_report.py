@@ -1,3 +1,5 @@
+"""Tables and files of results hold the numbers that were computed."""
+
 import json
 import re
 
@@ -44,7 +46,7 @@ def test_mpjve_is_left_out_where_no_frame_follows_another():
 
 
 def test_mpjve_never_crosses_from_one_video_to_the_next():
-    # the error jumps by 30 mm between the videos and nowhere else
+    # The error jumps by 30 mm between the videos and nowhere else.
     assert result().mean_over_frames['mpjve'] == pytest.approx(0, abs=1e-9)
 
 
@@ -153,7 +155,8 @@ def test_the_conditions_read_as_words():
 
 
 def test_2d_errors_are_in_pixels_of_a_thousand_pixel_image():
-    # the crop shows a 500 px wide image at half its size: 1 px of the crop is 2 of 500, 4 of 1000
+    # The crop shows an image 500 px wide at half its size: 1 px of the crop is 2 px of the
+    # image, and 4 px of an image 1000 px wide.
     affine = np.array([[[0, -0.5, 7], [0.5, 0, 9]]])  # turned by a quarter, too
     predictions = np.array([[[3, 4.0], [1, 0]]])
     errors = joints2d.joints_result(

@@ -1,3 +1,5 @@
+"""A training step of the lifter changes the lifter and nothing of the detector."""
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -43,7 +45,7 @@ def test_every_lifter_parameter_moves(trained):
     _, _, before, after, _ = trained
     moved = jax.tree.map(lambda a, b: bool(np.any(np.asarray(a) != b)), before.params, after.params)
     still = [path for path, changed in jax.tree.leaves_with_path(moved) if not changed]
-    # zero-initialised parameters behind other zeros may wait a step; here there are none
+    # A zero-initialised parameter behind other zeros would move a step later; here there is none.
     assert not still
 
 

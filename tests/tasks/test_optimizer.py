@@ -1,3 +1,5 @@
+"""The optimizer has the learning rates, schedule and weight decay of the configuration."""
+
 import jax.numpy as jnp
 import numpy as np
 import optax

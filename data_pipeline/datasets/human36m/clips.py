@@ -17,7 +17,7 @@ from data_pipeline.datasets.human36m.recordings import Key, Recording
 from data_pipeline.datasets.human36m.settings import Settings
 from data_pipeline.records import Record
 
-_SIZES = ((1000, 1000), (1000, 1002))  # (width, height) that labels in pixels are made for
+_SIZES = ((1000, 1000), (1000, 1002))  # (width, height) of the images that the labels are made for
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -43,7 +43,7 @@ class VideoClip(building.Clip):
         """See Clip.
 
         Raises:
-          UserError: pictures that do not decode or have another size; all of this video.
+          UserError: pictures do not decode or have another size; all of this video are listed.
         """
         camera = published_cameras.human36m(self.key.subject, self.key.camera)
         bad: list[int] = []
@@ -79,7 +79,7 @@ class VideoClip(building.Clip):
             self.settings,
             joints2d_detected=recording.detected[index],
             joints2d_truth=recording.truth[index],
-            confidence=np.ones(len(joints3d)),  # no source has the detector's
+            confidence=np.ones(len(joints3d)),  # no source has the detector's confidence
             joints3d=joints3d,
             intrinsics=camera.intrinsics,
             subject=self.key.subject,

@@ -18,12 +18,12 @@ LAYOUT = 'images/s_01_act_02_subact_01_ca_01/s_01_act_02_subact_01_ca_01_000001.
 class Video:
     """A folder of pictures."""
 
-    frames: np.ndarray  # [N] int32, positions from 0 of the pictures that are there, rising
-    pattern: str  # path of a picture, of its number from 1: pattern.format(number)
+    frames: np.ndarray  # [N] int32, rising: positions, counted from 0, of the pictures that exist
+    pattern: str  # path of a picture: pattern.format(number), numbers count from 1
 
 
 def folders(source: pathlib.Path) -> dict[str, pathlib.Path]:
-    """Video name -> folder, in `source/images` or in `source` itself; {} where there is none."""
+    """Video name -> folder, in `source/images` or in `source` itself; {} if there is none."""
     for parent in (source / 'images', source):
         if parent.is_dir():
             inner = {entry.name: entry for entry in os.scandir(parent) if entry.is_dir()}
@@ -38,7 +38,7 @@ def folders(source: pathlib.Path) -> dict[str, pathlib.Path]:
 
 
 def read(folder: pathlib.Path) -> Video:
-    """Which pictures a folder has; files with other names are not looked at."""
+    """Finds which pictures a folder has; files with other names are ignored."""
     matches = map(_PICTURE.fullmatch, os.listdir(folder))
     pictures = [match for match in matches if match and match[1] == folder.name]
     frames = np.array(sorted(int(match[2]) - 1 for match in pictures), np.int32)

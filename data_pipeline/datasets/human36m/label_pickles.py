@@ -23,7 +23,7 @@ _FIELDS = (
     'joints_3d', 'joints_2d_gt', 'joints_2d_cpn',
 )  # fmt: skip
 _WIDTH, _HEIGHTS = 1000, (1000, 1002)  # of the pictures
-_BOX_PX = 1.0  # how far a label file's box may be from ours
+_BOX_PX = 1.0  # pixels that a label file's box may differ from ours
 
 
 def read(path: pathlib.Path, settings: Settings) -> tuple[dict[Key, Recording], list[str]]:
@@ -50,7 +50,7 @@ def read(path: pathlib.Path, settings: Settings) -> tuple[dict[Key, Recording], 
         key = _key(path, number, entry)
         if settings.takes(key.subject, key.action, key.camera):
             by_video[key].append(entry)
-    del entries  # gigabytes, in the authors' own
+    del entries  # the authors' own files take gigabytes of memory
     labelled, problems = {}, []
     for key, video in by_video.items():
         recording, wrong = _recording(path, key, video)
@@ -121,10 +121,10 @@ def _pixels(normalised: np.ndarray, height: int) -> np.ndarray:
 
 
 def _height(normalised: np.ndarray, joints3d: np.ndarray, camera: Camera) -> int:
-    """Which height the joints were normalised by: the one that puts them on the 3D joints.
+    """The picture's height with which the joints were normalised, found by the 3D joints.
 
-    Pictures of one camera have either, and a pixel in y hangs on it. Label files differ in whether
-    their true 2D joints have the lens in them, so both are tried.
+    Pictures of one camera have either height, which moves joints by a pixel in y. Label files
+    differ in whether their true 2D joints include the lens distortion, so that both are tried.
     """
     finite = np.isfinite(normalised).all(axis=(1, 2)) & np.isfinite(joints3d).all(axis=(1, 2))
     if not finite.any():
@@ -150,9 +150,9 @@ def _box_problems(
     scale: float,
     camera: Camera,
 ) -> list[str]:
-    """Whether the file's first box of a video is the published one, which we make ourselves."""
+    """The problem where a video's first box in the file is not the published one, made here."""
     if not np.isfinite(joints3d[0]).all() or not joints3d[0, 2] > 0:
-        return []  # `recordings.problems` complains of it
+        return []  # `recordings.problems` reports it
     ours, width = crops.root_box(1000 * joints3d[0], camera.intrinsics)
     if np.abs(ours - centre).max() <= _BOX_PX and abs(200 * scale - width) <= _BOX_PX:
         return []

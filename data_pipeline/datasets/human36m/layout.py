@@ -1,4 +1,4 @@
-"""How a folder of Human3.6M should look, and all that one lacks: for `data_pipeline.check`."""
+"""How a folder of Human3.6M should look, and what a folder lacks, for `data_pipeline.check`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ pictures, --subjects=S9+S11 (--actions, --cameras) takes a part alone"""
 def layout(source: str | os.PathLike[str], **fields: Any) -> list[str]:
     """All that is missing or wrong in a folder; empty if it can be built.
 
-    Takes minutes: every label is read, and every picture looked for.
+    This takes minutes, since every label is read and every picture is looked for.
 
     Args:
       source: the folder.
@@ -51,7 +51,7 @@ def layout(source: str | os.PathLike[str], **fields: Any) -> list[str]:
     if not folder.is_dir():
         return [f'there is no folder {folder}']
     problems = list(_missing_labels(folder, settings))
-    if problems:  # what the labels would say of the pictures is not known
+    if problems:  # without labels it is not known which pictures they need
         problems += _missing_videos(folder, settings)
     else:
         try:
@@ -64,7 +64,7 @@ def layout(source: str | os.PathLike[str], **fields: Any) -> list[str]:
 
 
 def _missing_labels(source: pathlib.Path, settings: Settings) -> Iterator[str]:
-    """Label files that are not there, of the kind that is or that is asked for."""
+    """Sentences on missing label files, of the kind that is asked for or that is present."""
     kinds = sources.present(source)
     kind = settings.annotations if settings.annotations != 'auto' else (*kinds, '')[0]
     if not kind:
@@ -99,7 +99,7 @@ def _missing_videos(source: pathlib.Path, settings: Settings) -> Iterator[str]:
 
 
 def _empty_pictures(source: pathlib.Path, settings: Settings) -> Iterator[str]:
-    """Pictures without content, which a copy that broke off leaves behind."""
+    """Sentences on empty picture files, which an interrupted copy leaves behind."""
     folders = frame_folders.folders(source)
     keys = [key for key in sources.videos_of(settings) if key.video in folders]
     for key in tqdm(keys, 'looking at pictures', unit=' videos', disable=None):

@@ -1,4 +1,4 @@
-"""Sources whose recordings have the raw files' names: CDF files, or VideoPose3D's world frame."""
+"""Labels whose recordings have the raw files' names: CDF files, or VideoPose3D's joints."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def with_trials(
       pictures: video -> number of its last picture.
 
     Returns:
-      (video -> recording, what could not be told).
+      (video -> recording, sentences on recordings whose trial could not be told).
     """
     metadata = source / trials.METADATA
     listed = trials.from_metadata(metadata) if metadata.is_file() else None
@@ -94,7 +94,7 @@ def with_trials(
         if listed is not None:
             matched = {name: listed[subject, name] for name in lengths if (subject, name) in listed}
         elif not (there := last[subject, action]):
-            continue  # no picture at all, which is told where pictures are looked for
+            continue  # `sources.read` reports videos without any picture
         else:
             matched = trials.by_length(lengths, there)
         if not matched:
@@ -118,11 +118,11 @@ def with_detections(
 ) -> Iterator[tuple[Key, Recording | str]]:
     """Every video's Recording, or what is wrong with its detections.
 
-    CPN's arrays may be longer than the labels; what is beyond them is not used. `recorded` is
-    emptied on the way.
+    CPN's arrays may be longer than the labels; the frames beyond them are not used. `recorded` is
+    emptied on the way, to free its memory.
     """
     for key, name in keys.items():
-        joints3d, truth = recorded.pop(name)  # gigabytes, in the whole dataset
+        joints3d, truth = recorded.pop(name)  # the whole dataset's labels take gigabytes of memory
         detected = detections.get(name)
         which = f'{name.subject} {name.name!r}, camera {name.camera}'
         if detected is None:

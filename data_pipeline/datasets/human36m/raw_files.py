@@ -1,4 +1,4 @@
-"""The raw annotations of Human3.6M: CDF files of 2D and 3D joints, one of each a video."""
+"""The raw labels of Human3.6M: one CDF file of 2D and one of 3D joints for each video."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from data_pipeline.datasets.human36m import trials
 from data_pipeline.datasets.human36m.recordings import JOINTS, RAW_JOINTS
 from data_pipeline.published_cameras import HUMAN36M_CAMERAS
 
-_KINDS = {  # what the folders are called, with or without the archive's name
+_KINDS = {  # names of the folders, with or without the archive's name
     '3d': re.compile(r'(Poses_)?D3_Positions_mono(_S\d+)?'),
     '2d': re.compile(r'(Poses_)?D2_Positions(_S\d+)?'),
 }
@@ -38,7 +38,7 @@ def find(source: pathlib.Path) -> dict[str, dict[RawName, pathlib.Path]]:
     """All CDF files under a folder: kind, '3d' or '2d', -> recording -> file."""
     paths: dict[str, dict[RawName, pathlib.Path]] = {kind: {} for kind in _KINDS}
     for folder, inner, files in os.walk(source):
-        # A million pictures lie beside them.
+        # Folders of pictures are not searched, since they hold millions of files.
         inner[:] = [name for name in inner if name != 'images' and not name.startswith('s_')]
         path = pathlib.Path(folder)
         for kind, pattern in _KINDS.items():
@@ -51,7 +51,7 @@ def find(source: pathlib.Path) -> dict[str, dict[RawName, pathlib.Path]]:
 
 
 def _subject(path: pathlib.Path) -> str:
-    """The innermost 'S1' in a path, alone or at the end of a name."""
+    """The innermost subject in a path, such as 'S1', alone or at the end of a folder's name."""
     for part in reversed(path.parts):
         if match := _SUBJECT.fullmatch(part):
             return match[1]
@@ -71,11 +71,11 @@ def read(path: pathlib.Path, dimensions: int) -> np.ndarray:
     Raises:
       UserError: it is no CDF file, or has other contents.
     """
-    import cdflib  # slow to import; only this source needs it
+    import cdflib  # imported here, since only this source needs it
 
     try:
         values = np.asarray(cdflib.CDF(path).varget('Pose'))
-    except Exception as error:  # cdflib raises whatever a damaged file leads to
+    except Exception as error:  # a damaged file can make cdflib raise any error
         raise UserError(
             f"{path} is no CDF file with a variable 'Pose', or is cut short ({error}); unpack or "
             'download it again'

@@ -1,4 +1,4 @@
-"""`Recording`: the labels of one video, whatever they come from, and what is wrong in them."""
+"""`Recording`: the labels of one video, from any source, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from data_pipeline.datasets.human36m.settings import ACTIONS, FIRST_ACTION
 # The 17 joints of the skeleton h36m17 among the 32 of the raw files (docs/method.md, Human3.6M).
 JOINTS = (0, 1, 2, 3, 6, 7, 8, 12, 16, 14, 15, 17, 18, 19, 25, 26, 27)
 RAW_JOINTS = 32
-NEAREST_MM, FARTHEST_MM = 1000.0, 15000.0  # that a root joint lies ahead of its camera
-# Median distances of a video that are still believed, pixels. True 2D and 3D joints lie 0.1 apart,
-# the lens left out 3; detections lie 5 from the truth.
+NEAREST_MM, FARTHEST_MM = 1000.0, 15000.0  # limits of a root joint's depth
+# The largest median distances of a correct video, in pixels. True 2D joints lie 0.1 px from the
+# projected 3D joints, or 3 px without lens distortion; detections lie 5 px from the truth.
 TRUTH_PX, DETECTION_PX = 10.0, 60.0
 
 
 class Key(NamedTuple):
-    """Which video."""
+    """The names that identify a video."""
 
     subject: str  # 'S1'
     action: str  # one of ACTIONS
@@ -47,7 +47,7 @@ class Recording:
 
     frames: np.ndarray  # [N] int32, position in the video from 0, rising
     joints3d: np.ndarray  # [N, 17, 3] float32, metres, camera frame
-    truth: np.ndarray  # [N, 17, 2] float32, pixels of the whole image, lens included
+    truth: np.ndarray  # [N, 17, 2] float32, pixels of the whole image, with lens distortion
     detected: np.ndarray  # [N, 17, 2] float32, pixels of the whole image
 
     def every(self, stride: int) -> Recording:
@@ -57,7 +57,7 @@ class Recording:
 
 
 def problems(key: Key, recording: Recording) -> Iterator[str]:
-    """What is wrong with the labels of a video; the first thing of each kind."""
+    """Sentences on what is wrong with the labels of a video."""
     where = f'{key.subject} {key.action} (trial {key.trial}, camera {key.camera})'
     arrays = {
         '3D joints': recording.joints3d,

@@ -22,7 +22,7 @@ ACTIONS = (
     'SittingDown', 'Smoking', 'TakingPhoto', 'Waiting', 'Walking', 'WalkingDog', 'WalkTogether',
 )  # fmt: skip
 FIRST_ACTION = 2  # the number of ACTIONS[0]
-# What other programs call two of them.
+# Names that other programs give to two of the actions.
 OTHER_NAMES = {'Photo': 'TakingPhoto', 'WalkDog': 'WalkingDog'}
 SPLITS = {'train': ('S1', 'S5', 'S6', 'S7', 'S8'), 'test': ('S9', 'S11')}
 SUBJECTS = SPLITS['train'] + SPLITS['test']
@@ -51,7 +51,7 @@ class Settings(building.SourceSettings):
     subjects: tuple[str, ...] = ()  # such as ('S9', 'S11'); empty: all seven
     actions: tuple[str, ...] = ()  # such as ('Walking', 'TakingPhoto'); empty: all fifteen
     cameras: tuple[str, ...] = ()  # such as ('54138969',); empty: all four
-    frame_stride: int = 1  # every how many frames one is taken, from the first on
+    frame_stride: int = 1  # one frame in so many is taken, from the first on
     missing: str = 'error'  # a clip with missing pictures: 'error', or 'skip' to leave it out
 
     def __post_init__(self):
@@ -69,8 +69,8 @@ class Settings(building.SourceSettings):
     def name(self) -> str:
         """Name of the dataset on disk: readable, and different for different data.
 
-        The source folder and the kind of labels are no part of it: they give the same records,
-        and a machine that only trains has neither.
+        It does not depend on the source folder and the kind of labels, since all of them give the
+        same records, and a machine that only trains has neither.
         """
         parts = [f'{self.height}x{self.width}', f'quality{self.jpeg_quality}']
         for chosen, known in (

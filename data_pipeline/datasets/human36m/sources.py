@@ -1,4 +1,4 @@
-"""A folder of Human3.6M -> recordings and their pictures, or all that is wrong with it."""
+"""Reads a folder of Human3.6M: its recordings and pictures, or all that is wrong with it."""
 
 from __future__ import annotations
 
@@ -45,16 +45,16 @@ LAYOUT = (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Source:
-    """What a folder has of all that is asked for."""
+    """The part of a folder that is asked for."""
 
     kind: str  # one of KINDS
     recordings: Mapping[Key, Recording]  # in the order in which they are stored
     videos: Mapping[Key, frame_folders.Video]
-    missing: tuple[str, ...]  # what was left out, where that is allowed
+    missing: tuple[str, ...]  # sentences on what was left out, if that is allowed
 
 
 def find_file(source: pathlib.Path, name: str) -> pathlib.Path | None:
-    """A label file in the source or in a folder of it."""
+    """The path of a label file in the source or in a folder of it; None if there is none."""
     for path in (source / name, *sorted(source.glob(f'*/{name}'))):
         if path.is_file():
             return path
@@ -92,7 +92,7 @@ def recognise(source: pathlib.Path, annotations: str) -> str:
 
 
 def read(settings: Settings) -> Source:
-    """All labels that are asked for, checked, and where their pictures are; none is decoded.
+    """Reads and checks all labels that are asked for, and finds their pictures; decodes none.
 
     Raises:
       InputError: all that is wrong.
@@ -134,7 +134,7 @@ def read(settings: Settings) -> Source:
 
 
 def gathered(without: Sequence[Key], asked: Sequence[Key], what: str) -> Iterator[str]:
-    """Sentences on videos that lack something: a subject's together where all do."""
+    """Sentences on videos that lack something; one sentence for a subject if all of its do."""
     for subject in dict.fromkeys(key.subject for key in without):
         some = [key for key in without if key.subject == subject]
         every = [key for key in asked if key.subject == subject]

@@ -1,8 +1,8 @@
 """Which of an action's two recordings the H36M-Toolbox calls trial 1, and which trial 2.
 
 The raw files are called 'Directions 1' and 'Directions', or 'Eating 2' and 'Eating', differently
-for each subject. Human3.6M's own `metadata.xml` says which is which, where the user has it;
-otherwise the lengths of the videos do, which hardly ever agree.
+for each subject. Human3.6M's own `metadata.xml` says which is which, if the user has it.
+Otherwise the lengths decide: those of two recordings of an action hardly ever agree.
 """
 
 from __future__ import annotations
@@ -93,7 +93,8 @@ def by_length(
     if not ranked or not ranked[0][1]:
         return None
     best, pairs = ranked[0]
-    # A recording alone with a folder may still be the other's missing half.
+    # The only recording may belong to the trial whose folder is missing, so that lengths must agree
+    # to 1%.
     other = ranked[1][0] if len(ranked) > 1 else 0.02 * max(lengths[pairs[0][0]].values())
     return dict(pairs) if best <= _CLEAR * other and best < other else None
 

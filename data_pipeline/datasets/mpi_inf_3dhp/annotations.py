@@ -1,8 +1,8 @@
 """Label files of MPI-INF-3DHP: `annot.mat` (MATLAB 5) and the test set's `annot_data.mat` (7.3).
 
-Both hold `annot2` (pixels), `annot3` (mm, camera frame) and `univ_annot3`: the same pose scaled to
-one body height for all people, the published target. Only `annot3` fits the pixels, so its pelvis
-is kept beside whichever is the target.
+Both hold `annot2` (pixels), `annot3` (mm, camera frame) and `univ_annot3`, the published target:
+the same pose scaled to one body height for all people. Only `annot3` fits the pixels, so that its
+pelvis is kept beside the target, whichever that is.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from data_pipeline.datasets.mpi_inf_3dhp.published import ACTIVITIES, FILE_JOINT
 TRAIN_FILE, TEST_FILE = 'annot.mat', 'annot_data.mat'
 TARGETS = ('univ_annot3', 'annot3')
 _NUM_JOINTS = len(MPI_INF_3DHP17)
-_ARRAYS = {'annot2': 2, 'annot3': 3, 'univ_annot3': 3}  # numbers of a joint
+_ARRAYS = {'annot2': 2, 'annot3': 3, 'univ_annot3': 3}  # array -> numbers for each joint
 # An HDF5 file begins with its signature, or in MATLAB's case after a text of 512 bytes.
 _HDF5 = b'\x89HDF\r\n\x1a\n'
 
@@ -33,7 +33,7 @@ class Poses:
 
     joints2d: np.ndarray  # [F, 17, 2] pixels of the whole image
     joints3d: np.ndarray  # [F, 17, 3] mm: the target
-    true3d: np.ndarray  # [F, 17, 3] mm, camera frame, `annot3`: what the pixels show
+    true3d: np.ndarray  # [F, 17, 3] mm, camera frame: `annot3`, which fits the pixels
     valid: np.ndarray  # [F] bool
     actions: np.ndarray  # [F] str, '' in the training set
 
@@ -63,7 +63,7 @@ def read_train(
     _check_version(path, version=5)
     try:
         content = scipy.io.loadmat(path, variable_names=tuple(_ARRAYS))
-    except Exception as error:  # SciPy raises what it likes on damaged files
+    except Exception as error:  # a damaged file can make SciPy raise any error
         raise UserError(
             f'{path} does not read as a MATLAB 5 file ({error}); copy or download it again'
         ) from error

@@ -42,7 +42,7 @@ class Builder(building.Builder):
 def layout(source: str | pathlib.Path, **fields: Any) -> list[str]:
     """All that is missing or wrong in a folder; empty if it can be built.
 
-    Takes minutes: every label is read and every extracted frame opened as far as its header.
+    This takes minutes, since every label and the header of every extracted frame are read.
 
     Args:
       source: the folder.

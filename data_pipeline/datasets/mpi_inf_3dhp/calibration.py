@@ -1,7 +1,7 @@
 """Intrinsics of MPI-INF-3DHP's cameras: from the tree's calibration files or the published table.
 
-`camera.calibration` lies beside each training sequence's annotations; the test set brings none,
-and its figures are in data_pipeline/published_cameras/.
+`camera.calibration` lies beside each training sequence's labels. The test set has no such file;
+its figures are in data_pipeline/published_cameras/.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def read(path: pathlib.Path) -> dict[str, Camera]:
     """Cameras of a `camera.calibration` file by their number.
 
     Raises:
-      UserError: the file is of another kind, cut short, or not free of mistakes.
+      UserError: the file is of another kind, is cut short, or has mistakes.
     """
     text = path.read_text(encoding='utf-8', errors='replace')
     lines = [line.split() for line in text.splitlines() if line.strip()]

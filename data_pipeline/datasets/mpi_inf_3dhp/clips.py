@@ -47,8 +47,8 @@ class VideoClip(building.Clip):
         """Crops in the order of the frames.
 
         The box is that of Human3.6M, 2 m around the pelvis at its depth (docs/method.md,
-        Human3.6M). It is made from `annot3` with whatever target: `univ_annot3` is scaled and
-        does not lie on the person.
+        Human3.6M). It is always made from `annot3`, since `univ_annot3` is scaled and does not
+        lie on the person.
 
         Raises:
           UserError: a frame does not decode, or is not of the size that the camera is for.

@@ -14,14 +14,14 @@ from data_pipeline.building.problems import ranges
 
 IMAGE_SUFFIXES = ('.jpg', '.jpeg', '.png')
 _VIDEO_SUFFIXES = ('.avi', '.mp4')
-# Where programs put the frames of camera K, below S1/Seq1.
+# Folders below S1/Seq1 into which programs extract the frames of a camera.
 _FRAME_FOLDERS = (
     'imageSequence/video_{camera}',
     'imageFrames/video_{camera}',
     'images/video_{camera}',
     'video_{camera}',
 )
-_NUMBER = re.compile(r'(\d+)$')  # that a file's name ends with
+_NUMBER = re.compile(r'(\d+)$')  # the number at the end of a file's name
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Video:
         return 'video'
 
     def missing(self, frames: Sequence[int]) -> str:
-        """What is wrong if `frames` (rising) are not all there, else ''.
+        """A sentence if some of `frames` (rising) are missing, else ''.
 
         Raises:
           UnreadableError: the file is no video.
@@ -86,7 +86,7 @@ class Frames:
         return {number - first: path for number, path in files.items()}
 
     def missing(self, frames: Sequence[int]) -> str:
-        """What is wrong if `frames` are not all there, else ''."""
+        """A sentence if some of `frames` are missing, else ''."""
         files = self._files()
         if not files:
             return f'{self.folder} holds no numbered images, such as frame_000001.jpg'
@@ -114,7 +114,7 @@ class Frames:
             yield images.read(path)
 
     def unreadable(self, frames: Sequence[int]) -> list[pathlib.Path]:
-        """Files of `frames` that do not begin as an image does, an empty one among them."""
+        """Files of `frames` that do not begin as an image does; an empty file is one of them."""
         files = self._files()
         paths = [files[frame] for frame in frames if frame in files]
         return [path for path in paths if not _is_image(path)]
@@ -128,7 +128,7 @@ def _is_image(path: pathlib.Path) -> bool:
 
 
 def find(sequence: pathlib.Path, camera: str) -> Video | Frames | None:
-    """The pictures of a camera below a training sequence's folder; the video where both are."""
+    """The pictures of a camera of a training sequence: its video if there is one, else a folder."""
     for suffix in _VIDEO_SUFFIXES:
         path = sequence / 'imageSequence' / f'video_{camera}{suffix}'
         if path.is_file():

@@ -8,10 +8,11 @@ from capf_jax.pose import cameras
 from data_pipeline.building.problems import ranges
 from data_pipeline.datasets.mpi_inf_3dhp.annotations import Poses
 
-# The farthest joint from the pelvis, median over a clip. Beyond these it is another unit than mm.
+# Limits of the distance from the pelvis to the farthest joint, median over a clip. A distance
+# outside them is in another unit than mm.
 _EXTENT_MM = (200.0, 2500.0)
-# Median distance of the projected `annot3` to `annot2` that is believed. Real frames have 0.4 px;
-# with another camera's figures it is hundreds.
+# The largest median distance of the projected `annot3` to `annot2`. Real frames have 0.4 px, and
+# hundreds of pixels with the intrinsics of another camera.
 _REPROJECTION_PX = 5.0
 
 
@@ -48,7 +49,7 @@ def labels(poses: Poses, frames: np.ndarray, intrinsics: np.ndarray, where: str)
             f"{ranges(frames[behind].tolist())}; take the dataset's own file"
         )
         return problems
-    with np.errstate(divide='ignore', invalid='ignore'):  # a hand may be beside the lens
+    with np.errstate(divide='ignore', invalid='ignore'):  # a hand may have depth 0
         projected = cameras.project(true3d, intrinsics)
     distance = float(np.nanmedian(np.linalg.norm(projected - poses.joints2d[frames], axis=-1)))
     if not distance <= _REPROJECTION_PX:

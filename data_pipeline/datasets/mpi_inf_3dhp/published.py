@@ -1,4 +1,4 @@
-"""Published figures of MPI-INF-3DHP (Mehta et al., 3DV 2017), known before files are opened."""
+"""Published figures of MPI-INF-3DHP (Mehta et al., 3DV 2017): subjects, joints, frame counts."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ ACTIVITIES = (
 
 
 def published_sizes() -> dict[str, dict[str, int]]:
-    """People by split and `Record.sequence` in a build of everything."""
+    """Split -> `Record.sequence` -> number of people, in a build of the whole dataset."""
     cameras = len(MPI_INF_3DHP_CAMERAS)
     train = {f'{who}_{what}': cameras * frames for (who, what), frames in FRAME_LIMITS.items()}
     return {'train': train, 'test': dict(VALID_FRAMES)}

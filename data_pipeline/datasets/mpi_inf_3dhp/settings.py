@@ -29,8 +29,8 @@ class Settings(building.SourceSettings):
     subjects: tuple[str, ...] = ()  # such as ('S1', 'TS1'); empty: all fourteen
     sequences: tuple[str, ...] = ()  # of the training split, such as ('Seq1',); empty: both
     cameras: tuple[str, ...] = ()  # of the training split, such as ('0', '4'); empty: all eight
-    # Every how many frames of the training videos one is taken, from the first on. The test split,
-    # 2,929 people, is never thinned out.
+    # One in so many frames of the training videos is taken, from the first on. The test split,
+    # 2,929 people, is always whole.
     frame_stride: int = 1
 
     def __post_init__(self):
@@ -45,7 +45,7 @@ class Settings(building.SourceSettings):
     def name(self) -> str:
         """Name of the dataset on disk: readable, and different for different data.
 
-        The source folder is no part of it: a machine that only trains has none.
+        It does not depend on the source folder, which a machine that only trains does not have.
         """
         parts = [f'{self.height}x{self.width}', f'quality{self.jpeg_quality}']
         if self.targets != 'univ_annot3':
@@ -55,7 +55,7 @@ class Settings(building.SourceSettings):
             (self.sequences, published.SEQUENCES, ''),
             (self.cameras, MPI_INF_3DHP_CAMERAS, 'camera'),
         ):
-            if chosen and set(chosen) != set(known):  # in whatever order they are written
+            if chosen and set(chosen) != set(known):  # in any order
                 parts.append(word + '+'.join(sorted(set(chosen), key=lambda one: (len(one), one))))
         if self.frame_stride > 1:
             parts.append(f'stride{self.frame_stride}')

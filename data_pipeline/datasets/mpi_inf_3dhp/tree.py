@@ -1,4 +1,4 @@
-"""The downloaded tree of MPI-INF-3DHP: what is in it, what is missing, and clips to build from."""
+"""The downloaded files of MPI-INF-3DHP: what is there, what is missing, and the clips."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ LAYOUT = """a folder of MPI-INF-3DHP looks like
     SOURCE/mpi_inf_3dhp_test_set/TS1/imageSequence/img_000001.jpg
 where video_0/ may also lie in imageSequence/, and TS1/ in SOURCE itself"""
 
-_DEPTH = 2  # folders between SOURCE and S1/ or TS1/ at most
+_DEPTH = 2  # at most so many folders lie between SOURCE and S1/ or TS1/
 _UNREADABLE_LISTED = 3
 
 
@@ -36,7 +36,7 @@ class Survey:
 
     clips: dict[str, list[VideoClip]]  # by split; only those without a problem
     problems: list[str]  # each says what is wrong, where, and what to do
-    recognised: list[str]  # what there is, for the user to read
+    recognised: list[str]  # sentences for the user on what is there
 
 
 def survey(source: pathlib.Path, settings: Settings, *, open_images: bool = False) -> Survey:
@@ -84,7 +84,7 @@ def survey(source: pathlib.Path, settings: Settings, *, open_images: bool = Fals
 
 
 def _recognised(split: str, root: pathlib.Path, clips: list[VideoClip]) -> str:
-    """What there is of a split, in a sentence."""
+    """A sentence on what is there of a split."""
     people = f'{sum(clip.size for clip in clips):,} people'
     if split == 'test':
         return f'test split in {root}: {len(clips)} sequences, {people} in valid frames'

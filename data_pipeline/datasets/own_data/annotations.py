@@ -1,4 +1,4 @@
-"""The annotation file of own data, `annotations.json`: read into entries, or every mistake told.
+"""Reads the annotation file of own data, `annotations.json`, and lists every mistake in its form.
 
 The format is described in README.md beside this file; `judge.py` judges the numbers.
 """
@@ -101,7 +101,7 @@ def locate(source: str) -> pathlib.Path:
     """The folder `source`, which must hold an annotation file.
 
     Raises:
-      FileNotFoundError: it does not, or there is no such folder.
+      FileNotFoundError: there is no such folder, or it holds no annotation file.
     """
     if not source:
         raise FileNotFoundError(
@@ -116,12 +116,12 @@ def locate(source: str) -> pathlib.Path:
 
 
 def content_hash(source: pathlib.Path) -> str:
-    """Digest of the annotation file's bytes: other annotations are another dataset."""
+    """Digest of the annotation file's bytes, since other annotations make another dataset."""
     return hashlib.sha256((source / FILE).read_bytes()).hexdigest()
 
 
 def read_skeleton(source: pathlib.Path) -> skeletons.Skeleton:
-    """The joint set that the annotation file names. Raises AnnotationError as `read` does."""
+    """The skeleton that the annotation file names. Raises AnnotationError as `read` does."""
     return skeletons.get(_load(source)['skeleton'])
 
 
@@ -238,7 +238,7 @@ def _read_entry(
     cameras: dict[str, Camera | None],
     problems: list[Problem],
 ) -> Entry | None:
-    """The entry, or None and its problems appended."""
+    """The entry, or None; its problems are appended to `problems`."""
     if not isinstance(fields, dict):
         problems.append(Problem('format', f'entry {number}', 'must be an object'))
         return None

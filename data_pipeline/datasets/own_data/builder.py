@@ -19,7 +19,7 @@ from data_pipeline.datasets.own_data.annotations import AnnotationError, Entry, 
 from data_pipeline.datasets.own_data.clips import EntriesClip, clips_of
 from data_pipeline.datasets.own_data.settings import Settings
 
-_SKIPPED = 'skipped_images'  # in the dataset's metadata, where there are any
+_SKIPPED = 'skipped_images'  # key of the dataset's metadata, if images were skipped
 
 
 @dataclasses.dataclass(eq=False, kw_only=True)
@@ -43,8 +43,8 @@ class Builder(building.Builder):
     def from_config(cls, data: ConfigDict) -> Builder:
         """The builder of `config.data`, whose dataset's name changes with fields and annotations.
 
-        `data.bad_image` is no part of the name: a run may go on with another one, on the same
-        dataset.
+        The name does not depend on `data.bad_image`, so that a run may go on with another value
+        of it on the same dataset.
 
         Raises:
           FileNotFoundError: the source folder or its annotation file is missing.
@@ -99,9 +99,9 @@ class Builder(building.Builder):
     def _lacking(self) -> int:
         """Entries that the dataset lacks; 0 while it is not built."""
         try:
-            # Not get(): it reads no file.
+            # items() reads the file, which get() does not.
             return dict(cast(dict[str, Any], self.info.metadata).items()).get(_SKIPPED, 0)
-        except ValueError:  # metadata.json is damaged; `check_whole` tells it
+        except ValueError:  # metadata.json is damaged, which `check_whole` reports
             return 0
 
 
@@ -122,7 +122,7 @@ def _read_checked(
         'sequence': settings.test_sequences,
     }
     splits, split_problems = judge.assign_splits(content.entries, rules)
-    if not content.entries:  # all are misread already: nothing is to be told of splits
+    if not content.entries:  # no entry could be read, which says nothing about the splits
         split_problems = []
     if problems or split_problems:
         raise AnnotationError(source, problems + split_problems)
@@ -140,7 +140,7 @@ def _read_checked(
 def layout(source: str | pathlib.Path, **fields: Any) -> list[str]:
     """All that is missing or wrong in a folder of own data, for `data_pipeline.check`.
 
-    Which entries are for testing is left out: the config may say it.
+    Problems of the splits are left out, since the config may say which entries are for testing.
 
     Args:
       source: the folder.

@@ -18,7 +18,7 @@ from data_pipeline.datasets.own_data.settings import Settings
 from data_pipeline.images import UnreadableError
 from data_pipeline.records import Record
 
-_ENTRIES = 256  # in a clip, but for those of one long video
+_ENTRIES = 256  # most entries of a clip; those of one long video stay together
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -53,7 +53,7 @@ class EntriesClip(building.Clip):
                 bad.append(judge.unreadable(entry, image))
                 if self.may_lack:
                     logging.warning('%s is skipped: %s', entry.where, image)
-            elif self.may_lack or not bad:  # else the rest is only looked at
+            elif self.may_lack or not bad:  # else further images are only checked
                 yield make_record(entry, image, self.settings)
         if bad and not self.may_lack:
             raise annotations.AnnotationError(source, bad)
@@ -62,7 +62,7 @@ class EntriesClip(building.Clip):
 def clips_of(
     entries: Iterable[Entry], settings: Settings, may_lack: bool, size: int = _ENTRIES
 ) -> list[EntriesClip]:
-    """Entries in clips of at most so many, but that a file's entries stay together."""
+    """Entries in clips of at most `size`; the entries of one file always share a clip."""
     by_file = itertools.groupby(footage.in_file_order(entries), key=lambda entry: entry.medium)
     clips: list[list[Entry]] = [[]]
     for _, members in by_file:
@@ -91,7 +91,7 @@ def make_record(entry: Entry, image: np.ndarray, settings: Settings) -> Record:
     """
     if entry.box is not None:
         centre = entry.box[:2] + entry.box[2:] / 2
-        # The crop's aspect ratio is fixed: the box grows on its shorter side.
+        # The crop's aspect ratio is fixed, so that the box grows on its shorter side.
         width = max(entry.box[2], entry.box[3] * settings.width / settings.height)
     else:
         detected = entry.joints2d[entry.confidence > 0]

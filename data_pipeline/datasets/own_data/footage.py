@@ -1,4 +1,4 @@
-"""The pictures of entries of own data, each file opened once and each video read front to back."""
+"""Reads the pictures of own data; each file is opened once, each video read front to back."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def read(
       entries: in any order.
 
     Yields:
-      (entry, image [H, W, 3] uint8 BGR as OpenCV has it), in the order of `in_file_order`; the
-      error in place of the image where it does not decode.
+      (entry, image [H, W, 3] uint8 BGR as OpenCV has it), in the order of `in_file_order`; an
+      error takes the place of an image that does not decode.
     """
     for medium, some in itertools.groupby(in_file_order(entries), key=lambda entry: entry.medium):
         members = list(some)

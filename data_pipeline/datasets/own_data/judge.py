@@ -14,7 +14,7 @@ from data_pipeline import images, videos
 from data_pipeline.datasets.own_data.annotations import SPLITS, Annotations, Entry, Problem
 from data_pipeline.images import Medium, UnreadableError
 
-# A person's largest joint distance. Beyond these the numbers are in another unit than mm.
+# Limits of a person's largest joint distance. Numbers outside them are in another unit than mm.
 _SMALLEST_POSE_MM, _LARGEST_POSE_MM = 200.0, 5000.0
 # 2D joints may lie outside the image, but not by more than its larger side.
 _OUTSIDE = 1.0
@@ -33,8 +33,8 @@ def check(
       annotations: as `annotations.read` returns them.
       source: folder that the entries' paths are relative to.
       max_projection_distance: median distance of projected 3D joints to the detected 2D joints
-        that is still believed, as a share of the diagonal of the projected person.
-      skip_bad_images: leave out files that are there but do not decode, instead of naming them.
+        that is allowed, as a share of the diagonal of the projected person.
+      skip_bad_images: do not report files that are there but do not decode.
 
     Returns:
       Problems in the order of the entries.
@@ -63,8 +63,8 @@ def _probe_all(
 ) -> dict[tuple[str, bool], Medium | FileNotFoundError | UnreadableError]:
     """Every file by (medium, is_video), or what is wrong with it.
 
-    `decode` looks behind the headers of images. Videos are decoded once alone, by the build: twice
-    would take hours.
+    With `decode`, images are decoded, not only their headers. Videos are not decoded here, which
+    would take hours; the build does it.
     """
     keys = list(dict.fromkeys((entry.medium, entry.is_video) for entry in entries))
 
@@ -83,7 +83,7 @@ def _probe_all(
 
 
 def _check_pixels(entry: Entry, medium: Medium | None) -> Iterator[Problem]:
-    """Frame number, box, confidences and 2D joints against the image's size."""
+    """Checks frame number, box, confidences and 2D joints, given the image's size if known."""
     if entry.confidence.min() < 0 or entry.confidence.max() > 1:
         yield Problem('confidence', entry.where, "'confidence' must lie between 0 and 1")
     detected = entry.confidence > 0
@@ -117,7 +117,7 @@ def _check_pixels(entry: Entry, medium: Medium | None) -> Iterator[Problem]:
 
 
 def _check_pose(entry: Entry, max_projection_distance: float) -> Iterator[Problem]:
-    """Unit, side of the camera, and whether 3D and 2D show the same person."""
+    """Checks the unit, that joints lie before the camera, and that 3D and 2D joints agree."""
     extent = float(np.linalg.norm(entry.joints3d - entry.joints3d[:1], axis=1).max())
     if not _SMALLEST_POSE_MM <= extent <= _LARGEST_POSE_MM:
         guess = ' (metres?)' if 0.2 <= extent <= 5 else ''

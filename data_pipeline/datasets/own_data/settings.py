@@ -27,14 +27,15 @@ class Settings(building.SourceSettings):
     test_cameras: tuple[str, ...] = ()  # cameras, subjects and sequences of the test split; where
     test_subjects: tuple[str, ...] = ()  # all three are empty, every entry's own `split` decides
     test_sequences: tuple[str, ...] = ()
-    # Share of the person's size that projected 3D joints may lie (median) from the 2D joints.
+    # Largest median distance of projected 3D joints to the 2D joints, as a share of the person's
+    # size in pixels.
     max_projection_distance: float = 0.25
 
     @property
     def name(self) -> str:
         """Name of the dataset on disk, which changes with the fields and with the annotations.
 
-        The folder's own name is no part of it: what the folder holds is.
+        It depends on what the folder holds and not on the folder's own name.
 
         Raises:
           FileNotFoundError: the source folder or its annotation file is missing.

@@ -24,8 +24,9 @@ CASES = {  # lifter, and whether it is in training mode
     'drop path': (Lifter(**DROPPING), True),
 }
 POSE = 1e-5  # metres, a tenth of the parity tests' tolerance
-# Of the largest gradient in each parameter; the parity tests' is 1e-3. Some gradients are 0 but for
-# rounding, such as that of a bias before a LayerNorm: they may differ by a share of the largest.
+# Tolerance as a share of each parameter's largest gradient; that of the parity tests is 1e-3. Some
+# gradients are 0 but for rounding, such as that of a bias before a LayerNorm: they may differ by
+# this share of the largest gradient of all.
 GRADIENT, ROUNDING = 1e-4, 1e-5
 
 

@@ -64,7 +64,7 @@ def test_an_interrupted_build_goes_on_where_it_was(built, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         stopped.download_and_prepare()
     assert not stopped.data_path.exists()
-    # The longest clips come first: 2 and 0 were finished, and their hash knows nothing of clip 1.
+    # The longest clips come first, so that 2 and 0 were finished; their hash depends on no clip 1.
     again = toy.builder(tmp_path / 'data', log=log)
     for path in log.iterdir():
         path.unlink()

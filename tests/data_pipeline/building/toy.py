@@ -18,7 +18,7 @@ class ToyClip(building.Clip):
     number: int
     frames: int
     settings: building.Settings
-    trouble: str = ''  # what the clip does after its first frame: 'bad', 'die'
+    trouble: str = ''  # what happens after the clip's first frame: 'bad' input, or 'die'
     log: str = ''  # folder that gets a file named after every clip that is begun
 
     @property
@@ -84,12 +84,12 @@ def builder(folder, *, troubles=None, log='', frames=(3, 2, 4, 2), **settings):
         **{'source': 'toys', 'height': 32, 'width': 24, 'processes': 1} | settings
     )
     config = building.BuilderConfig(name='small', settings=settings)
-    made = Builder(data_dir=folder, config=config)
-    made.clips = [
+    toy_builder = Builder(data_dir=folder, config=config)
+    toy_builder.clips = [
         ToyClip(n, count, settings, (troubles or {}).get(n, ''), str(log))
         for n, count in enumerate(frames)
     ]
-    return made
+    return toy_builder
 
 
 def contents(builder):

@@ -68,8 +68,8 @@ def test_real_frames_of_mpi_inf_3dhp_have_these_intrinsics(real_samples):
     for i, name in enumerate(('0', '8', 'TS1', 'TS2')):
         camera = published_cameras.mpi_inf_3dhp(name)
         matrix = sample['K'][i]
-        given = [matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]]
-        np.testing.assert_allclose(camera.intrinsics, given, atol=1e-3)
+        from_matrix = [matrix[0, 0], matrix[1, 1], matrix[0, 2], matrix[1, 2]]
+        np.testing.assert_allclose(camera.intrinsics, from_matrix, atol=1e-3)
         distance = np.linalg.norm(
             camera.project(sample['joints_3d_cam_mm'][i]) - sample['joints_2d'][i], axis=-1
         )

@@ -1,4 +1,4 @@
-"""A builder of very few people whose numbers follow from their number, for the loader's tests."""
+"""A builder of very few people whose data follow from their number, for the loader's tests."""
 
 import dataclasses
 import pathlib

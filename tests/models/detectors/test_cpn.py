@@ -16,10 +16,10 @@ SMALL = CPN(num_joints=3, blocks=(1, 1, 1), width=4, channels=6)
 @pytest.fixture(scope='module')
 def small():
     """Global net's features and Detection of the small network with the recipe's weights."""
-    detection, seen = published.small_network(
+    detection, intermediates = published.small_network(
         SMALL, cpn_rules(SMALL), lambda module, method: method == '_global_net'
     )
-    return seen['_global_net'][0], detection
+    return intermediates['_global_net'][0], detection
 
 
 def state_dict(prefix):

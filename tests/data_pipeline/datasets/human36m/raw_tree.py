@@ -35,7 +35,7 @@ class Truth:
 
     world: np.ndarray  # [N, 32, 3] mm
     camera: np.ndarray  # [N, 32, 3] mm
-    pixels: np.ndarray  # [N, 32, 2], lens included
+    pixels: np.ndarray  # [N, 32, 2], with lens distortion
     detected: np.ndarray  # [N, 17, 2]
 
 
@@ -121,13 +121,13 @@ def write_cdfs(folder):
 
 def detections():
     """VideoPose3D's positions_2d: two frames more than are labelled, as some real ones have."""
-    found = {}
+    by_subject = {}
     cameras = ('54138969', '55011271', '58860488', '60457274')
     for key in videos(cameras[:1]):
         arrays = [truth(key._replace(camera=camera)).detected for camera in cameras]
         longer = [np.concatenate([array, array[-1:], array[-1:]]) for array in arrays]
-        found.setdefault(key.subject, {})[raw_name(key, other_names=True)] = longer
-    return found
+        by_subject.setdefault(key.subject, {})[raw_name(key, other_names=True)] = longer
+    return by_subject
 
 
 def write_detections(folder, content=None):
@@ -137,11 +137,11 @@ def write_detections(folder, content=None):
 
 
 def write_positions(folder):
-    found = {}
+    by_subject = {}
     for key in videos(CAMERAS[:1]):
         metres = truth(key).world / 1000
-        found.setdefault(key.subject, {})[raw_name(key, other_names=True)] = metres
-    np.savez_compressed(folder / 'data_3d_h36m.npz', positions_3d=found)
+        by_subject.setdefault(key.subject, {})[raw_name(key, other_names=True)] = metres
+    np.savez_compressed(folder / 'data_3d_h36m.npz', positions_3d=by_subject)
 
 
 def entries(key):

@@ -15,16 +15,16 @@ from tests.data_pipeline.datasets.human36m import raw_tree
 @pytest.fixture(scope='module')
 def whole(tmp_path_factory):
     """Kind -> folder; pictures are files without content, as nothing is to decode them."""
-    made = {}
+    sources = {}
     for kind in ('cdf', 'pickle', 'npz'):
-        made[kind] = tmp_path_factory.mktemp(kind)
-        raw_tree.write_labels(made[kind], kind)
+        sources[kind] = tmp_path_factory.mktemp(kind)
+        raw_tree.write_labels(sources[kind], kind)
         for key in raw_tree.videos():
             for frame in range(raw_tree.LENGTHS[key.trial]):
-                path = raw_tree.picture_path(made[kind], key, frame)
+                path = raw_tree.picture_path(sources[kind], key, frame)
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.touch()
-    return made
+    return sources
 
 
 @pytest.fixture

@@ -26,12 +26,12 @@ def pictures(tmp_path_factory):
 @pytest.fixture(scope='module')
 def folders(tmp_path_factory, pictures):
     """A folder of each kind; all have the same pictures."""
-    made = {}
+    builders = {}
     for kind in KINDS:
-        made[kind] = tmp_path_factory.mktemp(kind)
-        (made[kind] / 'images').symlink_to(pictures)
-        raw_tree.write_labels(made[kind], kind)
-    return made
+        builders[kind] = tmp_path_factory.mktemp(kind)
+        (builders[kind] / 'images').symlink_to(pictures)
+        raw_tree.write_labels(builders[kind], kind)
+    return builders
 
 
 def open_built(folder, data_dir, **fields):
@@ -58,11 +58,11 @@ def test_each_kind_is_recognised(folders, kind):
 @pytest.mark.parametrize('kind', KINDS)
 def test_every_person_is_there_and_nobody_twice(built, kind):
     for split, subject in (('train', b'S1'), ('test', b'S9')):
-        found = [
+        stored = [
             (e['subject'], e['sequence'].decode(), e['camera'].decode(), e['frame'])
             for e in built[kind][split]
         ]
-        assert found == [
+        assert stored == [
             (subject, key.sequence, key.camera, frame)
             for key in raw_tree.videos()
             if key.subject == subject.decode()
@@ -96,7 +96,7 @@ def test_all_kinds_give_the_same_records(built, kind):
             for name, value in one.items():
                 if name == 'image':
                     difference = cv2.absdiff(value, other[name])
-                    assert difference.max() <= 4  # a joint's last bit may move the crop
+                    assert difference.max() <= 4  # rounding of a joint's last bit may move the crop
                 elif isinstance(value, bytes):
                     assert value == other[name], name
                 else:
@@ -131,8 +131,8 @@ def test_a_subset_has_what_is_asked_for_and_says_so(folders, tmp_path):
         frame_stride=2,
     )
     assert list(builder.info.splits) == ['test']
-    found = [(e['action'], e['camera'], e['frame']) for e in builder.as_data_source('test')]
-    assert found == [(b'TakingPhoto', b'55011271', f) for f in (0, 2, 0, 2)]
+    stored = [(e['action'], e['camera'], e['frame']) for e in builder.as_data_source('test')]
+    assert stored == [(b'TakingPhoto', b'55011271', f) for f in (0, 2, 0, 2)]
     assert builder.builder_config.name == '64x48-quality95-S9-TakingPhoto-55011271-stride2'
 
 
@@ -141,11 +141,11 @@ def test_the_command_says_what_it_reads_and_how_large_it_is(folders, tmp_path, c
     arguments += ['--size=32x24', '--quality=80', '--processes=1']
     arguments += [f'--{name}={"+".join(values)}' for name, values in raw_tree.SUBSET.items()]
     assert build.main(arguments) == 0
-    said = capsys.readouterr()
-    assert 'train: 28 people' in said.out
-    assert 'raw CDF files and CPN detections' in said.err
-    assert 'estimated size' in said.err
-    assert 'human36m takes' in said.err
+    output = capsys.readouterr()
+    assert 'train: 28 people' in output.out
+    assert 'raw CDF files and CPN detections' in output.err
+    assert 'estimated size' in output.err
+    assert 'human36m takes' in output.err
 
 
 def test_the_whole_dataset_has_a_short_name():

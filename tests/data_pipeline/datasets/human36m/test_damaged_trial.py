@@ -32,12 +32,12 @@ def test_it_is_neither_asked_for_nor_missed(kind, tmp_path):
     settings = Settings(
         source=str(tmp_path), subjects=('S11',), actions=('Directions',), cameras=raw_tree.CAMERAS
     )
-    found = sources.read(settings)
-    assert [key.video for key in found.recordings] == [
+    contents = sources.read(settings)
+    assert [key.video for key in contents.recordings] == [
         's_11_act_02_subact_01_ca_01',
         's_11_act_02_subact_01_ca_02',
     ]
-    assert not found.missing
+    assert not contents.missing
 
 
 def test_it_alone_is_left_out_of_the_whole():

@@ -23,9 +23,9 @@ def test_the_height_is_found_out(tmp_path, height, lens):
     for entry, truth in zip(entries, pixels, strict=True):
         entry['joints_2d_gt'] = truth / 500 - [1, height / 1000]
     raw_tree.write_pickles(tmp_path, train=entries)
-    found, problems = label_pickles.read(tmp_path / 'h36m_train.pkl', Settings())
+    labelled, problems = label_pickles.read(tmp_path / 'h36m_train.pkl', Settings())
     assert not problems
-    np.testing.assert_allclose(found[KEY].truth, pixels, atol=1e-3, rtol=0)
+    np.testing.assert_allclose(labelled[KEY].truth, pixels, atol=1e-3, rtol=0)
 
 
 @pytest.mark.parametrize(

@@ -71,9 +71,9 @@ def examples(sample, boxes, tmp_path_factory):
     builder = datasets.open_or_build(
         ConfigDict({'name': 'human36m', 'dir': str(data), 'builder': fields}), build=True
     )
-    found = list(builder.as_data_source('train'))
-    assert [e['subject'].decode() for e in found] == sample['subject'].tolist()
-    return found
+    actual = list(builder.as_data_source('train'))
+    assert [e['subject'].decode() for e in actual] == sample['subject'].tolist()
+    return actual
 
 
 @pytest.mark.parametrize('i', range(4))
@@ -98,8 +98,8 @@ def test_crop_joints_are_where_the_published_affine_puts_them(sample, boxes, exa
         np.float32([middle, middle + crop_half * right, middle + crop_half * down]),
     )
     expected = crops.apply_affine(affine, sample['joints_2d_gt'][i])
-    found = crops.apply_affine(examples[i]['affine'], examples[i]['joints2d_truth'])
-    np.testing.assert_allclose(found, expected, atol=0.1, rtol=0)
+    actual = crops.apply_affine(examples[i]['affine'], examples[i]['joints2d_truth'])
+    np.testing.assert_allclose(actual, expected, atol=0.1, rtol=0)
 
 
 @pytest.mark.parametrize('i', range(4))

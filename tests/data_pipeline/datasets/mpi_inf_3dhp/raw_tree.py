@@ -73,7 +73,7 @@ class TrainSequence:
     sequence: str = 'Seq1'
     cameras: tuple = ('0', '4')
     frames: int = 5
-    size: int = 192  # pixels, each way
+    size: int = 192  # pixels, width and height
     calibrated: bool = True
     as_frames: str = ''  # folder of extracted frames with {camera}, instead of videos
     first: int = 1  # number of the first extracted frame
@@ -135,7 +135,7 @@ class TrainSequence:
 class TestSequence:
     """TS? of a few frames, every other one valid; sizes and cameras are the real ones."""
 
-    __test__ = False  # no test of pytest's
+    __test__ = False  # pytest must not collect the class as a test
 
     name: str
     intrinsics: tuple

@@ -32,11 +32,11 @@ def spoil(folder, sequence, change):
     scipy.io.savemat(folder / 'annot.mat', arrays)
 
 
-def only(found, *words):
+def only(messages, *words):
     """There is one problem, and it says these words."""
-    assert len(found) == 1, found
+    assert len(messages) == 1, messages
     for word in words:
-        assert word in found[0]
+        assert word in messages[0]
 
 
 def test_a_good_tree_has_no_problems(tmp_path):
@@ -61,13 +61,13 @@ def test_all_that_is_missing_is_named_at_once(tmp_path):
     (folder / 'imageSequence' / 'video_0.avi').unlink()
     (folder / 'annot.mat').unlink()
     settings = mpi_inf_3dhp.Settings(subjects=('S1', 'S3', 'TS2'), cameras=('0', '4'))
-    found = problems(tmp_path, settings)
+    messages = problems(tmp_path, settings)
     for word in (
         'S1/Seq1/annot.mat', 'lacks video_0.avi, video_4.avi', 'S1/Seq2 is missing',
         'S3/Seq1 is missing', 'S3/Seq2 is missing', 'none of TS1 to TS6',
     ):  # fmt: skip
-        assert sum(word in problem for problem in found) == 1, (word, found)
-    assert len(found) == 6
+        assert sum(word in problem for problem in messages) == 1, (word, messages)
+    assert len(messages) == 6
 
 
 def test_missing_frames_are_numbered(tmp_path):

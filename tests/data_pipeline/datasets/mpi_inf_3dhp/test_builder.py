@@ -1,3 +1,5 @@
+"""MPI-INF-3DHP from a small tree in its own formats: every number is stored where it should be."""
+
 import pathlib
 import pickle
 
@@ -51,21 +53,21 @@ def texts(example, *names):
 
 
 def test_every_frame_of_every_camera_is_there_once(built):
-    found = [
+    stored = [
         (*texts(one, 'subject', 'sequence', 'camera', 'action'), int(one['frame']))
         for one in examples(built, 'train')
     ]
-    assert found == [
+    assert stored == [
         (who, f'{who}_Seq1', camera, '', frame)
         for who in ('S1', 'S2') for camera in ('0', '4') for frame in range(5)
     ]  # fmt: skip
 
 
 def test_the_test_split_has_valid_frames_with_their_activities(built):
-    found = [
+    stored = [
         (*texts(one, 'sequence', 'action'), int(one['frame'])) for one in examples(built, 'test')
     ]
-    assert found == [
+    assert stored == [
         ('TS1', 'Standing/Walking', 0),
         ('TS1', 'Sitting', 2),
         ('TS1', 'On The Floor', 4),
@@ -80,16 +82,16 @@ def test_joints_come_back(source, built, tmp_path, targets):
         built = build(source, tmp_path, targets=targets)
     sequence = TrainSequence('S2')
     truth = sequence.joints3d('4')
-    wanted = raw_tree.universal(truth) if targets == 'univ_annot3' else truth
-    found = examples(built, 'train')[15:]
+    expected = raw_tree.universal(truth) if targets == 'univ_annot3' else truth
+    stored = examples(built, 'train')[15:]
     np.testing.assert_allclose(
-        1000 * np.array([one['joints3d'] for one in found]), wanted, atol=0.01
+        1000 * np.array([one['joints3d'] for one in stored]), expected, atol=0.01
     )
     for name in ('joints2d_truth', 'joints2d_detected'):
-        given = np.array([one[name] for one in found])
-        np.testing.assert_allclose(given, sequence.joints2d('4'), atol=1e-3)
-    np.testing.assert_allclose(found[0]['intrinsics'], sequence.intrinsics('4'), rtol=1e-6)
-    assert tuple(found[0]['image_size']) == (192, 192)
+        actual = np.array([one[name] for one in stored])
+        np.testing.assert_allclose(actual, sequence.joints2d('4'), atol=1e-3)
+    np.testing.assert_allclose(stored[0]['intrinsics'], sequence.intrinsics('4'), rtol=1e-6)
+    assert tuple(stored[0]['image_size']) == (192, 192)
 
 
 def test_the_box_is_two_metres_around_the_true_pelvis(built):
@@ -127,11 +129,11 @@ def test_videos_and_extracted_frames_give_equal_labels_and_close_pixels(source, 
 def test_published_intrinsics_where_there_is_no_calibration(tmp_path):
     sequence = TrainSequence(calibrated=False, size=2048, frames=2, cameras=('8',))
     focal = np.array([1500.172, 1500.837, 1017.387, 1043.032])
-    TrainSequence.intrinsics, kept = lambda *_: focal, TrainSequence.intrinsics
+    TrainSequence.intrinsics, original = lambda *_: focal, TrainSequence.intrinsics
     try:
         sequence.write(tmp_path)
     finally:
-        TrainSequence.intrinsics = kept
+        TrainSequence.intrinsics = original
     built = build(tmp_path, tmp_path / 'data', subjects=('S1',), cameras=('8',))
     np.testing.assert_allclose(examples(built, 'train')[1]['intrinsics'], focal, rtol=1e-6)
 
@@ -139,10 +141,10 @@ def test_published_intrinsics_where_there_is_no_calibration(tmp_path):
 def test_a_subset_takes_what_it_names(source, tmp_path):
     built = build(source, tmp_path, subjects=('S2',), cameras=('4',), frame_stride=2)
     assert list(built.info.splits) == ['train']
-    found = [
+    stored = [
         (*texts(one, 'subject', 'camera'), int(one['frame'])) for one in examples(built, 'train')
     ]
-    assert found == [('S2', '4', 0), ('S2', '4', 2), ('S2', '4', 4)]
+    assert stored == [('S2', '4', 0), ('S2', '4', 2), ('S2', '4', 4)]
     assert built.builder_config.name == '64x48-quality95-S2-Seq1-camera4-stride2'
 
 

@@ -48,15 +48,15 @@ def built(sample, real_samples, tmp_path_factory):
             'activity_annotation': np.ones((1, 1)),
         }
         raw_tree.write_mat73(folder.parent / 'annot_data.mat', arrays)
-    found = {}
+    actual = {}
     for subject, sequence, camera in TRAIN:
         chosen = {'subjects': (subject,), 'sequences': (sequence,), 'cameras': (str(camera),)}
         data = config(root, root / 'data', targets='annot3', height=256, width=192, **chosen)
-        found[subject] = datasets.open_or_build(data, build=True).as_data_source('train')[0]
+        actual[subject] = datasets.open_or_build(data, build=True).as_data_source('train')[0]
     data = config(root, root / 'data', targets='annot3', height=256, width=192, subjects=TEST)
     tests = datasets.open_or_build(data, build=True).as_data_source('test')
-    found |= dict(zip(TEST, tests, strict=True))
-    return [found[name] for name in ('S4', 'S8', *TEST)]
+    actual |= dict(zip(TEST, tests, strict=True))
+    return [actual[name] for name in ('S4', 'S8', *TEST)]
 
 
 def test_joints_come_back(built, sample):
@@ -77,9 +77,9 @@ def test_crop_joints_are_those_of_the_published_affine(built, sample):
         corners = (root + np.array([[-1000, -900, 0], [1000, 1100, 0]])) @ matrix.T
         first, last = corners[:, :2] / corners[:, 2:]
         scale = 191 / (last[0] - first[0] - 1)
-        wanted = (sample['joints_2d'][row] - (first + last) / 2) * scale + [95.5, 127.5]
-        found = crops.apply_affine(one['affine'], one['joints2d_truth'])
-        np.testing.assert_allclose(found, wanted, atol=0.1)
+        expected = (sample['joints_2d'][row] - (first + last) / 2) * scale + [95.5, 127.5]
+        actual = crops.apply_affine(one['affine'], one['joints2d_truth'])
+        np.testing.assert_allclose(actual, expected, atol=0.1)
 
 
 def test_the_crop_shows_the_pixels_of_the_image(built, sample, real_samples):
@@ -90,6 +90,6 @@ def test_the_crop_shows_the_pixels_of_the_image(built, sample, real_samples):
         x, y = np.meshgrid(np.arange(192.0), np.arange(256.0))
         inverse = crops.invert_affine(one['affine'].astype(float))
         at = crops.apply_affine(inverse, np.stack([x, y], axis=-1)).astype(np.float32)
-        wanted = cv2.remap(image, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
-        difference = np.abs(wanted.astype(int) - one['image'])
+        expected = cv2.remap(image, at[..., 0], at[..., 1], cv2.INTER_LINEAR)
+        difference = np.abs(expected.astype(int) - one['image'])
         assert difference.mean() < 3

@@ -1,3 +1,5 @@
+"""The annotation file of own data is read, or every mistake in its form is listed."""
+
 import pytest
 
 from data_pipeline.datasets.own_data import annotations

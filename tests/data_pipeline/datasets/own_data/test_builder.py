@@ -1,3 +1,5 @@
+"""Own data from images and videos: what is stored, what is refused, and the dataset's name."""
+
 import logging
 
 import cv2
@@ -214,9 +216,9 @@ def test_clips_keep_the_entries_of_a_file_together(folder, size, sizes):
     folder.write()
     entries = annotations.read(folder.path)[0].entries
     train = [entry for entry in entries if entry.split == 'train']
-    made = clips.clips_of(train, own_data.Settings(), may_lack=False, size=size)
-    assert [clip.size for clip in made] == sizes
-    assert [entry.number for clip in made for entry in clip.entries] == [0, 1, 2, 4, 6]
+    result = clips.clips_of(train, own_data.Settings(), may_lack=False, size=size)
+    assert [clip.size for clip in result] == sizes
+    assert [entry.number for clip in result for entry in clip.entries] == [0, 1, 2, 4, 6]
 
 
 def test_unchanged_source_is_the_same_dataset(built, folder):

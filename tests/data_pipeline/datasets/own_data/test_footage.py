@@ -1,3 +1,5 @@
+"""The pictures of own data come in the order of their files."""
+
 import cv2
 import numpy as np
 import pytest

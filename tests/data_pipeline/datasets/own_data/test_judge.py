@@ -1,3 +1,5 @@
+"""Wrong numbers in own data are reported, and right ones are not."""
+
 import numpy as np
 import pytest
 
