@@ -114,9 +114,9 @@ def crop_image(
 
 
 def apply_affine(
-    affine: Float[np.ndarray, '*batch 2 3'], points: Real[np.ndarray, '*batch J 2']
-) -> Float[np.ndarray, '*batch J 2']:
-    """Points under affine maps, in the wider of the two dtypes."""
+    affine: Float[np.ndarray, '*batch 2 3'], points: Real[np.ndarray, '*points 2']
+) -> Float[np.ndarray, '... 2']:
+    """Points under affine maps, in the wider of the two dtypes; leading axes broadcast."""
     return points @ affine[..., :2].swapaxes(-1, -2) + affine[..., None, :, 2]
 
 
