@@ -39,7 +39,7 @@ from capf_jax.errors import UserError
 from capf_jax.figures import curves
 from capf_jax.figures.drawing import save
 from capf_jax.pose import skeletons
-from capf_jax.runtime import commands, configuration, devices, files, processes
+from capf_jax.runtime import commands, configuration, devices, files, processes, run_folder
 from capf_jax.runtime.checkpoints import Checkpoints
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.scoring import mean_pose, noise_sweep, predictions, protocols, report, tables
@@ -122,8 +122,8 @@ def open_run(
         'workdir': str(workdir),
         'checkpoint': checkpoint,
         'checkpoint_step': step,
-        'trained_with': configuration.command_of(files.user_path(workdir)),
-        'versions': configuration.versions(),
+        'trained_with': run_folder.command_of(files.user_path(workdir)),
+        'versions': run_folder.versions(),
     }
     return RestoredRun(task, state, split, conditions)
 
@@ -215,7 +215,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict]:
     elif not values.workdir:
         raise UserError('--workdir is missing: the folder of a run, such as runs/synthetic')
     else:
-        config = configuration.load(files.user_path(values.workdir))
+        config = run_folder.load(files.user_path(values.workdir))
     overrides = {
         'data.dir': values.data_dir,
         'evaluation.flip_test': values.flip_test,

@@ -28,7 +28,7 @@ from capf_jax import assembly
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import weight_files
-from capf_jax.runtime import commands, configuration, devices, files, processes
+from capf_jax.runtime import commands, configuration, devices, files, processes, run_folder
 from capf_jax.runtime.checkpoints import Checkpoints, begun
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.runtime.logs import Logs, SilentLogs, was_evaluated
@@ -75,7 +75,7 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     # A configuration that describes no task is an error before data are built.
     assembly.make_task(config)
     if begun(workdir):  # A run that never came to a checkpoint may be mended.
-        configuration.check(config, workdir)
+        run_folder.check(config, workdir)
     with processes.main_process_first():
         builder = datasets.open_or_build(config.data, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
@@ -95,7 +95,7 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
         state = first_state(task, config.seed, first, checkpoints)
         total = steps_per_epoch * config.training.epochs
         if processes.is_main_process():
-            configuration.save(config, workdir, command)
+            run_folder.save(config, workdir, command)
         kind = Logs if processes.is_main_process() else SilentLogs
         with kind(workdir, start, total, config.training.batch_size) as logs:
             stored = devices.to_host(state.frozen)
@@ -275,7 +275,7 @@ class Run:
             'step': int(state.step),
             'best_score': self.checkpoints.best_score,
             'config': self.config.to_dict(),
-            'versions': configuration.versions(),
+            'versions': run_folder.versions(),
         }
 
 

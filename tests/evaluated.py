@@ -3,7 +3,7 @@
 import jax
 
 from capf_jax import assembly
-from capf_jax.runtime import configuration, devices
+from capf_jax.runtime import devices, run_folder
 from capf_jax.runtime.checkpoints import Checkpoints
 from configs import base
 from data_pipeline import loader
@@ -31,7 +31,7 @@ def make_run(workdir, config, builder):
     task = assembly.make_task(config)
     batch = next(loader.evaluation_batches(builder, config))
     state = jax.jit(task.init)(jax.random.PRNGKey(0), batch)
-    configuration.save(config, workdir, '--config=configs/tiny.py:step=0')
+    run_folder.save(config, workdir, '--config=configs/tiny.py:step=0')
     with Checkpoints(workdir) as checkpoints:
         checkpoints.save_latest(3, devices.replicate(state))
     return workdir

@@ -14,7 +14,7 @@ import pytest
 from capf_jax import assembly, train
 from capf_jax.inference import weight_files
 from capf_jax.inference.weight_files import save_weights
-from capf_jax.runtime import checkpoints, configuration, devices
+from capf_jax.runtime import checkpoints, devices, run_folder
 from capf_jax.runtime.checkpoints import Checkpoints
 from data_pipeline import datasets, loader
 from tests import evaluated, tiny
@@ -66,7 +66,7 @@ def test_a_run_leaves_all_it_should(linear, tmp_path):
     assert (outcome.step, outcome.total_steps, outcome.signal) == (6, 6, None)
     assert [line['step'] for line in log(tmp_path, 'train')] == [1, 2, 3, 4, 5, 6]
     assert [line['step'] for line in log(tmp_path, 'test')] == [3, 6]
-    assert configuration.load(tmp_path).to_dict() == linear.to_dict()
+    assert run_folder.load(tmp_path).to_dict() == linear.to_dict()
     variables, metadata = weight_files.load_weights(tmp_path / 'lifter.safetensors')
     assert metadata['step'] == 6
     assert (metadata['kind'], metadata['name']) == ('ca_pf', 'ca_pf')

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import json
 import os
 import pathlib
 import tempfile
 from collections.abc import Iterator
+from typing import Any
 
 from etils import epath
 
@@ -105,3 +107,14 @@ def disk_is_full(error: BaseException) -> bool:
     return getattr(error, 'errno', None) in _FULL or any(
         os.strerror(number) in str(error) for number in _FULL
     )
+
+
+def read_json(path: AnyPath) -> Any:
+    """A JSON file's content."""
+    return json.loads(path.read_text())
+
+
+def write_json(path: AnyPath, content: Any) -> None:
+    """Writes a JSON file whole or not at all."""
+    with whole(path) as temporary:
+        temporary.write_text(json.dumps(content, indent=2) + '\n')

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from capf_jax.runtime import configuration, files
+from capf_jax.runtime import files
 from capf_jax.scoring.result import Result
 from capf_jax.scoring.tables import line_start
 
@@ -42,7 +42,7 @@ def words(result: Result, group: str | None = None, form: str = 'text') -> str:
 def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> pathlib.Path:
     """Writes `content` whole or not at all; numbers that are not finite become null."""
     path = pathlib.Path(path)
-    configuration.write_json(path, _plain(content))
+    files.write_json(path, _plain(content))
     return path
 
 

@@ -1,14 +1,10 @@
-"""Configurations are read, changed and stored with a run, or are refused in one sentence."""
+"""Configurations are read and changed, or are refused in one sentence."""
 
-import importlib
-import json
 import pathlib
-import subprocess
 
 import pytest
 
 from capf_jax.runtime import configuration
-from configs import base, own_data
 
 ROOT = pathlib.Path(__file__).parents[2]
 BASE = f'--config={ROOT / "configs" / "base.py"}'
@@ -82,18 +78,6 @@ def test_a_missing_argument_is_named(arguments, missing):
         parse(*arguments)
 
 
-def test_a_saved_configuration_comes_back_equal(tmp_path):
-    config = base.get_config()
-    configuration.save(config, tmp_path / 'run')
-    assert configuration.load(tmp_path / 'run').to_dict() == config.to_dict()
-
-
-def test_the_command_is_kept_and_names_the_config_file(tmp_path):
-    arguments = parse(BASE, '--config.seed=3', '--workdir=w')
-    configuration.save(arguments.config, tmp_path, arguments.command)
-    assert configuration.command_of(tmp_path) == f'{BASE} --config.seed=3 --workdir=w'
-
-
 @pytest.mark.parametrize(
     ('field', 'message'),
     [
@@ -110,71 +94,6 @@ def test_the_command_is_kept_and_names_the_config_file(tmp_path):
 def test_a_value_that_would_fail_later_fails_at_once(field, message):
     with pytest.raises(ValueError, match=message):
         parse(BASE, f'--config.{field}', '--workdir=w')
-
-
-def test_versions_and_commit_are_kept_for_each_start(tmp_path):
-    for _ in range(2):
-        configuration.save(base.get_config(), tmp_path)
-    starts = json.loads((tmp_path / 'versions.json').read_text())
-    assert len(starts) == 2
-    assert {'python', 'jax', 'flax', 'git_commit', 'started'} <= starts[0].keys()
-
-
-def test_a_workdir_of_another_configuration_is_refused(tmp_path):
-    config = base.get_config()
-    configuration.save(config, tmp_path)
-    config.training.epochs = 7
-    config.model.lifter.levels = (0,)
-    with pytest.raises(ValueError, match=r'model\.lifter\.levels .*training\.epochs 50 there, 7'):
-        configuration.check(config, tmp_path)
-
-
-def test_fields_that_change_no_result_may_change(tmp_path):
-    config = base.get_config()
-    configuration.save(config, tmp_path)
-    config.data.threads = 1
-    config.data.bad_image = 'skip'
-    config.training.log_steps = 1
-    configuration.check(config, tmp_path)
-
-
-@pytest.mark.parametrize(
-    ('dataset', 'field', 'value'),
-    [
-        ('human36m', 'source', '/elsewhere'),
-        ('human36m', 'annotations', 'npz'),
-        ('mpi_inf_3dhp', 'source', '/elsewhere'),
-    ],
-)
-def test_where_a_published_dataset_was_built_from_may_change(dataset, field, value, tmp_path):
-    config = importlib.import_module(f'configs.{dataset}_hrnet32').get_config()
-    configuration.save(config, tmp_path)
-    config.data.builder[field] = value
-    configuration.check(config, tmp_path)
-
-
-@pytest.fixture
-def older_run(tmp_path):
-    """A workdir whose configuration was stored before there were dtype, precision and protocol."""
-    configuration.save(base.get_config(), tmp_path)
-    path = tmp_path / 'config.json'
-    fields = json.loads(path.read_text())
-    del fields['dtype'], fields['training']['precision']
-    del fields['evaluation']['precision'], fields['evaluation']['protocol']
-    path.write_text(json.dumps(fields))
-    return tmp_path
-
-
-def test_a_run_of_before_is_loaded_with_what_it_was_made_with(older_run):
-    assert configuration.load(older_run).to_dict() == base.get_config().to_dict()
-
-
-def test_a_run_of_before_goes_on_with_todays_defaults_and_with_no_other_values(older_run):
-    config = base.get_config()
-    configuration.check(config, older_run)
-    config.dtype = 'bfloat16'
-    with pytest.raises(ValueError, match='dtype float32 there, bfloat16 here'):
-        configuration.check(config, older_run)
 
 
 def test_the_home_folder_is_expanded_in_every_path(monkeypatch):
@@ -199,22 +118,3 @@ def test_arguments_may_stand_between_fields():
     )
     assert (str(arguments.workdir), arguments.config.seed) == ('w', 3)
     assert arguments.config.evaluation.flip_test is False
-
-
-def test_the_folder_of_own_data_may_not_change(tmp_path):
-    configuration.save(own_data.get_config(), tmp_path)
-    with pytest.raises(ValueError, match=r'data\.builder\.source'):
-        configuration.check(own_data.get_config('source=/elsewhere'), tmp_path)
-
-
-def test_a_folder_without_a_run_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no run in'):
-        configuration.load(tmp_path)
-
-
-def test_without_git_the_commit_is_unknown(monkeypatch):
-    def no_git(*args, **kwargs):
-        raise FileNotFoundError('git')
-
-    monkeypatch.setattr(subprocess, 'run', no_git)
-    assert configuration.git_commit() == 'unknown'

@@ -1,0 +1,145 @@
+"""What a workdir keeps of its run: the configuration, and the versions of each start.
+
+A run that goes on is compared with them, and an evaluation reads the configuration from them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import importlib.metadata
+import json
+import os
+import pathlib
+import platform
+import subprocess
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from capf_jax.errors import UserError
+from capf_jax.runtime import configuration, files
+
+# Fields that do not change what is learnt, so that a run may go on with other values of them.
+OPERATIONAL = (
+    'data.bad_image',
+    'data.builder.processes',
+    'data.dir',
+    'data.threads',
+    'training.checkpoint_minutes',
+    'training.log_steps',
+    'evaluation.pictures',
+)
+# Fields that only a build reads, and that leave no trace in the dataset. (The source of own data is
+# what the dataset is known by: there it must stay.)
+BUILT_FROM = {'human36m': ('source', 'annotations'), 'mpi_inf_3dhp': ('source',)}
+# Fields that configurations stored by older runs lack, with the values that those runs had.
+NEWER = {
+    'dtype': 'float32',
+    'training.precision': 'default',
+    'evaluation.precision': 'highest',
+    'evaluation.protocol': 'plain',
+}
+PACKAGES = (
+    'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'ml-collections',
+    'tensorflow-datasets', 'grain', 'opencv-python-headless',
+)  # fmt: skip
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def check(config: ConfigDict, workdir: files.AnyPath) -> None:
+    """UserError if the workdir holds a run with another configuration; the fields are named."""
+    path = workdir / 'config.json'
+    if not path.exists():
+        return
+    before, now = (
+        NEWER | configuration.flatten(files.read_json(path)),
+        configuration.flatten(_plain(config)),
+    )
+    sources = BUILT_FROM.get(str(now.get('data.name')), ())
+    free = (*OPERATIONAL, *(f'data.builder.{name}' for name in sources))
+    differences = [
+        f'{name} {before.get(name, "absent")} there, {now.get(name, "absent")} here'
+        for name in sorted(before.keys() | now)
+        if name not in free and before.get(name) != now.get(name)
+    ]
+    if differences:
+        raise UserError(
+            f'{workdir} holds a run with another configuration ({"; ".join(differences)}): '
+            'give the same values, or another --workdir'
+        )
+
+
+def save(config: ConfigDict, workdir: files.AnyPath, command: str = '') -> None:
+    """Keeps the configuration, the command, and the versions that run it, in the workdir."""
+    files.write_json(workdir / 'config.json', _plain(config))
+    # One entry for each time the run was started.
+    files.write_json(
+        workdir / 'versions.json', [*_starts(workdir), {'command': command, **versions()}]
+    )
+
+
+def command_of(workdir: files.AnyPath) -> str:
+    """The arguments that a workdir was last trained with; '' where they are not known."""
+    starts = _starts(workdir)
+    return starts[-1].get('command', '') if starts else ''
+
+
+def _starts(workdir: files.AnyPath) -> list[dict[str, str]]:
+    path = workdir / 'versions.json'
+    return files.read_json(path) if path.exists() else []
+
+
+def _plain(config: ConfigDict) -> dict[str, Any]:
+    """The fields as JSON holds them: tuples become lists."""
+    return json.loads(json.dumps(config.to_dict()))
+
+
+def load(workdir: str | os.PathLike) -> ConfigDict:
+    """The configuration that a workdir was made with.
+
+    Fields that came after the run was made have the values that it was made with.
+
+    Raises:
+      FileNotFoundError: the folder holds no run.
+    """
+    path = pathlib.Path(workdir) / 'config.json'
+    if not path.is_file():
+        raise FileNotFoundError(f'no run in {workdir}: it has no config.json; train there first')
+
+    def tuples(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: tuples(item) for name, item in value.items()}
+        return tuple(map(tuples, value)) if isinstance(value, list) else value
+
+    fields = tuples(files.read_json(path))
+    config = ConfigDict(fields)
+    config.update_from_flattened_dict(
+        {name: value for name, value in NEWER.items() if name not in configuration.flatten(fields)}
+    )
+    return config.lock()
+
+
+def versions() -> dict[str, str]:
+    """What a run depends on beside its configuration."""
+    versions = {'started': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')}
+    versions['python'] = platform.python_version()
+    for package in PACKAGES:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            versions[package] = importlib.metadata.version(package)
+    versions['git_commit'] = git_commit()
+    return versions
+
+
+def git_commit() -> str:
+    """The commit of this code, with '+changes' if files differ from it; 'unknown' without git."""
+
+    def git(*arguments: str) -> str:
+        command = ['git', '-C', str(ROOT), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    try:
+        changed = git('status', '--porcelain', '--untracked-files=no')
+        return git('rev-parse', 'HEAD') + ('+changes' if changed else '')
+    except (OSError, subprocess.CalledProcessError):
+        return 'unknown'
