@@ -1,8 +1,11 @@
-"""`python -m benchmarks.run`: how fast this code is here, beside PyTorch and the machine's limit.
+"""Measures how fast this code is here, beside PyTorch and the machine's limit.
 
-Ratios are the result: both sides run in turns on the same machine, medians are shown.
-`python -m benchmarks.run sampling lifter` runs only the named benchmarks, which take flags of their
-own: `python -m benchmarks.run detectors --only=hrnet_w32+cpn50`, see their files.
+    python -m benchmarks.run
+    python -m benchmarks.run sampling lifter
+    python -m benchmarks.run detectors --only=hrnet_w32+cpn50
+
+Ratios are the result: both sides run in turns on the same machine, medians are shown. The flags of
+the named benchmarks are described in their files.
 
 Each benchmark runs in a process of its own, which keeps freed memory and computes in the calling
 thread, as our commands do. PyTorch gains from the kept memory as well. A benchmark with
@@ -18,6 +21,7 @@ import pathlib
 import platform
 import subprocess
 import sys
+from collections.abc import Sequence
 
 import jax
 import tabulate
@@ -25,6 +29,9 @@ import torch
 
 from benchmarks import machine
 from capf_jax.backends import programs
+from capf_jax.errors import unknown
+from capf_jax.runtime import commands
+from capf_jax.runtime.commands import Parser
 
 
 def _names() -> list[str]:
@@ -33,47 +40,51 @@ def _names() -> list[str]:
     return [file.stem for file in files if 'def rows(' in file.read_text()]
 
 
-def _chosen(arguments: list[str]) -> dict[str, dict[str, str]]:
+def _chosen(argv: Sequence[str]) -> dict[str, dict[str, str]]:
     """Benchmarks to run, all by default, each with the flags that its `rows` takes.
 
     Raises:
-      SystemExit: a benchmark or a flag that does not exist.
+      UserError: a benchmark or a flag that does not exist.
     """
     known = [name for name in _names() if name != 'run']
-    names = [argument for argument in arguments if not argument.startswith('--')] or known
-    unknown = sorted(set(names) - set(known))
-    if unknown:
-        sys.exit(f'no benchmark is called {", ".join(unknown)}; there are {", ".join(known)}')
-    chosen: dict[str, dict[str, str]] = {name: {} for name in names}
-    for flag in (argument for argument in arguments if argument.startswith('--')):
-        field, _, value = flag.removeprefix('--').partition('=')
-        takers = [name for name in names if field in _flags(name)]
-        if not takers or not value:
-            flags = sorted({f'--{one}=' for name in names for one in _flags(name)})
-            sys.exit(f'{flag} is no flag of {", ".join(names)}; they take {", ".join(flags)}')
-        for name in takers:
-            chosen[name][field] = value
-    return chosen
+    names = [argument for argument in argv[1:] if not argument.startswith('-')] or known
+    for name in names:
+        if name not in known:
+            raise unknown('the benchmark', name, known)
+    parser = Parser('benchmarks.run', __doc__)
+    parser.add_argument('names', nargs='*', help=f'of {", ".join(known)}; all without any')
+    for flag in sorted({flag for name in names for flag in _flags(name)}):
+        takers = ', '.join(name for name in names if flag in _flags(name))
+        parser.add_argument(f'--{flag}', help=f'for {takers}')
+    values = vars(parser.parse(argv))
+    return {
+        name: {flag: values[flag] for flag in _flags(name) if values[flag] is not None}
+        for name in names
+    }
 
 
 def _flags(name: str) -> list[str]:
     return list(inspect.signature(importlib.import_module(f'benchmarks.{name}').rows).parameters)
 
 
-def main(arguments: list[str]) -> None:
+def main(argv: Sequence[str]) -> int:
     """Runs the named benchmarks, all by default, and prints a table of each as it ends.
 
+    Returns:
+      The exit code: 1 if a benchmark failed.
+
     Raises:
-      SystemExit: a benchmark or a flag that does not exist, or a benchmark that failed.
+      UserError: a benchmark or a flag that does not exist.
     """
-    chosen = _chosen(arguments)
+    chosen = _chosen(argv)
     if len(chosen) == 1:
         [(name, flags)] = chosen.items()
         _run(name, flags)
-        return
+        return 0
     failed = [name for name, flags in chosen.items() if _run_in_process(name, flags)]
     if failed:
-        sys.exit(f'failed: {", ".join(failed)}')
+        print(f'failed: {", ".join(failed)}', file=sys.stderr)
+    return int(bool(failed))
 
 
 def _run_in_process(name: str, flags: dict[str, str]) -> int:
@@ -100,4 +111,4 @@ def _run(name: str, flags: dict[str, str]) -> None:
 
 
 if __name__ == '__main__':
-    main(sys.argv[1:])
+    commands.run(main)

@@ -91,7 +91,8 @@ class Parser(argparse.ArgumentParser):
 
     def unknown(self, argument: str) -> UserError:
         """The error to raise for an argument that does not exist; the nearest one is named."""
-        names = [name for name in self._option_string_actions if name.startswith('--')]
+        options = [name for name in self._option_string_actions if name.startswith('--')]
+        names = [name for name in options if name != '--help'] or options
         near = nearest(argument.split('=')[0], names)
         return UserError(
             f'unknown argument {argument!r}; the nearest is {near}, and --help lists them all'

@@ -10,7 +10,6 @@ command prints a table of all comparisons; the exit code is 1 if one fails. It n
 
 from __future__ import annotations
 
-import argparse
 import json
 import pathlib
 import sys
@@ -25,6 +24,7 @@ import tabulate
 import torch
 
 import capf_jax
+from capf_jax.errors import UserError
 from capf_jax.inference.estimator import Estimator
 from capf_jax.pose import crops, metrics
 from capf_jax.runtime import commands
@@ -235,15 +235,15 @@ CHECKS: dict[str, Callable[[Parity], Iterator[Check]]] = {
 
 def main(argv: list[str]) -> int:
     """Runs the command; returns the exit code."""
-    parser = argparse.ArgumentParser(prog='python -m tests.parity.run', description=__doc__)
+    parser = commands.Parser('tests.parity.run', __doc__)
     parser.add_argument('folder', type=pathlib.Path, help='parity data: .npz files and manifests/')
     parser.add_argument('--seed', type=int, default=0, help='that the data is of')
     parser.add_argument('--only', default='', help=f'comma-separated, of {", ".join(CHECKS)}')
-    arguments = parser.parse_args(argv[1:])
+    arguments = parser.parse(argv)
     names = arguments.only.split(',') if arguments.only else list(CHECKS)
     unknown = [name for name in names if name not in CHECKS]
     if unknown:
-        raise ValueError(f'--only={unknown[0]} is unknown; known are {", ".join(CHECKS)}')
+        raise UserError(f'--only={unknown[0]} is unknown; known are {", ".join(CHECKS)}')
     rows, failed = [], 0
     with tempfile.TemporaryDirectory() as scratch:
         parity = Parity(arguments.folder, arguments.seed, pathlib.Path(scratch))
