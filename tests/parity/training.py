@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import Any, NamedTuple
 
+import flax.linen as nn
 import numpy as np
 import optax
 
@@ -32,13 +33,13 @@ class Training(NamedTuple):
     gradient_norms: dict[str, float]  # of the first loss, by PyTorch key without prefix
 
 
-class RecordedMaps:
+class RecordedMaps(nn.Module):
     """A detector whose 'params' are its maps: it is frozen, so that one pass is enough."""
 
-    def apply(self, variables: Any, images: Any, *, train: bool = False) -> Detection:
+    def __call__(self, images: Any, *, train: bool = False) -> Detection:
         """The recorded maps, whatever the images."""
         del images, train
-        recorded = variables['params']
+        recorded = self.variables['params']
         return Detection(tuple(recorded[name] for name in sorted(recorded)), None)
 
 
