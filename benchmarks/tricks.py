@@ -96,10 +96,8 @@ CASES = {
     'folding': _detector('hrnet_w32', 1),
     'chunks': _detector('hrnet_w32', 16),
     'relu_of_sum': _detector('hrnet_w32', 1),
-    'max_pool': _detector('resnet50_imagenet', 1),
     'pyramid': _detector('cpn50', 1),
     'deconvolution': _detector('simplebaseline_resnet50', 1),
-    'pointwise': _detector('cpn50', 1),
 }
 
 

@@ -12,12 +12,11 @@ from typing import Any, cast
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from capf_jax.backends.cpu import tricks, winograd
 from capf_jax.backends.cpu.chunks import in_chunks
 from capf_jax.backends.cpu.folding import COLLECTION
-from capf_jax.backends.cpu.pyramids import Pyramid, pointwise, resize_bilinear
+from capf_jax.backends.cpu.pyramids import Pyramid, resize_bilinear
 from capf_jax.models.detectors.convolutions import BasicBlock, Bottleneck, ConvNorm, DeconvNorm
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.detection import Detection
@@ -44,8 +43,6 @@ def _folded_convolution(module: ConvNorm, x: jax.Array | Pyramid) -> jax.Array:
         return x.times(kernel[0, 0])
     x = x.astype(module.dtype)
     padding = ((module.kernel // 2, module.kernel // 2),) * 2
-    if module.kernel == 1 and tricks.is_on('pointwise'):
-        return pointwise(x[:, :: module.stride, :: module.stride], kernel[0, 0])
     if module.stride == 1 and _has_transformed(module) and winograd.pays(x):
         return winograd.convolve(x, module.get_variable(COLLECTION, 'transformed'), padding)
     strides = (module.stride, module.stride)
@@ -75,18 +72,12 @@ def _has_transformed(module: nn.Module) -> bool:
 
 
 def convolution(plain: Plain, module: nn.Conv, x: jax.Array | Pyramid) -> jax.Array:
-    """A convolution of one pixel is a product of matrices; others stay as they are."""
-    of_one_pixel = module.kernel_size == (1, 1) and tricks.is_on('pointwise')
-    if not (of_one_pixel or isinstance(x, Pyramid)):
+    """Of a Pyramid, the product of each map before it is resized; others stay as they are."""
+    if not isinstance(x, Pyramid):
         return plain(x)
     shape = (1, 1, x.shape[-1], module.features)
     kernel = module.param('kernel', module.kernel_init, shape, module.param_dtype)
-    kernel = kernel.astype(module.dtype)[0, 0]
-    if isinstance(x, Pyramid):
-        y = x.times(kernel)
-    else:
-        rows, columns = np.broadcast_to(module.strides or 1, 2)
-        y = pointwise(x[:, ::rows, ::columns].astype(module.dtype), kernel)
+    y = x.times(kernel.astype(module.dtype)[0, 0])
     if module.use_bias:
         bias = module.param('bias', module.bias_init, (module.features,), module.param_dtype)
         y = y + bias.astype(module.dtype)
@@ -176,30 +167,6 @@ def relu_of_sum(x: jax.Array, y: jax.Array) -> jax.Array:
     return jnp.maximum(x, -y) + y
 
 
-def resnet_stem(plain: Plain, module: ResNet, images: jax.Array, train: bool) -> jax.Array:
-    """Pools by maxima of whole rows and columns instead of a loop over windows."""
-    if not tricks.is_on('max_pool'):
-        return plain(images, train)
-    shared = {'axis_name': module.axis_name, 'dtype': module.dtype}
-    x = ConvNorm(module.width, kernel=7, stride=2, name='stem', **shared)(images, train)
-    return max_pool(nn.relu(x))
-
-
-def max_pool(x: jax.Array) -> jax.Array:
-    """Maximum over 3x3 pixels, with stride 2 and padding 1: [B, H, W, C] to [B, H / 2, W / 2, C].
-
-    H and W are even.
-    """
-    for axis in (1, 2):
-        first = jnp.full_like(jax.lax.slice_in_dim(x, 0, 1, axis=axis), -jnp.inf)
-        x = jnp.concatenate([first, x], axis)
-        before, middle, after = (
-            jax.lax.slice_in_dim(x, i, x.shape[axis] - 2 + i, stride=2, axis=axis) for i in range(3)
-        )
-        x = jnp.maximum(jnp.maximum(before, middle), after)
-    return x
-
-
 def global_net(
     plain: Plain, module: CPN, stages: Sequence[jax.Array], train: bool
 ) -> list[jax.Array]:
@@ -241,7 +208,6 @@ REPLACEMENTS: dict[tuple[type[nn.Module], str], Callable[..., Any]] = {
     (BasicBlock, '__call__'): basic_block,
     (Bottleneck, '__call__'): bottleneck,
     (Fusion, '__call__'): fusion,
-    (ResNet, '_stem'): resnet_stem,
     (CPN, '_global_net'): global_net,
     (CPN, '_refine_net'): refine_net,
     **{

@@ -24,10 +24,8 @@ TRICKS = {
     'folding': 'BatchNorms of a frozen detector',
     'chunks': 'maps that leave the caches between one layer and the next',
     'relu_of_sum': 'recomputing the sums of a chain of residual blocks in each of its readers',
-    'max_pool': 'a loop over windows',
     'pyramid': 'a convolution of maps that were enlarged before',
     'deconvolution': 'the zeros between the pixels of a transposed convolution',
-    'pointwise': 'convolutions of one pixel, which are matrix products',
 }
 
 _off: set[str] = set()

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from flax import linen as nn
 
-from capf_jax.backends.cpu import detector_modules, folding, replacements
+from capf_jax.backends.cpu import folding, replacements
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.convolutions import ConvNorm, DeconvNorm
 from capf_jax.models.detectors.cpn import CPN
@@ -105,20 +105,6 @@ def test_transposed_convolution_by_parity_is_the_one_with_zeros_between(shape):
     variables = module.init(jax.random.key(1), x, False)
     expected = module.apply(variables, x, False)
     assert_near(replaced(module, variables, x, False), expected, 1e-6)
-
-
-def test_max_pool_and_its_gradient_are_flaxs():
-    x = crops((2, 6, 4, 5))
-
-    def plain(x):
-        return nn.max_pool(x, (3, 3), (2, 2), padding=((1, 1), (1, 1)))
-
-    np.testing.assert_array_equal(detector_modules.max_pool(x), plain(x))
-    gradient, expected = (
-        jax.grad(lambda x, pool=pool: jnp.sum(pool(x) ** 3))(x)
-        for pool in (detector_modules.max_pool, plain)
-    )
-    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
 
 
 def test_training_ignores_what_was_prepared():
