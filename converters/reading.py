@@ -123,7 +123,7 @@ def _read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
             if {'kind', 'skeleton', 'model'} <= metadata.keys():
                 name = metadata.get('name', metadata['kind']).strip('"')
                 raise UserError(f'{path} is already converted: it holds {name}; use it as it is')
-            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
         raise UserError(f'{path} is cut short or damaged: {error}; download it again') from error
 
