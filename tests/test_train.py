@@ -14,7 +14,7 @@ import pytest
 from capf_jax import assembly, train
 from capf_jax.inference import weight_files
 from capf_jax.inference.weight_files import save_weights
-from capf_jax.runtime import checkpoints, devices, run_folder
+from capf_jax.runtime import checkpoints, configuration, devices, run_folder
 from capf_jax.runtime.checkpoints import Checkpoints
 from data_pipeline import datasets, loader
 from tests import evaluated, tiny

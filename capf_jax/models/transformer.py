@@ -39,7 +39,7 @@ class DropPath(nn.Module):
 
     rate: float
 
-    def __call__(self, x: Float[Array, B * rest], *, train: bool) -> Float[Array, B * rest]:
+    def __call__(self, x: Float[Array, 'B ...'], *, train: bool) -> Float[Array, 'B ...']:
         """Each sample times 0 or 1 / (1 - rate); x itself outside of training."""
         if not train or self.rate == 0:
             return x

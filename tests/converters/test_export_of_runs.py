@@ -1,16 +1,17 @@
 """What training runs write is exported as published files are."""
 
 import importlib
-import types
 
 import jax
 import numpy as np
+import optax
 import pytest
 import torch
 
 from capf_jax import assembly
 from capf_jax.inference import weight_files
 from capf_jax.pose import skeletons
+from capf_jax.tasks.task import new_state
 from converters.convert import convert
 from converters.export import export, model_of
 from tests import tiny
@@ -36,6 +37,11 @@ def random_like(shapes):
     return jax.tree.map(draw, shapes)
 
 
+def state_of(params, frozen=None, batch_stats=None):
+    """The state of a run that ends with these variables; nothing else of it goes into a file."""
+    return new_state(optax.identity(), np.zeros(2, np.uint32), params, frozen, batch_stats)
+
+
 def small_run(**model):
     """Configuration and final state of a run of the smallest whole model."""
     config = tiny.config()
@@ -46,9 +52,7 @@ def small_run(**model):
     variables = random_like(expected.expected())
     head = {'kernel': np.ones((1, 1, 4, 36), np.float32), 'bias': np.ones(36, np.float32)}
     variables['detector']['params']['head'] = head  # trained here, it is there
-    state = types.SimpleNamespace(
-        params=variables['lifter']['params'], frozen=variables['detector']
-    )
+    state = state_of(params=variables['lifter']['params'], frozen=variables['detector'])
     return config, state, variables
 
 
@@ -89,7 +93,7 @@ def test_a_trained_detector_is_exported(tmp_path):
     config.task, config.skeleton = 'detector', 'h36m17_surface'
     metadata = metadata_of(config)
     variables = random_like(model_of('run', {}, metadata).expected())
-    state = types.SimpleNamespace(params=variables['params'], batch_stats=variables['batch_stats'])
+    state = state_of(params=variables['params'], batch_stats=variables['batch_stats'])
     trained = assembly.make_task(config).weights(state)
     weight_files.save_weights(tmp_path / 'run.safetensors', trained, metadata)
     export(tmp_path / 'run.safetensors', tmp_path / 'a.pth')
