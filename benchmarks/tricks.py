@@ -20,6 +20,7 @@ from benchmarks import lifter as lifter_benchmark
 from benchmarks.machine import Medians, Row, median_seconds, ready
 from capf_jax.backends import programs
 from capf_jax.backends.cpu import tricks
+from capf_jax.errors import unknown
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter
@@ -108,9 +109,12 @@ def rows(only: str = '') -> list[Row]:
       only: names of tricks, joined by +; all by default.
 
     Raises:
-      KeyError: a name is not that of a trick.
+      UserError: a name is not that of a trick.
     """
     names = only.split('+') if only else list(CASES)
+    for name in names:
+        if name not in CASES:
+            raise unknown('--only', name, CASES)
     return [_row(name) for name in names] if jax.default_backend() == 'cpu' else []
 
 
