@@ -92,7 +92,6 @@ CASES = {
     'rows': _lifter(64, gradients=True),
     'few_tokens': _lifter(64, gradients=True),
     'sum_before_product': _lifter(64, gradients=True),
-    'gelu': _lifter(64, gradients=True),
     'winograd': _detector('hrnet_w32', 1),
     'folding': _detector('hrnet_w32', 1),
     'chunks': _detector('hrnet_w32', 16),

@@ -7,7 +7,6 @@ as they are, neither reshaped nor multiplied by anything first.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
@@ -100,13 +99,6 @@ def _backward(saved, cotangent):
 weighted_sum_linear.defvjp(_forward, _backward)
 
 
-def gelu(x: jax.Array) -> jax.Array:
-    """The exact GELU by erf, float32; the complementary function of `jax.nn.gelu` is slower."""
-    if not tricks.is_on('gelu'):
-        return jax.nn.gelu(x, approximate=False)
-    return 0.5 * x * (1 + jax.lax.erf(math.sqrt(0.5) * x))
-
-
 def attention_among_few(
     query: jax.Array, key: jax.Array, value: jax.Array, heads: int
 ) -> jax.Array:
@@ -162,7 +154,8 @@ class RowsMLP(nn.Module):
     @nn.compact
     def __call__(self, rows: jax.Array, keep: jax.Array | None) -> jax.Array:
         """rows [R, C] -> [R, C], each times its `keep` [R, 1] if there is one."""
-        hidden = gelu(Linear(self.ratio * rows.shape[-1], name='fc1')(rows))
+        hidden = Linear(self.ratio * rows.shape[-1], name='fc1')(rows)
+        hidden = jax.nn.gelu(hidden, approximate=False)
         return Linear(rows.shape[-1], name='fc2')(hidden, keep)
 
 

@@ -19,7 +19,6 @@ TRICKS = {
     'rows': 'recomputing the sums of a residual stream in whatever reads them',
     'few_tokens': 'thousands of tiny matrix products in attention among few tokens',
     'sum_before_product': 'a matrix product for each sampling point behind weighted sums',
-    'gelu': 'the complementary error function',
     'winograd': 'a third to a half of the multiplications of convolutions',
     'folding': 'BatchNorms of a frozen detector',
     'chunks': 'maps that leave the caches between one layer and the next',
