@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
+from capf_jax.pose import crops
 from data_pipeline.datasets.synthetic import scenes
 from data_pipeline.datasets.synthetic.bodies import Body
 from data_pipeline.datasets.synthetic.cameras import IMAGE_SIZE, Camera
@@ -28,6 +29,7 @@ def render(
     affine: np.ndarray,
     crop_size: tuple[int, int],
     supersample: int = 2,
+    border: np.ndarray | None = None,
 ) -> np.ndarray:
     """A picture of a person in a room.
 
@@ -41,6 +43,8 @@ def render(
       affine: [2, 3], maps pixels of the whole image to pixels of the crop, without rotation.
       crop_size: width and height of the crop, pixels.
       supersample: number of rays in each row and in each column of a pixel.
+      border: [3] a, b, c: the crop is black where a x + b y > c, pixels of the whole image; None
+        for the edges of the whole image alone.
 
     Returns:
       The crop [H, W, 3] uint8, RGB.
@@ -68,7 +72,12 @@ def render(
     person[solid, 3] = 1
     person = person.reshape(size[1], size[0], 4)
     person = cv2.resize(person, crop_size, interpolation=cv2.INTER_AREA)
-    return _photograph(rng, person[..., :3] + (1 - person[..., 3:]) * room, affine)
+    image = _photograph(rng, person[..., :3] + (1 - person[..., 3:]) * room, affine)
+    if border is not None:
+        x, y = _pixels(crop_size)
+        whole = crops.apply_affine(crops.invert_affine(affine), np.stack([x, y], 1))
+        image[(whole @ border[:2] > border[2]).reshape(image.shape[:2])] = 0
+    return image
 
 
 def _crop_intrinsics(camera: Camera, affine: np.ndarray, supersample: int) -> np.ndarray:
