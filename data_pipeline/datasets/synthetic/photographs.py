@@ -108,6 +108,20 @@ def sample_view(
     return dataclasses.replace(view, border=border)
 
 
+def black_outside(image: np.ndarray, affine: np.ndarray, border: np.ndarray) -> np.ndarray:
+    """A crop [H, W, 3] that is black beyond the border of the picture, as crops of pictures are.
+
+    Args:
+      image: the crop as if the picture had no border.
+      affine: [2, 3], maps pixels of the whole image to pixels of the crop.
+      border: [3], see `View`.
+    """
+    height, width = image.shape[:2]
+    y, x = np.mgrid[:height, :width]
+    whole = crops.apply_affine(crops.invert_affine(affine), np.stack([x, y], -1))
+    return np.where((whole @ border[:2] > border[2])[..., None], 0, image).astype(image.dtype)
+
+
 def aim(
     position: np.ndarray,
     roll: float,

@@ -5,8 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from capf_jax.pose import crops
-from data_pipeline.datasets.synthetic import scenes
+from data_pipeline.datasets.synthetic import clutter, scenes
 from data_pipeline.datasets.synthetic.bodies import Body
 from data_pipeline.datasets.synthetic.cameras import IMAGE_SIZE, Camera
 from data_pipeline.datasets.synthetic.primitives import Primitives, surface_normals
@@ -29,7 +28,6 @@ def render(
     affine: np.ndarray,
     crop_size: tuple[int, int],
     supersample: int = 2,
-    border: np.ndarray | None = None,
 ) -> np.ndarray:
     """A picture of a person in a room.
 
@@ -43,8 +41,6 @@ def render(
       affine: [2, 3], maps pixels of the whole image to pixels of the crop, without rotation.
       crop_size: width and height of the crop, pixels.
       supersample: number of rays in each row and in each column of a pixel.
-      border: [3] a, b, c: the crop is black where a x + b y > c, pixels of the whole image; None
-        for the edges of the whole image alone.
 
     Returns:
       The crop [H, W, 3] uint8, RGB.
@@ -72,12 +68,7 @@ def render(
     person[solid, 3] = 1
     person = person.reshape(size[1], size[0], 4)
     person = cv2.resize(person, crop_size, interpolation=cv2.INTER_AREA)
-    image = _photograph(rng, person[..., :3] + (1 - person[..., 3:]) * room, affine)
-    if border is not None:
-        x, y = _pixels(crop_size)
-        whole = crops.apply_affine(crops.invert_affine(affine), np.stack([x, y], 1))
-        image[(whole @ border[:2] > border[2]).reshape(image.shape[:2])] = 0
-    return image
+    return _photograph(rng, person[..., :3] + (1 - person[..., 3:]) * room, affine)
 
 
 def _crop_intrinsics(camera: Camera, affine: np.ndarray, supersample: int) -> np.ndarray:
@@ -137,10 +128,18 @@ def _room(scene: Scene, shadow: ShadowMap, eye: np.ndarray, rays: np.ndarray) ->
     # room.
     near = np.clip(0.55 + 0.45 * light, 0, 1)
     shade = scene.ambient * near + (1 - scene.ambient) * scene.light[2] * light
-    out[floor] = scenes.floor_colour(scene, below) * (shade * fade)[:, None]
+    colour = scenes.floor_colour(scene, below)
+    if scene.cluttered:
+        colour = clutter.cover(scene.seed + 1, colour, x, y)
+    out[floor] = colour * (shade * fade)[:, None]
     facing = max(float(scene.wall_normal @ scene.light), 0.0)
     wall_light = scene.ambient * 1.2 + 0.2 + (1 - scene.ambient) * facing
-    out[wall] = scenes.wall_colour(scene, points[wall]) * wall_light
+    colour = scenes.wall_colour(scene, points[wall])
+    if scene.cluttered:
+        x, y, z = points[wall].T
+        along = x * -scene.wall_normal[1] + y * scene.wall_normal[0]
+        colour = clutter.cover(scene.seed, colour, along, z)
+    out[wall] = colour * wall_light
     return out
 
 

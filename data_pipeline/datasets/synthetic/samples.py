@@ -11,11 +11,15 @@ import numpy as np
 from capf_jax.pose import crops
 from capf_jax.pose.skeletons import H36M17
 from data_pipeline.building import encode_jpeg
-from data_pipeline.datasets.synthetic import motion_capture, poses
+from data_pipeline.datasets.synthetic import clutter, motion_capture, poses
 from data_pipeline.datasets.synthetic.bodies import Body, build_body, lowest_point, stool
 from data_pipeline.datasets.synthetic.cameras import IMAGE_SIZE, Camera, sample_camera
 from data_pipeline.datasets.synthetic.detections import Detections, detect, hidden_joints
-from data_pipeline.datasets.synthetic.photographs import View, sample_view
+from data_pipeline.datasets.synthetic.photographs import (
+    View,
+    black_outside,
+    sample_view,
+)
 from data_pipeline.datasets.synthetic.primitives import Primitives, first_hit
 from data_pipeline.datasets.synthetic.renderer import render
 from data_pipeline.datasets.synthetic.scenes import Scene, sample_scene
@@ -31,6 +35,7 @@ BOX_MARGIN = 1.2  # Size of a crop's box over the smallest box around the detect
 BOX_SHIFT = 0.03  # Standard deviation of the middle of the box over its width.
 BOX_SCALE = 0.06  # Standard deviation of the logarithm of the width of the box.
 BORDER = 20  # Smallest distance of a joint from the edge of the whole image, pixels.
+CLUTTERED = 0.7  # Share of the photographs whose room is full of things.
 ATTEMPTS = 20  # Number of places to try before a person may be too near to the edge.
 ACTIVITIES_TRIED = 10  # Number of activities to try for a body that can take no pose of the first.
 
@@ -125,6 +130,8 @@ def sample_person(rng: np.random.Generator, settings: Settings, split: str) -> P
         hidden |= joints2d @ view.border[:2] > view.border[2]
     detections = detect(rng, joints2d, hidden, settings.noise_sigma)
     scene = sample_scene(rng, settings.light, camera.rotation[2])
+    if view is not None:
+        scene = dataclasses.replace(scene, cluttered=bool(rng.random() < CLUTTERED))
     return Person(
         subject, activity, body, solids, joints3d, joints2d, camera, scene, detections, view
     )
@@ -205,9 +212,8 @@ def make_sample(settings: Settings, split: str, index: int) -> Record:
     crop_size = (settings.width, settings.height)
     if person.view is None:
         centre, width = sample_box(rng, person.detections, crop_size)
-        border = None
     else:
-        centre, width, border = person.view.centre, person.view.width, person.view.border
+        centre, width = person.view.centre, person.view.width
     affine = crops.box_affine(centre, width, crop_size)
     image = render(
         rng,
@@ -219,8 +225,11 @@ def make_sample(settings: Settings, split: str, index: int) -> Record:
         affine,
         crop_size,
         settings.supersample,
-        border,
     )
+    if person.view is not None:
+        image = clutter.degrade(rng, clutter.occlude(rng, image))
+        if person.view.border is not None:
+            image = black_outside(image, affine, person.view.border)
     return Record(
         image=encode_jpeg(image[..., ::-1], settings.jpeg_quality),
         joints2d_detected=person.detections.joints2d,
