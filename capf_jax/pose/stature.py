@@ -17,16 +17,14 @@ _TOPS = {'head_top': 0.0, 'head': 0.03}
 _NECKS = ('thorax', 'neck')
 
 
-def standing_height(
-    pose: Real[np.ndarray, '*batch J 3'], skeleton: Skeleton
-) -> Float[np.ndarray, '*batch']:
-    """About the height of the person, in the unit of the pose.
+def standing_height(pose: Real[np.ndarray, 'N J 3'], skeleton: Skeleton) -> Float[np.ndarray, ' N']:
+    """About the height of each person, in the unit of the pose.
 
     It is the sum of shin, thigh (the mean of both sides), trunk and head, and of what lies below
     the ankle and above the topmost joint by anthropometric tables.
 
     Args:
-      pose: joints in any frame.
+      pose: joints of N people, in any frame.
       skeleton: of the pose.
 
     Raises:

@@ -28,7 +28,7 @@ HEIGHTS = {
 def test_a_standing_person_is_as_tall_as_he_is(name):
     skeleton = skeletons.get(name)
     pose = standing(skeleton, HEIGHTS)
-    np.testing.assert_allclose(stature.standing_height(pose, skeleton), 1.8, rtol=0.01)
+    np.testing.assert_allclose(stature.standing_height(pose[None], skeleton), 1.8, rtol=0.01)
 
 
 def test_a_bent_knee_changes_nothing():
@@ -38,7 +38,7 @@ def test_a_bent_knee_changes_nothing():
     knee, ankle = skeleton.index('left_knee'), skeleton.index('left_ankle')
     bent[ankle] = bent[knee] + [0, 0, np.linalg.norm(pose[ankle] - pose[knee])]
     np.testing.assert_allclose(
-        stature.standing_height(bent, skeleton), stature.standing_height(pose, skeleton)
+        stature.standing_height(bent[None], skeleton), stature.standing_height(pose[None], skeleton)
     )
 
 
@@ -50,4 +50,4 @@ def test_actors_of_human36m_are_grown_up(real_samples):
 
 def test_joints_without_legs_tell_no_height():
     with pytest.raises(UserError, match='do not tell a standing height'):
-        stature.standing_height(np.zeros((17, 3)), skeletons.COCO17)
+        stature.standing_height(np.zeros((1, 17, 3)), skeletons.COCO17)
