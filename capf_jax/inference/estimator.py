@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import flax.linen as nn
 import jax
@@ -24,6 +24,10 @@ from capf_jax.pose import skeletons
 from capf_jax.pose.flip import flip_joints, flip_pose
 from capf_jax.pose.normalise import normalise_by_crop
 from capf_jax.pose.skeletons import Skeleton
+
+if TYPE_CHECKING:
+    from capf_jax.inference.people import People
+    from capf_jax.inference.photographs import Finder
 
 LARGEST_BATCH = 64  # larger ones are cut
 LIFTERS = 'files of Context-Aware PoseFormer'
@@ -220,6 +224,56 @@ class Estimator:
         return self._in_batches(
             lambda joints: _lift(lifter.module, self.precision, lifter.variables, joints),
             input_checks.normalised_joints(joints2d, shape),
+        )
+
+    def predict(
+        self,
+        source: Any,
+        boxes: Any = None,
+        joints2d: Any = None,
+        camera: Any = None,
+        *,
+        detector: Estimator | None = None,
+        finder: Finder | None = None,
+        height: float | None = None,
+        flip_test: bool = True,
+    ) -> People | list[People]:
+        """The people of photographs, in 2D and 3D.
+
+        Args:
+          source: a picture: its file, or RGB pixels, uint8 [H, W, 3]. Or several: a folder, a
+            pattern such as 'holiday/*.jpg', a folder of own data, or a list of files.
+          boxes: [N, 4] x, y, width, height of the people of one picture, pixels; None to find them.
+          joints2d: their 2D joints: [N, J, 2] pixels in the order of `skeleton`, or
+            `joints2d_files.given` of another order; or a file of them, which may be of many
+            pictures; None to let the detector find them.
+          camera: a `Camera`, fx, fy, cx, cy, or a calibration file; None for what the picture's
+            EXIF says, or else an assumed field of view.
+          detector: what finds the 2D joints; None for the detector in this file.
+          finder: what finds the people; None for the one that comes with the repository.
+          height: metres; everyone is scaled to this standing height.
+          flip_test: average with the prediction for the mirrored person.
+
+        Returns:
+          `People` of one picture, and a list of them where the source names several, even if there
+          is but one of these.
+
+        Raises:
+          FileNotFoundError: nothing is there.
+          UserError: no picture, or what is given does not fit it; or the file holds no lifter.
+        """
+        from capf_jax.inference import predictor  # which a program without photographs never needs
+
+        return predictor.predict(
+            self,
+            source,
+            boxes,
+            joints2d,
+            camera,
+            detector=detector,
+            finder=finder,
+            height=height,
+            flip_test=flip_test,
         )
 
     def _heatmaps(self, flip_test: bool) -> Callable[[Any], jax.Array]:
