@@ -32,7 +32,7 @@ def test_a_wrong_shape_is_told_with_the_right_one():
 
 
 def test_a_valid_person_has_numbers_everywhere():
-    with pytest.raises(UserError, match='root of a valid person in picture.jpg holds NaN'):
+    with pytest.raises(UserError, match=r'root of a valid person .* holds NaN'):
         people(root=np.full((2, 3), np.nan))
 
 
