@@ -12,7 +12,7 @@ from jaxtyping import Float
 
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.detection import Detection
-from capf_jax.models.detectors.heatmaps import find_joints
+from capf_jax.models.detectors.heatmaps import joints_of
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter
 from capf_jax.pose.affine import to_image
@@ -45,7 +45,7 @@ class ContextAwarePoseFormer:
         key_detector, key_lifter = jax.random.split(key)
         detector: dict[str, Any] = {}
         if self.detector is not None:
-            detector = random_variables(self.detector, key_detector)
+            detector = random_variables(self.detector, key_detector, self.entry.crop)
 
         def init_lifter(key: Array, detector: dict[str, Any], one: Batch) -> dict[str, Any]:
             variables = self.lifter.init(key, *self._lifter_inputs(detector, one)[0])
@@ -101,9 +101,8 @@ class ContextAwarePoseFormer:
         outputs = {'heatmaps': detection.heatmaps}
         if not self.joint_places:
             return (joints2d, joints2d_crop, detection.maps), outputs
-        heatmaps = detection.heatmaps[..., jnp.array(self.joint_places)]
-        assert self.entry.decode is not None  # every entry with heatmaps has a decoder
-        outputs['detector_joints'], _ = find_joints(heatmaps, self.entry.decode)
+        joints, _ = joints_of(detection, self.entry)
+        outputs['detector_joints'] = joints[:, jnp.array(self.joint_places)]
         if self.detector_joints:
             on_image = to_image(outputs['detector_joints'], batch.affine)
             own = normalise_by_image(on_image, batch.image_size)
