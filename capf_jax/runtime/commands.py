@@ -25,6 +25,7 @@ from capf_jax.runtime import files
 COMMANDS = {
     'train': 'capf_jax.train',
     'evaluate': 'capf_jax.evaluate',
+    'predict': 'capf_jax.predict',
     'convert': 'converters.convert',
     'export': 'converters.export',
     'build': 'data_pipeline.build',
