@@ -7,11 +7,13 @@ down.
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from capf_jax.models.detectors.detection import Detection
 from capf_jax.pose.batch import Array
 
 STRIDE = 4  # crop pixels per pixel of a heatmap, of every detector
@@ -118,6 +120,20 @@ def find_joints(
         probabilities.
     """
     return DECODERS[decode](heatmaps)
+
+
+def joints_of(
+    detection: Detection, entry: Any
+) -> tuple[Float[jax.Array, 'B J 2'], Float[jax.Array, 'B J']]:
+    """The joints of a detection, in pixels of the crop, and their confidences.
+
+    Args:
+      detection: what the detector gave; it has heatmaps.
+      entry: the detector's `DetectorEntry` in the catalog, which knows how its joints are decoded.
+    """
+    assert detection.heatmaps is not None
+    assert entry.decode is not None
+    return find_joints(detection.heatmaps, entry.decode)
 
 
 DECODERS = {
