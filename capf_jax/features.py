@@ -91,7 +91,8 @@ def extractor(config: ConfigDict) -> features.Extract:
         len(model_settings.detector_joints(model_config, joint_set)), dtype=jnp.dtype(config.dtype)
     )
     shapes = jax.eval_shape(
-        functools.partial(random_variables, detector), jax.random.PRNGKey(config.seed)
+        functools.partial(random_variables, detector, crop=model.entry.crop),
+        jax.random.PRNGKey(config.seed),
     )
     joints = model_settings.detector_joints(model_config, joint_set).name
     variables = load_detector(

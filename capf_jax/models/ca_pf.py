@@ -10,9 +10,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, UInt8
 
-from capf_jax.models.detectors import heatmaps
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.detection import Detection
+from capf_jax.models.detectors.heatmaps import joints_of
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter
 from capf_jax.pose.affine import to_image
@@ -80,7 +80,7 @@ class ContextAwarePoseFormer:
         key_detector, key_lifter = jax.random.split(key)
         detector: dict[str, Any] = {}
         if self.detector is not None:
-            detector = random_variables(self.detector, key_detector)
+            detector = random_variables(self.detector, key_detector, self.entry.crop)
 
         def init_lifter(key: Array, detector: dict[str, Any], one: Batch) -> dict[str, Any]:
             variables = self.lifter.init(key, *self._lifter_inputs(detector, one)[0])
@@ -204,7 +204,7 @@ class ContextAwarePoseFormer:
             joints2d_crop, _ = self._joints_of(detection)
             outputs['detector_joints'] = joints2d_crop
         elif self.joint_places:
-            joints, _ = heatmaps.joints_of(detection, self.entry)
+            joints, _ = joints_of(detection, self.entry)
             outputs['detector_joints'] = joints[:, jnp.array(self.joint_places)]
         inputs = self._inputs(batch, joints2d_crop, detection.maps)
         if self.detector_joints:
@@ -247,5 +247,5 @@ class ContextAwarePoseFormer:
     def _joints_of(self, detection: Detection) -> tuple[jax.Array, jax.Array]:
         """The lifter's joints [B, J, 2], pixels of the crop, and confidences [B, J]."""
         assert self.conversion is not None
-        joints, confidence = heatmaps.joints_of(detection, self.entry)
+        joints, confidence = joints_of(detection, self.entry)
         return self.conversion.joints(joints), self.conversion.confidence(confidence)
