@@ -322,7 +322,7 @@ def lift(
             )
             aimed = Aimed(views, joints2d, np.asarray(confidence, np.float64))
     else:
-        size = np.array([pixels.shape[1], pixels.shape[0]], np.float64)
+        size = np.tile([float(pixels.shape[1]), float(pixels.shape[0])], (len(views), 1))
         by_image = normalise_by_image(aimed.joints2d, size)
         pose = lifter.lift(images, by_image, joints_crop, flip_test=flip_test)
     rotations = np.stack([view.rotation for view in views])
