@@ -14,8 +14,8 @@ import numpy as np
 
 from data_pipeline.datasets.synthetic.scenes import look_up_noise
 
-TEXTURE = 256  # Side of a texture, texels.
-TEXELS = 40  # Texels of a metre.
+TEXTURE = 512  # Side of a texture, texels.
+TEXELS = 64  # Texels of a metre.
 OCCLUDERS = 0.12  # Chance that a thing hides a part of a person.
 SMALL = 0.35  # Chance that the person is small in the picture, so that the crop is blurred.
 SHAKEN = 0.1  # Chance that the camera or the person moves.
@@ -33,7 +33,7 @@ def texture(seed: int) -> np.ndarray:
     out = np.zeros((TEXTURE, TEXTURE, 4), np.float32)
     if rng.random() < 0.3:  # Foliage, gravel or cloth covers everything.
         along = np.arange(TEXTURE)
-        grain = rng.uniform(0.5, 6.0)
+        grain = rng.uniform(0.3, 4.0)
         noise = look_up_noise(along * grain, along[:, None] * grain * rng.uniform(0.5, 1))
         out[..., :3] = _colour(rng) * np.exp(rng.uniform(0.2, 0.8) * noise)[..., None]
         out[..., 3] = 1
@@ -42,7 +42,7 @@ def texture(seed: int) -> np.ndarray:
         paint = palette[rng.integers(len(palette))] * rng.uniform(0.6, 1.4)
         colour = (*(float(c) for c in paint), 1.0)
         middle = rng.integers(0, TEXTURE, 2)
-        half = np.exp(rng.uniform(np.log(2), np.log(55), 2)).astype(int)
+        half = np.exp(rng.uniform(np.log(3), np.log(90), 2)).astype(int)
         kind = rng.integers(5)
         if kind <= 1:
             first, last = middle - half, middle + half
@@ -55,8 +55,8 @@ def texture(seed: int) -> np.ndarray:
             corners = middle + rng.normal(0, float(half.max()), (int(rng.integers(3, 6)), 2))
             cv2.fillPoly(out, [corners.astype(np.int32)], colour)
         else:
-            end = middle + rng.normal(0, 75, 2).astype(int)
-            thick = int(rng.integers(1, 6))
+            end = middle + rng.normal(0, 120, 2).astype(int)
+            thick = int(rng.integers(1, 9))
             cv2.line(out, tuple(map(int, middle)), tuple(map(int, end)), colour, thick)
     return np.clip(out, 0, 1)
 
