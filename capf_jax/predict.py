@@ -47,7 +47,7 @@ from capf_jax.inference.photograph_camera import FIELD_OF_VIEW, Calibration, Pho
 from capf_jax.inference.photographs import Models
 from capf_jax.inference.predictor import CameraChoice, Predictor
 from capf_jax.inference.sources import Picture, Sources
-from capf_jax.pose import cameras, joint_conversions
+from capf_jax.pose import cameras
 from capf_jax.runtime import commands, files
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 
@@ -196,7 +196,7 @@ def _predictor(values: argparse.Namespace) -> Predictor:
     lifter = _load(values.weights)
     detector = _load(values.detector_weights) if values.detector_weights else None
     return Predictor(
-        Models.of(lifter, detector, values.joint_conversion),
+        Models.of(lifter, detector),
         CameraChoice(
             values.intrinsics,
             Calibration.read(values.calibration) if values.calibration else None,
@@ -260,12 +260,6 @@ def _parser() -> commands.Parser:
     add('--detector_weights', help='what finds the 2D joints; default: the detector in --weights')
     add('--finder_weights', default=str(predictor.FINDER), help='what finds the people')
     add('--joints2d', metavar='FILE', help='2D joints that another program found')
-    add(
-        '--joint_conversion',
-        default='',
-        choices=('', *joint_conversions.NAMES),
-        help='rule by which the joints of the lifter are made of those of the detector',
-    )
     add('--box', type=_numbers(4, 'x,y,width,height'), action='append', metavar='X,Y,WIDTH,HEIGHT',
         help='a person, pixels; may be given several times')  # fmt: skip
     add('--intrinsics', type=_numbers(4, 'fx,fy,cx,cy'), metavar='FX,FY,CX,CY', help='pixels')

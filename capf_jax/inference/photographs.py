@@ -76,7 +76,7 @@ class Models:
         Args:
           lifter: a file with a lifter.
           detector: a file with a detector of 2D joints; None for the lifter's own detector.
-          rule: of the joint conversion; '' for the default.
+          rule: of the joint conversion; '' for the one that the lifter was trained with, if any.
 
         Raises:
           UserError: no lifter, or no detector of joints, or joints that are not convertible.
@@ -96,8 +96,11 @@ class Models:
             )
         assert finds.detector is not None  # which _finds_joints has checked
         assert finds.detector.joints is not None
-        name = finds.detector.joints.name
-        return cls(lifter, finds, joint_conversions.get(name, lifter.skeleton.name, rule))
+        pair = finds.detector.joints.name, lifter.skeleton.name
+        own_rule = lifter.metadata.get('model', {}).get('joint_conversion', '')
+        if not rule and own_rule in joint_conversions.RULES.get(pair, {}):
+            rule = own_rule
+        return cls(lifter, finds, joint_conversions.get(*pair, rule))
 
     @property
     def turns(self) -> bool:
