@@ -40,7 +40,14 @@ from tqdm import tqdm
 
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
-from capf_jax.inference import joints2d_files, people_files, photographs, predictor, sources
+from capf_jax.inference import (
+    joints2d_files,
+    people_files,
+    photograph_camera,
+    photographs,
+    predictor,
+    sources,
+)
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people import AXES, People
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW, Calibration, PhotographCamera
@@ -193,18 +200,20 @@ def _write(people: People, picture: Picture, output: Output, progress: str) -> N
 
 def _predictor(values: argparse.Namespace) -> Predictor:
     """The networks and settings that the arguments name."""
+    calibration = Calibration.read(values.calibration) if values.calibration else None
+    joints = joints2d_files.read(values.joints2d) if values.joints2d else None
     lifter = _load(values.weights)
     detector = _load(values.detector_weights) if values.detector_weights else None
     return Predictor(
         Models.of(lifter, detector),
         CameraChoice(
             values.intrinsics,
-            Calibration.read(values.calibration) if values.calibration else None,
+            calibration,
             values.camera,
             values.fov,
         ),
         lambda: predictor.default_finder(values.finder_weights),
-        joints2d_files.read(values.joints2d) if values.joints2d else None,
+        joints,
         values.height,
         values.flip_test,
         values.least_confidence,
@@ -247,6 +256,10 @@ def _check(values: argparse.Namespace) -> None:
         raise UserError('--camera names a camera of a calibration file; give --calibration too')
     if values.box is not None and values.joints2d is not None:
         raise UserError('--box and --joints2d both say where the people are; give one')
+    if values.fov is not None:
+        photograph_camera.from_field_of_view(values.fov, (1, 1))  # which refuses what is no angle
+    if values.height is not None:
+        photographs.check_height(values.height)
     if values.world == 'camera' and (values.pitch or values.tilt):
         raise UserError('--pitch and --tilt are for --world=y_up or z_up; add it')
 
