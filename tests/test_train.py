@@ -1,7 +1,6 @@
 """The command `capf_jax.train`: its files, interruptions, and how a run goes on."""
 
 import argparse
-import argparse
 import dataclasses
 import json
 import os

@@ -5,11 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from capf_jax import assembly
-from capf_jax import assembly
 from capf_jax.inference import model_settings
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
-from capf_jax.scoring import poses
 from capf_jax.scoring import poses
 from capf_jax.tasks import optimizer
 from capf_jax.tasks import task as tasks
