@@ -4,9 +4,9 @@
     python -m converters.convert ~/Downloads/pose_hrnet_w32.pth hrnet.safetensors --model=hrnet_w32
     python -m converters.convert movenet-thunder.json movenet_thunder.safetensors
 
-The source is a .pth, .pth.tar, .bin, .pt or .safetensors file of PyTorch, a graph model's .json file
-of TensorFlow.js, or an npm package (.tgz) that holds one. The model is recognised by its keys and
-shapes. Every key is used or knowingly dropped, every parameter is filled and every shape is
+The source is a .pth, .pth.tar, .bin, .pt or .safetensors file of PyTorch, the .json file of a graph
+model of TensorFlow.js, or an npm package (.tgz) that holds one. The model is recognised by its keys
+and shapes. Every key is used or knowingly dropped, every parameter is filled and every shape is
 checked, or nothing is written. The target says in its metadata what it holds, so that loading it
 needs nothing else.
 """

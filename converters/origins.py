@@ -1,4 +1,4 @@
-"""Where the weights come from that are converted to come with this repository, and their licence."""
+"""Where the converted weights of this repository come from, and what is known of their licence."""
 
 from __future__ import annotations
 

@@ -94,7 +94,7 @@ def _graph_weights(path: pathlib.Path, head: bytes, inside: str) -> tfjs_files.G
                 f'--model=movenet_thunder'
             )
         return tfjs_files.read_package(path, inside)
-    return tfjs_files.read(path) if head.lstrip().startswith(b'{') else None
+    return tfjs_files.read(path) if path.suffix == '.json' and head.lstrip()[:1] == b'{' else None
 
 
 def _check_that_it_may_hold_weights(path: epath.Path, head: bytes) -> None:

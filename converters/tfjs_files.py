@@ -171,7 +171,7 @@ def _stored_type(weight: Mapping[str, Any], what: str) -> np.dtype:
     name, kind, quantization = weight['name'], weight['dtype'], weight.get('quantization')
     if kind in TYPES and quantization is None:
         return TYPES[kind]
-    if kind == 'float32' and quantization['dtype'] == 'float16':
+    if kind == 'float32' and quantization is not None and quantization['dtype'] == 'float16':
         return HALF
     stored = kind if quantization is None else f'{kind} quantised to {quantization["dtype"]}'
     raise UserError(

@@ -21,13 +21,6 @@ def score_poses(predict, builder, config):
     return evaluation.evaluate_split(evaluation.with_truth(predict, scorer), split, scorer)
 
 
-def score_poses(predict, builder, config):
-    """The result of a predictor of poses on the test split."""
-    scorer = poses.pose_scorer(assembly.protocol(config), skeletons.get(config.skeleton))
-    split = assembly.open_split(builder, config)
-    return evaluation.evaluate_split(evaluation.with_truth(predict, scorer), split, scorer)
-
-
 def off_by(millimetres):
     """A predictor that puts every joint of sample i `millimetres` times i beside the truth."""
 

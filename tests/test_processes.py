@@ -27,7 +27,7 @@ train.train_and_evaluate(tiny.config(data_dir), pathlib.Path(workdir))
 # The real lifter on a frozen HRNet, to the very end of both commands, pictures included.
 WHOLE = """
 import pathlib, sys
-from capf_jax import assembly, train
+from capf_jax import evaluate, train
 from capf_jax.runtime import processes
 from tests import tiny
 data_dir, workdir, *arguments = processes.join_processes(sys.argv[1:])

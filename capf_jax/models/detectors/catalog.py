@@ -30,7 +30,8 @@ IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 CPN_MEAN = (122.7717 / 255, 115.9465 / 255, 102.9801 / 255)
 HRNET_STRIDES = (4, 8, 16, 32)
 # MoveNet takes RGB of -1 to 1. Its published graph multiplies by 1 / 127.5 in half precision.
-MOVENET_MIDDLE = 1 / (255 * 0.007843017578125)
+_MIDDLE = 1 / (255 * 0.007843017578125)
+MOVENET_MIDDLE = (_MIDDLE, _MIDDLE, _MIDDLE)
 RESNET_CHANNELS, RESNET_STRIDES = (256, 512, 1024, 2048), (4, 8, 16, 32)
 
 
@@ -44,7 +45,7 @@ class DetectorEntry:
         `convolutions.ConvNorm` for the last two.
       channels: of each map that it gives.
       strides: crop pixels per pixel of each map.
-      heatmaps: their kind, 'gaussian', 'probability' or 'likelihood', which is not learnt here; None
+      heatmaps: their kind, 'gaussian', 'probability' or 'likelihood', which no task learns; None
         for a network without a head.
       decode: the way to joints, a name of heatmaps.DECODERS; None without heatmaps.
       published: the name of the file that its weights are published in; '' if there is none.
@@ -198,8 +199,8 @@ ENTRIES = {
             heatmaps='likelihood',
             decode='refined',
             published='movenet-thunder.json',
-            mean=(MOVENET_MIDDLE,) * 3,
-            deviation=(MOVENET_MIDDLE,) * 3,
+            mean=MOVENET_MIDDLE,
+            deviation=MOVENET_MIDDLE,
             crop=(256, 256),
         ),
     )

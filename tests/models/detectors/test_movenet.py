@@ -1,4 +1,4 @@
-"""MoveNet Thunder: the published graph's maps and joints, from the weight file that comes with us."""
+"""MoveNet Thunder: the published graph's maps and joints, from the converted weight file."""
 
 import pathlib
 
