@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from collections.abc import Callable
 
 import jax.numpy as jnp
@@ -10,12 +11,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from capf_jax.errors import unknown
+from capf_jax.errors import UserError, unknown
 from capf_jax.inference import model_settings
 from capf_jax.models.published_sizes import ca_pf_name
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
-from capf_jax.runtime import processes
+from capf_jax.runtime import files, processes
 from capf_jax.scoring import protocols
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.protocols import Protocol
@@ -23,7 +24,7 @@ from capf_jax.tasks.detector import detector_task
 from capf_jax.tasks.lifter import lifter_task
 from capf_jax.tasks.optimizer import make_optimizer
 from capf_jax.tasks.task import Task, with_precision
-from data_pipeline import loader
+from data_pipeline import datasets, features, loader
 from data_pipeline.reader import Reader
 
 
@@ -74,6 +75,82 @@ def _detector(config: ConfigDict, steps_per_epoch: int) -> Task:
     )
 
 
+def open_data(config: ConfigDict, build: bool) -> tfds.core.DatasetBuilder:
+    """The dataset that a configuration trains on: `config.data`, or features made of it in advance.
+
+    Args:
+      config: a whole configuration.
+      build: build a dataset that is missing; features have a command of their own.
+
+    Raises:
+      UserError: the configuration cannot train on features, or describes no dataset.
+      FileNotFoundError: the dataset or the features are missing.
+      RuntimeError: they are there and not whole.
+    """
+    if not config.data.features:
+        return datasets.open_or_build(config.data, build=build)
+    settings = features_settings(config)
+    return features.open_features(datasets.describe(config.data), settings)
+
+
+def features_settings(config: ConfigDict) -> features.Settings:
+    """What the features of a configuration are made with.
+
+    Raises:
+      UserError: the configuration's lifter needs more than features, or its detector has no
+        weights.
+      FileNotFoundError: there is no weight file of the detector.
+    """
+    model, joint_set = config.model, skeletons.get(config.skeleton)
+    whole = model_settings.context_aware_pose_former(model, joint_set)
+    if config.task != 'lifter':
+        raise UserError(
+            f'features made in advance are for lifters; config.task is {config.task!r}: set '
+            'config.data.features to False'
+        )
+    if config.data.features and whole.lifter.runs_deformable:
+        raise UserError(
+            'config.data.features gives what the maps show at the joints, and the deformable '
+            'extraction of config.model.lifter.ablation_step 3 looks around them: set the step to '
+            '2 or less, or deformable to False, or config.data.features to False'
+        )
+    if whole.detector_joints:
+        raise UserError(
+            'features made in advance hold one set of 2D joints: set config.model.joints2d to '
+            "'detector' instead of config.model.lifter.detector_joints, or config.data.features "
+            'to False'
+        )
+    if not model.detector_weights:
+        raise UserError(
+            'features are made of a detector with weights: set config.model.detector_weights to '
+            'its file'
+        )
+    path = files.user_path(model.detector_weights)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'no weight file at {path.resolve()}: make it, or mend config.model.detector_weights'
+        )
+    if whole.conversion is not None:
+        joints2d = f'{whole.conversion.source}_{whole.conversion.rule}'
+        numbers = whole.conversion.weights.tobytes()
+    else:
+        joints2d, numbers = config.data.joints2d, b''
+    source = datasets.describe(config.data)
+    source_config = source.builder_config
+    assert source_config is not None  # all our datasets have one
+    parts = [path.read_bytes(), numbers, config.dtype.encode()]
+    parts += [repr(model.get(name)).encode() for name in ('hrnet', 'detector_skeleton')]
+    digest = hashlib.sha256(b'|'.join(parts)).hexdigest()[:8]
+    name = '-'.join([source.name, source_config.name, whole.entry.name, joints2d, digest])
+    return features.Settings(
+        name=name,
+        detector=whole.entry.name,
+        joints2d=joints2d,
+        joints=len(joint_set),
+        channels=sum(whole.entry.channels),
+    )
+
+
 TASKS: dict[str, Callable[[ConfigDict, int], Task]] = {'lifter': _lifter, 'detector': _detector}
 
 
@@ -108,6 +185,7 @@ def open_split(
         skeletons.get(config.skeleton),
         joints2d=config.data.joints2d,
         bad_image=config.data.bad_image,
+        frame=config.model.frame,
     )
 
     def batches() -> loader.Batches:
@@ -120,7 +198,11 @@ def open_split(
         )
 
     def read(positions: np.ndarray) -> Batch:
-        return reader.batch(positions)[0]
+        batch = reader.batch(positions)[0]
+        pictures = _pictures(builder, config, split)
+        if pictures is None:
+            return batch
+        return batch._replace(images=pictures.batch(positions)[0].images)
 
     metadata = dict((builder.info.metadata or {}).items())
     conditions = {
@@ -131,3 +213,15 @@ def open_split(
     }
     labels = dataclasses.asdict(loader.labels(builder, split))
     return Split(labels, batches, read, conditions)
+
+
+def _pictures(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> Reader | None:
+    """What reads the pictures of a dataset of features; None where they are not at hand.
+
+    Positions are those of the source where no picture was skipped.
+    """
+    if not isinstance(builder, features.Builder) or not builder.source.data_path.exists():
+        return None
+    pictures = Reader(builder.source, split, skeletons.get(config.skeleton))
+    is_same = len(pictures) == len(Reader(builder, split, skeletons.get(config.skeleton)))
+    return pictures if is_same else None

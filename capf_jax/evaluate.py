@@ -48,7 +48,6 @@ from capf_jax.scoring.poses import PoseResult
 from capf_jax.scoring.result import Result
 from capf_jax.tasks import task as tasks
 from capf_jax.tasks.task import Figures, Task, TrainState
-from data_pipeline import datasets
 
 
 @dataclasses.dataclass(frozen=True)
@@ -106,7 +105,7 @@ def open_run(
       UserError: the configuration, the split or the devices do not fit.
     """
     devices.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
-    builder = datasets.open_or_build(config.data, build=False)
+    builder = assembly.open_data(config, build=False)
     split, task = assembly.open_split(builder, config), assembly.make_task(config)
     with Checkpoints(workdir) as checkpoints:
         step = checkpoints.step(checkpoint)
@@ -175,7 +174,7 @@ def _without_run(values: argparse.Namespace, config: ConfigDict, conditions: dic
     """The text of an evaluation that restores no checkpoint."""
     form = {'group': values.group, 'form': values.format}
     protocol, joint_set = assembly.protocol(config), skeletons.get(config.skeleton)
-    builder = datasets.open_or_build(config.data, build=False)
+    builder = assembly.open_data(config, build=False)
     test = assembly.open_split(builder, config)
     if values.mean_pose:
         train = assembly.open_split(builder, config, config.data.train_split)

@@ -36,7 +36,7 @@ from capf_jax.runtime.stopping import StopRequest
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.result import Result
 from capf_jax.tasks.task import Figures, Task, TrainState, evaluate, prepared
-from data_pipeline import datasets, loader
+from data_pipeline import loader
 
 AHEAD = 2  # steps under way on the devices before the loop waits for the oldest
 
@@ -77,7 +77,7 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     if begun(workdir):  # A run that never came to a checkpoint may be mended.
         run_folder.check(config, workdir)
     with processes.main_process_first():
-        builder = datasets.open_or_build(config.data, build=True)
+        builder = assembly.open_data(config, build=True)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
     split = assembly.open_split(builder, config)  # A missing one is an error now, not at the end.
     task = assembly.make_task(config, steps_per_epoch)

@@ -20,14 +20,22 @@ def get_config() -> ConfigDict:
     data.builder = ConfigDict()  # fields of the dataset's own Settings
     data.train_split = 'train'  # TFDS split that is trained on
     data.test_split = 'test'  # TFDS split that is evaluated
-    data.joints2d = 'detected'  # 2D input of the lifter: 'detected' or 'truth'
+    data.joints2d = 'detected'  # 2D joints of the dataset: 'detected' or 'truth'
     data.bad_image = 'error'  # an image that does not decode: 'error' or 'skip' (counted)
     data.threads = 4  # number of threads that read and decode
+    # Whether to read what `python -m capf_jax.features` has stored of the frozen detector, instead
+    # of running it in every step; for lifters without deformable extraction.
+    data.features = False
 
     config.model = ConfigDict()
     config.model.detector = 'hrnet_w32'  # a name in capf_jax/models/detectors/catalog.py
     config.model.detector_weights = ''  # safetensors file of it; '' for random weights
     config.model.detector_skeleton = ''  # joints of its heatmaps; '' for the published ones
+    config.model.frame = 'camera'  # of the poses: 'camera', or 'viewing_ray' of the crop's middle
+    config.model.joints2d = 'dataset'  # 2D input: of the 'dataset', or the frozen 'detector's own
+    # The rule of capf_jax/pose/joint_conversions.py that makes the lifter's joints of the
+    # detector's; read if model.joints2d is 'detector'.
+    config.model.joint_conversion = 'fitted'
 
     hrnet = config.model.hrnet = ConfigDict()  # your own size; read if the detector is 'hrnet'
     hrnet.width = 32  # channels of the finest branch

@@ -1,9 +1,11 @@
-"""Converts a published PyTorch weight file to a safetensors file of this project.
+"""Converts a published weight file to a safetensors file of this project.
 
     python -m converters.convert ca_pf_hrnet_32.bin pretrained/ca_pf_hrnet_32.safetensors
     python -m converters.convert ~/Downloads/pose_hrnet_w32.pth hrnet.safetensors --model=hrnet_w32
+    python -m converters.convert movenet-thunder.json movenet_thunder.safetensors
 
-The source is a .pth, .pth.tar, .bin, .pt or .safetensors file. The model is recognised by its keys
+The source is a .pth, .pth.tar, .bin, .pt or .safetensors file of PyTorch, the .json file of a graph
+model of TensorFlow.js, or an npm package (.tgz) that holds one. The model is recognised by its keys
 and shapes. Every key is used or knowingly dropped, every parameter is filled and every shape is
 checked, or nothing is written. The target says in its metadata what it holds, so that loading it
 needs nothing else.
@@ -25,6 +27,7 @@ from capf_jax.inference import weight_files
 from capf_jax.pose import skeletons
 from capf_jax.runtime import commands, files
 from converters import engine, reading, recognise
+from converters.origins import ORIGINS, PUBLISHED
 from converters.reading import Source
 from converters.tables import Model
 
@@ -52,7 +55,7 @@ def convert(source: str | os.PathLike, target: str | os.PathLike, name: str | No
         raise UserError(f'the target is {target}; give it a name that ends in .safetensors')
     if os.path.realpath(target) == os.path.realpath(source):
         raise UserError(f'the target {target} is the source itself: give it another name')
-    opened = reading.read(source)
+    opened = reading.read(source, PUBLISHED.get(name or '', ''))
     model = identify(opened, name)
     what = f'{opened.path} as {model.name}' + ('' if name else ', the nearest known model,')
     metadata = describe(opened, model)
@@ -104,9 +107,11 @@ def describe(opened: Source, model: Model) -> dict[str, Any]:
         'skeleton': model.skeleton,
         'model': dict(model.settings),
         'naming': model.naming,
+        **({'origin': ORIGINS[model.name]} if model.name in ORIGINS else {}),
         'source': {
             'file': opened.path.name,
             'sha256': opened.sha256,
+            **({'hashes': dict(opened.hashes)} if opened.hashes else {}),
             'wrappers': list(opened.wrappers),
             'prefix': opened.prefix,
             'numbers': sorted({str(array.dtype) for array in opened.state.values()}),
@@ -147,7 +152,7 @@ def summary(
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     parser = commands.Parser('converters.convert', __doc__)
-    parser.add_argument('source', help='.pth, .pth.tar, .bin, .pt or .safetensors')
+    parser.add_argument('source', help='.pth, .pth.tar, .bin, .pt, .safetensors, .json or .tgz')
     parser.add_argument('target', help='file to write, *.safetensors')
     parser.add_argument('--model', help='the model that it must be; recognised by default')
     values = parser.parse(argv)

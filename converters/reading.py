@@ -1,6 +1,7 @@
 """Opens published weight files and takes the state dict out of what is around it.
 
-PyTorch's files and safetensors are told apart by their content, not by their names.
+PyTorch's files, safetensors and TensorFlow.js's graph models are told apart by their content, not
+by their names.
 """
 
 from __future__ import annotations
@@ -19,10 +20,11 @@ from safetensors import SafetensorError, safe_open
 
 from capf_jax.errors import UserError
 from capf_jax.runtime import files
-from converters import pytorch_files
+from converters import pytorch_files, tfjs_files
 
 # Names under which training programs put the state dict.
 WRAPPERS = ('state_dict', 'model_state_dict', 'model_pos', 'model', 'network', 'net')
+GZIP = b'\x1f\x8b'  # how files that gzip compressed begin
 LONGEST_HEADER = 100_000_000  # bytes, of a safetensors file
 PARALLEL = 'module.'  # what PyTorch's DataParallel puts before every key
 
@@ -34,10 +36,11 @@ class Source:
     Attributes:
       path: the file.
       sha256: hash of its bytes, hexadecimal.
-      state: PyTorch key -> array, of the type that the file has.
+      state: PyTorch key or TensorFlow name -> array, of the type that the file has.
       wrappers: the names under which the state dict lies, outermost first.
       prefix: 'module.', as often as every key began with it; the keys of `state` lack it.
       beside: names of what else the file holds, such as an optimizer's state.
+      hashes: of a model in several files, each one's name and hash.
     """
 
     path: epath.Path
@@ -46,15 +49,17 @@ class Source:
     wrappers: tuple[str, ...] = ()
     prefix: str = ''
     beside: tuple[str, ...] = ()
+    hashes: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
-def read(path: str | os.PathLike) -> Source:
+def read(path: str | os.PathLike, inside: str = '') -> Source:
     """Opens a weight file.
 
     Arrays may be views of the file, which must stay as it is until they have been used.
 
     Args:
       path: the file, as a user may write it.
+      inside: of an npm package (.tgz), the name of the graph model's JSON file inside.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -69,12 +74,27 @@ def read(path: str | os.PathLike) -> Source:
     with files.local(path) as copy:
         with copy.open('rb') as file:
             head = file.read(1024)
+            graph = _graph_weights(copy, head, inside)
+            if graph is not None:
+                return Source(path, graph.sha256, graph.state, hashes=graph.hashes)
             _check_that_it_may_hold_weights(path, head)
             file.seek(0)
             sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
         if _is_safetensors(head):
             return _unwrapped(path, sha256, _read_safetensors(copy))
         return _unwrapped(path, sha256, pytorch_files.load(copy, head))
+
+
+def _graph_weights(path: pathlib.Path, head: bytes, inside: str) -> tfjs_files.GraphWeights | None:
+    """The weights of a graph model of TensorFlow.js; None from any other file."""
+    if head.startswith(GZIP) and path.suffix == '.tgz':
+        if not inside.endswith('.json'):
+            raise UserError(
+                f'{path} is an npm package of several models: say which by --model, such as '
+                f'--model=movenet_thunder'
+            )
+        return tfjs_files.read_package(path, inside)
+    return tfjs_files.read(path) if path.suffix == '.json' and head.lstrip()[:1] == b'{' else None
 
 
 def _check_that_it_may_hold_weights(path: epath.Path, head: bytes) -> None:
@@ -84,7 +104,7 @@ def _check_that_it_may_hold_weights(path: epath.Path, head: bytes) -> None:
         raise UserError(f'{path} is empty: {again}')
     if not head.strip(b'\0'):
         raise UserError(f'{path} begins with nothing but zeros, an unfinished download: {again}')
-    if head[257:262] == b'ustar' or head.startswith((b'\x1f\x8b', b'7z\xbc\xaf', b'Rar!')):
+    if head[257:262] == b'ustar' or head.startswith((GZIP, b'7z\xbc\xaf', b'Rar!')):
         raise UserError(f'{path} is an archive: unpack it and give the weight file inside')
     text = '' if head.startswith(b'PK') else _text(head)
     if text.startswith('version https://git-lfs'):

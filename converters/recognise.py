@@ -17,6 +17,7 @@ from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.published_sizes import OWN_SIZE, ca_pf_name
 from converters import tables
 from converters.hrnet_names import MMPOSE_PREFIX
+from converters.movenet_names import PREFIX as TENSORFLOW_PREFIX
 from converters.tables import Model
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -66,6 +67,8 @@ def number_of_joints(model: Model, shapes: Shapes) -> int | None:
 
 def candidates(shapes: Shapes) -> list[Model]:
     """The member of each family of models that this state dict would be."""
+    if any(key.startswith(TENSORFLOW_PREFIX) for key in shapes):
+        return [tables.detector('movenet_thunder', tables.TENSORFLOW), tables.multipose()]
     members = [*detectors(shapes), _poseformer(shapes)]
     if any(key.startswith(LIFTER) for key in shapes):
         members.append(_ca_pf(shapes))

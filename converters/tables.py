@@ -1,4 +1,4 @@
-"""Every model that can be converted: its parts, and the table of its PyTorch names."""
+"""Every model that can be converted: its parts, and the table of its published names."""
 
 from __future__ import annotations
 
@@ -13,9 +13,12 @@ import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from capf_jax.inference import model_settings
+from capf_jax.inference.people_finder import KIND as PERSON_FINDER
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HRNet
+from capf_jax.models.detectors.movenet import MoveNet
+from capf_jax.models.detectors.movenet_multipose import MoveNetMultiPose
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
@@ -28,19 +31,22 @@ from converters.cpn_names import cpn_rules
 from converters.engine import Path, Rule
 from converters.hrnet_names import MMPOSE_HEAD, MMPOSE_PREFIX, hrnet_rules
 from converters.lifter_names import lifter_rules
+from converters.movenet_names import movenet_rules, multipose_rules
 from converters.poseformer_names import poseformer_rules
 from converters.resnet_names import resnet_rules
 from converters.simplebaseline_names import simplebaseline_rules
 from converters.vitpose_names import vitpose_rules
 
 DETECTOR, CA_PF_KIND, POSEFORMER = 'detector', 'ca_pf', 'poseformer'
+MULTIPOSE = 'movenet_multipose'
 COCO, HUMAN36M, MPI_INF_3DHP = 'coco17', 'h36m17', 'mpi_inf_3dhp17'
-OFFICIAL, MMPOSE = 'official', 'mmpose'
+OFFICIAL, MMPOSE, TENSORFLOW = 'official', 'mmpose', 'tensorflow'
 # Leaves that have an entry for every joint, and the axis of the entries in PyTorch.
 JOINT_AXES: dict[str, dict[Path, int]] = {
     DETECTOR: {('params', 'head', 'bias'): 0, ('params', 'head', 'norm', 'bias'): 0},
     CA_PF_KIND: {('lifter', 'params', 'position_embedding'): 2},
     POSEFORMER: {('params', 'spatial_position'): 1},
+    PERSON_FINDER: {},
 }
 
 
@@ -49,11 +55,13 @@ class Model:
     """One model of one size, and one way of naming its parts in PyTorch.
 
     Attributes:
-      kind: 'detector', 'ca_pf' or 'poseformer'.
-      name: a catalog name, one of capf_jax/models/published_sizes.py, or 'poseformer'.
+      kind: 'detector', 'ca_pf', 'poseformer' or 'person_finder'.
+      name: a catalog name, one of capf_jax/models/published_sizes.py, 'poseformer' or
+        'movenet_multipose'.
       skeleton: name of its skeleton.
-      settings: `config.model` of it as a dict; for PoseFormer the module's fields.
-      naming: whose names its keys have, 'official' or 'mmpose'.
+      settings: `config.model` of it as a dict; for PoseFormer and the person finder the module's
+        fields.
+      naming: whose names its keys have, 'official', 'mmpose' or 'tensorflow'.
       head: whether the detector has its heatmap head; published CA-PF files of HRNet do not.
     """
 
@@ -73,6 +81,8 @@ class Model:
         """
         if self.kind == POSEFORMER:
             return tuple(poseformer_rules(self.poseformer))
+        if self.kind == PERSON_FINDER:
+            return tuple(multipose_rules(self.person_finder))
         if self.kind == DETECTOR:
             return tuple(detector_rules(self.detector, self.naming, classifier=True))
         backbone = detector_rules(self.detector, self.naming, prefix='backbone.')
@@ -85,6 +95,11 @@ class Model:
     def poseformer(self) -> PoseFormer:
         """The module of a PoseFormer."""
         return PoseFormer(**self.settings)
+
+    @property
+    def person_finder(self) -> MoveNetMultiPose:
+        """The module of a person finder."""
+        return MoveNetMultiPose(**self.settings)
 
     @property
     def config(self) -> ConfigDict:
@@ -119,8 +134,10 @@ class Model:
             model = self.poseformer
             joints = _float32(1, model.frames, model.num_joints, 2)
             return jax.eval_shape(model.init, key, joints)
+        if self.kind == PERSON_FINDER:
+            return jax.eval_shape(self.person_finder.init, key, _float32(1, 256, 256, 3))
         detection, variables = jax.eval_shape(
-            self.detector.init_with_output, key, _float32(1, *catalog.CROP, 3)
+            self.detector.init_with_output, key, _float32(1, *self.entry.crop, 3)
         )
         if self.kind == DETECTOR:
             return variables
@@ -134,6 +151,11 @@ class Model:
 def detector(name: str, naming: str = OFFICIAL, hrnet: Mapping[str, Any] | None = None) -> Model:
     """A detector of the catalog; `hrnet` has the sizes of the detector called 'hrnet'."""
     return Model(DETECTOR, name, COCO, settings(name, hrnet), naming)
+
+
+def multipose() -> Model:
+    """The person finder MoveNet MultiPose."""
+    return Model(PERSON_FINDER, MULTIPOSE, COCO, {'num_joints': 17}, TENSORFLOW)
 
 
 def settings(
@@ -158,7 +180,7 @@ def settings(
 
 def names() -> tuple[str, ...]:
     """The names of all models to which a file can be converted."""
-    return (*catalog.names(), *(size.name for size in CA_PF), OWN_SIZE, POSEFORMER)
+    return (*catalog.names(), *(size.name for size in CA_PF), OWN_SIZE, POSEFORMER, MULTIPOSE)
 
 
 def detector_rules(
@@ -179,7 +201,12 @@ def detector_rules(
         return hrnet_rules(module, prefix, heatmaps, classifier=classifier and not heatmaps)
     if isinstance(module, ResNet):
         return resnet_rules(module, prefix, classifier=classifier)
-    tables = {CPN: cpn_rules, SimpleBaseline: simplebaseline_rules, ViTPose: vitpose_rules}
+    tables = {
+        CPN: cpn_rules,
+        MoveNet: movenet_rules,
+        SimpleBaseline: simplebaseline_rules,
+        ViTPose: vitpose_rules,
+    }
     return tables[type(module)](module, prefix)
 
 

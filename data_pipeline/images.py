@@ -17,6 +17,11 @@ from PIL import Image, ImageOps
 from capf_jax.errors import UserError
 
 _EXIF_ORIENTATION = 0x0112
+_EXIF_IFD = 0x8769  # where the tags of the lens are
+_FOCAL_LENGTH, _FOCAL_LENGTH_35MM = 0x920A, 0xA405
+_PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003  # of the picture as the camera wrote it
+_FOCAL_PLANE_X, _FOCAL_PLANE_UNIT = 0xA20E, 0xA210
+_UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # of a sensor's resolution, by its EXIF number
 _EXIF_TRANSPOSED = (5, 6, 7, 8)  # orientations that swap width and height
 _PILLOW_ERRORS = (OSError, SyntaxError, ValueError)  # what Pillow raises on broken files
 # First and last bytes of a JPEG and of a PNG file; a few more may follow the last ones.
@@ -61,6 +66,42 @@ def probe(path: pathlib.Path, whole: bool = False) -> Medium:
     except _PILLOW_ERRORS:
         raise UnreadableError(f'the image {path} does not decode; copy it again') from None
     return Medium(width, height, 1)
+
+
+@dataclasses.dataclass(frozen=True)
+class LensTags:
+    """What a camera wrote into a picture about its lens; None for what it did not write."""
+
+    focal_mm: float | None = None  # focal length
+    focal_35mm: float | None = None  # focal length of the same angle of view on 35 mm film
+    sensor_mm: float | None = None  # the longer side of that part of the sensor that is shown
+
+
+def lens_tags(encoded: bytes) -> LensTags | None:
+    """The lens of an encoded picture by its EXIF; None where it says nothing of it.
+
+    A picture that does not decode says nothing either.
+    """
+    try:
+        with Image.open(io.BytesIO(encoded)) as image:
+            exif = Image.Image.getexif(image).get_ifd(_EXIF_IFD)
+    except _PILLOW_ERRORS:
+        return None
+
+    def number(tag: int) -> float | None:
+        try:
+            value = float(exif.get(tag, 0))
+        except (TypeError, ValueError, ZeroDivisionError):
+            return None
+        return value if 0 < value < float('inf') else None
+
+    sensor = None
+    resolution, unit = number(_FOCAL_PLANE_X), _UNITS_MM.get(exif.get(_FOCAL_PLANE_UNIT, 2))
+    sides = [side for side in (number(_PIXEL_WIDTH), number(_PIXEL_HEIGHT)) if side]
+    if resolution and unit and sides:
+        sensor = max(sides) / resolution * unit
+    tags = LensTags(number(_FOCAL_LENGTH), number(_FOCAL_LENGTH_35MM), sensor)
+    return None if tags == LensTags(sensor_mm=sensor) else tags
 
 
 def read(path: pathlib.Path) -> np.ndarray:

@@ -169,6 +169,7 @@ def _reader(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -
         skeletons.get(config.skeleton),
         joints2d=config.data.joints2d,
         bad_image=config.data.bad_image,
+        frame=config.model.frame,
     )
 
 
@@ -199,7 +200,8 @@ def _padded(reader: Reader, positions: np.ndarray) -> tuple[Batch, tuple[str, ..
     inside = positions < len(reader)
     present, rows = np.unique(np.minimum(positions, len(reader) - 1), return_inverse=True)
     batch, complaints = reader.batch(present)
-    batch = Batch(*(array[rows] for array in batch)) if len(present) < len(rows) else batch
+    if len(present) < len(rows):
+        batch = Batch(*(None if array is None else array[rows] for array in batch))
     # A share that is all padding reads the last sample again; another share reports its faults.
     return batch._replace(valid=batch.valid & inside), complaints if inside.any() else ()
 

@@ -18,15 +18,17 @@ from tensorflow_datasets.proto import tf_example_pb2
 
 from capf_jax import errors
 from capf_jax.errors import UserError
-from capf_jax.pose import crops
+from capf_jax.pose import crops, viewing_ray
 from capf_jax.pose.batch import Batch
 from capf_jax.pose.skeletons import Skeleton
 from data_pipeline import datasets, images
 from data_pipeline.images import UnreadableError
 from data_pipeline.records import LABELS
 
-_FLOATS = ('joints2d_detected', 'joints2d_truth', 'joints3d', 'affine')
+_FLOATS = ('joints2d_detected', 'joints2d_truth', 'joints3d', 'affine', 'intrinsics')
 _JOINTS = _FLOATS[:3]
+_FEATURES = {'contexts': np.float16, 'context_joints': np.float32}  # stored as their bytes
+FRAMES = ('camera', 'viewing_ray')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,15 +53,17 @@ class Reader:
         *,
         joints2d: str = 'detected',
         bad_image: str = 'error',
+        frame: str = 'camera',
     ):
         """Opens a split.
 
         Args:
-          builder: a built dataset of `records.features`.
+          builder: a built dataset of `records.features`, or of `data_pipeline.features`.
           split: a TFDS split, such as 'train' or 'test[:10%]'.
           skeleton: the skeleton that the records must have.
           joints2d: which 2D joints become `Batch.joints2d`, 'detected' or 'truth'.
           bad_image: what an image that does not decode does, 'error' or 'skip'.
+          frame: of the poses: 'camera', or 'viewing_ray' of the middle of each crop.
 
         Raises:
           UserError: a choice is unknown, the split is missing or empty, or the dataset has
@@ -67,26 +71,38 @@ class Reader:
         """
         _check_choice('data.joints2d', joints2d, ('detected', 'truth'))
         _check_choice('data.bad_image', bad_image, ('error', 'skip'))
+        _check_choice('model.frame', frame, FRAMES)
         self._builder, self._split = builder, split
         self._where = f'split {split!r} of {builder.data_dir}'
         self._root = skeleton.root
         self._joints2d = f'joints2d_{joints2d}'
         self._skip = bad_image == 'skip'
+        self._turns = frame == 'viewing_ray'
         self._source = _open_split(builder, split)
         features: Any = builder.info.features
         self._shapes = {name: features[name].shape for name in _FLOATS}
-        self._image_shape = features['image'].shape
+        metadata = builder.info.metadata  # TFDS reads it from disk at items(), but not at get()
+        notes: dict[str, Any] = dict(metadata.items() if metadata is not None else ())
+        self._features = {name: features[name].shape for name in _FEATURES if name in features}
+        if self._features:  # without pictures; the axis of no channels keeps their size
+            self._image_shape = (*notes['crop_size'], 0)
+        else:
+            self._image_shape = features['image'].shape
         num_joints = self._shapes['joints3d'][0]
         if num_joints != len(skeleton):
             raise _wrong_skeleton(builder, f'{num_joints} joints', f'has {len(skeleton)}', skeleton)
         # Skeletons can have equally many joints, so that builders note the name of theirs.
-        notes = builder.info.metadata  # TFDS reads it from disk at items(), but not at get()
-        made_with = dict(notes.items() if notes is not None else ()).get('skeleton', skeleton.name)
+        made_with = notes.get('skeleton', skeleton.name)
         if made_with != skeleton.name:
             raise _wrong_skeleton(builder, f'the joints of {made_with!r}', 'differs', skeleton)
 
     def __len__(self) -> int:
         return len(self._source)
+
+    @property
+    def skips(self) -> bool:
+        """Whether people whose image does not decode are skipped."""
+        return self._skip
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> tuple[Batch, tuple[str, ...]]:
         """The samples at these positions.
@@ -102,15 +118,21 @@ class Reader:
         count = len(indices)
         images = np.zeros((count, *self._image_shape), np.uint8)
         floats = {name: np.empty((count, *s), np.float32) for name, s in self._shapes.items()}
+        stored = {n: np.empty((count, *s), _FEATURES[n]) for n, s in self._features.items()}
         image_size = np.empty((count, 2), np.float32)
         valid = np.ones(count, bool)
         complaints = []
-        examples = _parsed(self._source, indices, self._builder, self._split)
+        examples = self.examples(indices)
         for row, (index, example) in enumerate(zip(indices, examples, strict=True)):
             for name, array in floats.items():
                 values = np.array(example[name].float_list.value, np.float32)
                 array[row] = values.reshape(array.shape[1:])
             image_size[row] = example['image_size'].int64_list.value
+            for name, array in stored.items():
+                values = np.frombuffer(example[name].bytes_list.value[0], array.dtype)
+                array[row] = values.reshape(array.shape[1:])
+            if stored:
+                continue
             trouble = _decode(example['image'].bytes_list.value[0], images[row])
             if trouble:
                 complaint = f'the image of {self._name(index, example)} {trouble}'
@@ -127,6 +149,10 @@ class Reader:
                     'correct the annotation and build the dataset again'
                 )
         affine, joints3d, joints2d = floats['affine'], floats['joints3d'], floats[self._joints2d]
+        joints3d = joints3d - joints3d[:, self._root, None]
+        if self._turns:
+            crop_size = (self._image_shape[1], self._image_shape[0])
+            joints3d = to_viewing_ray(joints3d, affine, floats['intrinsics'], crop_size)
         return Batch(
             images=images,
             joints2d=joints2d,
@@ -134,10 +160,19 @@ class Reader:
             joints2d_crop_truth=crops.apply_affine(affine, floats['joints2d_truth']),
             image_size=image_size,
             affine=affine,
-            joints3d=joints3d - joints3d[:, self._root, None],
+            joints3d=joints3d,
             valid=valid,
             index=np.asarray(indices, np.int32),
+            **stored,
         ), tuple(complaints)
+
+    def examples(self, indices: Sequence[int] | np.ndarray) -> list[Any]:
+        """The records at these positions as they are stored, mappings from a feature's name.
+
+        Raises:
+          RuntimeError: a file of the dataset is damaged.
+        """
+        return _parsed(self._source, indices, self._builder, self._split)
 
     def valid_batch(self, indices: Sequence[int] | np.ndarray) -> tuple[Batch, tuple[str, ...]]:
         """Like `batch`, but a sample whose image does not decode gives way to the next that does.
@@ -156,13 +191,37 @@ class Reader:
             others, more = self.batch(positions[bad])
             complaints += more
             for array, replacement in zip(batch, others, strict=True):
-                array[bad] = replacement
+                if array is not None:
+                    array[bad] = replacement
         raise UserError(f'no image of {self._where} decodes; build the dataset again')
 
     def _name(self, index: Any, example: Any) -> str:
         """Which sample this is, for a sentence."""
         labels = ', '.join(f'{name} {_label(example, name)}' for name in LABELS)
         return f'sample {index} of {self._where} ({labels})'
+
+
+def to_viewing_ray(
+    joints3d: np.ndarray, affine: np.ndarray, intrinsics: np.ndarray, crop_size: tuple[int, int]
+) -> np.ndarray:
+    """Poses of the camera's frame -> poses of the viewing-ray frame of the middle of their crops.
+
+    A camera that is aimed at the middle of the crop has the one frame for both.
+
+    Args:
+      joints3d: [B, J, 3] relative to the root.
+      affine: [B, 2, 3] from pixels of the whole image to pixels of the crop.
+      intrinsics: [B, 4] fx, fy, cx, cy, pixels of the whole image.
+      crop_size: (width, height) of the crops.
+
+    Returns:
+      [B, J, 3] in the dtype and the unit of `joints3d`.
+    """
+    middle = (np.array(crop_size) - 1.0) / 2
+    inverse = crops.invert_affine(affine.astype(np.float64))
+    points = crops.apply_affine(inverse, middle[None, None])[:, 0]  # [B, 2], whole image
+    rotation = viewing_ray.rotation_towards(points, intrinsics)
+    return (joints3d @ rotation.swapaxes(-1, -2)).astype(joints3d.dtype)
 
 
 def labels(builder: tfds.core.DatasetBuilder, split: str) -> Labels:

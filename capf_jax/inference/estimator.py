@@ -6,7 +6,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import flax.linen as nn
 import jax
@@ -19,11 +19,16 @@ from capf_jax.inference.networks import Network
 from capf_jax.inference.weight_files import load_weights
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
-from capf_jax.models.detectors.heatmaps import average_flipped, find_joints
+from capf_jax.models.detectors.detection import Detection
+from capf_jax.models.detectors.heatmaps import average_flipped, joints_of
 from capf_jax.pose import skeletons
 from capf_jax.pose.flip import flip_joints, flip_pose
 from capf_jax.pose.normalise import normalise_by_crop
 from capf_jax.pose.skeletons import Skeleton
+
+if TYPE_CHECKING:
+    from capf_jax.inference.people import People
+    from capf_jax.inference.photographs import Finder
 
 LARGEST_BATCH = 64  # larger ones are cut
 LIFTERS = 'files of Context-Aware PoseFormer'
@@ -96,7 +101,7 @@ class Estimator:
         """The maps that a lifter uses.
 
         Args:
-          crops: uint8 RGB [B, 256, 192, 3].
+          crops: uint8 RGB [B, H, W, 3] of `crop_size`.
 
         Returns:
           One float32 [B, H, W, C] a level.
@@ -116,26 +121,29 @@ class Estimator:
         """Where the joints are.
 
         Args:
-          crops: uint8 RGB [B, 256, 192, 3].
+          crops: uint8 RGB [B, H, W, 3] of `crop_size`.
           flip_test: average with those of the mirrored crops, moved by one pixel
             (docs/method.md, Heatmaps and 2D joints).
 
         Returns:
-          float32 [B, 64, 48, J], of `detector.joints`.
+          float32 [B, H / 4, W / 4, J], of `detector.joints`.
 
         Raises:
           UserError: wrong crops, or the file holds no detector with a heatmap head.
         """
+        detector = self._with_heatmaps()
         return self._in_batches(
-            self._heatmaps(flip_test), input_checks.crops(crops, self.crop_size)
+            lambda images: self._detection(detector, images, flip_test).heatmaps,
+            input_checks.crops(crops, self.crop_size),
         )
 
     def joints(self, crops: Any, *, flip_test: bool = False) -> tuple[np.ndarray, np.ndarray]:
         """The 2D joints that the detector finds.
 
         Args:
-          crops: uint8 RGB [B, 256, 192, 3].
-          flip_test: see `heatmaps`.
+          crops: uint8 RGB [B, H, W, 3] of `crop_size`.
+          flip_test: see `heatmaps`; a detector that refines its joints gives the mean of those of
+            the crops and of the mirrored crops.
 
         Returns:
           Joints [B, J, 2] in pixels of the crop, and confidences [B, J], the peaks' heights; of
@@ -144,15 +152,20 @@ class Estimator:
         Raises:
           UserError: wrong crops, or the file holds no detector with a heatmap head.
         """
-        detect = self._heatmaps(flip_test)
-        assert self.detector is not None  # `_heatmaps` refuses files without a detector
-        assert self.detector.entry is not None
-        decode = self.detector.entry.decode
-        assert decode is not None  # every entry with heatmaps has a decoder
-        return self._in_batches(
-            lambda images: find_joints(detect(images), decode),
-            input_checks.crops(crops, self.crop_size),
-        )
+        detector = self._with_heatmaps()
+        entry, joint_set = detector.entry, detector.joints
+        assert entry is not None  # every detector has an entry and joints
+        assert joint_set is not None
+
+        def find(images: np.ndarray) -> tuple[jax.Array, jax.Array]:
+            if not flip_test or entry.decode != 'refined':
+                return joints_of(self._detection(detector, images, flip_test), entry)
+            joints, confidence = joints_of(self._detection(detector, images, False), entry)
+            mirrored = joints_of(self._detection(detector, images[:, :, ::-1], False), entry)
+            back = flip_joints(mirrored[0], images.shape[2] - 1, joint_set)
+            return (joints + back) / 2, (confidence + mirrored[1][:, list(joint_set.flip)]) / 2
+
+        return self._in_batches(find, input_checks.crops(crops, self.crop_size))
 
     def lift(
         self, crops: Any, joints2d: Any, joints2d_crop: Any, flip_test: bool = False
@@ -160,7 +173,7 @@ class Estimator:
         """3D poses from crops and 2D joints.
 
         Args:
-          crops: uint8 RGB [B, 256, 192, 3].
+          crops: uint8 RGB [B, H, W, 3] of `crop_size`.
           joints2d: [B, J, 2], normalised by the image of w x h pixels: x / w * 2 - 1 and
             y / w * 2 - h / w (`capf_jax.pose.normalise.normalise_by_image`).
           joints2d_crop: [B, J, 2], the same joints in pixels of the crop.
@@ -222,27 +235,77 @@ class Estimator:
             input_checks.normalised_joints(joints2d, shape),
         )
 
-    def _heatmaps(self, flip_test: bool) -> Callable[[Any], jax.Array]:
-        """Crops -> heatmaps on the device."""
+    def predict(
+        self,
+        source: Any,
+        boxes: Any = None,
+        joints2d: Any = None,
+        camera: Any = None,
+        *,
+        detector: Estimator | None = None,
+        finder: Finder | None = None,
+        height: float | None = None,
+        flip_test: bool = True,
+    ) -> People | list[People]:
+        """The people of photographs, in 2D and 3D.
+
+        Args:
+          source: a picture: its file, or RGB pixels, uint8 [H, W, 3]. Or several: a folder, a
+            pattern such as 'holiday/*.jpg', a folder of own data, or a list of files.
+          boxes: [N, 4] x, y, width, height of the people of one picture, pixels; None to find them.
+          joints2d: their 2D joints: [N, J, 2] pixels in the order of `skeleton`, or
+            `joints2d_files.given` of another order; or a file of them, which may be of many
+            pictures; None to let the detector find them.
+          camera: a `Camera`, fx, fy, cx, cy, or a calibration file; None for what the picture's
+            EXIF says, or else an assumed field of view.
+          detector: what finds the 2D joints; None for the detector in this file.
+          finder: what finds the people; None for the one that comes with the repository.
+          height: metres; everyone is scaled to this standing height.
+          flip_test: average with the prediction for the mirrored person.
+
+        Returns:
+          `People` of one picture, and a list of them where the source names several, even if there
+          is but one of these.
+
+        Raises:
+          FileNotFoundError: nothing is there.
+          UserError: no picture, or what is given does not fit it; or the file holds no lifter.
+        """
+        from capf_jax.inference import predictor  # which a program without photographs never needs
+
+        return predictor.predict(
+            self,
+            source,
+            boxes,
+            joints2d,
+            camera,
+            detector=detector,
+            finder=finder,
+            height=height,
+            flip_test=flip_test,
+        )
+
+    def _with_heatmaps(self) -> Network:
+        """The detector, which finds joints; UserError says which files have one."""
         holders = f'files of {_detectors(with_heatmaps=True)}'
         detector = self._need(self.detector, 'heatmaps and joints', holders)
-        assert detector.entry is not None  # every detector has an entry and joints
-        assert detector.joints is not None
-        swap = detector.joints.flip
+        assert detector.entry is not None  # every detector has an entry
         if detector.entry.heatmaps is None:
             raise UserError(
                 f'{self.path} holds no heatmap head, so that it has no heatmaps and joints; '
                 f'those are in {holders}'
             )
+        return detector
 
-        def run(images: np.ndarray) -> jax.Array:
-            plain = _detect(detector, self.precision, images, 'heatmaps')
-            if not flip_test:
-                return plain
-            mirrored = _detect(detector, self.precision, images[:, :, ::-1], 'heatmaps')
-            return average_flipped(plain, mirrored, swap)
-
-        return run
+    def _detection(self, detector: Network, images: np.ndarray, flip_test: bool) -> Detection:
+        """What the detector finds, without the maps; with the flip test, its heatmaps alone."""
+        plain = _detect(detector, self.precision, images, 'joints')
+        if not flip_test:
+            return plain
+        assert detector.joints is not None  # every detector has joints
+        mirrored = _detect(detector, self.precision, images[:, :, ::-1], 'joints')
+        both = average_flipped(plain.heatmaps, mirrored.heatmaps, detector.joints.flip)
+        return Detection((), both)
 
     def _need(self, network: Network | None, method: str, holders: str) -> Network:
         """The network behind a method; UserError says which files have it."""
@@ -278,7 +341,10 @@ def padded_size(number: int, largest: int) -> int:
 
 
 def _detect(detector: Network, precision: str, images: Any, what: str) -> Any:
-    """'maps' or 'heatmaps' of images [B, H, W, 3] uint8; the other is never computed."""
+    """Of images [B, H, W, 3] uint8 the 'maps', or the Detection without them for the 'joints'.
+
+    What is not asked for is never computed.
+    """
     return _run_detector(
         detector.module, detector.entry, precision, what, detector.variables, images
     )
@@ -295,7 +361,8 @@ def _run_detector(
     images: jax.Array,
 ) -> Any:
     with jax.default_matmul_precision(precision):
-        return getattr(module.apply(variables, normalise_images(images, entry)), what)
+        detection = cast(Detection, module.apply(variables, normalise_images(images, entry)))
+        return detection.maps if what == 'maps' else detection._replace(maps=())
 
 
 @functools.partial(programs.jit, static_argnums=(0, 1), few_rows=True)

@@ -9,13 +9,15 @@ from typing import Any
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from capf_jax import errors
 from capf_jax.errors import UserError
+from capf_jax.models import ca_pf
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import DetectorEntry, hrnet_channels
 from capf_jax.models.detectors.hrnet import HEATMAPS, HRNet
 from capf_jax.models.lifter import Lifter
-from capf_jax.pose import skeletons
+from capf_jax.pose import joint_conversions, skeletons
 from capf_jax.pose.skeletons import Skeleton
 
 
@@ -111,7 +113,8 @@ def context_aware_pose_former(
     Detector and lifter compute in `dtype`, float32 or bfloat16; parameters are float32.
 
     Raises:
-      UserError: an unknown detector, or one that lacks the joints that it is to give the lifter.
+      UserError: an unknown detector, frame, source of 2D joints or rule for them, or a detector
+        that lacks the joints that it is to give the lifter.
     """
     entry, finds = detector_entry(model), detector_joints(model, joint_set)
     if model.lifter.detector_joints and entry.heatmaps is None:
@@ -125,11 +128,60 @@ def context_aware_pose_former(
             f'model.lifter.detector_joints is set, but a detector of {finds.name!r} finds no '
             f'{missing[0]}: choose a model.detector_skeleton that has all of {joint_set.name!r}'
         )
-    runs_detector = model.lifter.ablation_step > 0 or model.lifter.detector_joints
+    frame, conversion = pose_frame(model), joint_conversion(model, joint_set)
+    if conversion is not None and model.lifter.detector_joints:
+        raise UserError(
+            "model.lifter.detector_joints is set, but with model.joints2d = 'detector' the "
+            "lifter's joints are those of the detector already: unset one of the two"
+        )
+    runs_detector = (
+        model.lifter.ablation_step > 0 or model.lifter.detector_joints or conversion is not None
+    )
     return ContextAwarePoseFormer(
         lifter=lifter(model, joint_set, dtype),
         detector=entry.build(len(finds), dtype=dtype) if runs_detector else None,
         entry=entry,
         joint_places=() if missing else tuple(map(finds.index, joint_set.joints)),
         detector_joints=model.lifter.detector_joints,
+        conversion=conversion,
+        frame=frame,
     )
+
+
+def pose_frame(model: ConfigDict) -> str:
+    """The frame of the poses, `model.frame`; files of before this field have 'camera'.
+
+    Raises:
+      UserError: there is no such frame.
+    """
+    frame = model.get('frame', ca_pf.CAMERA)
+    if frame not in ca_pf.FRAMES:
+        raise errors.unknown('model.frame', str(frame), ca_pf.FRAMES)
+    return frame
+
+
+def joint_conversion(model: ConfigDict, joint_set: Skeleton) -> joint_conversions.Conversion | None:
+    """What makes the lifter's 2D joints of the detector's; None where they come with the data.
+
+    Files of before the fields `model.joints2d` and `model.joint_conversion` have the data's.
+
+    Args:
+      model: `config.model`.
+      joint_set: the lifter's joints.
+
+    Raises:
+      UserError: there is no such source of joints, no such rule, or the detector finds no joints.
+    """
+    source = model.get('joints2d', ca_pf.DATASET)
+    if source not in ca_pf.JOINTS2D:
+        raise errors.unknown('model.joints2d', str(source), ca_pf.JOINTS2D)
+    if source == ca_pf.DATASET:
+        return None
+    entry = detector_entry(model)
+    if entry.heatmaps is None:
+        raise UserError(
+            f"model.joints2d is 'detector', but {entry.name} finds no joints: choose a "
+            f'model.detector with heatmaps'
+        )
+    finds = detector_joints(model, joint_set)
+    return joint_conversions.get(finds.name, joint_set.name, model.get('joint_conversion', ''))

@@ -16,7 +16,7 @@ from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import model_settings
 from capf_jax.inference.weight_files import differing_tensors
-from capf_jax.models.detectors.catalog import CROP, DetectorEntry
+from capf_jax.models.detectors.catalog import CROP, ENTRIES, DetectorEntry
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.poseformer import PoseFormer
 from capf_jax.pose import skeletons
@@ -67,14 +67,14 @@ def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
 def crop_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
     """(H, W) of the crops that a file's networks take; None where it does not matter.
 
-    A run of ours says what it was trained on; published networks all take the same.
+    A run of ours says what it was trained on; of a published network its entry in the catalog.
     """
     try:
         data = metadata['config']['data']['builder']
         return int(data['height']), int(data['width'])
     except (KeyError, TypeError, ValueError):  # not of a run of ours, or on data of one size
-        own = metadata['model'].get('detector') == 'hrnet'
-        return None if own else CROP
+        name = metadata['model'].get('detector')
+        return None if name == 'hrnet' else ENTRIES[name].crop if name in ENTRIES else CROP
 
 
 def _detector(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
@@ -90,7 +90,9 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
     if model.detector is not None:
         finds = model_settings.detector_joints(settings, joint_set)
         detector = _frozen(model.detector, model.entry, finds, variables['detector'])
-        images = jax.ShapeDtypeStruct((1, *(crop_size(metadata) or CROP), 3), jnp.float32)
+        images = jax.ShapeDtypeStruct(
+            (1, *(crop_size(metadata) or model.entry.crop), 3), jnp.float32
+        )
         maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps
         if model.joint_places:
             detector = _of_joints(detector, joint_set, model.joint_places)
@@ -123,7 +125,7 @@ def _frozen(
     if isinstance(module, HRNet) and 'head' not in variables['params']:
         module = module.clone(heatmaps=None)
         entry = dataclasses.replace(entry, heatmaps=None, decode=None)
-    check(variables, module, jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32))
+    check(variables, module, jax.ShapeDtypeStruct((1, *entry.crop, 3), jnp.float32))
     return Network(module, jax.device_put(programs.prepared(variables)), entry, joints)
 
 

@@ -191,20 +191,24 @@ class Lifter(nn.Module):
         joints2d: Float[Array, 'B _ _'],
         joints2d_crop: Float[Array, 'B J 2'],
         maps: Sequence[Float[Array, 'B _ _ _']],
+        contexts: Sequence[Float[Array, 'B J _']] | None = None,
         *,
         train: bool = False,
     ) -> tuple[Float[jax.Array, 'B J 3'], dict[str, Any]]:
         """Lifts every person of the batch.
 
         Args:
-          joints2d: [B, J, 2] normalised by the image; [B, J, 4] with the detector's own joints.
+          joints2d: [B, J, 2] normalised by the image or by their own box, as the lifter's frame
+            wants it; [B, J, 4] with the detector's own joints.
           joints2d_crop: normalised by the crop: -1..1 over its border pixels' centres.
           maps: every feature map of the detector, finest first, [B, H_l, W_l, C_l]; unused at
             step 0.
+          contexts: what `context` gave for every map of the detector, instead of the maps; for
+            lifters without deformable extraction alone.
           train: whether drop path acts, from the random stream `drop_path`.
 
         Returns:
-          pose: [B, J, 3] metres, camera frame, relative to the root joint.
+          pose: [B, J, 3] metres, relative to the root joint, in the frame of the targets.
           intermediates: tokens after each module that runs, `embedded`, `context` and `fused`
             [B, L+1, J, C] (joint token first; at step 0 `embedded` is [B, J, (L+1) * C]), `joints`
             [B, J, (L+1) * C]; and, one entry a deformable block, `sampling_points`
@@ -213,16 +217,26 @@ class Lifter(nn.Module):
         Raises:
           UserError: there is no such step, or joints and maps are not those that it needs.
         """
-        self._check(joints2d, maps)
+        self._check(joints2d, maps if contexts is None else contexts)
         intermediates: dict[str, Any] = {}
         if self.ablation_step == 0:
             x = self.embed_coordinates(joints2d)
             intermediates['embedded'] = x
         else:
-            maps = [maps[level] for level in self.levels]
-            tokens = self.embed(joints2d, joints2d_crop, maps)
+            if contexts is None:
+                maps = [maps[level] for level in self.levels]
+                contexts = self.context(maps, joints2d_crop)
+            elif self.runs_deformable:
+                raise UserError(
+                    'features made in advance are what the maps show at the joints, and deformable '
+                    'extraction looks around them: set config.model.lifter.ablation_step to 2 or '
+                    'less or deformable to False, or config.data.features to False'
+                )
+            else:
+                contexts = [contexts[level] for level in self.levels]
+            tokens = self.embed(joints2d, contexts)
             intermediates['embedded'] = tokens.swapaxes(1, 2)
-            if self.ablation_step >= 3 and self.deformable:
+            if self.runs_deformable:
                 tokens, sampling = self.extract_context(tokens, joints2d_crop, maps, train)
                 intermediates |= {'context': tokens.swapaxes(1, 2), **sampling}
             if self.ablation_step >= 2:
@@ -233,11 +247,13 @@ class Lifter(nn.Module):
         intermediates['joints'] = x
         return self.regress(x), intermediates
 
+    @property
+    def runs_deformable(self) -> bool:
+        """Whether deformable context extraction is a part of this lifter."""
+        return self.ablation_step >= 3 and self.deformable
+
     def embed(
-        self,
-        joints2d: Float[Array, 'B J _'],
-        joints2d_crop: Float[Array, 'B J 2'],
-        maps: Sequence[Float[Array, 'B _ _ _']],
+        self, joints2d: Float[Array, 'B J _'], contexts: Sequence[Float[Array, 'B J _']]
     ) -> Float[jax.Array, 'B J tokens C']:
         """Joint-context embedding: a joint token, and a context token for each level.
 
@@ -245,7 +261,7 @@ class Lifter(nn.Module):
         """
         joint = dense(joints2d.shape[-1], self.channels, name='joint_embedding')(joints2d)
         tokens = [joint]
-        for level, context in enumerate(self.context(maps, joints2d_crop)):
+        for level, context in enumerate(contexts):
             embedding = dense(
                 context.shape[-1],
                 self.channels,

@@ -15,7 +15,9 @@ AXIS = 'batch'  # the name of the axis along which devices share a batch, and ov
 class Batch(NamedTuple):
     """B people, each cropped from one image.
 
-    A NamedTuple is a JAX tree without importing JAX, which data workers must not do.
+    A NamedTuple is a JAX tree without importing JAX, which data workers must not do. Of a dataset
+    of features made in advance, `images` has the shape [B, H, W, 0]: it tells the size of the
+    crops, and holds no picture.
     """
 
     images: Array  # [B, H, W, 3] uint8, RGB crops
@@ -24,6 +26,9 @@ class Batch(NamedTuple):
     joints2d_crop_truth: Array  # [B, J, 2] float32, true 2D joints, pixels of the crop
     image_size: Array  # [B, 2] float32, (width, height) of the whole image, pixels
     affine: Array  # [B, 2, 3] float32, whole-image pixels -> crop pixels
-    joints3d: Array  # [B, J, 3] float32, metres, camera frame, relative to the root joint
+    joints3d: Array  # [B, J, 3] float32, metres, frame of the model, relative to the root joint
     valid: Array  # [B] bool, False for the padding of a last batch
     index: Array  # [B] int32, position of the sample in its split
+    # Of a dataset of features alone; the axis of two is the plain crop and the mirrored one.
+    contexts: Array | None = None  # [B, 2, J, C] float16, all levels' maps at `context_joints`
+    context_joints: Array | None = None  # [B, 2, J, 2] float32, the lifter's 2D joints, crop pixels

@@ -90,3 +90,17 @@ def project(
     bent_x = x * radial + 2 * p1 * x * y + p2 * (r2 + 2 * x * x)
     bent_y = y * radial + 2 * p2 * x * y + p1 * (r2 + 2 * y * y)
     return np.stack([fx * bent_x + cx, fy * bent_y + cy], axis=-1)
+
+
+def upright_rotation(pitch: float = 0.0, tilt: float = 0.0) -> Float[np.ndarray, '3 3']:
+    """Turns vectors of a camera's frame into those of the same camera if it stood upright.
+
+    Args:
+      pitch: degrees by which the camera looks down, below the horizon.
+      tilt: degrees by which the camera is turned clockwise about its optical axis, as the one who
+        holds it sees it; its right side is then the lower one.
+    """
+    p, t = np.radians([pitch, tilt])
+    down = [[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]]
+    clockwise = [[np.cos(t), -np.sin(t), 0], [np.sin(t), np.cos(t), 0], [0, 0, 1]]
+    return np.array(down) @ np.array(clockwise)

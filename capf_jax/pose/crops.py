@@ -6,6 +6,8 @@ Pixels are counted from the centre of the top left one, x to the right and y dow
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 from jaxtyping import Float, Real, UInt8
@@ -128,3 +130,50 @@ def invert_affine(affine: Float[np.ndarray, '*batch 2 3']) -> Float[np.ndarray, 
     """
     inverse = np.linalg.inv(affine[..., :2])
     return np.concatenate([inverse, -inverse @ affine[..., 2:]], axis=-1)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class BoxCrop:
+    """One person's crop of a photograph by an affine map, as published models take it.
+
+    Its frame is the camera's own. The names are those of `viewing_ray.ViewingRayCrop`, so that
+    whatever takes the one takes the other.
+
+    Attributes:
+      affine: from pixels of the photograph to pixels of the crop.
+      crop_size: (width, height) of the crop.
+    """
+
+    affine: Float[np.ndarray, '2 3']
+    crop_size: tuple[int, int]
+
+    @property
+    def rotation(self) -> Float[np.ndarray, '3 3']:
+        """From the photograph's camera frame to the crop's: none."""
+        return np.eye(3)
+
+    def to_crop(self, points: Real[np.ndarray, '*points 2']) -> Float[np.ndarray, '*points 2']:
+        """Pixels of the photograph -> pixels of the crop."""
+        return apply_affine(self.affine, np.asarray(points, np.float64))
+
+    def to_photograph(
+        self, points: Real[np.ndarray, '*points 2']
+    ) -> Float[np.ndarray, '*points 2']:
+        """Pixels of the crop -> pixels of the photograph."""
+        return apply_affine(invert_affine(self.affine), np.asarray(points, np.float64))
+
+    def crop(
+        self, image: UInt8[np.ndarray, 'H W 3']
+    ) -> UInt8[np.ndarray, 'crop_height crop_width 3']:
+        """The crop of a photograph."""
+        return crop_image(image, self.affine, self.crop_size)
+
+
+def around_points(
+    points: Real[np.ndarray, 'P 2'], crop_size: tuple[int, int], margin: float = 1.25
+) -> BoxCrop:
+    """The affine crop around points of a person, such as 2D joints or the corners of a box.
+
+    The arguments and errors are those of `joints_box`.
+    """
+    return BoxCrop(box_affine(*joints_box(points, crop_size, margin), crop_size), crop_size)

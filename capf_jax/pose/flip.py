@@ -39,6 +39,7 @@ def flip_batch(batch: Batch, flipped: Bool[Array, ' B'], skeleton: Skeleton) -> 
 
     Whole-image x becomes w - x, so that the x normalised by the image is negated; crop x becomes
     w_crop - 1 - x, where the reversed pixel columns lie. `affine` still maps one to the other.
+    Features made in advance are there of both, the plain and the mirrored crop, and change places.
 
     Args:
       batch: see Batch; `joints2d` and the others have the skeleton's J joints.
@@ -53,6 +54,11 @@ def flip_batch(batch: Batch, flipped: Bool[Array, ' B'], skeleton: Skeleton) -> 
         chosen = flipped.reshape(flipped.shape + (1,) * (plain.ndim - 1))
         return np_like.where(chosen, mirrored, plain)
 
+    if batch.contexts is not None and batch.context_joints is not None:
+        batch = batch._replace(
+            contexts=where(batch.contexts[:, ::-1], batch.contexts),
+            context_joints=where(batch.context_joints[:, ::-1], batch.context_joints),
+        )
     return batch._replace(
         images=where(batch.images[:, :, ::-1], batch.images),
         joints2d=where(flip_joints(batch.joints2d, image_width, skeleton), batch.joints2d),

@@ -122,8 +122,44 @@ COCO17 = Skeleton(
     (0, 0, 0, 1, 2, 0, 0, 5, 6, 7, 8, 5, 6, 11, 12, 13, 14),
 )  # fmt: skip
 
+# COCO's joints, and a head top, a neck, a pelvis and feet (Halpe-FullBody's 26 body joints).
+HALPE26 = Skeleton(
+    'halpe26',
+    (
+        *COCO17.joints,
+        'head_top', 'neck', 'pelvis',
+        'left_big_toe', 'right_big_toe', 'left_small_toe', 'right_small_toe',
+        'left_heel', 'right_heel',
+    ),
+    (
+        18, 0, 0, 1, 2, 18, 18, 5, 6, 7, 8, 19, 19, 11, 12, 13, 14,
+        0, 19, 19, 15, 16, 15, 16, 15, 16,
+    ),
+)  # fmt: skip
+
+# OpenPose's model BODY_25.
+BODY_25 = Skeleton(
+    'body_25',
+    (
+        'nose', 'neck',
+        'right_shoulder', 'right_elbow', 'right_wrist',
+        'left_shoulder', 'left_elbow', 'left_wrist',
+        'pelvis',
+        'right_hip', 'right_knee', 'right_ankle',
+        'left_hip', 'left_knee', 'left_ankle',
+        'right_eye', 'left_eye', 'right_ear', 'left_ear',
+        'left_big_toe', 'left_small_toe', 'left_heel',
+        'right_big_toe', 'right_small_toe', 'right_heel',
+    ),
+    (
+        1, 8, 1, 2, 3, 1, 5, 6, 8, 8, 9, 10, 8, 12, 13, 0, 0, 15, 16,
+        14, 14, 14, 11, 11, 11,
+    ),
+)  # fmt: skip
+
 SKELETONS = {
-    skeleton.name: skeleton for skeleton in (H36M17, H36M17_SURFACE, MPI_INF_3DHP17, COCO17)
+    skeleton.name: skeleton
+    for skeleton in (H36M17, H36M17_SURFACE, MPI_INF_3DHP17, COCO17, HALPE26, BODY_25)
 }
 
 

@@ -23,8 +23,10 @@ from capf_jax.runtime import files
 # Name of a command -> its module, which has `main(argv) -> int`. `python -m MODULE` runs it, and so
 # does the console script `capf-jax-NAME` of the installed package (pyproject.toml).
 COMMANDS = {
+    'features': 'capf_jax.features',
     'train': 'capf_jax.train',
     'evaluate': 'capf_jax.evaluate',
+    'predict': 'capf_jax.predict',
     'convert': 'converters.convert',
     'export': 'converters.export',
     'build': 'data_pipeline.build',

@@ -19,7 +19,8 @@ from absl import flags
 from etils import epath
 from ml_collections import ConfigDict, config_flags
 
-from capf_jax.errors import UserError, nearest
+from capf_jax.errors import UserError, nearest, unknown
+from capf_jax.pose import joint_conversions
 from capf_jax.runtime import files
 from capf_jax.runtime.commands import Parser
 
@@ -37,6 +38,11 @@ CHOICES = {
     'training.precision': PRECISIONS,
     'training.weight_type': ('float32', 'float16'),
     'evaluation.precision': PRECISIONS,
+}
+NAMES = {  # words of our own, whose nearest a message names
+    'model.frame': ('camera', 'viewing_ray'),
+    'model.joints2d': ('dataset', 'detector'),
+    'model.joint_conversion': joint_conversions.NAMES,
 }
 PATHS = ('data.dir', 'data.builder.source', 'data.builder.poses', 'model.detector_weights')
 CONFIG_HELP = """\
@@ -221,6 +227,9 @@ def check_values(config: ConfigDict) -> None:
             raise UserError(
                 f'config.{name} is {fields[name]!r}; it must be one of {", ".join(map(str, known))}'
             )
+    for name, known in NAMES.items():
+        if fields[name] not in known:
+            raise unknown(f'config.{name}', str(fields[name]), known)
     channels = fields['model.lifter.channels']
     for name in ('model.lifter.heads', 'model.lifter.deformable_heads'):
         if channels % fields[name]:

@@ -98,9 +98,10 @@ def shard(batch: Batch) -> Batch:
 
     def put(values: np.ndarray) -> jax.Array:
         values = np.asarray(values)
-        return jax.device_put(values.reshape(len(devices), -1, *values.shape[1:]), layout)
+        rows = (len(devices), size // len(devices))
+        return jax.device_put(values.reshape(*rows, *values.shape[1:]), layout)
 
-    return Batch(*map(put, batch))
+    return jax.tree.map(put, batch)
 
 
 def prefetch(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
@@ -181,8 +182,8 @@ def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, np
             raise ValueError(
                 f'a batch of {size} samples does not divide by the {mesh.size} devices'
             )
-        whole = Batch(
-            *(jax.make_array_from_process_local_data(layout, np.asarray(x)) for x in batch)
+        whole = jax.tree.map(
+            lambda x: jax.make_array_from_process_local_data(layout, np.asarray(x)), batch
         )
         return to_host(jitted(_global(state), whole))
 

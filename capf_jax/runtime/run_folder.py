@@ -39,6 +39,10 @@ NEWER = {
     'training.precision': 'default',
     'evaluation.precision': 'highest',
     'evaluation.protocol': 'plain',
+    'data.features': False,
+    'model.frame': 'camera',
+    'model.joints2d': 'dataset',
+    'model.joint_conversion': 'fitted',
 }
 PACKAGES = (
     'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'ml-collections',

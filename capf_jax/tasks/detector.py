@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 from capf_jax.errors import UserError
 from capf_jax.inference.detector_weights import load_detector
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
-from capf_jax.models.detectors.heatmaps import find_joints, target_heatmaps
+from capf_jax.models.detectors.heatmaps import joints_of, target_heatmaps
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.grid_sample import grid_sample
 from capf_jax.pose.batch import AXIS, Array, Batch
@@ -59,19 +59,23 @@ def detector_task(
       detector_file: weight file to start from; '' starts from random weights.
 
     Raises:
-      UserError: the detector has no heatmaps.
+      UserError: the detector has no heatmaps, or none that can be learnt here.
     """
     if entry.heatmaps is None:
         raise UserError(
             f'{entry.name} has no heatmaps to learn: choose a model.detector that finds joints'
         )
-    assert entry.decode is not None  # A detector with heatmaps has a way to find joints in them.
-    loss_of, decode = LOSSES[entry.heatmaps], entry.decode
+    if entry.heatmaps not in LOSSES:
+        raise UserError(
+            f'{entry.name} cannot be trained here, it is used as published: choose another '
+            f'model.detector'
+        )
+    loss_of = LOSSES[entry.heatmaps]
 
     def init(key: Array, batch: Batch) -> TrainState:
         del batch  # A detector takes crops of any size.
         key_model, key_steps = jax.random.split(key)
-        variables = random_variables(model, key_model)
+        variables = random_variables(model, key_model, entry.crop)
         params, batch_stats = variables['params'], variables['batch_stats']
         return new_state(optimizer, key_steps, params, batch_stats=batch_stats)
 
@@ -96,12 +100,12 @@ def detector_task(
             )
             losses = loss_of(output.heatmaps, joints, detection.sigma)
             loss = mean_over_valid(losses, batch.valid)
-            return loss, (output.heatmaps, changes['batch_stats'])
+            return loss, (output._replace(maps=()), changes['batch_stats'])
 
-        (loss, (heatmaps, batch_stats)), gradients = jax.value_and_grad(loss_share, has_aux=True)(
+        (loss, (output, batch_stats)), gradients = jax.value_and_grad(loss_share, has_aux=True)(
             state.params
         )
-        predicted, _ = find_joints(heatmaps, decode)
+        predicted, _ = joints_of(output, entry)
         error = mean_over_valid(joint_distances(predicted, joints).mean(axis=-1), batch.valid)
         loss, error, gradients = jax.lax.psum((loss, error, gradients), AXIS)
         metrics = {
@@ -114,7 +118,7 @@ def detector_task(
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
         images = normalise_images(batch.images, entry)
         output = cast(Any, model.apply(weights(state), images))  # no tuple without `mutable`
-        predicted, _ = find_joints(output.heatmaps, decode)
+        predicted, _ = joints_of(output, entry)
         return {'joints2d_crop': predicted, 'valid': batch.valid, 'index': batch.index}
 
     return Task(

@@ -15,12 +15,14 @@ from capf_jax.figures import curves, people, sampling_points
 from capf_jax.figures.drawing import save
 from capf_jax.inference.detector_weights import load_detector
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.pose import joint_conversions
+from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import AXIS, Array, Batch
 from capf_jax.pose.flip import flip_batch, flip_pose
 from capf_jax.pose.skeletons import Skeleton
 from capf_jax.runtime import logs
 from capf_jax.scoring import protocols
-from capf_jax.scoring.poses import PoseResult, pose_scorer
+from capf_jax.scoring.poses import PoseResult, input_error_px, pose_scorer
 from capf_jax.scoring.protocols import METRICS, Protocol
 from capf_jax.tasks.task import (
     Figures,
@@ -61,7 +63,8 @@ def lifter_task(
       protocol: how poses are scored.
       detector_file: weight file of the detector; '' leaves it random.
       detector_joints: name of the joints that the detector of the file must find.
-      joints2d: source of the 2D joints, 'detected' or 'truth'; it is told in results.
+      joints2d: source of the 2D joints that come with the data, 'detected' or 'truth'; it is told
+        in results.
       weight_name: what the weight file of a finished run says that it is.
     """
 
@@ -97,17 +100,26 @@ def lifter_task(
 
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
         @jax.jit  # The plain and the mirrored batch share one trace.
-        def predict(batch: Batch) -> Array:
-            return model.apply(variables_of(state, state.params), batch, train=False)[0]
+        def predict(batch: Batch) -> tuple[Array, Array | None]:
+            pose, outputs = model.apply(variables_of(state, state.params), batch, train=False)
+            return pose, outputs.get('detector_joints')
 
-        pose = predict(batch)
+        pose, joints = predict(batch)
         if flip_test:
             everyone = jnp.ones(batch.valid.shape, bool)
-            mirrored = predict(flip_batch(batch, everyone, joint_set))
+            mirrored, _ = predict(flip_batch(batch, everyone, joint_set))
             pose = (pose + flip_pose(mirrored, joint_set)) / 2
-        return {'pose': pose, 'valid': batch.valid, 'index': batch.index}
+        outputs = {'pose': pose, 'valid': batch.valid, 'index': batch.index}
+        if model.conversion is not None:  # The scorer knows the joints of the batch alone.
+            used = batch._replace(joints2d=to_image(joints, batch.affine))
+            outputs['input_error_px'] = input_error_px(used)
+        return outputs
 
     source = JOINTS2D.get(joints2d, joints2d)
+    if model.conversion is not None:
+        source = f'those of the frozen {model.entry.name}'
+        if model.conversion.rule != joint_conversions.BY_NAME:
+            source += f', made into {joint_set.name} by the rule {model.conversion.rule!r}'
     if model.detector_joints:
         source += f' and those of the frozen {model.entry.name}'
     return Task(
@@ -123,9 +135,10 @@ def lifter_task(
             'joints2d': source,
             'flip_test': flip_test,
             'ablation_step': model.lifter.ablation_step,
+            'frame': model.frame,
         },
         variant='flip' if flip_test else 'noflip',
-        takes_joints2d=True,
+        takes_joints2d=model.conversion is None,
         draw=lambda figures: draw(figures, model, joint_set),
     )
 
@@ -140,10 +153,11 @@ def draw(
 ) -> list[pathlib.Path]:
     """Draws test people at even quantiles of the error, sampling points and error curves."""
     written = []
-    if figures.people:
-        result = cast(PoseResult, figures.result)
-        rows, percentiles = people.representative(result.errors['mpjpe'], figures.people)
-        batch = figures.split.read(result.labels['index'][rows])
+    result = cast(PoseResult, figures.result)
+    rows, percentiles = people.representative(result.errors['mpjpe'], figures.people)
+    batch = figures.split.read(result.labels['index'][rows]) if figures.people else None
+    # A dataset of features made in advance has no pictures if its source is not at hand.
+    if batch is not None and batch.images.shape[-1]:
         persons = [
             people.Person(
                 batch.images[place],
@@ -164,11 +178,11 @@ def draw(
         lifter = model.lifter
         if lifter.ablation_step >= 3 and lifter.deformable:
             middle = len(rows) // 2
-            one = type(batch)(*(array[middle : middle + 1] for array in batch))
-            points, weights = points_of_one(model, figures.state, one)
+            one = jax.tree.map(lambda array: array[middle : middle + 1], batch)
+            joints2d_crop, points, weights = points_of_one(model, figures.state, one)
             figure = sampling_points.sampling_figure(
                 one.images[0],
-                one.joints2d_crop[0],
+                joints2d_crop,
                 points,
                 weights,
                 joint_set,
@@ -186,20 +200,26 @@ def draw(
 
 def points_of_one(
     model: ContextAwarePoseFormer, state: TrainState, batch: Batch
-) -> tuple[Float[np.ndarray, 'L J M K 2'], Float[np.ndarray, 'L J M K']]:
-    """Points [L, J, M, K, 2] and weights [L, J, M, K] of the last deformable block, one person.
+) -> tuple[Float[np.ndarray, 'J 2'], Float[np.ndarray, 'L J M K 2'], Float[np.ndarray, 'L J M K']]:
+    """Where the last deformable block looks, for one person.
 
     Args:
       model: a model with deformable context extraction.
       state: NumPy arrays, so that one process of many can compute alone.
       batch: one person.
+
+    Returns:
+      The lifter's 2D joints, pixels of the crop, the sampling points, normalised by the crop, and
+      their weights.
     """
 
     @jax.jit
-    def look(variables: Any, batch: Batch) -> tuple[jax.Array, jax.Array]:
-        _, intermediates = model.apply(variables, batch)
-        points, weights = intermediates['sampling_points'], intermediates['attention_weights']
-        return points[-1][0], weights[-1][0]
+    def look(variables: Any, batch: Batch) -> tuple[jax.Array, jax.Array, jax.Array]:
+        _, outputs = model.apply(variables, batch)
+        own = model.conversion is not None
+        joints2d_crop = outputs['detector_joints'] if own else batch.joints2d_crop
+        points, weights = outputs['sampling_points'], outputs['attention_weights']
+        return joints2d_crop[0], points[-1][0], weights[-1][0]
 
-    points, weights = look(variables_of(state, state.params), batch)
-    return np.asarray(points), np.asarray(weights)
+    joints2d_crop, points, weights = look(variables_of(state, state.params), batch)
+    return np.asarray(joints2d_crop), np.asarray(points), np.asarray(weights)

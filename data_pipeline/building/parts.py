@@ -90,14 +90,23 @@ def write(
     """
     specification: Any = features.get_serialized_info()  # nested as deep as ours are: once
     serializer = example_serializer.ExampleSerializer(specification)
+    return write_serialized(
+        path,
+        (
+            serializer.serialize_example(features.encode_example(records.to_example(record)))
+            for record in examples
+        ),
+    )
+
+
+def write_serialized(path: pathlib.Path, stored: Iterable[bytes]) -> int:
+    """Writes records that are serialized already, whole or not at all; returns how many there are.
+
+    Raises:
+      OSError: the disk is full.
+    """
     with files.whole(path) as temporary:
-        return _write(
-            temporary,
-            (
-                serializer.serialize_example(features.encode_example(records.to_example(record)))
-                for record in examples
-            ),
-        )
+        return _write(temporary, stored)
 
 
 def link(part: pathlib.Path, path: pathlib.Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import pkgutil
 import types
+from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 from absl import logging
@@ -58,7 +60,7 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
       OSError: the disk is full; of an unfinished dataset only the parts are left, from which its
         builder goes on.
     """
-    builder = _builder(data)
+    builder = describe(data)
     if builder.data_path.exists():
         check_whole(builder)
     elif build:
@@ -127,17 +129,30 @@ def _download_config(beam_runner: str) -> tfds.download.DownloadConfig:
     return tfds.download.DownloadConfig(beam_runner=beam_runner)
 
 
-def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
-    """The builder that `data` describes, built or not."""
-    dataset = package(data.name)
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps TFDS from warning of a configuration that is not in its list, as ours never are."""
     verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)  # TFDS warns of a configuration that is not in its list
+    logging.set_verbosity(logging.ERROR)
     try:
-        return dataset.builder_from_config(data)
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+def describe(data: ConfigDict) -> tfds.core.DatasetBuilder:
+    """The builder that `config.data` describes, built or not.
+
+    Raises:
+      UserError: no builder is called `data.name`, or the builder refuses its fields.
+      RuntimeError: the dataset is there and not whole.
+    """
+    dataset = package(data.name)
+    try:
+        with quiet():
+            return dataset.builder_from_config(data)
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise RuntimeError(  # TFDS reads dataset_info.json when it is constructed
             f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is damaged; '
             f'delete the folder that has it and build it again with `{BUILD_COMMAND}`'
         ) from error
-    finally:
-        logging.set_verbosity(verbosity)

@@ -49,3 +49,15 @@ def test_points_of_the_world_come_where_the_camera_stands():
 def test_a_camera_without_a_place_is_named():
     with pytest.raises(UserError, match='place of camera TS5 is not published'):
         Camera('TS5', None, None, INTRINSICS).to_camera(np.zeros(3))
+
+
+def test_a_camera_that_looks_down_sees_along_the_slope():
+    upright = cameras.upright_rotation(pitch=30)
+    np.testing.assert_allclose(upright @ [0, 0, 1], [0, 0.5, np.sqrt(0.75)], atol=1e-12)
+    np.testing.assert_allclose(upright @ [1, 0, 0], [1, 0, 0], atol=1e-12)
+
+
+def test_a_camera_tilted_clockwise_has_its_right_side_low():
+    upright = cameras.upright_rotation(pitch=20, tilt=90)
+    np.testing.assert_allclose(upright @ [0, 0, 1], cameras.upright_rotation(20) @ [0, 0, 1])
+    assert (upright @ [1, 0, 0])[1] > 0.9

@@ -18,16 +18,20 @@ from jaxtyping import Float, Real
 from capf_jax import errors
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HRNet
+from capf_jax.models.detectors.movenet import MoveNet
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
 from capf_jax.pose.batch import Array
 
-CROP = (256, 192)  # height and width that every published network takes
+CROP = (256, 192)  # height and width that most published networks take
 IMAGENET_MEAN = (0.485, 0.456, 0.406)  # RGB in [0, 1]
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 CPN_MEAN = (122.7717 / 255, 115.9465 / 255, 102.9801 / 255)
 HRNET_STRIDES = (4, 8, 16, 32)
+# MoveNet takes RGB of -1 to 1. Its published graph multiplies by 1 / 127.5 in half precision.
+_MIDDLE = 1 / (255 * 0.007843017578125)
+MOVENET_MIDDLE = (_MIDDLE, _MIDDLE, _MIDDLE)
 RESNET_CHANNELS, RESNET_STRIDES = (256, 512, 1024, 2048), (4, 8, 16, 32)
 
 
@@ -41,11 +45,13 @@ class DetectorEntry:
         `convolutions.ConvNorm` for the last two.
       channels: of each map that it gives.
       strides: crop pixels per pixel of each map.
-      heatmaps: their kind, 'gaussian' or 'probability'; None for a network without a head.
-      decode: the way from heatmaps to joints, a name of heatmaps.DECODERS; None without heatmaps.
+      heatmaps: their kind, 'gaussian', 'probability' or 'likelihood', which no task learns; None
+        for a network without a head.
+      decode: the way to joints, a name of heatmaps.DECODERS; None without heatmaps.
       published: the name of the file that its weights are published in; '' if there is none.
       mean, deviation: RGB in [0, 1]; what is subtracted from an image, then divided by.
       joints: name of the joint set of the published weights; '' if it is that of the lifter.
+      crop: height and width of the crops that the published weights take, pixels.
       levels: maps that a lifter uses if its configuration names none.
     """
 
@@ -59,6 +65,7 @@ class DetectorEntry:
     mean: tuple[float, float, float] = IMAGENET_MEAN
     deviation: tuple[float, float, float] = IMAGENET_DEVIATION
     joints: str = 'coco17'
+    crop: tuple[int, int] = CROP
 
     @property
     def levels(self) -> tuple[int, ...]:
@@ -184,5 +191,17 @@ ENTRIES = {
         _vitpose('b', dimension=768, depth=12, heads=12),
         _vitpose('l', dimension=1024, depth=24, heads=16),
         _vitpose('h', dimension=1280, depth=32, heads=16),
+        DetectorEntry(
+            name='movenet_thunder',
+            build=_builder(MoveNet),
+            channels=(24, 56, 168, 560),
+            strides=(4, 8, 16, 32),
+            heatmaps='likelihood',
+            decode='refined',
+            published='movenet-thunder.json',
+            mean=MOVENET_MIDDLE,
+            deviation=MOVENET_MIDDLE,
+            crop=(256, 256),
+        ),
     )
 }

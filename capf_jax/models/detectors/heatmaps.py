@@ -7,16 +7,25 @@ down.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from capf_jax.models.detectors.detection import Detection
 from capf_jax.pose.batch import Array
+
+if TYPE_CHECKING:  # the catalog imports the detectors, and some of them this module
+    from capf_jax.models.detectors.catalog import DetectorEntry
 
 STRIDE = 4  # crop pixels per pixel of a heatmap, of every detector
 REACH = 2  # heatmap pixels around the most probable one that its joint is the mean of
 FLOOR = 1e-3  # share of a heatmap's peak below which its logarithm is cut off
+# Heatmap pixels from where a joint is expected at which it counts half as much as right there: of
+# MoveNet, whose published graph has this number rounded to half precision.
+NEARNESS = 1.8
 
 
 @functools.partial(jax.jit, static_argnames='subpixel')
@@ -106,24 +115,65 @@ def _parabola_peak(before: jax.Array, centre: jax.Array, after: jax.Array) -> ja
     return jnp.where(flat, 0.0, jnp.clip(shift, -0.5, 0.5))
 
 
-def find_joints(
-    heatmaps: Float[Array, 'B H W J'], decode: str
+@jax.jit
+def refined_joints(
+    heatmaps: Float[Array, 'B H W J'],
+    offsets: Float[Array, 'B H W J 2'],
+    guesses: Float[Array, 'B J 2'],
 ) -> tuple[Float[jax.Array, 'B J 2'], Float[jax.Array, 'B J']]:
-    """Joints in pixels of the crop, and their confidences.
+    """Joints at the best pixel near a first guess, moved by that pixel's offset, as of MoveNet.
 
     Args:
-      heatmaps: one for each joint.
-      decode: a name of DECODERS, as the catalog's entry of the detector has it: 'quarter_pixel' for
-        published detectors, 'parabola' and 'mean' for those trained here, on Gaussians and on
-        probabilities.
+      heatmaps: how likely each joint is at each pixel, of anyone in the crop.
+      offsets: from each pixel to the joint near it, heatmap pixels.
+      guesses: where the person's joints are expected, heatmap pixels.
+
+    Returns:
+      Joints in pixels of the crop, and the heatmaps' values at the best pixels.
     """
-    return DECODERS[decode](heatmaps)
+    batch, height, width, joints = heatmaps.shape
+    rows, columns = jnp.arange(height)[:, None, None], jnp.arange(width)[:, None]
+    x, y = guesses[:, None, None, :, 0], guesses[:, None, None, :, 1]
+    distance = jnp.sqrt(jnp.square(columns - x) + jnp.square(rows - y))
+    weighted = (heatmaps / (distance + NEARNESS)).reshape(batch, height * width, joints)
+    best = jnp.argmax(weighted, axis=1)  # [B, J]
+
+    flat = heatmaps.reshape(batch, height * width, joints)
+    confidence = jnp.take_along_axis(flat, best[:, None], axis=1)[:, 0]
+    of_pixels = offsets.reshape(batch, height * width, joints, 2)
+    offset = jnp.take_along_axis(of_pixels, best[:, None, :, None], axis=1)[:, 0]
+    pixel = jnp.stack([best % width, best // width], axis=-1)
+    return (pixel + offset) * STRIDE, confidence
 
 
-DECODERS = {
-    'quarter_pixel': heatmaps_to_joints,
-    'parabola': functools.partial(heatmaps_to_joints, subpixel=True),
-    'mean': probabilities_to_joints,
+def joints_of(
+    detection: Detection, entry: DetectorEntry
+) -> tuple[Float[jax.Array, 'B J 2'], Float[jax.Array, 'B J']]:
+    """The joints that a detector finds: the one way from a Detection to joints.
+
+    Args:
+      detection: with heatmaps, and with the offsets and guesses of a detector that refines.
+      entry: the catalog's entry of the detector.
+
+    Returns:
+      Joints in pixels of the crop, and their confidences.
+
+    Raises:
+      ValueError: the detection or its entry has no heatmaps.
+    """
+    if entry.decode is None or detection.heatmaps is None:
+        raise ValueError(f'{entry.name} has no heatmaps, and so no joints')
+    return DECODERS[entry.decode](detection)
+
+
+Joints = tuple[jax.Array, jax.Array]
+# By the name that a catalog's entry has: 'quarter_pixel' for published detectors, 'parabola' and
+# 'mean' for those trained here, on Gaussians and on probabilities, 'refined' for MoveNet.
+DECODERS: dict[str, Callable[[Detection], Joints]] = {
+    'quarter_pixel': lambda detection: heatmaps_to_joints(detection.heatmaps),
+    'parabola': lambda detection: heatmaps_to_joints(detection.heatmaps, subpixel=True),
+    'mean': lambda detection: probabilities_to_joints(detection.heatmaps),
+    'refined': lambda detection: refined_joints(*detection[1:]),
 }
 
 

@@ -13,7 +13,9 @@ from jax.core import Tracer
 from capf_jax.models.detectors.catalog import CROP
 
 
-def random_variables(model: nn.Module, key: jax.Array) -> dict[str, Any]:
+def random_variables(
+    model: nn.Module, key: jax.Array, crop: tuple[int, int] = CROP
+) -> dict[str, Any]:
     """Variables to start training from: He's normal kernels, and a head of nearly zero.
 
     A small head gives first heatmaps near zero, which most of a target is. One draw serves all
@@ -23,12 +25,13 @@ def random_variables(model: nn.Module, key: jax.Array) -> dict[str, Any]:
     Args:
       model: a detector of the catalog, in any compute type.
       key: of the random draw.
+      crop: height and width of its crops, as the catalog's entry has them.
 
     Returns:
-      {'params', 'batch_stats'}, float32.
+      {'params', 'batch_stats'}, float32; a detector without BatchNorms has the first alone.
     """
     # A position embedding depends on the size of the crops, and on nothing else.
-    shapes = jax.eval_shape(model.init, key, jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32))
+    shapes = jax.eval_shape(model.init, key, jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32))
     leaves, structure = jax.tree.flatten_with_path(shapes)
     size = sum(leaf.size for path, leaf in leaves if path[-1].key == 'kernel')
     random, used, filled = jax.random.normal(key, (size,)), 0, []

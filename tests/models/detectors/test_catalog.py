@@ -10,22 +10,22 @@ from capf_jax.models.detectors import catalog
 from capf_jax.pose import skeletons
 from configs import base
 
-CROP = (256, 192)
-
 
 @pytest.mark.parametrize('name', catalog.names())
 def test_entry_tells_maps_and_heatmaps_of_its_network(name):
-    entry, images = catalog.get(name), jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32)
+    entry = catalog.get(name)
+    height, width = entry.crop
+    images = jax.ShapeDtypeStruct((1, height, width, 3), jnp.float32)
     detector = entry.build(17)
     detection, _ = jax.eval_shape(detector.init_with_output, jax.random.key(0), images)
     assert [feature_map.shape for feature_map in detection.maps] == [
-        (1, CROP[0] // stride, CROP[1] // stride, channels)
+        (1, height // stride, width // stride, channels)
         for stride, channels in zip(entry.strides, entry.channels, strict=True)
     ]
     if entry.heatmaps is None:
         assert detection.heatmaps is None
     else:
-        assert detection.heatmaps.shape == (1, 64, 48, 17)
+        assert detection.heatmaps.shape == (1, height // 4, width // 4, 17)
 
 
 @pytest.mark.parametrize('name', catalog.names())

@@ -1,0 +1,537 @@
+"""From a photograph to its people, stage by stage: boxes, crops, poses, places.
+
+1. `find_boxes`: where the people are.
+2. `aim`: each person's crop, around the joints that the detector finds in the box.
+3. `lift`: poses relative to the root, in the camera's frame.
+4. `place`: where the roots are, and all of it as `People`.
+
+`people_of` does them one after the other. Photographs in here are without lens distortion;
+`people_of` undoes it before, and does it again to the 2D joints that it returns.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Protocol
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from capf_jax.errors import UserError
+from capf_jax.inference import people as people_arrays
+from capf_jax.inference.joints2d_files import GivenJoints
+from capf_jax.inference.people import People
+from capf_jax.inference.photograph_camera import (
+    PhotographCamera,
+    distort_points,
+    undistort_points,
+    undistorted,
+)
+from capf_jax.pose import crops, joint_conversions, root_position, stature, viewing_ray
+from capf_jax.pose.crops import BoxCrop
+from capf_jax.pose.joint_conversions import Conversion
+from capf_jax.pose.normalise import normalise_by_image
+from capf_jax.pose.viewing_ray import ViewingRayCrop
+
+if TYPE_CHECKING:
+    from capf_jax.inference.estimator import Estimator
+
+Crop = ViewingRayCrop | BoxCrop
+
+THUMBNAIL = 256  # pixels a side of the picture that the finder sees
+LEAST_SCORE = 0.2  # of a person that the finder finds
+LEAST_CONFIDENCE = 0.2  # mean over the joints of a person whose pose is told
+SURE = 0.2  # confidence from which a joint counts when the crop is aimed
+FEWEST_SURE = 5  # joints that aim a crop
+LEAST_PERSON = 16.0  # pixels; the longer side of the smallest person whose pose can be told
+# Two people whose joints are this close, over the root of their box's area, are one.
+_DUPLICATE = 0.12
+
+
+class Finder(Protocol):
+    """What finds people in a whole picture, such as `people_finder.PeopleFinder`."""
+
+    def find(self, image: UInt8[np.ndarray, 'H W 3']) -> Any:
+        """Of an RGB picture `boxes` [N, 4] x y w h px and `scores` [N], among others."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Models:
+    """The networks of a prediction.
+
+    Attributes:
+      lifter: a file with a lifter.
+      detector: what finds the 2D joints; None where they are always given.
+      conversion: from the detector's joints to those of the lifter; None without a detector.
+    """
+
+    lifter: Estimator
+    detector: Estimator | None
+    conversion: Conversion | None
+
+    @classmethod
+    def of(cls, lifter: Estimator, detector: Estimator | None = None, rule: str = '') -> Models:
+        """Checks that the files can do it.
+
+        Args:
+          lifter: a file with a lifter.
+          detector: a file with a detector of 2D joints; None for the lifter's own detector.
+          rule: of the joint conversion; '' for the one that the lifter was trained with, if any.
+
+        Raises:
+          UserError: no lifter, or no detector of joints, or joints that are not convertible.
+        """
+        if lifter.lifter is None:
+            held = lifter.metadata.get('name', lifter.metadata.get('kind'))
+            raise UserError(
+                f'{lifter.path} holds {held}, which lifts no photograph to 3D; give the weights '
+                'of a Context-Aware PoseFormer'
+            )
+        finds = detector or (lifter if _finds_joints(lifter) else None)
+        if finds is None:
+            return cls(lifter, None, None)
+        if not _finds_joints(finds):
+            raise UserError(
+                f'{finds.path} finds no 2D joints; give the weights of a detector with heatmaps'
+            )
+        assert finds.detector is not None  # which _finds_joints has checked
+        assert finds.detector.joints is not None
+        pair = finds.detector.joints.name, lifter.skeleton.name
+        own_rule = lifter.metadata.get('model', {}).get('joint_conversion', '')
+        if not rule and own_rule in joint_conversions.RULES.get(pair, {}):
+            rule = own_rule
+        return cls(lifter, finds, joint_conversions.get(*pair, rule))
+
+    @property
+    def turns(self) -> bool:
+        """Whether crops are those of a camera that is turned at the person."""
+        return frame_of(self.lifter) == 'viewing_ray'
+
+    @property
+    def lifts_own_joints(self) -> bool:
+        """Whether the lifter's own detector finds the joints on the very crop that is lifted."""
+        return self.turns and self.detector is self.lifter
+
+
+def _finds_joints(estimator: Estimator) -> bool:
+    detector = estimator.detector
+    return (
+        detector is not None and detector.entry is not None and detector.entry.heatmaps is not None
+    )
+
+
+def frame_of(estimator: Estimator) -> str:
+    """The frame in which a file's lifter predicts: 'camera' or 'viewing_ray'."""
+    return estimator.metadata.get('model', {}).get('frame') or 'camera'
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Aimed:
+    """N people's crops and joints.
+
+    Attributes:
+      views: the crop of each person, of the lifter's size.
+      joints2d: [N, J, 2] pixels, the lifter's joints.
+      confidence: [N, J], 0 to 1.
+    """
+
+    views: tuple[Crop, ...]
+    joints2d: Float[np.ndarray, 'N J 2']
+    confidence: Float[np.ndarray, 'N J']
+
+    def select(self, chosen: np.ndarray) -> Aimed:
+        """Some of the people, by their numbers."""
+        views = tuple(self.views[n] for n in chosen)
+        return Aimed(views, self.joints2d[chosen], self.confidence[chosen])
+
+
+def people_of(
+    pixels: UInt8[np.ndarray, 'H W 3'],
+    models: Models,
+    camera: PhotographCamera,
+    *,
+    finder: Finder | None = None,
+    boxes: Any = None,
+    joints: GivenJoints | None = None,
+    source: str = '',
+    height: float | None = None,
+    flip_test: bool = True,
+    least_confidence: float = LEAST_CONFIDENCE,
+) -> People:
+    """The people of one photograph.
+
+    Args:
+      pixels: RGB, upright.
+      models: the networks.
+      camera: of the photograph.
+      finder: finds the people where neither boxes nor joints are given.
+      boxes: [N, 4] x, y, width, height of the people, pixels of the photograph.
+      joints: their 2D joints, pixels of the photograph; with them no detector's joints are used.
+      source: the name of the photograph, for `People`.
+      height: metres; everyone is scaled to this standing height.
+      flip_test: average with the prediction for the mirrored person.
+      least_confidence: mean confidence of the joints below which a person that the finder found is
+        left out; one whose box is given is not valid.
+
+    Returns:
+      Everyone, from the surest to the least sure where they were found, and in the order of the
+      boxes or joints where these were given.
+
+    Raises:
+      UserError: boxes or joints that do not fit the photograph or the networks; no finder and
+        nothing given.
+    """
+    lens = camera.camera
+    flat, scores = undistorted(pixels, lens), None
+    if joints is not None:
+        boxes = _boxes_of_joints(joints) if boxes is None else boxes
+        boxes = _checked_boxes(boxes, pixels, source, len(joints))
+        joints = dataclasses.replace(joints, joints=undistort_points(joints.joints, lens))
+        aimed = aim_at_joints(joints, camera, models)
+    else:
+        if boxes is None:
+            if finder is None:
+                raise UserError('nobody says where the people are: give boxes, joints or a finder')
+            boxes, scores = find_boxes(flat, finder)
+            boxes = _distorted_boxes(boxes, camera)
+        else:
+            boxes = _checked_boxes(boxes, pixels, source)
+        aimed = aim(flat, _undistorted_corners(boxes, camera), camera, models)
+    if scores is not None:
+        chosen = _distinct(aimed, boxes, scores, least_confidence)
+        aimed, boxes = aimed.select(chosen), boxes[chosen]
+    pose, aimed = lift(
+        flat, aimed, models, flip_test=flip_test, with_given_joints=joints is not None
+    )
+    return place(
+        pose,
+        aimed,
+        boxes,
+        camera,
+        models,
+        image_size=(pixels.shape[1], pixels.shape[0]),
+        source=source,
+        height=height,
+        least_confidence=least_confidence,
+    )
+
+
+def find_boxes(
+    pixels: UInt8[np.ndarray, 'H W 3'], finder: Finder, least_score: float = LEAST_SCORE
+) -> tuple[Float[np.ndarray, 'N 4'], Float[np.ndarray, ' N']]:
+    """Stage 1: where the people are.
+
+    Returns:
+      Boxes x, y, width, height, pixels, and scores, 0 to 1, the largest first. People of less than
+      `LEAST_PERSON` pixels are left out.
+    """
+    thumbnail, scale = _square(pixels)
+    people = finder.find(thumbnail)
+    boxes, scores = np.array(people.boxes, np.float64), np.asarray(people.scores, np.float64)
+    # Pixels are counted from the centre of the first one, so that its corner is at -0.5.
+    boxes[:, :2] = (boxes[:, :2] + 0.5) / scale - 0.5
+    boxes[:, 2:] /= scale
+    large = boxes[:, 2:].max(axis=1, initial=0) >= LEAST_PERSON
+    usable = large & (boxes[:, 2:].min(axis=1, initial=np.inf) > 0) & (scores >= least_score)
+    order = np.argsort(-scores[usable], kind='stable')
+    return boxes[usable][order], scores[usable][order]
+
+
+def _square(pixels: np.ndarray) -> tuple[np.ndarray, float]:
+    """A picture of `THUMBNAIL` pixels a side with black around it, and its scale.
+
+    Pictures of every shape are one shape for the finder, which is compiled once.
+    """
+    height, width = pixels.shape[:2]
+    scale = THUMBNAIL / max(height, width)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    square = np.zeros((THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    square[: size[1], : size[0]] = cv2.resize(pixels, size, interpolation=way)
+    return square, scale
+
+
+def aim(
+    pixels: UInt8[np.ndarray, 'H W 3'],
+    corners: Float[np.ndarray, 'N P 2'],
+    camera: PhotographCamera,
+    models: Models,
+) -> Aimed:
+    """Stage 2: each person's crop, around the joints that the detector finds in the box.
+
+    Args:
+      pixels: RGB, without lens distortion.
+      corners: points of each person's box, pixels.
+      camera: of the photograph.
+      models: the networks.
+
+    Raises:
+      UserError: there is no detector of 2D joints.
+    """
+    detector, conversion = models.detector, models.conversion
+    if detector is None or conversion is None:
+        raise UserError(
+            f'{models.lifter.path} finds no 2D joints; give the weights of a detector with '
+            'heatmaps (--detector_weights), or the 2D joints (--joints2d)'
+        )
+    number, joint_count = len(corners), len(models.lifter.skeleton)
+    joints2d, confidence = np.zeros((number, joint_count, 2)), np.zeros((number, joint_count))
+    if not number:
+        return Aimed((), joints2d, confidence)
+    around = list(corners)
+    # What the lifter's own detector finds on the crop that is lifted comes with the pose.
+    for _ in range(1 if models.lifts_own_joints else 2):
+        views = _views(around, camera, models, _size(detector))
+        joints_crop, sureness = detector.joints(_crops(pixels, views))
+        joints_px = np.stack(
+            [view.to_photograph(one) for view, one in zip(views, joints_crop, strict=True)]
+        )
+        joints2d = conversion.joints(joints_px)
+        confidence = np.asarray(conversion.confidence(sureness), np.float64)
+        around = [_aiming_points(*each) for each in zip(joints2d, confidence, corners, strict=True)]
+    return Aimed(_views(around, camera, models, _size(models.lifter)), joints2d, confidence)
+
+
+def aim_at_joints(joints: GivenJoints, camera: PhotographCamera, models: Models) -> Aimed:
+    """Stage 2 where the 2D joints are given: each person's crop around them.
+
+    Raises:
+      UserError: joints that cannot be converted to the lifter's.
+    """
+    conversion = joint_conversions.get(joints.skeleton, models.lifter.skeleton.name)
+    joints2d = np.asarray(conversion.joints(joints.joints), np.float64)
+    confidence = np.asarray(conversion.confidence(joints.confidence), np.float64)
+    size = _size(models.lifter)
+    return Aimed(_views(list(joints2d), camera, models, size), joints2d, confidence)
+
+
+def lift(
+    pixels: UInt8[np.ndarray, 'H W 3'],
+    aimed: Aimed,
+    models: Models,
+    *,
+    flip_test: bool = True,
+    with_given_joints: bool = False,
+) -> tuple[Float[np.ndarray, 'N J 3'], Aimed]:
+    """Stage 3: poses in metres, relative to the root, in the camera's frame.
+
+    Args:
+      pixels: RGB, without lens distortion.
+      aimed: the people's crops and joints.
+      models: the networks.
+      flip_test: average with the prediction for the mirrored person.
+      with_given_joints: whether the joints are the user's, which no detector's replace.
+
+    Returns:
+      The poses, and the people with the joints that were lifted.
+    """
+    lifter = models.lifter
+    if not aimed.views:
+        return np.zeros((0, len(lifter.skeleton), 3)), aimed
+    views = aimed.views
+    images = _crops(pixels, views)
+    joints_crop = np.stack(
+        [view.to_crop(one) for view, one in zip(views, aimed.joints2d, strict=True)]
+    )
+    if models.turns:
+        own = models.lifts_own_joints and not with_given_joints
+        pose, joints_crop, confidence = lifter.lift_crops(
+            images, None if own else joints_crop, flip_test=flip_test
+        )
+        if own:
+            joints2d = np.stack(
+                [view.to_photograph(one) for view, one in zip(views, joints_crop, strict=True)]
+            )
+            aimed = Aimed(views, joints2d, np.asarray(confidence, np.float64))
+    else:
+        size = np.tile([float(pixels.shape[1]), float(pixels.shape[0])], (len(views), 1))
+        by_image = normalise_by_image(aimed.joints2d, size)
+        pose = lifter.lift(images, by_image, joints_crop, flip_test=flip_test)
+    rotations = np.stack([view.rotation for view in views])
+    return viewing_ray.to_camera(np.asarray(pose, np.float64), rotations), aimed
+
+
+def place(
+    pose: Float[np.ndarray, 'N J 3'],
+    aimed: Aimed,
+    boxes: Float[np.ndarray, 'N 4'],
+    camera: PhotographCamera,
+    models: Models,
+    *,
+    image_size: tuple[int, int],
+    source: str = '',
+    height: float | None = None,
+    least_confidence: float = LEAST_CONFIDENCE,
+) -> People:
+    """Stage 4: where the roots are, and all of it as `People`.
+
+    Args:
+      pose: metres, relative to the root, in the camera's frame.
+      aimed: the people's joints, pixels of the photograph without lens distortion.
+      boxes: x, y, width, height, pixels of the photograph as it is.
+      camera: of the photograph.
+      models: the networks.
+      image_size: (width, height) of the photograph.
+      source: its name.
+      height: metres; everyone is scaled to this standing height.
+      least_confidence: mean confidence of the joints below which a person is not valid.
+
+    Raises:
+      UserError: a height that is none, or of joints that do not tell one.
+    """
+    skeleton, lens = models.lifter.skeleton, camera.camera
+    common: dict[str, Any] = {
+        'joints2d_skeleton': skeleton.name,
+        'skeleton': skeleton.name,
+        'camera': dataclasses.replace(lens, image_size=image_size),
+        'camera_assumed': camera.assumed,
+        'camera_origin': camera.origin,
+        'image_size': image_size,
+        'source': source,
+    }
+    number = len(pose)
+    if not number:
+        return people_arrays.empty(**common)
+    if height is not None:
+        check_height(height)
+        pose = pose * (height / stature.standing_height(pose, skeleton))[:, None, None]
+    root = root_position.root_position(pose, aimed.joints2d, lens.intrinsics, aimed.confidence)
+    finite = np.isfinite(root).all(axis=-1) & np.isfinite(pose).all(axis=(1, 2))
+    return People(
+        ids=np.arange(number),
+        time=np.zeros(number),
+        boxes=boxes,
+        joints2d=distort_points(aimed.joints2d, lens),
+        confidence=aimed.confidence.clip(0, 1),
+        pose=pose,
+        root=root,
+        valid=finite & (aimed.confidence.mean(axis=1) >= least_confidence),
+        **common,
+    )
+
+
+def check_height(height: float) -> None:
+    """UserError unless a person can be so tall, in metres."""
+    if not 0.3 < height < 3:
+        raise UserError(f'a standing height of {height:g} is none; give metres, such as 1.75')
+
+
+def _size(estimator: Estimator) -> tuple[int, int]:
+    """(width, height) of the crops that a file's networks take."""
+    if estimator.crop_size is not None:
+        return estimator.crop_size[1], estimator.crop_size[0]
+    return crops.CROP_SIZE
+
+
+def _views(
+    around: Sequence[np.ndarray], camera: PhotographCamera, models: Models, size: tuple[int, int]
+) -> tuple[Crop, ...]:
+    """The crops around each person's points."""
+    if models.turns:
+        numbers = camera.camera.intrinsics
+        return tuple(viewing_ray.around_points(points, numbers, size) for points in around)
+    return tuple(crops.around_points(points, size) for points in around)
+
+
+def _crops(pixels: np.ndarray, views: Sequence[Crop]) -> np.ndarray:
+    return np.stack([view.crop(pixels) for view in views])
+
+
+def _aiming_points(joints: np.ndarray, confidence: np.ndarray, corners: np.ndarray) -> np.ndarray:
+    """The points that a person's crop lies around: the sure joints, or the box without enough."""
+    sure = confidence >= SURE
+    points = joints[sure]
+    if len(points) < FEWEST_SURE or np.ptp(points, axis=0).max() < LEAST_PERSON:
+        return corners
+    return points
+
+
+def _corners(boxes: np.ndarray) -> np.ndarray:
+    """[N, 4, 2] corners of boxes [N, 4]."""
+    x, y, width, height = np.moveaxis(boxes, -1, 0)
+    return np.stack(
+        [
+            np.stack([x, y], -1),
+            np.stack([x + width, y], -1),
+            np.stack([x, y + height], -1),
+            np.stack([x + width, y + height], -1),
+        ],
+        axis=1,
+    )
+
+
+def _undistorted_corners(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
+    return undistort_points(_corners(boxes), camera.camera)
+
+
+def _distorted_boxes(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
+    """Boxes in the photograph as it is, of boxes in the one without lens distortion."""
+    if camera.camera.distortion is None or not len(boxes):
+        return boxes
+    corners = distort_points(_corners(boxes), camera.camera)
+    first, last = corners.min(axis=1), corners.max(axis=1)
+    return np.concatenate([first, last - first], axis=-1)
+
+
+def _boxes_of_joints(joints: GivenJoints) -> np.ndarray:
+    """The smallest boxes around given joints, those of the file where it has some."""
+    if joints.boxes is not None:
+        return joints.boxes
+    boxes = np.zeros((len(joints), 4))
+    for n, (places, sureness) in enumerate(zip(joints.joints, joints.confidence, strict=True)):
+        points = places[sureness > 0] if (sureness > 0).any() else places
+        first, last = points.min(axis=0), points.max(axis=0)
+        boxes[n] = [*first, *(last - first)]
+    return boxes
+
+
+def _checked_boxes(
+    boxes: Any, pixels: np.ndarray, source: str, number: int | None = None
+) -> np.ndarray:
+    """Boxes [N, 4] that lie in the picture; UserError names the first that does not."""
+    try:
+        array = np.asarray(boxes, np.float64).reshape(-1, 4)
+    except (TypeError, ValueError):
+        raise UserError(
+            'boxes must be four numbers for each person: x, y, width, height in pixels'
+        ) from None
+    if number is not None and len(array) != number:
+        raise UserError(f'there are boxes of {len(array)} people and joints of {number}')
+    height, width = pixels.shape[:2]
+    where = f' of {source}' if source else ''
+    for n, (x, y, w, h) in enumerate(array.tolist()):
+        text = f'box {n}{where}, x,y,width,height {x:g},{y:g},{w:g},{h:g},'
+        if not np.isfinite([x, y, w, h]).all() or w <= 0 or h <= 0:
+            raise UserError(f'{text} is empty; give a width and a height above 0 px')
+        if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+            raise UserError(
+                f'{text} lies outside of the picture of {width}x{height} px; give pixels of the '
+                'upright picture'
+            )
+        if max(w, h) < LEAST_PERSON:
+            raise UserError(
+                f'{text} is too small to tell a pose; a person needs {LEAST_PERSON:g} px at least'
+            )
+    return array
+
+
+def _distinct(
+    aimed: Aimed, boxes: np.ndarray, scores: np.ndarray, least_confidence: float
+) -> np.ndarray:
+    """The numbers of the people that are sure enough, each once; the order stays."""
+    mean = aimed.confidence.mean(axis=1)
+    chosen: list[int] = []
+    for n in np.argsort(-scores, kind='stable'):
+        if mean[n] < least_confidence:
+            continue
+        size = np.sqrt(max(boxes[n, 2] * boxes[n, 3], 1.0))
+        same = any(
+            np.linalg.norm(aimed.joints2d[n] - aimed.joints2d[other], axis=-1).mean()
+            < _DUPLICATE * size
+            for other in chosen
+        )
+        if not same:
+            chosen.append(int(n))
+    return np.array(sorted(chosen), np.int64)

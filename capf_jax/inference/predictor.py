@@ -1,0 +1,234 @@
+"""`Predictor`: all that is settled before the first picture is opened, then people of pictures.
+
+`Estimator.predict` and the command `capf_jax.predict` both are a Predictor and a loop.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import os
+import pathlib
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from capf_jax.errors import UserError
+from capf_jax.inference import joints2d_files, photograph_camera, photographs, sources
+from capf_jax.inference.joints2d_files import GivenJoints, JointsFile
+from capf_jax.inference.people import People
+from capf_jax.inference.photograph_camera import Calibration, PhotographCamera
+from capf_jax.inference.photographs import Finder, Models
+from capf_jax.inference.sources import Picture
+from capf_jax.pose.cameras import Camera
+
+if TYPE_CHECKING:
+    from capf_jax.inference.estimator import Estimator
+
+PRETRAINED = pathlib.Path(__file__).resolve().parents[2] / 'pretrained'
+FINDER = PRETRAINED / 'movenet_multipose.safetensors'
+LIFTER = PRETRAINED / 'photographs.safetensors'
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CameraChoice:
+    """How the camera of each picture is come by; the first that is there counts.
+
+    Attributes:
+      intrinsics: fx, fy, cx, cy of every picture, pixels.
+      calibration: a calibration file.
+      camera_name: the camera of the calibration; '' to choose it by the picture's name.
+      field_of_view: degrees of the longer side; None to read the picture's EXIF, or else to assume
+        `photograph_camera.FIELD_OF_VIEW`.
+      given: a camera of every picture.
+    """
+
+    intrinsics: Sequence[float] | None = None
+    calibration: Calibration | None = None
+    camera_name: str = ''
+    field_of_view: float | None = None
+    given: PhotographCamera | None = None
+
+    @classmethod
+    def of(cls, camera: Any) -> CameraChoice:
+        """The choice that an argument `camera` means.
+
+        Args:
+          camera: None; a `Camera` or `PhotographCamera`; four numbers fx, fy, cx, cy; a calibration
+            file or its path.
+
+        Raises:
+          UserError: anything else.
+          FileNotFoundError: there is no such file.
+        """
+        if camera is None:
+            return cls()
+        if isinstance(camera, cls):
+            return camera
+        if isinstance(camera, PhotographCamera):
+            return cls(given=camera)
+        if isinstance(camera, Camera):
+            return cls(given=PhotographCamera(camera, False, f'camera {camera.name}'))
+        if isinstance(camera, Calibration):
+            return cls(calibration=camera)
+        if isinstance(camera, (str, os.PathLike)):
+            return cls(calibration=Calibration.read(camera))
+        if np.shape(camera) == (4,):
+            return cls(intrinsics=tuple(float(number) for number in camera))
+        raise UserError(
+            'camera must be a Camera, four numbers fx, fy, cx, cy, or a calibration file'
+        )
+
+    def camera(self, picture: Picture, path: str = '', name: str = '') -> PhotographCamera:
+        """The camera of a picture.
+
+        Args:
+          picture: the picture.
+          path: its file, whose name may choose the camera of a calibration.
+          name: the name of its camera, where the source says it.
+
+        Raises:
+          UserError: the calibration has no camera for it.
+        """
+        if self.given is not None:
+            return self.given
+        if self.intrinsics is not None:
+            return photograph_camera.from_intrinsics(self.intrinsics, picture.size)
+        if self.calibration is not None:
+            return self.calibration.camera(picture.size, path, self.camera_name or name)
+        if self.field_of_view is not None:
+            return photograph_camera.from_field_of_view(self.field_of_view, picture.size)
+        by_exif = photograph_camera.from_exif(picture.lens, picture.size)
+        return by_exif or photograph_camera.from_field_of_view(
+            photograph_camera.FIELD_OF_VIEW, picture.size, assumed=True
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Predictor:
+    """People of pictures, by fixed networks and settings.
+
+    Attributes:
+      models: the networks.
+      cameras: how the camera of each picture is come by.
+      finder: gives the finder of people; it is called at the first picture that needs one.
+      joints: 2D joints by picture; None to let the detector find them.
+      height: metres; everyone is scaled to this standing height.
+      flip_test: average with the prediction for the mirrored person.
+      least_confidence: see `photographs.people_of`.
+    """
+
+    models: Models
+    cameras: CameraChoice = dataclasses.field(default_factory=CameraChoice)
+    finder: Callable[[], Finder] | None = None
+    joints: JointsFile | None = None
+    height: float | None = None
+    flip_test: bool = True
+    least_confidence: float = photographs.LEAST_CONFIDENCE
+
+    def people(
+        self, picture: Picture, path: str = '', boxes: Any = None, joints: GivenJoints | None = None
+    ) -> People:
+        """The people of one picture.
+
+        Args:
+          picture: the picture.
+          path: its file, or any name.
+          boxes: [N, 4] x, y, width, height; None to find them.
+          joints: the 2D joints; None to take those of the file, or to find them.
+
+        Raises:
+          UserError: what is given does not fit the picture or the networks.
+        """
+        if joints is None and self.joints is not None:
+            joints = self.joints.of_picture(path)
+        camera_name = joints.camera if joints is not None else ''
+        finder = None
+        if boxes is None and joints is None and self.finder is not None:
+            finder = self.finder()
+        return photographs.people_of(
+            picture.pixels,
+            self.models,
+            self.cameras.camera(picture, path, camera_name),
+            finder=finder,
+            boxes=boxes,
+            joints=joints,
+            source=pathlib.PurePath(path).name,
+            height=self.height,
+            flip_test=self.flip_test,
+            least_confidence=self.least_confidence,
+        )
+
+
+def default_finder(path: str | os.PathLike = FINDER) -> Finder:
+    """The finder of people that comes with the repository; it is read once.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      UserError: the file is none of a finder.
+    """
+    return _finder(str(path))
+
+
+@functools.cache
+def _finder(path: str) -> Finder:
+    from capf_jax.inference.people_finder import PeopleFinder
+
+    return PeopleFinder.load(path)
+
+
+def predict(
+    estimator: Estimator,
+    source: Any,
+    boxes: Any = None,
+    joints2d: Any = None,
+    camera: Any = None,
+    *,
+    detector: Estimator | None = None,
+    finder: Finder | None = None,
+    height: float | None = None,
+    flip_test: bool = True,
+    least_confidence: float = photographs.LEAST_CONFIDENCE,
+) -> People | list[People]:
+    """`Estimator.predict`, which says what the arguments are."""
+    predictor = Predictor(
+        Models.of(estimator, detector),
+        CameraChoice.of(camera),
+        default_finder if finder is None else lambda: finder,
+        height=height,
+        flip_test=flip_test,
+        least_confidence=least_confidence,
+    )
+    joints = None
+    if isinstance(joints2d, (str, os.PathLike)):
+        predictor = dataclasses.replace(predictor, joints=joints2d_files.read(joints2d))
+    elif isinstance(joints2d, GivenJoints) or joints2d is None:
+        joints = joints2d
+    else:
+        joints = joints2d_files.given(joints2d, skeleton=estimator.skeleton.name)
+    if isinstance(source, np.ndarray):
+        return predictor.people(sources.of_array(source), 'array', boxes, joints)
+    pictures = sources.find(source)
+    if not pictures.single and (boxes is not None or joints is not None):
+        raise UserError(
+            'boxes and 2D joints are those of one picture; for several give a file of 2D joints, '
+            'or call predict once for each'
+        )
+    predictor = with_own_data(predictor, pictures)
+    results = [
+        predictor.people(sources.read(path), str(path), boxes, joints) for path in pictures.paths
+    ]
+    return results[0] if pictures.single else results
+
+
+def with_own_data(predictor: Predictor, pictures: sources.Sources) -> Predictor:
+    """The predictor with the joints and cameras of a folder of own data, where none are given."""
+    own = pictures.joints
+    if own is None:
+        return predictor
+    cameras = predictor.cameras
+    choices = (cameras.intrinsics, cameras.calibration, cameras.field_of_view, cameras.given)
+    if own.cameras and all(choice is None for choice in choices):
+        cameras = CameraChoice(calibration=Calibration(own.path, own.cameras))
+    return dataclasses.replace(predictor, cameras=cameras, joints=predictor.joints or own)
