@@ -26,8 +26,12 @@ MIDDLE = 500  # column between the two people
 FOCAL, HEIGHT, DISTANCE = 1150.0, 1.4, 3.6  # of the camera: pixels, metres, metres
 
 
-def picture() -> np.ndarray:
-    """The picture [H, W, 3], uint8, RGB."""
+def picture(supersample: int = 2) -> np.ndarray:
+    """The picture [H, W, 3], uint8, RGB.
+
+    Args:
+      supersample: rays in each row and column of a pixel.
+    """
     # The camera looks along the x axis of the world, whose z is up, and slightly down.
     tilt = np.radians(9)
     forward = np.array([np.cos(tilt), 0, -np.sin(tilt)])
@@ -50,7 +54,7 @@ def picture() -> np.ndarray:
     one, other = (
         render(
             np.random.default_rng(1), body.primitives.join(second.primitives), body, subject,
-            camera, scene, identity, IMAGE_SIZE,
+            camera, scene, identity, IMAGE_SIZE, supersample,
         )
         for body, second, subject in zip(bodies, bodies[::-1], subjects, strict=True)
     )  # fmt: skip

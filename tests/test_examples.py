@@ -13,8 +13,8 @@ EXAMPLES = pathlib.Path(render_two_people.__file__).parent
 def test_the_command_renders_the_picture_of_two_people():
     with Image.open(EXAMPLES / 'two_people.jpg') as image:
         picture = np.asarray(image.convert('RGB'), float)
-    difference = np.abs(picture - render_two_people.picture())
-    assert difference.mean() < 3  # JPEG's own loss is 1.5
+    difference = np.abs(picture - render_two_people.picture(supersample=1))
+    assert difference.mean() < 3  # JPEG's own loss is 1.7
 
 
 def test_every_picture_is_listed_with_its_size_and_is_small():
