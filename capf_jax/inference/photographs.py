@@ -29,6 +29,7 @@ from capf_jax.inference.photograph_camera import (
     undistort_points,
     undistorted,
 )
+from capf_jax.models.ca_pf import VIEWING_RAY
 from capf_jax.pose import crops, joint_conversions, root_position, stature, viewing_ray
 from capf_jax.pose.crops import BoxCrop
 from capf_jax.pose.joint_conversions import Conversion
@@ -107,12 +108,15 @@ class Models:
     @property
     def turns(self) -> bool:
         """Whether crops are those of a camera that is turned at the person."""
-        return frame_of(self.lifter) == 'viewing_ray'
+        return self.lifter.frame == VIEWING_RAY
 
     @property
     def lifts_own_joints(self) -> bool:
         """Whether the lifter's own detector finds the joints on the very crop that is lifted."""
-        return self.turns and self.detector is self.lifter
+        lifter = self.lifter.lifter
+        assert lifter is not None  # which `of` has checked
+        was_trained_so = lifter.whole is not None and lifter.whole.conversion is not None
+        return self.turns and self.detector is self.lifter and was_trained_so
 
 
 def _finds_joints(estimator: Estimator) -> bool:
@@ -120,11 +124,6 @@ def _finds_joints(estimator: Estimator) -> bool:
     return (
         detector is not None and detector.entry is not None and detector.entry.heatmaps is not None
     )
-
-
-def frame_of(estimator: Estimator) -> str:
-    """The frame in which a file's lifter predicts: 'camera' or 'viewing_ray'."""
-    return estimator.metadata.get('model', {}).get('frame') or 'camera'
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

@@ -52,14 +52,14 @@ def dots(crop, number=None):
 class DotEstimator:
     """What `photographs` asks of an Estimator, for pictures of dots."""
 
-    def __init__(self, poses, frame='viewing_ray', crop=(256, 256), turn_back=None):
+    def __init__(self, poses, frame='viewing_ray', crop=(256, 256)):
         self.poses, self.crop_size, self.path = poses, crop, 'dots.safetensors'
-        self.metadata = {'kind': 'ca_pf', 'name': 'dots', 'model': {'frame': frame}}
+        self.metadata = {'kind': 'ca_pf', 'name': 'dots'}
         self.skeleton = SKELETON
         entry = catalog.get('hrnet_w32')
         self.detector = types.SimpleNamespace(entry=entry, joints=SKELETON)
-        self.lifter = types.SimpleNamespace()
-        self.turn_back = turn_back or (lambda joints, pose: pose)
+        whole = types.SimpleNamespace(conversion=joint_conversions.get('h36m17', 'h36m17'))
+        self.lifter, self.frame = types.SimpleNamespace(whole=whole), frame
         self.crops = []
 
     def joints(self, crops, *, flip_test=False):
@@ -73,11 +73,7 @@ class DotEstimator:
         joints, sure = self.joints(crops)
         if joints2d_crop is not None:
             joints, sure = joints2d_crop, np.ones(sure.shape)
-        poses = [
-            self.turn_back(where, self.poses[self._number(crop)])
-            for where, crop in zip(joints, crops, strict=True)
-        ]
-        return np.stack(poses), joints, sure
+        return np.stack([self.poses[self._number(crop)] for crop in crops]), joints, sure
 
     def lift(self, crops, joints2d, joints2d_crop, flip_test=False):
         """The true poses."""
