@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from capf_jax.models.detectors import catalog
-from capf_jax.pose import cameras, skeletons
+from capf_jax.pose import cameras, joint_conversions, skeletons
 
 SKELETON = skeletons.H36M17
 STEP = 14  # of the green channel from joint to joint
