@@ -40,14 +40,21 @@ from tqdm import tqdm
 
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
-from capf_jax.inference import joints2d_files, people_files, photographs, predictor, sources
+from capf_jax.inference import (
+    joints2d_files,
+    people_files,
+    photograph_camera,
+    photographs,
+    predictor,
+    sources,
+)
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people import AXES, People
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW, Calibration, PhotographCamera
 from capf_jax.inference.photographs import Models
 from capf_jax.inference.predictor import CameraChoice, Predictor
 from capf_jax.inference.sources import Picture, Sources
-from capf_jax.pose import cameras, joint_conversions
+from capf_jax.pose import cameras
 from capf_jax.runtime import commands, files
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 
@@ -193,18 +200,20 @@ def _write(people: People, picture: Picture, output: Output, progress: str) -> N
 
 def _predictor(values: argparse.Namespace) -> Predictor:
     """The networks and settings that the arguments name."""
+    calibration = Calibration.read(values.calibration) if values.calibration else None
+    joints = joints2d_files.read(values.joints2d) if values.joints2d else None
     lifter = _load(values.weights)
     detector = _load(values.detector_weights) if values.detector_weights else None
     return Predictor(
-        Models.of(lifter, detector, values.joint_conversion),
+        Models.of(lifter, detector),
         CameraChoice(
             values.intrinsics,
-            Calibration.read(values.calibration) if values.calibration else None,
+            calibration,
             values.camera,
             values.fov,
         ),
         lambda: predictor.default_finder(values.finder_weights),
-        joints2d_files.read(values.joints2d) if values.joints2d else None,
+        joints,
         values.height,
         values.flip_test,
         values.least_confidence,
@@ -247,6 +256,10 @@ def _check(values: argparse.Namespace) -> None:
         raise UserError('--camera names a camera of a calibration file; give --calibration too')
     if values.box is not None and values.joints2d is not None:
         raise UserError('--box and --joints2d both say where the people are; give one')
+    if values.fov is not None:
+        photograph_camera.from_field_of_view(values.fov, (1, 1))  # which refuses what is no angle
+    if values.height is not None:
+        photographs.check_height(values.height)
     if values.world == 'camera' and (values.pitch or values.tilt):
         raise UserError('--pitch and --tilt are for --world=y_up or z_up; add it')
 
@@ -260,12 +273,6 @@ def _parser() -> commands.Parser:
     add('--detector_weights', help='what finds the 2D joints; default: the detector in --weights')
     add('--finder_weights', default=str(predictor.FINDER), help='what finds the people')
     add('--joints2d', metavar='FILE', help='2D joints that another program found')
-    add(
-        '--joint_conversion',
-        default='',
-        choices=('', *joint_conversions.NAMES),
-        help='rule by which the joints of the lifter are made of those of the detector',
-    )
     add('--box', type=_numbers(4, 'x,y,width,height'), action='append', metavar='X,Y,WIDTH,HEIGHT',
         help='a person, pixels; may be given several times')  # fmt: skip
     add('--intrinsics', type=_numbers(4, 'fx,fy,cx,cy'), metavar='FX,FY,CX,CY', help='pixels')

@@ -49,10 +49,17 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike) -> pathlib.Path:
-    """Writes the figure (.png, .pdf, .svg), whole or not at all; returns the path."""
+def save(figure: Figure, path: str | os.PathLike, dpi: int = DPI, **options: Any) -> pathlib.Path:
+    """Writes the figure (.png, .jpg, .pdf, .svg), whole or not at all; returns the path.
+
+    Args:
+      figure: one of `new_figure`.
+      path: the file, as a user may write it; its folder is made.
+      dpi: pixels an inch.
+      options: further arguments of Matplotlib's `savefig`.
+    """
     with files.whole(path) as temporary:
-        figure.savefig(temporary, dpi=DPI, facecolor='white')
+        figure.savefig(temporary, dpi=dpi, facecolor='white', **options)
     return pathlib.Path(path)
 
 

@@ -15,6 +15,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -28,6 +29,7 @@ from capf_jax.inference.photograph_camera import (
     undistort_points,
     undistorted,
 )
+from capf_jax.models.ca_pf import VIEWING_RAY
 from capf_jax.pose import crops, joint_conversions, root_position, stature, viewing_ray
 from capf_jax.pose.crops import BoxCrop
 from capf_jax.pose.joint_conversions import Conversion
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
 
 Crop = ViewingRayCrop | BoxCrop
 
+THUMBNAIL = 256  # pixels a side of the picture that the finder sees
 LEAST_SCORE = 0.2  # of a person that the finder finds
 LEAST_CONFIDENCE = 0.2  # mean over the joints of a person whose pose is told
 SURE = 0.2  # confidence from which a joint counts when the crop is aimed
@@ -51,8 +54,8 @@ _DUPLICATE = 0.12
 class Finder(Protocol):
     """What finds people in a whole picture, such as `people_finder.PeopleFinder`."""
 
-    def find_people(self, image: UInt8[np.ndarray, 'H W 3']) -> Any:
-        """Of an RGB picture boxes [N, 4] x y w h px, scores [N], joints and confidences."""
+    def find(self, image: UInt8[np.ndarray, 'H W 3']) -> Any:
+        """Of an RGB picture `boxes` [N, 4] x y w h px and `scores` [N], among others."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,7 +79,7 @@ class Models:
         Args:
           lifter: a file with a lifter.
           detector: a file with a detector of 2D joints; None for the lifter's own detector.
-          rule: of the joint conversion; '' for the default.
+          rule: of the joint conversion; '' for the one that the lifter was trained with, if any.
 
         Raises:
           UserError: no lifter, or no detector of joints, or joints that are not convertible.
@@ -96,18 +99,24 @@ class Models:
             )
         assert finds.detector is not None  # which _finds_joints has checked
         assert finds.detector.joints is not None
-        name = finds.detector.joints.name
-        return cls(lifter, finds, joint_conversions.get(name, lifter.skeleton.name, rule))
+        pair = finds.detector.joints.name, lifter.skeleton.name
+        own_rule = lifter.metadata.get('model', {}).get('joint_conversion', '')
+        if not rule and own_rule in joint_conversions.RULES.get(pair, {}):
+            rule = own_rule
+        return cls(lifter, finds, joint_conversions.get(*pair, rule))
 
     @property
     def turns(self) -> bool:
         """Whether crops are those of a camera that is turned at the person."""
-        return frame_of(self.lifter) == 'viewing_ray'
+        return self.lifter.frame == VIEWING_RAY
 
     @property
     def lifts_own_joints(self) -> bool:
         """Whether the lifter's own detector finds the joints on the very crop that is lifted."""
-        return self.turns and self.detector is self.lifter
+        lifter = self.lifter.lifter
+        assert lifter is not None  # which `of` has checked
+        was_trained_so = lifter.whole is not None and lifter.whole.conversion is not None
+        return self.turns and self.detector is self.lifter and was_trained_so
 
 
 def _finds_joints(estimator: Estimator) -> bool:
@@ -115,11 +124,6 @@ def _finds_joints(estimator: Estimator) -> bool:
     return (
         detector is not None and detector.entry is not None and detector.entry.heatmaps is not None
     )
-
-
-def frame_of(estimator: Estimator) -> str:
-    """The frame in which a file's lifter predicts: 'camera' or 'viewing_ray'."""
-    return estimator.metadata.get('model', {}).get('frame') or 'camera'
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -222,11 +226,30 @@ def find_boxes(
       Boxes x, y, width, height, pixels, and scores, 0 to 1, the largest first. People of less than
       `LEAST_PERSON` pixels are left out.
     """
-    boxes, scores = (np.asarray(part, np.float64) for part in tuple(finder.find_people(pixels))[:2])
+    thumbnail, scale = _square(pixels)
+    people = finder.find(thumbnail)
+    boxes, scores = np.array(people.boxes, np.float64), np.asarray(people.scores, np.float64)
+    # Pixels are counted from the centre of the first one, so that its corner is at -0.5.
+    boxes[:, :2] = (boxes[:, :2] + 0.5) / scale - 0.5
+    boxes[:, 2:] /= scale
     large = boxes[:, 2:].max(axis=1, initial=0) >= LEAST_PERSON
     usable = large & (boxes[:, 2:].min(axis=1, initial=np.inf) > 0) & (scores >= least_score)
     order = np.argsort(-scores[usable], kind='stable')
     return boxes[usable][order], scores[usable][order]
+
+
+def _square(pixels: np.ndarray) -> tuple[np.ndarray, float]:
+    """A picture of `THUMBNAIL` pixels a side with black around it, and its scale.
+
+    Pictures of every shape are one shape for the finder, which is compiled once.
+    """
+    height, width = pixels.shape[:2]
+    scale = THUMBNAIL / max(height, width)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    square = np.zeros((THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    square[: size[1], : size[0]] = cv2.resize(pixels, size, interpolation=way)
+    return square, scale
 
 
 def aim(
@@ -371,8 +394,7 @@ def place(
     if not number:
         return people_arrays.empty(**common)
     if height is not None:
-        if not 0 < height < 10:
-            raise UserError(f'a standing height of {height:g} is none; give metres, such as 1.75')
+        check_height(height)
         pose = pose * (height / stature.standing_height(pose, skeleton))[:, None, None]
     root = root_position.root_position(pose, aimed.joints2d, lens.intrinsics, aimed.confidence)
     finite = np.isfinite(root).all(axis=-1) & np.isfinite(pose).all(axis=(1, 2))
@@ -387,6 +409,12 @@ def place(
         valid=finite & (aimed.confidence.mean(axis=1) >= least_confidence),
         **common,
     )
+
+
+def check_height(height: float) -> None:
+    """UserError unless a person can be so tall, in metres."""
+    if not 0.3 < height < 3:
+        raise UserError(f'a standing height of {height:g} is none; give metres, such as 1.75')
 
 
 def _size(estimator: Estimator) -> tuple[int, int]:

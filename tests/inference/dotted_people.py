@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from capf_jax.models.detectors import catalog
-from capf_jax.pose import cameras, skeletons, viewing_ray
+from capf_jax.pose import cameras, joint_conversions, skeletons
 
 SKELETON = skeletons.H36M17
 STEP = 14  # of the green channel from joint to joint
@@ -52,14 +52,14 @@ def dots(crop, number=None):
 class DotEstimator:
     """What `photographs` asks of an Estimator, for pictures of dots."""
 
-    def __init__(self, poses, frame='viewing_ray', crop=(256, 256), turn_back=None):
+    def __init__(self, poses, frame='viewing_ray', crop=(256, 256)):
         self.poses, self.crop_size, self.path = poses, crop, 'dots.safetensors'
-        self.metadata = {'kind': 'ca_pf', 'name': 'dots', 'model': {'frame': frame}}
+        self.metadata = {'kind': 'ca_pf', 'name': 'dots'}
         self.skeleton = SKELETON
         entry = catalog.get('hrnet_w32')
         self.detector = types.SimpleNamespace(entry=entry, joints=SKELETON)
-        self.lifter = types.SimpleNamespace()
-        self.turn_back = turn_back or (lambda joints, pose: pose)
+        whole = types.SimpleNamespace(conversion=joint_conversions.get('h36m17', 'h36m17'))
+        self.lifter, self.frame = types.SimpleNamespace(whole=whole), frame
         self.crops = []
 
     def joints(self, crops, *, flip_test=False):
@@ -73,11 +73,7 @@ class DotEstimator:
         joints, sure = self.joints(crops)
         if joints2d_crop is not None:
             joints, sure = joints2d_crop, np.ones(sure.shape)
-        poses = [
-            self.turn_back(where, self.poses[self._number(crop)])
-            for where, crop in zip(joints, crops, strict=True)
-        ]
-        return np.stack(poses), joints, sure
+        return np.stack([self.poses[self._number(crop)] for crop in crops]), joints, sure
 
     def lift(self, crops, joints2d, joints2d_crop, flip_test=False):
         """The true poses."""
@@ -90,27 +86,16 @@ class DotEstimator:
         return int(np.bincount(numbers).argmax()) if len(numbers) else 0
 
 
-class DotFinder:
-    """Boxes around the dots of each colour, and as many again of nobody."""
+class Boxes:
+    """A finder that has been told the boxes, in a picture of this size."""
 
-    def __init__(self, number, scores=None):
-        self.number, self.scores = number, scores
+    def __init__(self, boxes, scores, size):
+        self.boxes, self.scores, self.size = np.array(boxes).reshape(-1, 4), scores, size
 
-    def find_people(self, image):
-        """Boxes, scores, joints and confidences."""
-        boxes, joints, sure = [], [], []
-        for number in range(self.number):
-            places, confidence = dots(image, number)
-            places = places[confidence > 0] if confidence.any() else np.zeros((1, 2))
-            first, last = places.min(axis=0), places.max(axis=0)
-            boxes.append([*first, *(last - first)])
-            joints.append(np.zeros((17, 2)))
-            sure.append(np.zeros(17))
-        scores = np.linspace(0.9, 0.5, self.number) if self.scores is None else self.scores
-        boxes = np.array(boxes, np.float64).reshape(-1, 4)
-        return boxes, np.asarray(scores), np.array(joints), np.array(sure)
-
-
-def turned(rotation, joints):
-    """A pose of the camera's frame in the viewing-ray frame."""
-    return viewing_ray.to_viewing_ray(joints, rotation)
+    def find(self, image):
+        """The boxes, in pixels of a smaller picture."""
+        scale = max(image.shape[:2]) / max(self.size)
+        boxes = np.concatenate(
+            [(self.boxes[:, :2] + 0.5) * scale - 0.5, self.boxes[:, 2:] * scale], axis=1
+        )
+        return types.SimpleNamespace(boxes=boxes, scores=np.asarray(self.scores, np.float64))

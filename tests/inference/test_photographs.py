@@ -10,7 +10,7 @@ from capf_jax.inference import joints2d_files, photograph_camera, photographs
 from capf_jax.inference.photographs import Models
 from capf_jax.pose import cameras, stature, viewing_ray
 from tests.inference import dotted_people
-from tests.inference.dotted_people import DotEstimator, DotFinder
+from tests.inference.dotted_people import Boxes, DotEstimator
 
 SIZE = (1280, 720)
 K = np.array([900.0, 900.0, 639.5, 359.5])
@@ -25,6 +25,14 @@ def people_at(*places):
     return poses, rays * DEPTH
 
 
+def finder(poses, roots, scores=None):
+    """What finds these people by the boxes of their joints."""
+    joints = cameras.project(poses + roots[:, None], K)
+    first, last = joints.min(axis=1), joints.max(axis=1)
+    scores = np.linspace(0.9, 0.5, len(poses)) if scores is None else scores
+    return Boxes(np.concatenate([first, last - first], axis=1), scores, SIZE)
+
+
 def run(poses, roots, *, frame='viewing_ray', camera=CAMERA, **changes):
     """The people of a picture of these ones; the lifter says the pose in its own frame."""
     pixels = dotted_people.picture(
@@ -37,7 +45,7 @@ def run(poses, roots, *, frame='viewing_ray', camera=CAMERA, **changes):
     else:
         lifted = poses
     models = Models.of(DotEstimator(lifted, frame))
-    arguments = {'finder': DotFinder(len(poses)), 'source': 'dots.png', **changes}
+    arguments = {'finder': finder(poses, roots), 'source': 'dots.png', **changes}
     return photographs.people_of(pixels, models, camera, **arguments)
 
 
@@ -114,21 +122,17 @@ def test_nobody_is_an_empty_result():
 
 
 def test_one_person_found_twice_is_one():
-    class Twice(DotFinder):
-        def find_people(self, image):
-            boxes, scores, *rest = super().find_people(image)
-            shifted = boxes + np.array([5, 5, 10, 10])
-            return (np.concatenate([shifted, boxes]), np.concatenate([scores - 0.1, scores]), *rest)
-
     poses, roots = people_at((640, 360), (250, 300))
-    people = run(poses, roots, finder=Twice(2))
+    once = finder(poses, roots)
+    twice = np.concatenate([once.boxes + np.array([5, 5, 10, 10]), once.boxes])
+    people = run(poses, roots, finder=Boxes(twice, [0.8, 0.4, 0.9, 0.5], SIZE))
     assert len(people) == 2
     np.testing.assert_allclose(people.root, roots, atol=0.1)
 
 
 def test_unsure_and_tiny_people_are_left_out():
     poses, roots = people_at((640, 360), (250, 300))
-    assert len(run(poses, roots, finder=DotFinder(2, [0.9, 0.05]))) == 1
+    assert len(run(poses, roots, finder=finder(poses, roots, [0.9, 0.05]))) == 1
     assert len(run(poses, roots, least_confidence=0.95)) == 0
     far = np.array([[0, 0, 400.0]])
     assert len(run(poses[:1], far)) == 0

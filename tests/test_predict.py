@@ -1,0 +1,225 @@
+"""The command predict on a tiny model: what it writes, where it goes on, and what it refuses."""
+
+import errno
+import json
+
+import jax
+import numpy as np
+import pytest
+from PIL import Image
+
+from capf_jax import predict
+from capf_jax.errors import UserError
+from capf_jax.inference import people_files
+from capf_jax.inference.estimator import Estimator
+from capf_jax.inference.weight_files import save_weights
+from tests import tiny
+
+SIZE = (160, 120)
+BOX = '40,20,60,80'
+
+
+@pytest.fixture(scope='module')
+def weights(tmp_path_factory):
+    """A file of random weights in the published frame, whose detector finds the lifter's joints."""
+    config = tiny.config()
+    shapes = jax.eval_shape(tiny.ca_pf(config).init, jax.random.key(0), tiny.batch(1))
+    random = np.random.default_rng(0)
+
+    def fill(path, leaf):
+        values = random.normal(0, 0.1, leaf.shape)
+        return np.float32(1 + values if path[-1].key in ('var', 'scale') else values)
+
+    path = tmp_path_factory.mktemp('weights') / 'tiny.safetensors'
+    metadata = {
+        'kind': 'ca_pf',
+        'name': 'tiny',
+        'skeleton': config.skeleton,
+        'model': config.model.to_dict(),
+        'config': config.to_dict(),
+    }
+    save_weights(path, jax.tree_util.tree_map_with_path(fill, shapes), metadata)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Three pictures."""
+    source = tmp_path / 'pictures'
+    source.mkdir()
+    random = np.random.default_rng(0)
+    for name in 'abc':
+        pixels = random.integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
+        Image.fromarray(pixels).save(source / f'{name}.png')
+    return source
+
+
+@pytest.fixture
+def run(weights, tmp_path):
+    """Runs the command with the tiny model, without figures."""
+
+    def command(source, *arguments):
+        paths = source if isinstance(source, list) else [source]
+        always = (f'--weights={weights}', f'--output={tmp_path / "out"}', '--nopicture')
+        return predict.main(['predict', *map(str, paths), *always, *arguments])
+
+    return command
+
+
+def written(tmp_path):
+    return sorted(path.name for path in (tmp_path / 'out').iterdir())
+
+
+def test_a_picture_becomes_files(run, folder, tmp_path, capsys):
+    assert run(folder / 'a.png', f'--box={BOX}', '--least_confidence=0', '--csv') == 0
+    assert written(tmp_path) == ['a.csv', 'a.json', 'a.npz']
+    people = people_files.read(tmp_path / 'out' / 'a.npz')
+    assert (len(people), people.source, people.image_size) == (1, 'a.png', SIZE)
+    np.testing.assert_allclose(people.boxes, [[40, 20, 60, 80]])
+    assert people.camera_assumed
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith('a.png: camera fx 153.7')
+    assert 'assumed field of view of 55 degrees' in lines[0]
+    assert lines[1] == f'1 person in 1 picture: {tmp_path / "out"}'
+
+
+def test_python_gives_what_the_command_writes(run, folder, weights, tmp_path):
+    run(folder / 'a.png', f'--box={BOX}', '--least_confidence=0')
+    stored = people_files.read(tmp_path / 'out' / 'a.npz')
+    people = Estimator.load(weights).predict(folder / 'a.png', boxes=[[40, 20, 60, 80]])
+    np.testing.assert_allclose(people.pose, stored.pose, atol=1e-6)
+    several = Estimator.load(weights).predict([folder / 'a.png'], joints2d=coco(tmp_path, 'a.png'))
+    assert [len(each) for each in several] == [1]
+
+
+def test_a_picture_of_the_figure_is_drawn(run, folder, tmp_path):
+    run(folder / 'a.png', f'--box={BOX}', '--least_confidence=0', '--picture')
+    assert written(tmp_path) == ['a.json', 'a.npz', 'a.png']
+    with Image.open(tmp_path / 'out' / 'a.png') as figure:
+        assert min(figure.size) > 300
+
+
+def coco(tmp_path, *names):
+    """A file with one person of COCO's joints in each of the pictures."""
+    places = np.random.default_rng(1).uniform(30, 100, (17, 2)).round(2)
+    keypoints = np.concatenate([places, np.ones((17, 1))], axis=1).ravel().tolist()
+    path = tmp_path / 'joints.json'
+    path.write_text(json.dumps([{'image_id': name, 'keypoints': keypoints} for name in names]))
+    return path
+
+
+def test_a_folder_with_joints_of_another_program(run, folder, tmp_path):
+    joints = coco(tmp_path, 'a.png', 'b.png', 'c.png')
+    assert run(folder, f'--joints2d={joints}', '--fov=60') == 0
+    assert len(written(tmp_path)) == 6
+    people = people_files.read(tmp_path / 'out' / 'b.json')
+    assert people.valid.all()
+    assert not people.camera_assumed
+    np.testing.assert_array_equal(people.confidence, 1)
+
+
+def test_own_data_brings_its_cameras_and_joints(run, folder, tmp_path):
+    places = np.random.default_rng(1).uniform(30, 100, (17, 2)).round(2).tolist()
+    content = {
+        'skeleton': 'h36m17',
+        'cameras': {'left': {'fx': 200, 'fy': 200, 'cx': 80, 'cy': 60}},
+        'entries': [{'image': 'b.png', 'joints2d': places, 'camera': 'left'}],
+    }
+    (folder / 'annotations.json').write_text(json.dumps(content))
+    assert run(folder) == 0
+    people = people_files.read(tmp_path / 'out' / 'b.npz')
+    np.testing.assert_allclose(people.camera.intrinsics, [200, 200, 80, 60])
+    np.testing.assert_allclose(people.joints2d, [places])
+
+
+def test_axes_of_an_upright_world(run, folder, tmp_path):
+    joints = coco(tmp_path, 'a.png')
+    run(folder / 'a.png', f'--joints2d={joints}')
+    before = people_files.read(tmp_path / 'out' / 'a.npz')
+    run(folder / 'a.png', f'--joints2d={joints}', '--world=z_up', '--pitch=90', '--overwrite')
+    after = people_files.read(tmp_path / 'out' / 'a.npz')
+    assert after.axes == 'z_up'
+    # The camera looks straight down: what is ahead of it is below.
+    np.testing.assert_allclose(after.root[:, 2], -before.root[:, 2], atol=1e-6)
+
+
+def test_a_damaged_picture_leaves_the_others(run, folder, tmp_path, capsys):
+    (folder / 'b.png').write_text('no picture')
+    assert run(folder, f'--joints2d={coco(tmp_path, "a.png", "c.png")}') == 1
+    assert written(tmp_path) == ['a.json', 'a.npz', 'c.json', 'c.npz']
+    captured = capsys.readouterr()
+    assert 'error: ' in captured.err
+    assert 'b.png is no picture that can be read' in captured.err
+    assert '2 people in 2 pictures' in captured.out
+
+
+def test_running_again_goes_on(run, folder, tmp_path, capsys):
+    joints = coco(tmp_path, 'a.png', 'b.png', 'c.png')
+    run(folder, f'--joints2d={joints}')
+    (tmp_path / 'out' / 'b.json').unlink()
+    before = (tmp_path / 'out' / 'a.npz').stat().st_mtime_ns
+    capsys.readouterr()
+    assert run(folder, f'--joints2d={joints}') == 0
+    assert '2 of 3 pictures are finished already' in capsys.readouterr().out
+    assert len(written(tmp_path)) == 6
+    assert (tmp_path / 'out' / 'a.npz').stat().st_mtime_ns == before
+    assert run(folder, f'--joints2d={joints}', '--overwrite') == 0
+    assert (tmp_path / 'out' / 'a.npz').stat().st_mtime_ns > before
+
+
+def test_a_full_disk_keeps_what_is_finished(run, folder, tmp_path, monkeypatch):
+    joints = coco(tmp_path, 'a.png', 'b.png', 'c.png')
+    write = people_files.write
+
+    def full(path, people):
+        if path.name == 'b.json':
+            raise OSError(errno.ENOSPC, 'No space left on device', str(path))
+        return write(path, people)
+
+    monkeypatch.setattr(people_files, 'write', full)
+    with pytest.raises(UserError, match=r'full after b\.png, 1 of 3 pictures: make room'):
+        run(folder, f'--joints2d={joints}')
+    assert written(tmp_path) == ['a.json', 'a.npz', 'b.npz']
+    monkeypatch.undo()
+    assert run(folder, f'--joints2d={joints}') == 0
+    assert len(written(tmp_path)) == 6
+
+
+def test_one_picture_that_is_none_is_an_error(run, folder):
+    (folder / 'b.png').write_text('no picture')
+    with pytest.raises(UserError, match='no picture that can be read'):
+        run(folder / 'b.png')
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (['--box=20,20,60'], 'must be 4 numbers x,y,width,height'),
+        (['--box=1,1,20,20', '--joints2d=a.json'], 'both say where the people are'),
+        (['--fov=50', '--intrinsics=1,1,1,1'], 'both say what the camera is'),
+        (['--fov=500', f'--box={BOX}'], 'a field of view of 500 degrees'),
+        (['--camera=left'], 'give --calibration too'),
+        (['--world=x_up'], "invalid choice: 'x_up'"),
+        (['--pitch=5'], '--world=y_up or z_up'),
+        (['--height=-3', f'--box={BOX}'], 'standing height'),
+        (['--calibration=a.npz'], 'no calibration file'),
+        (['--formats=bvh'], 'unknown argument'),
+    ],
+)
+def test_arguments_that_fit_nothing_are_refused(run, folder, arguments, sentence):
+    with pytest.raises((UserError, FileNotFoundError), match=sentence):
+        run(folder / 'a.png', *arguments)
+
+
+def test_results_never_overwrite_the_pictures(run, folder):
+    with pytest.raises(UserError, match='would be overwritten'):
+        run(folder, f'--output={folder}', '--picture')
+
+
+def test_weights_that_lift_nothing_are_refused(folder, tmp_path):
+    with pytest.raises(FileNotFoundError, match='no weight file'):
+        predict.main(['predict', str(folder), '--weights=nothing.safetensors'])
+    path = tmp_path / 'other.safetensors'
+    path.write_text('no weights')
+    with pytest.raises(UserError, match='not a whole safetensors file'):
+        predict.main(['predict', str(folder), f'--weights={path}'])
