@@ -97,8 +97,8 @@ def detectors_traced_once(monkeypatch):
             return apply(module, variables, *inputs, **options)
         return shapes_of(('apply', module), functools.partial(apply, module), variables, *inputs)
 
-    def start_once(module, key):
-        return shapes_of(('start', module), functools.partial(start, module), key)
+    def start_once(module, key, crop):
+        return shapes_of(('start', module), functools.partial(start, module, crop=crop), key)
 
     monkeypatch.setattr(nn.Module, 'apply', apply_once)
     monkeypatch.setattr(ca_pf, 'random_variables', start_once)
