@@ -1,17 +1,17 @@
-"""The default lifter for photographs: MoveNet Thunder, frozen, and a lifter taught by rendered people.
+"""The default lifter for photographs: MoveNet Thunder, frozen, and a lifter on rendered people.
 
     python -m capf_jax.features --config=configs/photographs.py
-    python -m capf_jax.train --config=configs/photographs.py:features=true --workdir=runs/photographs
+    python -m capf_jax.train --config=configs/photographs.py:features=true --workdir=runs/photos
 
-The first command renders the people and runs the detector over them once; the second trains on what
-it stored. The scores of the weight file that comes with the repository, on photographs that it
-never saw, and the time that both commands took, stand here once they have been measured; until
-then nothing is known of them. `python -m benchmarks.photographs` measures them.
+The first command renders the people and runs the detector over them once; the second trains on
+what it stored. The scores of the weight file that comes with the repository, on photographs that it
+never saw, and the time that both commands took, stand here once they have been measured; until then
+nothing is known of them. `python -m benchmarks.photographs` measures them.
 
 Arguments follow a colon, `--config=configs/photographs.py:step=0,seed=1`:
   step             ablation step 0-3: coordinates only, + context, + fusion, + deformable extraction
-  maps             false: the control, which gets the detector's joints and none of its maps (step 0)
-  conversion       the rule of capf_jax/pose/joint_conversions.py from COCO's joints to Human3.6M's
+  maps             false: the control, the detector's joints without its maps, which is step 0
+  conversion       a rule of capf_jax/pose/joint_conversions.py, from COCO's joints to Human3.6M's
   features         true: train on what `python -m capf_jax.features` has stored; not for step 3
   people           rendered people to train on
   poses            motion-capture files (.npz or .bvh), joined by +, beside the built-in activities

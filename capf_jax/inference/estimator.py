@@ -17,6 +17,8 @@ from capf_jax.errors import UserError
 from capf_jax.inference import input_checks, networks
 from capf_jax.inference.networks import Network
 from capf_jax.inference.weight_files import load_weights
+from capf_jax.models import ca_pf
+from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.detection import Detection
@@ -187,6 +189,11 @@ class Estimator:
           UserError: wrong inputs, or the file holds no lifter that takes them.
         """
         lifter = self._need(self.lifter, 'lift', LIFTERS)
+        if self.frame != ca_pf.CAMERA:
+            raise UserError(
+                f'the poses of {self.path} are in the frame of the viewing ray, and its joints are '
+                'not normalised by the image: use lift_crops'
+            )
         if lifter.module.detector_joints:
             raise UserError(
                 f"{self.path} was trained with the detector's own joints as further input; "
@@ -215,6 +222,70 @@ class Estimator:
             flip_joints(joints2d_crop, size[1] - 1, self.skeleton),
         )
         return (pose + flip_pose(mirrored, self.skeleton)) / 2
+
+    @property
+    def frame(self) -> str:
+        """The frame of the lifter's poses: 'camera', or 'viewing_ray' of the crop's middle.
+
+        Poses of the frame 'camera' come from `lift`, those of 'viewing_ray' from `lift_crops`.
+        """
+        whole = None if self.lifter is None else self.lifter.whole
+        return ca_pf.CAMERA if whole is None else whole.frame
+
+    def lift_crops(
+        self, crops: Any, joints2d_crop: Any = None, flip_test: bool = True
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """3D poses from crops alone, by files whose `frame` is 'viewing_ray'.
+
+        Args:
+          crops: uint8 RGB [B, H, W, 3] of `crop_size`, each as a camera sees it that is aimed at
+            its middle.
+          joints2d_crop: [B, J, 2], the skeleton's joints in pixels of the crop; None takes those
+            that the detector finds, by the file's own conversion.
+          flip_test: average with the prediction for the mirrored crop, for which the detector
+            runs again.
+
+        Returns:
+          Poses float32 [B, J, 3], metres, in the viewing-ray frame, relative to the skeleton's
+          root; the 2D joints that they were made of, [B, J, 2] in pixels of the crop; and their
+          confidences [B, J], 1 for joints that were given.
+
+        Raises:
+          UserError: wrong inputs, or the file holds no lifter of this frame, or joints must be
+            given and are not.
+        """
+        lifter = self._need(self.lifter, 'lift_crops', LIFTERS)
+        whole = lifter.whole
+        assert whole is not None  # every lifter has its model
+        if whole.frame != ca_pf.VIEWING_RAY:
+            raise UserError(
+                f'the poses of {self.path} are in the frame of the camera, which needs to know '
+                'where in the image the crops lie: use lift'
+            )
+        if joints2d_crop is None and whole.conversion is None:
+            raise UserError(
+                f'{self.path} was not trained with the joints of its detector: give joints2d_crop'
+            )
+        crops = input_checks.crops(crops, self.crop_size)
+        shape, size = (len(self.skeleton), 2), crops.shape[1:3]
+        arrays: list[Any] = [crops]
+        if joints2d_crop is not None:
+            arrays.append(input_checks.crop_joints(joints2d_crop, shape, size))
+            input_checks.same_length(crops=crops, joints2d_crop=arrays[1])
+        detector = {} if self.detector is None else self.detector.variables
+        variables = {'detector': detector, 'lifter': lifter.variables}
+
+        def predict(*arrays: Any) -> Any:
+            return _lift_crops(whole, self.precision, variables, *arrays)
+
+        pose, joints, confidence = self._in_batches(predict, *arrays)
+        if flip_test:
+            mirrored = [crops[:, :, ::-1]]
+            if joints2d_crop is not None:
+                mirrored.append(flip_joints(arrays[1], size[1] - 1, self.skeleton))
+            other, _, _ = self._in_batches(predict, *mirrored)
+            pose = (pose + flip_pose(other, self.skeleton)) / 2
+        return pose, joints, confidence
 
     def lift_sequence(self, joints2d: Any) -> np.ndarray:
         """3D poses of the middle frames of sequences of 2D joints.
@@ -369,3 +440,15 @@ def _run_detector(
 def _lift(module: nn.Module, precision: str, variables: Any, *inputs: Any) -> jax.Array:
     with jax.default_matmul_precision(precision):
         return module.apply(variables, *inputs)[0]
+
+
+@functools.partial(programs.jit, static_argnums=(0, 1))
+def _lift_crops(
+    model: ContextAwarePoseFormer,
+    precision: str,
+    variables: Any,
+    images: jax.Array,
+    joints2d_crop: jax.Array | None = None,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    with jax.default_matmul_precision(precision):
+        return model.lift_crops(variables, images, joints2d_crop)

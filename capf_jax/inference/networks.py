@@ -16,6 +16,7 @@ from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import model_settings
 from capf_jax.inference.weight_files import differing_tensors
+from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.catalog import CROP, ENTRIES, DetectorEntry
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.poseformer import PoseFormer
@@ -32,12 +33,14 @@ class Network:
       variables: {'params'}, of a detector also 'batch_stats' and what `programs.prepared` adds.
       entry: what the catalog says of a detector; None for other networks.
       joints: that a detector finds, in order; None for other networks.
+      whole: the model that a lifter is a part of; None for other networks.
     """
 
     module: nn.Module
     variables: Any = dataclasses.field(repr=False)
     entry: DetectorEntry | None = None
     joints: Skeleton | None = None
+    whole: ContextAwarePoseFormer | None = None
 
 
 def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
@@ -94,14 +97,14 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
             (1, *(crop_size(metadata) or model.entry.crop), 3), jnp.float32
         )
         maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps
-        if model.joint_places:
+        if model.joint_places and model.conversion is None:
             detector = _of_joints(detector, joint_set, model.joint_places)
         networks['detector'] = detector
     joints = model.lifter.num_joints
     joints2d = jax.ShapeDtypeStruct((1, joints, 4 if model.detector_joints else 2), jnp.float32)
     joints2d_crop = jax.ShapeDtypeStruct((1, joints, 2), jnp.float32)
     check(variables['lifter'], model.lifter, joints2d, joints2d_crop, maps)
-    networks['lifter'] = Network(model.lifter, jax.device_put(variables['lifter']))
+    networks['lifter'] = Network(model.lifter, jax.device_put(variables['lifter']), whole=model)
     return networks
 
 
