@@ -89,9 +89,10 @@ def program(
     def call(*args: Any) -> Any:
         dynamic = [arg for place, arg in enumerate(args) if place not in static]
         leaves, tree = jax.tree.flatten(dynamic)
-        if not _folder or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        are_arrays = all(isinstance(leaf, (np.ndarray, jax.Array)) for leaf in leaves)
+        if not _folder or not are_arrays or any(map(_is_traced, leaves)):
             return jitted()(*args)
-        shapes = [(np.shape(leaf), str(np.result_type(leaf))) for leaf in leaves]
+        shapes = [(leaf.shape, str(leaf.dtype)) for leaf in leaves]
         fixed = [args[place] for place in static]
         try:
             described = [describe(fixed), str(tree), shapes, few_rows]
@@ -123,6 +124,10 @@ def _executable(path: pathlib.Path | None, jitted: Callable[[], Any], args: Any)
     with contextlib.suppress(Exception):  # backends that cannot do it say so in many ways
         _write(path, pickle.dumps(serialize_executable.serialize(executable)))
     return executable
+
+
+def _is_traced(leaf: Any) -> bool:
+    return isinstance(leaf, jax.core.Tracer)
 
 
 def describe(value: Any) -> Any:
