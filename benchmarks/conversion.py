@@ -112,7 +112,7 @@ def _run(what: str, source: str, target: str, layout: str = '') -> tuple[float, 
         }
         torch.save(state, target, _use_new_zipfile_serialization='zip' in layout)
         return 0.0, 0
-    from converters.convert import convert
+    from converters.conversion import convert
     from converters.export import export
 
     before = _memory('VmRSS')

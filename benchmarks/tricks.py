@@ -68,12 +68,14 @@ def _lifter(batch: int, gradients: bool) -> Case:
 
 
 def _detector(name: str, batch: int) -> Case:
-    """A detector of the catalog with random weights, on crops of 256x192."""
+    """A detector of the catalog with random weights, on crops of its size."""
 
     def build() -> Program:
-        model = catalog.get(name).build(17)
-        variables = jax.tree.map(np.asarray, random_variables(model, jax.random.key(0)))
-        images = np.random.default_rng(0).standard_normal((batch, *catalog.CROP, 3))
+        entry = catalog.get(name)
+        model = entry.build(17)
+        variables = random_variables(model, jax.random.key(0), entry.crop)
+        variables = jax.tree.map(np.asarray, variables)
+        images = np.random.default_rng(0).standard_normal((batch, *entry.crop, 3))
 
         def forward(variables: Any, images: jax.Array) -> Any:
             return model.apply(variables, images)
@@ -97,6 +99,7 @@ CASES = {
     'chunks': _detector('hrnet_w32', 16),
     'relu_of_sum': _detector('hrnet_w32', 1),
     'pyramid': _detector('cpn50', 1),
+    'depthwise': _detector('movenet_thunder', 1),
     'deconvolution': _detector('simplebaseline_resnet50', 1),
 }
 

@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 COMMANDS = {  # name -> what `python -m` takes; those without a console script are added here
     **commands.COMMANDS,
     'from_pose2sim': 'data_pipeline.from_pose2sim',
+    'fetch': 'converters.fetch',
     'preview': 'data_pipeline.preview',
     'ablation': 'benchmarks.ablation',
     'benchmark': 'benchmarks.run',

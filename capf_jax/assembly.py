@@ -48,6 +48,9 @@ def make_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
 
 def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
     model, joint_set = config.model, skeletons.get(config.skeleton)
+    builder = config.data.builder
+    if 'height' in builder and 'width' in builder:
+        model_settings.check_crop(model, builder.height, builder.width)
     return lifter_task(
         model_settings.context_aware_pose_former(model, joint_set, jnp.dtype(config.dtype)),
         make_optimizer(config.training, steps_per_epoch),

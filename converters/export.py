@@ -116,6 +116,11 @@ def model_of(
             f'{path} is a lifter of coordinates alone, which was never published: there is '
             f'no PyTorch layout for it'
         )
+    if metadata.get('naming') == tables.TENSORFLOW or _is_of_movenet(metadata):
+        raise UserError(
+            f'{path} holds a MoveNet, which was published for TensorFlow alone: there is no '
+            f'PyTorch layout for it'
+        )
     fields = [metadata[name] for name in names]
     model = Model(*fields, naming=metadata.get('naming', tables.OFFICIAL))
     try:
@@ -128,6 +133,11 @@ def model_of(
             f'again'
         ) from error
     return model
+
+
+def _is_of_movenet(metadata: Mapping[str, Any]) -> bool:
+    model = metadata['model']
+    return isinstance(model, Mapping) and str(model.get('detector')).startswith('movenet')
 
 
 def _notes(model: Model, state: Mapping[str, np.ndarray], aside: Mapping[str, Any]) -> list[str]:

@@ -47,6 +47,27 @@ def detector_entry(model: ConfigDict) -> DetectorEntry:
     )
 
 
+def check_crop(model: ConfigDict, height: int, width: int) -> None:
+    """Checks that a dataset's crops are of the size that a published detector takes.
+
+    Detectors that can be trained here may have learnt from crops of any size.
+
+    Args:
+      model: `config.model`.
+      height, width: of the crops, pixels.
+
+    Raises:
+      UserError: an unknown detector, or one that takes other crops.
+    """
+    entry = detector_entry(model)
+    runs_detector = model.lifter.ablation_step > 0 or model.lifter.detector_joints
+    if runs_detector and entry.heatmaps == 'likelihood' and (height, width) != entry.crop:
+        raise UserError(
+            f'{entry.name} takes crops of {entry.crop[0]}x{entry.crop[1]} (height x width), and '
+            f'data.builder makes {height}x{width}: set its height and width to those'
+        )
+
+
 def own_hrnet(
     num_joints: int,
     axis_name: str | None = None,

@@ -19,6 +19,7 @@ from capf_jax.inference.weight_files import differing_tensors
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.catalog import CROP, ENTRIES, DetectorEntry
 from capf_jax.models.detectors.hrnet import HRNet
+from capf_jax.models.detectors.movenet import MoveNet
 from capf_jax.models.poseformer import PoseFormer
 from capf_jax.pose import skeletons
 from capf_jax.pose.skeletons import Skeleton
@@ -54,6 +55,11 @@ def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
       UserError: the metadata does not describe a model, or not the one whose tensors these are.
     """
     kind = metadata.get('kind')
+    if kind == 'person_finder':
+        raise UserError(
+            'it finds the people of whole pictures: open it by '
+            'capf_jax.inference.people_finder.PeopleFinder.load'
+        )
     if kind not in KINDS or not {'skeleton', 'model'} <= metadata.keys():
         raise UserError(
             'it does not say what model it holds (kind, skeleton, model): make it with '
@@ -133,9 +139,14 @@ def _frozen(
 
 
 def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> Network:
-    """The detector with heatmaps of some of its joints alone, at these places among them."""
+    """The detector with heatmaps of some of its joints alone, at these places among them.
+
+    One that refines its joints gives all of them, since three of its heads would have to agree.
+    """
     assert detector.joints is not None  # every detector has joints
     variables = detector.variables
+    if isinstance(detector.module, MoveNet):
+        return detector
     if 'head' not in variables['params'] or places == tuple(range(len(detector.joints))):
         return dataclasses.replace(detector, joints=joints)
 

@@ -13,7 +13,8 @@ import torch
 
 from capf_jax.inference import weight_files
 from converters import engine, recognise, tables
-from converters.convert import convert, identify, main
+from converters.conversion import convert, identify
+from converters.convert import main
 from converters.export import export
 from converters.reading import Source
 from tests.converters.test_recognise import OWN

@@ -12,7 +12,7 @@ from capf_jax import assembly
 from capf_jax.inference import weight_files
 from capf_jax.pose import skeletons
 from capf_jax.tasks.task import new_state
-from converters.convert import convert
+from converters.conversion import convert
 from converters.export import export, model_of
 from tests import tiny
 from tests.converters.test_recognise import OWN

@@ -8,7 +8,7 @@ import numpy as np
 from safetensors.numpy import save_file
 
 from capf_jax.inference.estimator import Estimator
-from converters import convert
+from converters import conversion
 from tests.goldens import manifests, recipe
 
 GOLDENS = pathlib.Path(__file__).resolve().parents[1] / 'goldens'
@@ -35,7 +35,7 @@ def estimator(folder: pathlib.Path, backbone: str, variant: str = '') -> Estimat
     """
     source, target = folder / 'published.safetensors', folder / 'converted.safetensors'
     save_file(state_dict(backbone, variant), source)
-    convert.convert(source, target, f'ca_pf_{variant}{backbone}')
+    conversion.convert(source, target, f'ca_pf_{variant}{backbone}')
     loaded = Estimator.load(target)
     source.unlink()
     target.unlink()

@@ -21,6 +21,8 @@ from capf_jax.models.detectors.convolutions import BasicBlock, Bottleneck, ConvN
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.hrnet import Fusion, HRNet
+from capf_jax.models.detectors.mobilenet import DepthwiseConv
+from capf_jax.models.detectors.movenet import MoveNet
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
@@ -82,6 +84,29 @@ def convolution(plain: Plain, module: nn.Conv, x: jax.Array | Pyramid) -> jax.Ar
         bias = module.param('bias', module.bias_init, (module.features,), module.param_dtype)
         y = y + bias.astype(module.dtype)
     return y
+
+
+def depthwise(plain: Plain, module: DepthwiseConv, x: jax.Array, kernel: jax.Array) -> jax.Array:
+    """The convolution as nine products of a shifted map with one number a channel, summed up.
+
+    XLA's CPU runs a convolution of many groups as a loop over single numbers.
+    """
+    if not tricks.is_on('depthwise'):
+        return plain(x, kernel)
+    stride, sizes = module.stride, [-(-size // module.stride) for size in x.shape[1:3]]
+    padding = [(0, 0)]
+    for size, new in zip(x.shape[1:3], sizes, strict=True):
+        missing = max((new - 1) * stride + 3 - size, 0)
+        padding.append((missing // 2, missing - missing // 2))
+    x = jnp.pad(x, [*padding, (0, 0)])
+    # The last pixels that a step of the kernel reads; behind them lies nothing that counts.
+    height, width = ((new - 1) * stride + 1 for new in sizes)
+    products = [
+        x[:, i : i + height : stride, j : j + width : stride] * kernel[i, j, 0]
+        for i in range(3)
+        for j in range(3)
+    ]
+    return cast(jax.Array, sum(products[1:], products[0]))
 
 
 def transposed_convolution(plain: Plain, module: nn.ConvTranspose, x: jax.Array) -> jax.Array:
@@ -204,6 +229,7 @@ REPLACEMENTS: dict[tuple[type[nn.Module], str], Callable[..., Any]] = {
     (ConvNorm, '__call__'): conv_norm,
     (DeconvNorm, '__call__'): deconv_norm,
     (nn.Conv, '__call__'): convolution,
+    (DepthwiseConv, 'convolve'): depthwise,
     (nn.ConvTranspose, '__call__'): transposed_convolution,
     (BasicBlock, '__call__'): basic_block,
     (Bottleneck, '__call__'): bottleneck,
@@ -212,6 +238,6 @@ REPLACEMENTS: dict[tuple[type[nn.Module], str], Callable[..., Any]] = {
     (CPN, '_refine_net'): refine_net,
     **{
         (detector, '__call__'): in_chunks
-        for detector in (HRNet, ResNet, SimpleBaseline, CPN, ViTPose)
+        for detector in (HRNet, ResNet, SimpleBaseline, CPN, ViTPose, MoveNet)
     },
 }

@@ -24,6 +24,7 @@ TRICKS = {
     'chunks': 'maps that leave the caches between one layer and the next',
     'relu_of_sum': 'recomputing the sums of a chain of residual blocks in each of its readers',
     'pyramid': 'a convolution of maps that were enlarged before',
+    'depthwise': 'loops over single numbers in convolutions of one channel each',
     'deconvolution': 'the zeros between the pixels of a transposed convolution',
 }
 

@@ -11,6 +11,7 @@ from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.convolutions import ConvNorm, DeconvNorm
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HRNet
+from capf_jax.models.detectors.mobilenet import DepthwiseConv
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
@@ -97,6 +98,26 @@ def test_a_convolution_of_one_pixel_is_flaxs(stride, use_bias):
     x, module = crops((2, 6, 4, 5)), nn.Conv(3, (1, 1), stride, use_bias=use_bias, padding=0)
     variables = module.init(jax.random.key(1), x)
     assert_near(replaced(module, variables, x), module.apply(variables, x), 1e-6)
+
+
+@pytest.mark.parametrize('stride', [1, 2])
+@pytest.mark.parametrize('size', [(6, 8), (7, 5), (1, 1), (2, 3)])
+@pytest.mark.parametrize('use_bias', [False, True])
+def test_a_depthwise_convolution_by_products_is_the_grouped_one(size, stride, use_bias):
+    x, module = crops((2, *size, 5)), DepthwiseConv(stride, use_bias)
+    variables = published.random_variables(module, x.shape)
+    assert_near(replaced(module, variables, x), module.apply(variables, x), 1e-6)
+
+
+def test_gradients_of_a_depthwise_convolution_by_products_are_those_of_the_grouped_one():
+    x, module = crops((2, 6, 6, 5)), DepthwiseConv(2)
+    variables = published.random_variables(module, x.shape)
+
+    def gradients(run):
+        return jax.grad(lambda v, x: jnp.square(run(v, x)).sum(), (0, 1))(variables, x)
+
+    expected = gradients(module.apply)
+    assert_near(gradients(lambda *a: replaced(module, *a)), expected, 1e-6)
 
 
 @pytest.mark.parametrize('shape', [(1, 1, 1, 4), (2, 3, 5, 4)])
