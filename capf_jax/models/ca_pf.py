@@ -33,7 +33,7 @@ class Features(NamedTuple):
       contexts: every map of the detector at the joints, all levels one after the other.
     """
 
-    joints2d_crop: Float[jax.Array, 'B J 2']
+    joints2d_crop: Float[Array, 'B J 2']
     confidence: Float[jax.Array, 'B J']
     contexts: Float[jax.Array, 'B J C']
 
@@ -41,8 +41,8 @@ class Features(NamedTuple):
 class _Inputs(NamedTuple):
     """The lifter's arguments, in their order."""
 
-    joints2d: jax.Array
-    joints2d_crop: jax.Array
+    joints2d: Array
+    joints2d_crop: Array
     maps: tuple[jax.Array, ...] = ()
     contexts: tuple[jax.Array, ...] | None = None
 
@@ -121,7 +121,7 @@ class ContextAwarePoseFormer:
         variables: dict[str, Any],
         images: UInt8[Array, 'B H W 3'],
         joints2d_crop: Float[Array, 'B J 2'] | None = None,
-    ) -> tuple[Float[jax.Array, 'B J 3'], Float[jax.Array, 'B J 2'], Float[jax.Array, 'B J']]:
+    ) -> tuple[Float[jax.Array, 'B J 3'], Float[Array, 'B J 2'], Float[jax.Array, 'B J']]:
         """Poses from crops alone, by a model of the frame 'viewing_ray'.
 
         Args:
@@ -182,11 +182,11 @@ class ContextAwarePoseFormer:
 
     def _lifter_inputs(
         self, detector_variables: dict[str, Any], batch: Batch
-    ) -> tuple[_Inputs, dict[str, jax.Array]]:
+    ) -> tuple[_Inputs, dict[str, Array]]:
         """The lifter's arguments, and the detector's part of the dict that `apply` returns."""
         joints2d_crop = batch.joints2d_crop
         if batch.contexts is not None and batch.context_joints is not None:
-            outputs = {}
+            outputs: dict[str, Array] = {}
             if self.conversion is not None:
                 joints2d_crop = outputs['detector_joints'] = batch.context_joints[:, 0]
             contexts = batch.contexts[:, 0].astype(jnp.float32)
@@ -225,7 +225,7 @@ class ContextAwarePoseFormer:
         token = self._joint_token(batch, joints2d_crop)
         return _Inputs(token, self._by_crop(joints2d_crop, batch.images), maps, contexts)
 
-    def _joint_token(self, batch: Batch, joints2d_crop: Array) -> jax.Array:
+    def _joint_token(self, batch: Batch, joints2d_crop: Array) -> Array:
         """What the joint token is made of: the joints, normalised as the model's frame is."""
         if self.frame == VIEWING_RAY:
             return normalise_by_box(joints2d_crop)
@@ -233,7 +233,7 @@ class ContextAwarePoseFormer:
             return normalise_by_image(batch.joints2d, batch.image_size)
         return normalise_by_image(to_image(joints2d_crop, batch.affine), batch.image_size)
 
-    def _by_crop(self, joints2d_crop: Array, images: Array) -> jax.Array:
+    def _by_crop(self, joints2d_crop: Array, images: Array) -> Array:
         """Joints normalised by the crop, of the images' size."""
         height, width = images.shape[1:3]
         return normalise_by_crop(joints2d_crop, (width, height))

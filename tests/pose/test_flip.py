@@ -30,6 +30,8 @@ def batch():
         joints3d=rng.normal(0, 0.4, (3, 17, 3)),
         valid=np.ones(3, bool),
         index=np.arange(3, dtype=np.int32),
+        contexts=rng.normal(size=(3, 2, 17, 5)),
+        context_joints=rng.uniform(0, 24, (3, 2, 17, 2)),
     )
     return Batch(*(a.astype(np.float32) if a.dtype.kind in 'fi' and i != 8 else a
                    for i, a in enumerate(batch)))  # fmt: skip
@@ -81,6 +83,13 @@ def test_normalised_x_is_negated_and_sides_swapped(batch):
     after = normalise.normalise_by_image(mirrored.joints2d, batch.image_size)
     left, right = H36M17.index('left_wrist'), H36M17.index('right_wrist')
     np.testing.assert_allclose(after[:, left], before[:, right] * [-1, 1], atol=1e-5)
+
+
+def test_features_of_the_plain_and_the_mirrored_crop_change_places(batch):
+    mirrored = flip.flip_batch(batch, np.array([True, False, True]), H36M17)
+    np.testing.assert_array_equal(mirrored.contexts[0], batch.contexts[0, ::-1])
+    np.testing.assert_array_equal(mirrored.context_joints[2], batch.context_joints[2, ::-1])
+    np.testing.assert_array_equal(mirrored.contexts[1], batch.contexts[1])
 
 
 def test_pose_is_mirrored_with_sides_swapped(batch):
