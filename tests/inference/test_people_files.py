@@ -6,6 +6,8 @@ Everything that a stranger needs is checked with NumPy, json and csv alone.
 import csv
 import json
 import os
+import pathlib
+import re
 
 import numpy as np
 import pytest
@@ -109,6 +111,21 @@ def test_the_table_has_a_row_for_every_joint(tmp_path):
     place = [float(row[name]) for name in ('x_m', 'y_m', 'z_m')]
     np.testing.assert_allclose(place, two.joints3d[1, H36M17.index('left_wrist')], atol=1e-6)
     assert row['x_px'] == ''
+
+
+def names_of(document):
+    """All names in nested dicts and lists."""
+    if isinstance(document, dict):
+        return {*document}.union(*map(names_of, document.values()))
+    return set().union(*map(names_of, document)) if isinstance(document, list) else set()
+
+
+def test_every_field_is_documented():
+    page = pathlib.Path(__file__).parents[2].joinpath('docs', 'predict.md').read_text()
+    one = people(1)
+    names = names_of(people_files.document_of(one)) | {*people_files.fields_of(one)}
+    words = set(re.findall(r'\w+', ' '.join(re.findall('`[^`\n]+`', page))))
+    assert names | {*people_files.CSV_COLUMNS} <= words
 
 
 @pytest.mark.parametrize('ending', people_files.WRITERS)
