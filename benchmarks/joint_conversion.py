@@ -111,8 +111,10 @@ def table(people: People, source: Skeleton, target: Skeleton, fitted: np.ndarray
     return tables.grid([*rows, tables.SEPARATOR, means], ['% of extent', *columns], 'text')
 
 
-def write(weights: np.ndarray, source: Skeleton, target: Skeleton, note: str) -> None:
-    """Stores a matrix [T, S] as the rule 'fitted'."""
+def write(
+    path: pathlib.Path, weights: np.ndarray, source: Skeleton, target: Skeleton, note: str
+) -> None:
+    """Stores a matrix [T, S] as the rule 'fitted', in the Python file `PATH` or another."""
     lines = [
         "\"\"\"COCO's 17 joints to Human3.6M's 17 by the matrix of the rule 'fitted'.",
         '',
@@ -129,7 +131,7 @@ def write(weights: np.ndarray, source: Skeleton, target: Skeleton, note: str) ->
         lines += [f'    (  # {name}']
         lines += ['        ' + ' '.join(numbers[i : i + 9]) for i in range(0, len(numbers), 9)]
         lines += ['    ),']
-    with files.whole(PATH) as temporary:
+    with files.whole(path) as temporary:
         temporary.write_text('\n'.join([*lines, ')  # fmt: skip', '']))
 
 
@@ -141,10 +143,8 @@ def measure(config: ConfigDict, people: int) -> tuple[np.ndarray, str]:
         rule for its joints.
     """
     estimator = Estimator.load(config.model.detector_weights)
-    target, builder = (
-        skeletons.get(config.skeleton),
-        datasets.open_or_build(config.data, build=True),
-    )
+    target = skeletons.get(config.skeleton)
+    builder = datasets.open_or_build(config.data, build=True)
     train, test = (
         detect(estimator, Reader(builder, split, target), number)
         for split, number in ((config.data.train_split, people), (config.data.test_split, people))
@@ -172,7 +172,7 @@ def main(argv: Sequence[str]) -> int:
     if arguments.values.write:
         source, target = skeletons.COCO17, skeletons.get(config.skeleton)
         note = f'{arguments.values.people} people, {config.model.detector}.'
-        write(fitted, source, target, note)
+        write(PATH, fitted, source, target, note)
         print(f'written: {PATH}')
     return 0
 

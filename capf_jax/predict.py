@@ -56,7 +56,7 @@ from capf_jax.inference.predictor import CameraChoice, Predictor
 from capf_jax.inference.sources import Picture, Sources
 from capf_jax.pose import cameras
 from capf_jax.runtime import commands, files
-from capf_jax.runtime.compilation_cache import use_compilation_cache
+from capf_jax.runtime.compilation_cache import use_compilation_cache, use_stored_programs
 
 _AHEAD = 4  # pictures that are decoded before their turn
 
@@ -101,6 +101,7 @@ def main(argv: Sequence[str]) -> int:
         return 0
     programs.start_process()
     use_compilation_cache()
+    use_stored_programs()
     people_of = predictor.with_own_data(_predictor(values), pictures)
     return _run(values, people_of, pictures, jobs)
 

@@ -86,6 +86,15 @@ class Work:
     threads: int
 
 
+class _Made(NamedTuple):
+    """A few people's stored examples and features, and what is wrong with pictures of theirs."""
+
+    examples: Sequence[Any]
+    valid: np.ndarray
+    features: PeopleFeatures
+    complaints: Sequence[str]
+
+
 @dataclasses.dataclass(frozen=True)
 class _People(building.Clip):
     """People `start` to `stop` of a split of the source."""
@@ -109,19 +118,17 @@ class _People(building.Clip):
         """There are none: `Builder` makes examples of them."""
         raise NotImplementedError
 
-    def batches(self, work: Work) -> Iterator[tuple[Sequence[Any], Batch, PeopleFeatures]]:
+    def batches(self, work: Work) -> Iterator[_Made]:
         """Stored examples of the source with their features, in their order."""
         reader = work.readers[self.split]
 
-        def make(start: int) -> tuple[Sequence[Any], Batch, PeopleFeatures]:
+        def make(start: int) -> _Made:
             positions = np.arange(start, min(start + work.at_once, self.stop))
             # A last batch of another size would be compiled anew.
             padded = np.pad(positions, (0, work.at_once - len(positions)), 'edge')
             batch, complaints = reader.batch(padded)
-            for complaint in dict.fromkeys(complaints):
-                say(f'skipped: {complaint}')
             made = work.extract(batch)
-            return reader.examples(positions), batch, made
+            return _Made(reader.examples(positions), batch.valid, made, complaints)
 
         with futures.ThreadPoolExecutor(work.threads) as pool:
             yield from pool.map(make, range(self.start, self.stop, work.at_once))
@@ -207,10 +214,12 @@ class Builder(building.Builder):
     def _serialized(self, clip: Any, progress: tqdm) -> Iterator[bytes]:
         """The records of a clip; a person whose picture does not decode is left out."""
         assert self.work is not None
-        for examples, batch, made in clip.batches(self.work):
-            for row, example in enumerate(examples):
-                if batch.valid[row]:
-                    yield _with_features(example, made, row)
+        for made in clip.batches(self.work):
+            for complaint in dict.fromkeys(made.complaints):
+                say(f'skipped: {complaint}')
+            for row, example in enumerate(made.examples):
+                if made.valid[row]:
+                    yield _with_features(example, made.features, row)
                 progress.update()
 
     def _estimate_work(self, total: int, left: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import jax
 
+from capf_jax.backends import stored
 from capf_jax.backends.cpu import folding, memory, options, replacements
 
 
@@ -40,9 +41,16 @@ def jit(
             specialised(function), compiler_options=compiler_options(few_rows), **jit_arguments
         )
 
+    static = jit_arguments.get('static_argnums', ())
+    run_stored = stored.program(
+        function, jitted, (static,) if isinstance(static, int) else tuple(static), few_rows
+    )
+
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        return jitted()(*args, **kwargs)
+        if kwargs or not jit_arguments.keys() <= {'static_argnums'}:
+            return jitted()(*args, **kwargs)
+        return run_stored(*args)
 
     call.jitted = jitted  # pyright: ignore[reportAttributeAccessIssue]  # functions take attributes
     return call

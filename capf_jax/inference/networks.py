@@ -12,7 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from capf_jax.backends import programs
+from capf_jax.backends import programs, stored
 from capf_jax.errors import UserError
 from capf_jax.inference import model_settings
 from capf_jax.inference.weight_files import differing_tensors
@@ -102,7 +102,7 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
         images = jax.ShapeDtypeStruct(
             (1, *(crop_size(metadata) or model.entry.crop), 3), jnp.float32
         )
-        maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps
+        maps = _shapes_of_maps(detector, images)
         if model.joint_places and model.conversion is None:
             detector = _of_joints(detector, joint_set, model.joint_places)
         networks['detector'] = detector
@@ -164,11 +164,28 @@ def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> 
     return Network(module, variables, detector.entry, joints)
 
 
+def _shapes_of_maps(detector: Network, images: Any) -> tuple[jax.ShapeDtypeStruct, ...]:
+    """The maps that a detector gives for images of this shape."""
+
+    def compute() -> list[Any]:
+        maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps
+        return [[one.shape, str(one.dtype)] for one in maps]
+
+    shaped = (detector.variables, images)
+    maps = stored.result('shapes_of_maps', detector.module, shaped, compute)
+    return tuple(jax.ShapeDtypeStruct(tuple(shape), dtype) for shape, dtype in maps)
+
+
 def check(variables: Mapping[str, Any], module: nn.Module, *inputs: Any) -> None:
     """UserError unless the variables are those of the module, in names and shapes."""
-    expected = jax.eval_shape(module.init, jax.random.key(0), *inputs)
-    different = differing_tensors(variables, expected)
-    if different:
+    different: list[str] = []
+
+    def fits() -> bool:
+        expected = jax.eval_shape(module.init, jax.random.key(0), *inputs)
+        different.extend(differing_tensors(variables, expected))
+        return not different
+
+    if not stored.result('check', module, (variables, inputs), fits):
         raise UserError(
             f'its tensors are not those of the model that it describes: {len(different)} differ, '
             f'first {different[0]}; convert or train it again'

@@ -283,12 +283,16 @@ def aim(
     # What the lifter's own detector finds on the crop that is lifted comes with the pose.
     for _ in range(1 if models.lifts_own_joints else 2):
         views = _views(around, camera, models, _size(detector))
-        joints_crop, sureness = detector.joints(_crops(pixels, views))
-        joints_px = np.stack(
-            [view.to_photograph(one) for view, one in zip(views, joints_crop, strict=True)]
-        )
-        joints2d = conversion.joints(joints_px)
-        confidence = np.asarray(conversion.confidence(sureness), np.float64)
+        images = _crops(pixels, views)
+        if models.lifts_own_joints:
+            # The poses are not used: one program less is compiled than for the joints alone.
+            _, joints_crop, sureness = models.lifter.lift_crops(images, flip_test=False)
+            joints2d, confidence = _on_photograph(joints_crop, views), sureness
+        else:
+            joints_crop, sureness = detector.joints(images)
+            joints2d = conversion.joints(_on_photograph(joints_crop, views))
+            confidence = conversion.confidence(sureness)
+        confidence = np.asarray(confidence, np.float64)
         around = [_aiming_points(*each) for each in zip(joints2d, confidence, corners, strict=True)]
     return Aimed(_views(around, camera, models, _size(models.lifter)), joints2d, confidence)
 
@@ -340,9 +344,7 @@ def lift(
             images, None if own else joints_crop, flip_test=flip_test
         )
         if own:
-            joints2d = np.stack(
-                [view.to_photograph(one) for view, one in zip(views, joints_crop, strict=True)]
-            )
+            joints2d = _on_photograph(joints_crop, views)
             aimed = Aimed(views, joints2d, np.asarray(confidence, np.float64))
     else:
         size = np.tile([float(pixels.shape[1]), float(pixels.shape[0])], (len(views), 1))
@@ -436,6 +438,11 @@ def _views(
 
 def _crops(pixels: np.ndarray, views: Sequence[Crop]) -> np.ndarray:
     return np.stack([view.crop(pixels) for view in views])
+
+
+def _on_photograph(joints_crop: np.ndarray, views: Sequence[Crop]) -> np.ndarray:
+    """[N, J, 2] joints in pixels of the photograph, of those in pixels of the crops."""
+    return np.stack([view.to_photograph(one) for view, one in zip(views, joints_crop, strict=True)])
 
 
 def _aiming_points(joints: np.ndarray, confidence: np.ndarray, corners: np.ndarray) -> np.ndarray:

@@ -88,9 +88,7 @@ _OPENPOSE_BODY_25: Rule = {
     'head': _EYES,
 }
 _FITTED_COCO: Rule = {  # the numbers are rounded, so that a row's sum is not quite one
-    joint: {
-        name: weight / sum(row) for name, weight in zip(skeletons.COCO17.joints, row, strict=True)
-    }
+    joint: dict(zip(skeletons.COCO17.joints, np.array(row) / sum(row), strict=True))
     for joint, row in zip(skeletons.H36M17.joints, FITTED, strict=True)
 }
 

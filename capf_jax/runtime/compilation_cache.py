@@ -13,6 +13,8 @@ import warnings
 
 import jax
 
+from capf_jax.backends import stored
+
 LARGEST = 2_000_000_000  # bytes; beyond that JAX removes the programs used longest ago
 
 
@@ -45,6 +47,17 @@ def use_compilation_cache() -> pathlib.Path | None:
     jax.config.update('jax_compilation_cache_dir', str(folder))
     jax.config.update('jax_compilation_cache_max_size', LARGEST)
     return folder
+
+
+def use_stored_programs() -> None:
+    """Keeps executables beside JAX's cache, for commands whose programs run a few times alone.
+
+    They are kept where JAX's own cache is, and not at all where that is switched off.
+    """
+    settings = jax.config.values
+    folder = settings['jax_compilation_cache_dir']
+    usable = folder and settings['jax_enable_compilation_cache'] and '://' not in folder
+    stored.keep_in(pathlib.Path(folder, 'executables') if usable else None)
 
 
 def default_folder() -> pathlib.Path:

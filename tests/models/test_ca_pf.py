@@ -69,3 +69,50 @@ def test_joints_come_back_from_the_crop():
     joints = random.uniform(0, 1000, (3, 5, 2)).astype(np.float32)
     back = to_image(apply_affine(affine, joints), affine)
     np.testing.assert_allclose(back, joints, rtol=1e-3)
+
+
+@pytest.fixture(scope='module')
+def by_detector():
+    """A model of the viewing-ray frame on a detector of COCO's joints, as `context`."""
+    config = tiny.config()
+    config.model.hrnet.skeleton = 'coco17'
+    config.model.update(frame='viewing_ray', joints2d='detector', joint_conversion='motionbert')
+    model, batch = tiny.ca_pf(config), tiny.batch(2)
+    variables = model.init(jax.random.key(0), batch)
+    return model, variables, jax.jit(lambda v, b: model.apply(v, b)), batch
+
+
+def test_the_detectors_joints_take_the_place_of_the_batchs(by_detector):
+    _, variables, apply, batch = by_detector
+    pose, outputs = apply(variables, batch)
+    elsewhere = batch._replace(joints2d=batch.joints2d + 9, joints2d_crop=batch.joints2d_crop + 9)
+    np.testing.assert_array_equal(pose, apply(variables, elsewhere)[0])
+    heatmaps = outputs['heatmaps']
+    assert heatmaps.shape[-1] == 17  # COCO's
+    assert outputs['detector_joints'].shape == (2, tiny.JOINTS, 2)
+
+
+def test_nothing_of_the_image_or_the_camera_goes_into_the_viewing_ray_frame(by_detector):
+    _, variables, apply, batch = by_detector
+    other = batch._replace(image_size=batch.image_size / 3, affine=2 * batch.affine)
+    np.testing.assert_array_equal(apply(variables, batch)[0], apply(variables, other)[0])
+
+
+def test_crops_alone_give_the_same_as_a_batch(by_detector):
+    model, variables, apply, batch = by_detector
+    pose, outputs = apply(variables, batch)
+    alone, joints, confidence = jax.jit(model.lift_crops)(variables, batch.images)
+    np.testing.assert_allclose(alone, pose, atol=1e-5)
+    np.testing.assert_allclose(joints, outputs['detector_joints'], atol=1e-4)
+    assert confidence.shape == (2, tiny.JOINTS)
+
+
+def test_in_the_camera_frame_the_detectors_joints_are_normalised_by_the_image():
+    config = tiny.config()
+    config.model.lifter.ablation_step = 0
+    config.model.joints2d = 'detector'
+    model, batch = tiny.ca_pf(config), tiny.batch(2)
+    variables = model.init(jax.random.key(0), batch)
+    elsewhere = batch._replace(affine=batch.affine + np.float32([[0, 0, 40], [0, 0, 0]]))
+    apply = jax.jit(model.apply)
+    assert not np.allclose(apply(variables, batch)[0], apply(variables, elsewhere)[0], atol=1e-4)

@@ -1,0 +1,110 @@
+"""`python -m capf_jax.features`: a lifter that reads what it stored computes what it did before."""
+
+import jax
+import numpy as np
+import pytest
+
+from capf_jax import assembly, features
+from capf_jax.inference import weight_files
+from capf_jax.models.detectors.initial import random_variables
+from capf_jax.pose import skeletons
+from capf_jax.pose.flip import flip_batch
+from data_pipeline import datasets, loader
+from tests import tiny
+
+
+def coco_config(folder):
+    """A lifter on the COCO joints of a tiny random detector, in the viewing-ray frame."""
+    config = tiny.config(folder)
+    config.model.lifter.ablation_step = 2
+    config.model.hrnet.skeleton = 'coco17'
+    config.model.frame = 'viewing_ray'
+    config.model.joints2d = 'detector'
+    config.model.joint_conversion = 'gast'
+    config.model.detector_weights = str(folder / 'detector.safetensors')
+    return config
+
+
+@pytest.fixture(scope='module')
+def config(tmp_path_factory):
+    """The configuration, whose dataset and detector are there."""
+    config = coco_config(tmp_path_factory.mktemp('data'))
+    datasets.open_or_build(config.data, build=True)
+    variables = random_variables(tiny.ca_pf(config).detector, jax.random.key(1))
+    metadata = {'kind': 'detector', 'name': 'hrnet', 'skeleton': 'coco17',
+                'model': config.model.to_dict()}  # fmt: skip
+    weight_files.save_weights(config.model.detector_weights, variables, metadata)
+    return config
+
+
+def with_features(config):
+    changed = config.copy_and_resolve_references()
+    changed.data.features = True
+    return changed
+
+
+def test_before_they_are_made_a_sentence_names_the_command(config):
+    with pytest.raises(FileNotFoundError, match=r'python -m capf_jax\.features'):
+        assembly.open_data(with_features(config), build=True)
+
+
+@pytest.fixture(scope='module')
+def batches(config):
+    """The first test people with pictures, and with features; and their model and variables."""
+    features.make_features(config)
+    people = [
+        next(loader.evaluation_batches(assembly.open_data(one, build=False), one))
+        for one in (config, with_features(config))
+    ]
+    task = assembly.make_task(config)
+    state = task.pretrained(task.init(jax.random.key(0), people[0]))
+    variables = {'detector': state.frozen, 'lifter': {'params': state.params}}
+    return *people, jax.jit(tiny.ca_pf(config).apply), variables
+
+
+def test_their_dataset_tells_how_it_was_made(config, batches):
+    builder = assembly.open_data(with_features(config), build=False)
+    assert '-hrnet-coco17_gast-' in str(builder.data_path)
+    assert batches[1].contexts.shape == (4, 2, tiny.JOINTS, 4 + 8 + 16 + 32)
+
+
+@pytest.mark.parametrize('mirrored', [False, True])
+def test_the_pose_is_that_of_the_picture_but_for_float16(config, batches, mirrored):
+    joint_set, flipped = skeletons.get(config.skeleton), np.full(4, mirrored)
+    pictures, stored, apply, variables = batches
+    one, beside = apply(variables, flip_batch(pictures, flipped, joint_set))
+    other, outputs = apply(variables, flip_batch(stored, flipped, joint_set))
+    np.testing.assert_allclose(one, other, atol=2e-3)
+    np.testing.assert_allclose(
+        beside['detector_joints'], outputs['detector_joints'], atol=1e-3, rtol=1e-5
+    )
+
+
+def test_a_lifter_on_features_has_the_same_parameters(config, batches):
+    task = assembly.make_task(config)
+    pictures, stored, *_ = batches
+    shapes = [jax.eval_shape(task.init, jax.random.key(0), x) for x in (pictures, stored)]
+    assert shapes[0].params == shapes[1].params
+    assert shapes[0].frozen == shapes[1].frozen
+
+
+def test_making_them_again_changes_nothing(config, batches):
+    builder = features.make_features(config)
+    assert builder.info.splits['train'].num_examples == 24
+
+
+@pytest.mark.parametrize(
+    ('changes', 'message'),
+    [
+        ({'model.lifter.ablation_step': 3}, 'deformable extraction'),
+        ({'model.detector_weights': ''}, 'detector with weights'),
+        ({'model.joints2d': 'dataset', 'model.lifter.detector_joints': True}, 'one set of 2D'),
+    ],
+)
+def test_what_cannot_train_on_them_is_one_sentence(config, changes, message):
+    changed = with_features(config)
+    if 'model.lifter.detector_joints' in changes:
+        changed.model.hrnet.skeleton = ''
+    changed.update_from_flattened_dict(changes)
+    with pytest.raises(ValueError, match=message):
+        assembly.open_data(changed, build=False)
