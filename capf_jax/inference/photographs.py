@@ -105,6 +105,19 @@ class Models:
             rule = own_rule
         return cls(lifter, finds, joint_conversions.get(*pair, rule))
 
+    def check_detector(self) -> tuple[Estimator, Conversion]:
+        """The detector and the conversion of its joints.
+
+        Raises:
+          UserError: there is no detector of 2D joints.
+        """
+        if self.detector is None or self.conversion is None:
+            raise UserError(
+                f'{self.lifter.path} finds no 2D joints; give the weights of a detector with '
+                'heatmaps (--detector_weights), or the 2D joints (--joints2d)'
+            )
+        return self.detector, self.conversion
+
     @property
     def turns(self) -> bool:
         """Whether crops are those of a camera that is turned at the person."""
@@ -269,12 +282,7 @@ def aim(
     Raises:
       UserError: there is no detector of 2D joints.
     """
-    detector, conversion = models.detector, models.conversion
-    if detector is None or conversion is None:
-        raise UserError(
-            f'{models.lifter.path} finds no 2D joints; give the weights of a detector with '
-            'heatmaps (--detector_weights), or the 2D joints (--joints2d)'
-        )
+    detector, conversion = models.check_detector()
     number, joint_count = len(corners), len(models.lifter.skeleton)
     joints2d, confidence = np.zeros((number, joint_count, 2)), np.zeros((number, joint_count))
     if not number:
