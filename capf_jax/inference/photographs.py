@@ -462,8 +462,8 @@ def _aiming_points(joints: np.ndarray, confidence: np.ndarray, corners: np.ndarr
     return points
 
 
-def _corners(boxes: np.ndarray) -> np.ndarray:
-    """[N, 4, 2] corners of boxes [N, 4]."""
+def corners_of(boxes: Float[np.ndarray, 'N 4']) -> Float[np.ndarray, 'N 4 2']:
+    """The corners of boxes x, y, width, height, as `aim` takes them."""
     x, y, width, height = np.moveaxis(boxes, -1, 0)
     return np.stack(
         [
@@ -477,14 +477,14 @@ def _corners(boxes: np.ndarray) -> np.ndarray:
 
 
 def _undistorted_corners(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
-    return undistort_points(_corners(boxes), camera.camera)
+    return undistort_points(corners_of(boxes), camera.camera)
 
 
 def _distorted_boxes(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
     """Boxes in the photograph as it is, of boxes in the one without lens distortion."""
     if camera.camera.distortion is None or not len(boxes):
         return boxes
-    corners = distort_points(_corners(boxes), camera.camera)
+    corners = distort_points(corners_of(boxes), camera.camera)
     first, last = corners.min(axis=1), corners.max(axis=1)
     return np.concatenate([first, last - first], axis=-1)
 
