@@ -18,7 +18,7 @@ from converters import engine, tables
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CONTENT = ('capf_jax', 'configs', 'converters', 'data_pipeline')
-FILES = ('pyproject.toml', 'README.md', 'LICENSE', 'requirements.txt')
+FILES = ('pyproject.toml', 'README.md', 'LICENSE', 'NOTICE', 'requirements.txt')
 SMALL_DATA = (
     '--config.data.builder.train_size=2', '--config.data.builder.test_size=2',
     '--config.data.builder.height=32', '--config.data.builder.width=32',

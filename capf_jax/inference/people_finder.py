@@ -150,22 +150,21 @@ def _on_picture(
     detection: PictureDetection, scale: np.ndarray, size: tuple[int, int], least_score: float
 ) -> PicturePeople:
     """People in pixels of the original picture of (height, width), without the unlikely ones."""
-    order = np.argsort(-detection.scores, kind='stable')
-    order = order[detection.scores[order] >= least_score]
-    corners = np.asarray(detection.boxes, np.float64)[order].reshape(-1, 2, 2)
+    boxes, scores, joints2d, confidence = (np.asarray(array) for array in detection)
+    order = np.argsort(-scores, kind='stable')
+    order = order[scores[order] >= least_score]
     # Pixels of both pictures are counted from the centres of their first ones, which lie apart.
-    first = (corners[:, 0] + 0.5) / scale - 0.5
-    last = (corners[:, 0] + corners[:, 1] + 0.5) / scale - 0.5
+    first = (boxes[order, :2] + 0.5) / scale - 0.5
+    last = (boxes[order, :2] + boxes[order, 2:] + 0.5) / scale - 0.5
     border = np.array(size[::-1]) - 1.0
     first, last = np.clip(first, 0, border), np.clip(last, 0, border)
-    boxes = np.concatenate([first, last - first], axis=-1)
-    large = boxes[:, 2:].min(axis=-1, initial=np.inf) > 0
-    joints2d = (detection.joints[order] + 0.5) / scale - 0.5
+    has_area = (last - first).min(axis=-1, initial=np.inf) > 0
+    order, first, last = order[has_area], first[has_area], last[has_area]
     return PicturePeople(
-        boxes=boxes[large],
-        scores=detection.scores[order][large],
-        joints2d=joints2d[large],
-        confidence=detection.confidence[order][large],
+        boxes=np.concatenate([first, last - first], axis=-1).astype(np.float32),
+        scores=scores[order],
+        joints2d=((joints2d[order] + 0.5) / scale - 0.5).astype(np.float32),
+        confidence=confidence[order],
     )
 
 

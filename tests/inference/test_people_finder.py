@@ -12,8 +12,7 @@ from tests.goldens import movenet as recipe
 
 FOLDER = pathlib.Path(__file__).parents[2] / 'pretrained'
 WEIGHTS = FOLDER / 'movenet_multipose.safetensors'
-FIGURES = [(60, 96, 160), (150, 100, 120), (220, 110, 90)]  # of the golden picture
-# Of each figure: its middle and its height, pixels of a picture that is twice as large.
+FIGURES = [(60, 96, 160), (150, 100, 120)]  # x and y of the middle, height; pixels
 needs_weights = pytest.mark.skipif(not WEIGHTS.is_file(), reason=f'there is no {WEIGHTS}')
 
 
@@ -23,7 +22,7 @@ def finder():
 
 
 def figures(scale, shift=(0, 0)):
-    return [(scale * x + shift[0], scale * y + shift[1], scale * h) for x, y, h in FIGURES[:2]]
+    return [(scale * x + shift[0], scale * y + shift[1], scale * h) for x, y, h in FIGURES]
 
 
 def assert_shows(people, expected):

@@ -2,9 +2,11 @@
 
 import jax
 import numpy as np
+import pytest
 from jax import export
 
 from capf_jax.inference import model_settings
+from capf_jax.models.detectors import catalog
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import Batch
 from configs import base
@@ -20,10 +22,10 @@ def small_model():
     return tiny.ca_pf(settings)
 
 
-def published_model():
-    """HRNet-W32 and the paper's lifter, as published."""
+def published_model(detector):
+    """A published detector, and a lifter of the paper's size."""
     settings = base.get_config()
-    settings.model.detector = 'hrnet_w32'
+    settings.model.detector = detector
     return model_settings.context_aware_pose_former(settings.model, skeletons.H36M17)
 
 
@@ -49,6 +51,8 @@ def test_a_small_model_gives_its_poses():
     np.testing.assert_allclose(program.call(variables, one), pose[:1], rtol=0, atol=1e-5)
 
 
-def test_the_published_model_exports():
-    people = tiny.batch(1)._replace(images=np.zeros((1, 256, 192, 3), np.uint8))
-    assert exported(published_model(), people).platforms == PLATFORMS
+@pytest.mark.parametrize('detector', ['hrnet_w32', 'movenet_thunder'])
+def test_a_published_model_exports(detector):
+    crop = catalog.get(detector).crop
+    people = tiny.batch(1)._replace(images=np.zeros((1, *crop, 3), np.uint8))
+    assert exported(published_model(detector), people).platforms == PLATFORMS

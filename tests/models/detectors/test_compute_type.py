@@ -17,7 +17,7 @@ SMALL = HRNet(num_joints=5, width=8, stem_channels=8, bottlenecks=1, modules=(1,
 def test_maps_are_in_the_compute_type_and_all_else_in_float32(name):
     entry = catalog.get(name)
     detector = entry.build(17, dtype=jnp.bfloat16)
-    images = jax.ShapeDtypeStruct((1, *catalog.CROP, 3), jnp.float32)
+    images = jax.ShapeDtypeStruct((1, *catalog.get(name).crop, 3), jnp.float32)
     detection, variables = jax.eval_shape(detector.init_with_output, jax.random.key(0), images)
     assert {feature_map.dtype for feature_map in detection.maps} == {jnp.dtype(jnp.bfloat16)}
     assert detection.heatmaps is None or detection.heatmaps.dtype == jnp.float32

@@ -13,7 +13,7 @@ from tests.models.detectors import published
 def test_plain_detector_is_exported_with_a_symbolic_batch(name):
     detector = catalog.get(name).build(17)
     (batch,) = jax.export.symbolic_shape('b')
-    images = jax.ShapeDtypeStruct((batch, *catalog.CROP, 3), jnp.float32)
+    images = jax.ShapeDtypeStruct((batch, *catalog.get(name).crop, 3), jnp.float32)
     export = jax.export.export(jax.jit(detector.apply), platforms=('cpu', 'cuda', 'tpu'))
     detection = export(published.shapes_of(detector), images).out_avals
     assert {str(result.shape[0]) for result in detection} == {'b'}
