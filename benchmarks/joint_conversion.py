@@ -111,6 +111,18 @@ def table(people: People, source: Skeleton, target: Skeleton, fitted: np.ndarray
     return tables.grid([*rows, tables.SEPARATOR, means], ['% of extent', *columns], 'text')
 
 
+def rounded(weights: np.ndarray, source: Skeleton, target: Skeleton) -> np.ndarray:
+    """A matrix [T, S] to four digits, whose rows still sum to one and commute with the mirror."""
+    digits = np.round(weights * 10_000).astype(int)
+    middle = next(joint for joint, mirrored in enumerate(source.flip) if joint == mirrored)
+    for row, mirrored in enumerate(target.flip):
+        column = middle if row == mirrored else int(np.argmax(weights[row]))
+        if row <= mirrored:
+            digits[row, column] += 10_000 - digits[row].sum()
+            digits[mirrored] = digits[row, list(source.flip)]
+    return digits / 10_000
+
+
 def write(
     path: pathlib.Path, weights: np.ndarray, source: Skeleton, target: Skeleton, note: str
 ) -> None:
@@ -126,8 +138,8 @@ def write(
         f'# Row: a joint of {target.name}. Column: a joint of {source.name}. A row sums to one.',
         'WEIGHTS = (',
     ]
-    for name, row in zip(target.joints, weights, strict=True):
-        numbers = [f'{weight:.5f},' for weight in row]
+    for name, row in zip(target.joints, rounded(weights, source, target), strict=True):
+        numbers = [f'{weight:.4f},' for weight in row]
         lines += [f'    (  # {name}']
         lines += ['        ' + ' '.join(numbers[i : i + 9]) for i in range(0, len(numbers), 9)]
         lines += ['    ),']

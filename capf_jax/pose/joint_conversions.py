@@ -87,8 +87,8 @@ _OPENPOSE_BODY_25: Rule = {
     'nose': 'nose',
     'head': _EYES,
 }
-_FITTED_COCO: Rule = {  # the numbers are rounded, so that a row's sum is not quite one
-    joint: dict(zip(skeletons.COCO17.joints, np.array(row) / sum(row), strict=True))
+_FITTED_COCO: Rule = {
+    joint: dict(zip(skeletons.COCO17.joints, row, strict=True))
     for joint, row in zip(skeletons.H36M17.joints, FITTED, strict=True)
 }
 

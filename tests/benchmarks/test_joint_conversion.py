@@ -57,3 +57,14 @@ def test_what_is_written_is_read_as_the_rule(people, tmp_path):
     joint_conversion.write(path, people[1], COCO17, H36M17, '400 people of a test.')
     weights = np.array(runpy.run_path(str(path))['WEIGHTS'])
     np.testing.assert_allclose(weights, people[1], atol=1e-5)
+
+
+def test_rounded_weights_still_sum_to_one_and_commute_with_the_mirror():
+    noise = np.random.default_rng(0).normal(0, 0.1, PRIOR.shape)
+    weights = PRIOR + noise + noise[np.ix_(list(H36M17.flip), list(COCO17.flip))]
+    weights /= weights.sum(axis=1, keepdims=True)
+    digits = joint_conversion.rounded(weights, COCO17, H36M17)
+    np.testing.assert_allclose(digits, weights, atol=1e-3)
+    np.testing.assert_allclose(digits.sum(axis=1), 1, atol=1e-12)
+    mirrored = digits[np.ix_(list(H36M17.flip), list(COCO17.flip))]
+    np.testing.assert_array_equal(digits, mirrored)

@@ -1,4 +1,4 @@
-"""Every rule moves, scales and mirrors with the person; the published ones give published joints."""
+"""Rules move, scale and mirror with the person; the published ones do what was published."""
 
 import jax.numpy as jnp
 import numpy as np
