@@ -29,8 +29,8 @@ class Builder(building.Builder):
         return self.settings.skeleton
 
     def _splits(self) -> Mapping[str, Sequence[SampleClip]]:
-        if self.settings.poses:
-            _check_recordings(self.settings.poses)
+        for path in self.settings.pose_files:
+            _check_recordings(path)
         return {split: clips_of(self.settings, split) for split in SPLITS}
 
 

@@ -13,6 +13,7 @@ import math
 import os
 import pathlib
 import zipfile
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -108,6 +109,14 @@ class MotionCapture:
             test = np.isin(self.clips, sorted(test_clips))
         part = test if name == 'test' else ~test
         return MotionCapture(self.joints[part], self.clips[part])
+
+
+def join(captures: Sequence[MotionCapture]) -> MotionCapture:
+    """The recorded poses of several sources; clips of one name become one clip."""
+    return MotionCapture(
+        np.concatenate([capture.joints for capture in captures]),
+        np.concatenate([capture.clips for capture in captures]),
+    )
 
 
 def load_poses(path: str | os.PathLike) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from data_pipeline.datasets.synthetic import scenes
+from data_pipeline.datasets.synthetic import clutter, scenes
 from data_pipeline.datasets.synthetic.bodies import Body
 from data_pipeline.datasets.synthetic.cameras import IMAGE_SIZE, Camera
 from data_pipeline.datasets.synthetic.primitives import Primitives, surface_normals
@@ -128,10 +128,18 @@ def _room(scene: Scene, shadow: ShadowMap, eye: np.ndarray, rays: np.ndarray) ->
     # room.
     near = np.clip(0.55 + 0.45 * light, 0, 1)
     shade = scene.ambient * near + (1 - scene.ambient) * scene.light[2] * light
-    out[floor] = scenes.floor_colour(scene, below) * (shade * fade)[:, None]
+    colour = scenes.floor_colour(scene, below)
+    if scene.cluttered:
+        colour = clutter.cover(scene.seed + 1, colour, x, y)
+    out[floor] = colour * (shade * fade)[:, None]
     facing = max(float(scene.wall_normal @ scene.light), 0.0)
     wall_light = scene.ambient * 1.2 + 0.2 + (1 - scene.ambient) * facing
-    out[wall] = scenes.wall_colour(scene, points[wall]) * wall_light
+    colour = scenes.wall_colour(scene, points[wall])
+    if scene.cluttered:
+        x, y, z = points[wall].T
+        along = x * -scene.wall_normal[1] + y * scene.wall_normal[0]
+        colour = clutter.cover(scene.seed, colour, along, z)
+    out[wall] = colour * wall_light
     return out
 
 

@@ -22,6 +22,7 @@ class Scene:
       wall_normal: [3], horizontal unit vector from the wall into the room, world frame.
       wall_distance: distance of the wall from the origin of the world, metres.
       seed: seed of the textures of floor and wall.
+      cluttered: whether things of all kinds cover floor and wall, see clutter.py.
     """
 
     light: np.ndarray
@@ -29,6 +30,7 @@ class Scene:
     wall_normal: np.ndarray
     wall_distance: float
     seed: int
+    cluttered: bool = False
 
 
 def sample_scene(rng: np.random.Generator, light: str, viewing: np.ndarray) -> Scene:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import os
 import pathlib
 
 from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import H36M17, H36M17_SURFACE, Skeleton
 from data_pipeline import building
+from data_pipeline.datasets.synthetic.photographs import CAMERAS
 from data_pipeline.datasets.synthetic.scenes import LIGHTS
 
 SPLITS = ('train', 'test')
+_LATER = ('surface', 'activities_share', 'cameras', 'truncation')  # Fields that came later.
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -33,7 +36,10 @@ class Settings(building.Settings):
     train_subjects: int = 200  # people in the training split
     test_subjects: int = 40  # people in the test split
     surface: bool = False  # also points on the body's surface, for a detector to learn
-    poses: str = ''  # .npz or .bvh motion capture; '' samples poses
+    poses: str = ''  # .npz or .bvh motion capture, several with commas; '' has activities only
+    activities_share: float = 0.0  # of people in built-in activities where `poses` names files
+    cameras: str = 'studio'  # 'studio' (like Human3.6M's) or 'photographs' (aimed at the crop)
+    truncation: float = 0.0  # chance that the border of a photograph cuts the person
     jpeg_quality: int = 92  # of the stored crops, 1 to 100
     supersample: int = 2  # rays per pixel, each way
 
@@ -42,6 +48,17 @@ class Settings(building.Settings):
         self._check_least(1, 'train_size', 'test_size', 'train_subjects', 'test_subjects')
         self._check_least(0, 'noise_sigma', 'seed')
         self._check_choices('light', LIGHTS)
+        self._check_choices('cameras', CAMERAS)
+        for field in ('activities_share', 'truncation'):
+            if not 0 <= getattr(self, field) <= 1:
+                raise UserError(
+                    f'config.data.builder.{field} is {getattr(self, field)}; give 0 to 1'
+                )
+        if self.truncation and self.cameras != 'photographs':
+            raise UserError(
+                'config.data.builder.truncation needs pictures whose border may cut people; set '
+                "config.data.builder.cameras = 'photographs', or truncation = 0"
+            )
         if not 1 <= self.supersample <= 8:
             raise UserError(f'config.data.builder.supersample is {self.supersample}; give 1 to 8')
 
@@ -59,14 +76,21 @@ class Settings(building.Settings):
         return {'train': self.train_size, 'test': self.test_size}[split]
 
     @property
+    def pose_files(self) -> tuple[str, ...]:
+        """The motion-capture files."""
+        paths = (path.strip() for path in self.poses.split(','))
+        return tuple(os.path.expanduser(path) for path in paths if path)
+
+    @property
     def name(self) -> str:
         """Name of the dataset on disk: readable, and different for different data."""
         fields = dataclasses.asdict(self)
         del fields['processes']
-        if not self.surface:  # datasets that were built before it was a choice keep their name
-            del fields['surface']
+        for field in _LATER:  # datasets that were built before it was a choice keep their name
+            if fields[field] == getattr(Settings, field):
+                del fields[field]
         if self.poses:  # another file under the same name is other data
-            fields['poses'] = _digest(pathlib.Path(self.poses))
+            fields['poses'] = ','.join(_digest(pathlib.Path(path)) for path in self.pose_files)
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:6]
         return (
             f'{self.height}x{self.width}-{self.train_size}-{self.test_size}-{self.light}'

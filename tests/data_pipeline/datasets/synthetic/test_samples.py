@@ -180,3 +180,40 @@ def test_recorded_poses_replace_sampled_ones(tmp_path):
     }
     assert actions['train'] | actions['test'] == {'wave', 'bow', 'turn'}
     assert not actions['train'] & actions['test']
+
+
+def recordings(path, names):
+    """Writes a motion-capture file with two poses of each of some clips, and returns its name."""
+    rng = np.random.default_rng(0)
+    proportions = samples.subject_of(0, 'train', 0).proportions
+    joints = np.stack(
+        [poses.sample_pose(rng, 'standing', proportions).joints for _ in range(2 * len(names))]
+    )
+    np.savez(
+        path,
+        pose_rel_dmm=np.rint(10 * (joints - joints[:, :1])).astype(np.int16),
+        root_mm=joints[:, 0],
+        clip=np.arange(2 * len(names)) // 2,
+        clip_names=np.array(names),
+    )
+    return str(path)
+
+
+def test_several_recordings_and_activities_are_mixed(tmp_path):
+    files = {
+        'a': recordings(tmp_path / 'a.npz', ['a1', 'a2', 'a3']),
+        'b': recordings(tmp_path / 'b.npz', ['b1', 'b2', 'b3']),
+    }
+    config = dataclasses.replace(CONFIG, poses=','.join(files.values()), activities_share=0.5)
+    rng = np.random.default_rng(0)
+    subject = samples.subject_of(0, 'train', 0)
+    actions = {
+        split: [samples._pose(rng, config, split, subject)[0] for _ in range(60)]
+        for split in ('train', 'test')
+    }
+    for split in ('train', 'test'):
+        activities = [action in poses.ACTIVITIES for action in actions[split]]
+        assert 0.3 < np.mean(activities) < 0.7
+        clips = set(actions[split]) - set(poses.ACTIVITIES)
+        assert {clip[0] for clip in clips} == {'a', 'b'}
+    assert not set(actions['train']) & set(actions['test']) - set(poses.ACTIVITIES)

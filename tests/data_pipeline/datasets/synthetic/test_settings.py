@@ -23,6 +23,51 @@ def test_names_are_those_of_datasets_built_before():
     )
 
 
+def test_names_do_not_follow_later_fields_at_their_defaults():
+    same = Settings(activities_share=0.0, cameras='studio', truncation=0.0)
+    assert same.name == Settings().name
+
+
+def test_later_fields_change_the_name(tmp_path):
+    paths = [tmp_path / 'a.npz', tmp_path / 'b.npz']
+    for number, path in enumerate(paths):
+        path.write_bytes(bytes([number]))
+    changes = (
+        {},
+        {'cameras': 'photographs'},
+        {'cameras': 'photographs', 'truncation': 0.1},
+        {'poses': str(paths[0])},
+        {'poses': str(paths[0]), 'activities_share': 0.5},
+        {'poses': f'{paths[0]},{paths[1]}'},
+    )
+    assert len({Settings(**change).name for change in changes}) == len(changes)
+
+
+def test_name_of_one_motion_capture_file_is_as_before(tmp_path):
+    path = tmp_path / 'poses.npz'
+    path.write_bytes(b'recorded')
+    assert Settings(poses=str(path)).name == '128x96-20000-2000-overhead-noise8-seed0-c9cb85'
+
+
+def test_motion_capture_files_are_separated_by_commas(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/somebody')
+    settings = Settings(poses='a.npz, ~/b.bvh')
+    assert settings.pose_files == ('a.npz', '/home/somebody/b.bvh')
+    assert Settings().pose_files == ()
+
+
+def test_a_missing_motion_capture_file_is_named(tmp_path):
+    path = tmp_path / 'there.npz'
+    path.write_bytes(b'')
+    with pytest.raises(ValueError, match=r'absent\.npz'):
+        _ = Settings(poses=f'{path},absent.npz').name
+
+
+def test_cut_people_need_photographs():
+    with pytest.raises(ValueError, match="cameras = 'photographs'"):
+        Settings(truncation=0.1)
+
+
 def test_unknown_field_is_named():
     with pytest.raises(ValueError, match=r"no field 'hieght'.*nearest is 'height'"):
         from_fields(Settings, {'hieght': 64}, 'synthetic')
@@ -37,6 +82,9 @@ def test_unknown_field_is_named():
         {'jpeg_quality': 0},
         {'processes': 0},
         {'seed': -1},
+        {'cameras': 'phone'},
+        {'truncation': 1.5},
+        {'activities_share': -0.1},
     ],
 )
 def test_senseless_fields_are_refused(fields):
