@@ -78,7 +78,8 @@ class RestoredRun:
         """
         if not self.task.takes_joints2d:
             raise UserError(
-                f'noise is for the 2D joints that a lifter takes; this run is a {self.task.name}'
+                'noise is for 2D joints that a lifter takes from the dataset; '
+                f'this {self.task.name} takes none from there'
             )
         return noise_sweep.sweep(
             self.task.eval_step,

@@ -29,12 +29,12 @@ With published weights, converted by python -m converters.convert:
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import jax
 import numpy as np
 from tqdm import tqdm
 
@@ -42,7 +42,6 @@ from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import (
     joints2d_files,
-    people_files,
     photograph_camera,
     photographs,
     predictor,
@@ -53,6 +52,7 @@ from capf_jax.inference.people import AXES, People
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW, Calibration, PhotographCamera
 from capf_jax.inference.photographs import Models
 from capf_jax.inference.predictor import CameraChoice, Predictor
+from capf_jax.inference.result_files import FIGURE, Output, Writer
 from capf_jax.inference.sources import Picture, Sources
 from capf_jax.pose import cameras
 from capf_jax.runtime import commands, files
@@ -61,33 +61,13 @@ from capf_jax.runtime.compilation_cache import use_compilation_cache, use_stored
 _AHEAD = 4  # pictures that are decoded before their turn
 
 
-@dataclasses.dataclass(frozen=True)
-class Output:
-    """Where the results of a picture go.
-
-    Attributes:
-      stem: their path without an ending.
-      endings: those of the files, in the order in which they are written.
-    """
-
-    stem: pathlib.Path
-    endings: tuple[str, ...]
-
-    @property
-    def paths(self) -> tuple[pathlib.Path, ...]:
-        """All files."""
-        return tuple(self.stem.with_name(f'{self.stem.name}.{end}') for end in self.endings)
-
-    def is_finished(self) -> bool:
-        """Whether every file is there; each is whole or absent."""
-        return all(path.is_file() for path in self.paths)
-
-
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code: 1 if a picture among several could not be done."""
     values = _parser().parse(argv)
     _check(values)
     pictures = sources.find(values.source[0] if len(values.source) == 1 else values.source)
+    if values.box is not None and not pictures.single:
+        raise UserError('--box is for one picture; for several give --joints2d with their boxes')
     outputs = _outputs(values, pictures)
     jobs = [
         (path, output)
@@ -102,8 +82,13 @@ def main(argv: Sequence[str]) -> int:
     programs.start_process()
     use_compilation_cache()
     use_stored_programs()
-    people_of = predictor.with_own_data(_predictor(values), pictures)
-    return _run(values, people_of, pictures, jobs)
+    with Writer(len(outputs), finished, values.picture) as writer:
+        people_of = predictor.with_own_data(_predictor(values), pictures)
+        _check_models(values, people_of)
+        failures = _run(values, people_of, pictures, jobs, writer)
+    for failure in failures:
+        print(f'error: {failure}', file=sys.stderr)
+    return int(bool(failures))
 
 
 def _run(
@@ -111,8 +96,9 @@ def _run(
     people_of: Predictor,
     pictures: Sources,
     jobs: Sequence[tuple[pathlib.Path, Output]],
-) -> int:
-    """Predicts and writes one picture after the other; returns the exit code."""
+    writer: Writer,
+) -> list[str]:
+    """Predicts one picture after the other; returns what is wrong with those that failed."""
     failures: list[str] = []
     camera_words = ''
     number_of_people = 0
@@ -136,16 +122,14 @@ def _run(
             if words != camera_words:
                 bar.write(f'{path.name}: camera {words}', file=sys.stdout)
                 camera_words = words
-            _write(people, picture, output, f'{path.name}, {bar.n} of {total} pictures')
+            writer.write(people, picture, output)
             number_of_people += len(people)
             bar.update()
     done = len(jobs) - len(failures)
     people_words = f'{number_of_people} {"person" if number_of_people == 1 else "people"}'
     pictures_words = '1 picture' if done == 1 else f'{done} pictures'
     print(f'{people_words} in {pictures_words}: {pathlib.Path(files.user_path(values.output))}')
-    for failure in failures:
-        print(f'error: {failure}', file=sys.stderr)
-    return int(bool(failures))
+    return failures
 
 
 def _decoded(jobs: Sequence[tuple[pathlib.Path, Output]]) -> Iterator[Future[Picture]]:
@@ -165,38 +149,6 @@ def _along(people: People, values: argparse.Namespace) -> People:
     if values.world == 'camera':
         return people
     return people.along(values.world, cameras.upright_rotation(values.pitch, values.tilt))
-
-
-def _write(people: People, picture: Picture, output: Output, progress: str) -> None:
-    """Writes all files of a picture.
-
-    Args:
-      people: of the picture.
-      picture: the picture.
-      output: where they go.
-      progress: how far the command has come, for the message of a full disk.
-
-    Raises:
-      UserError: the disk is full.
-      OSError: a file cannot be written.
-    """
-    try:
-        for path in output.paths:
-            if path.suffix == '.png':
-                from capf_jax.inference import (
-                    people_pictures,  # Matplotlib, which others never need
-                )
-
-                people_pictures.write(path, picture.pixels, people)
-            else:
-                people_files.write(path, people)
-    except OSError as error:
-        if not files.disk_is_full(error):
-            raise
-        raise UserError(
-            f'the disk of {output.stem.parent} is full after {progress}: make room there or name '
-            'another --output; what is finished is kept, and the same command goes on'
-        ) from error
 
 
 def _predictor(values: argparse.Namespace) -> Predictor:
@@ -222,7 +174,18 @@ def _predictor(values: argparse.Namespace) -> Predictor:
 
 
 def _load(path: str) -> Estimator:
-    return Estimator.load(path, largest_batch=8)
+    # On a CPU batches are no faster than one person after the other, and each size of them is a
+    # program that has to be compiled.
+    return Estimator.load(path, largest_batch=1 if jax.default_backend() == 'cpu' else 8)
+
+
+def _check_models(values: argparse.Namespace, people_of: Predictor) -> None:
+    """Refuses weights that cannot do it, before the first of perhaps many pictures is opened."""
+    if people_of.joints is not None:
+        return
+    people_of.models.check_detector()
+    if values.box is None:
+        predictor.default_finder(values.finder_weights)
 
 
 def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
@@ -233,7 +196,7 @@ def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
     """
     folder = pathlib.Path(files.user_path(values.output))
     # JSON comes last: it is what tells that a picture is finished.
-    endings = ('npz', *(('csv',) if values.csv else ()), *(('png',) if values.picture else ()))
+    endings = ('npz', *(('csv',) if values.csv else ()), *((FIGURE,) if values.picture else ()))
     outputs = [Output(folder / name, (*endings, 'json')) for name in pictures.names()]
     own = {path.resolve() for path in pictures.paths}
     for output in outputs:

@@ -98,7 +98,7 @@ def describe(opened: Source, model: Model) -> dict[str, Any]:
         'naming': model.naming,
         **({'origin': ORIGINS[model.name]} if model.name in ORIGINS else {}),
         'source': {
-            'file': opened.path.name,
+            'file': next(iter(opened.hashes), opened.path.name),  # not the package around it
             'sha256': opened.sha256,
             **({'hashes': dict(opened.hashes)} if opened.hashes else {}),
             'wrappers': list(opened.wrappers),
@@ -121,8 +121,9 @@ def summary(
     flat: dict[tuple[str, ...], Any] = flatten_dict(variables)
     count = sum(math.prod(a.shape) for path, a in flat.items() if 'batch_stats' not in path)
     statistics = sum(math.prod(a.shape) for path, a in flat.items() if 'batch_stats' in path)
+    hashes = opened.hashes or {str(opened.path): opened.sha256}
     lines = [
-        f'{opened.path} (SHA-256 {opened.sha256})',
+        *(f'{name} (SHA-256 {sha256})' for name, sha256 in hashes.items()),
         f'  is {model.name}, {count:,} parameters'
         + (f' and {statistics:,} BatchNorm statistics' if statistics else ''),
     ]

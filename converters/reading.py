@@ -35,7 +35,7 @@ class Source:
 
     Attributes:
       path: the file.
-      sha256: hash of its bytes, hexadecimal.
+      sha256: hash of its bytes, hexadecimal; of a graph model, that of its JSON file.
       state: PyTorch key or TensorFlow name -> array, of the type that the file has.
       wrappers: the names under which the state dict lies, outermost first.
       prefix: 'module.', as often as every key began with it; the keys of `state` lack it.

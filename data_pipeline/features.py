@@ -140,6 +140,7 @@ class Builder(building.Builder):
     name = 'features'
     VERSION = tfds.core.Version('1.0.0')
     BOX_SOURCE = 'as in the source'
+    COMMAND = COMMAND  # what builds it again
 
     def __init__(
         self, source: tfds.core.DatasetBuilder, settings: Settings, work: Work | None = None

@@ -10,7 +10,7 @@ from PIL import Image
 
 from capf_jax import predict
 from capf_jax.errors import UserError
-from capf_jax.inference import people_files
+from capf_jax.inference import people_files, predictor
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.weight_files import save_weights
 from tests import tiny
@@ -177,12 +177,31 @@ def test_a_full_disk_keeps_what_is_finished(run, folder, tmp_path, monkeypatch):
         return write(path, people)
 
     monkeypatch.setattr(people_files, 'write', full)
-    with pytest.raises(UserError, match=r'full after b\.png, 1 of 3 pictures: make room'):
+    with pytest.raises(UserError, match='full at b, after 1 of 3 pictures: make room'):
         run(folder, f'--joints2d={joints}')
     assert written(tmp_path) == ['a.json', 'a.npz', 'b.npz']
     monkeypatch.undo()
     assert run(folder, f'--joints2d={joints}') == 0
     assert len(written(tmp_path)) == 6
+
+
+@pytest.mark.skipif(not predictor.FINDER.is_file(), reason='pretrained/ has no finder')
+def test_nobody_in_the_picture_is_an_empty_result(run, tmp_path, capsys):
+    Image.new('RGB', (300, 200), (120, 130, 140)).save(tmp_path / 'wall.jpg')
+    assert run(tmp_path / 'wall.jpg', '--csv', '--picture') == 0
+    assert written(tmp_path) == ['wall.csv', 'wall.json', 'wall.npz', 'wall.png']
+    assert len(people_files.read(tmp_path / 'out' / 'wall.json')) == 0
+    assert '0 people in 1 picture' in capsys.readouterr().out
+
+
+def test_a_finder_that_is_not_there_is_told_at_once(run, folder):
+    with pytest.raises(FileNotFoundError, match='no weight file'):
+        run(folder, '--finder_weights=nothing.safetensors')
+
+
+def test_boxes_are_of_one_picture(run, folder):
+    with pytest.raises(UserError, match='--box is for one picture'):
+        run(folder, f'--box={BOX}')
 
 
 def test_one_picture_that_is_none_is_an_error(run, folder):

@@ -105,6 +105,19 @@ class Models:
             rule = own_rule
         return cls(lifter, finds, joint_conversions.get(*pair, rule))
 
+    def check_detector(self) -> tuple[Estimator, Conversion]:
+        """The detector and the conversion of its joints.
+
+        Raises:
+          UserError: there is no detector of 2D joints.
+        """
+        if self.detector is None or self.conversion is None:
+            raise UserError(
+                f'{self.lifter.path} finds no 2D joints; give the weights of a detector with '
+                'heatmaps (--detector_weights), or the 2D joints (--joints2d)'
+            )
+        return self.detector, self.conversion
+
     @property
     def turns(self) -> bool:
         """Whether crops are those of a camera that is turned at the person."""
@@ -269,12 +282,7 @@ def aim(
     Raises:
       UserError: there is no detector of 2D joints.
     """
-    detector, conversion = models.detector, models.conversion
-    if detector is None or conversion is None:
-        raise UserError(
-            f'{models.lifter.path} finds no 2D joints; give the weights of a detector with '
-            'heatmaps (--detector_weights), or the 2D joints (--joints2d)'
-        )
+    detector, conversion = models.check_detector()
     number, joint_count = len(corners), len(models.lifter.skeleton)
     joints2d, confidence = np.zeros((number, joint_count, 2)), np.zeros((number, joint_count))
     if not number:
@@ -454,8 +462,8 @@ def _aiming_points(joints: np.ndarray, confidence: np.ndarray, corners: np.ndarr
     return points
 
 
-def _corners(boxes: np.ndarray) -> np.ndarray:
-    """[N, 4, 2] corners of boxes [N, 4]."""
+def corners_of(boxes: Float[np.ndarray, 'N 4']) -> Float[np.ndarray, 'N 4 2']:
+    """The corners of boxes x, y, width, height, as `aim` takes them."""
     x, y, width, height = np.moveaxis(boxes, -1, 0)
     return np.stack(
         [
@@ -469,14 +477,14 @@ def _corners(boxes: np.ndarray) -> np.ndarray:
 
 
 def _undistorted_corners(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
-    return undistort_points(_corners(boxes), camera.camera)
+    return undistort_points(corners_of(boxes), camera.camera)
 
 
 def _distorted_boxes(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
     """Boxes in the photograph as it is, of boxes in the one without lens distortion."""
     if camera.camera.distortion is None or not len(boxes):
         return boxes
-    corners = distort_points(_corners(boxes), camera.camera)
+    corners = distort_points(corners_of(boxes), camera.camera)
     first, last = corners.min(axis=1), corners.max(axis=1)
     return np.concatenate([first, last - first], axis=-1)
 

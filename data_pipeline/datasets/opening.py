@@ -111,9 +111,10 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
 
 def not_whole(builder: tfds.core.DatasetBuilder, trouble: str) -> RuntimeError:
     """The error to raise where something is wrong with the files of a built dataset."""
+    command = getattr(builder, 'COMMAND', BUILD_COMMAND)
     return RuntimeError(
         f'the dataset in {builder.data_dir} is not whole: {trouble}; '
-        f'delete this folder and build it again with `{BUILD_COMMAND}`'
+        f'delete this folder and build it again with `{command}`'
     )
 
 

@@ -54,5 +54,5 @@ def test_a_readers_poses_are_of_the_frame_that_is_asked_for(tmp_path):
 
 
 def test_an_unknown_frame_names_the_nearest(tmp_path):
-    with pytest.raises(ValueError, match=r"config\.model\.frame is 'ray'; .*'viewing_ray'"):
-        Reader(tiny_people.build(tmp_path), 'test', skeletons.get('h36m17'), frame='ray')
+    with pytest.raises(ValueError, match=r"config\.model\.frame is 'viewing-ray'; .*'viewing_ray'"):
+        Reader(tiny_people.build(tmp_path), 'test', skeletons.get('h36m17'), frame='viewing-ray')

@@ -6,6 +6,7 @@ import pytest
 
 from capf_jax.inference import model_settings
 from capf_jax.pose import skeletons
+from configs import base
 from tests import tiny
 
 
@@ -34,3 +35,18 @@ def test_unknown_detector_is_an_error():
     config.model.detector = 'hrnet_w23'
     with pytest.raises(ValueError, match=r"'hrnet_w23'.* nearest is 'hrnet_w32'"):
         tiny.ca_pf(config)
+
+
+@pytest.mark.parametrize(('detector', 'step'), [('movenet_thunder', 0), ('hrnet_w32', 3)])
+def test_crops_of_any_size_suit_detectors_that_learn_here_and_lifters_without_one(detector, step):
+    model = base.get_config().model
+    model.detector, model.lifter.ablation_step = detector, step
+    model_settings.check_crop(model, 128, 96)
+
+
+def test_crops_of_another_size_than_the_published_detectors_are_an_error():
+    model = base.get_config().model
+    model.detector = 'movenet_thunder'
+    model_settings.check_crop(model, 256, 256)
+    with pytest.raises(ValueError, match=r'takes crops of 256x256 .* makes 256x192'):
+        model_settings.check_crop(model, 256, 192)

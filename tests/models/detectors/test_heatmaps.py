@@ -3,10 +3,15 @@
 import numpy as np
 import pytest
 
+from capf_jax.models.detectors import catalog
+from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.heatmaps import (
+    DECODERS,
     average_flipped,
     heatmaps_to_joints,
+    joints_of,
     probabilities_to_joints,
+    refined_joints,
     target_heatmaps,
 )
 
@@ -122,3 +127,25 @@ def test_a_joint_and_its_mirror_image_meet_in_the_flip_test():
     plain, mirrored = (target_heatmaps(p, SIZE, 1.5) for p in (place, mirror))
     decoded, _ = heatmaps_to_joints(average_flipped(plain, mirrored, (0,)), subpixel=True)
     np.testing.assert_allclose(decoded, place, atol=0.55)  # a pixel is 4, the mirrored one is at 3
+
+
+def test_a_refined_joint_is_the_peak_near_its_guess_moved_by_its_offset():
+    heatmaps = np.zeros((1, *SIZE, 1), np.float32)
+    heatmaps[0, 3, 8], heatmaps[0, 12, 2] = 0.5, 0.9  # the second is somebody else's
+    offsets = np.zeros((1, *SIZE, 1, 2), np.float32)
+    offsets[0, 3, 8, 0] = (0.25, -0.5)
+    guesses = np.array([[[7.0, 3.0]]], np.float32)
+    position, confidence = refined_joints(heatmaps, offsets, guesses)
+    np.testing.assert_allclose(position[0, 0], [4 * 8.25, 4 * 2.5])
+    np.testing.assert_allclose(confidence, 0.5)
+
+
+def test_a_network_without_heatmaps_has_no_joints():
+    with pytest.raises(ValueError, match='resnet50_imagenet has no heatmaps'):
+        joints_of(Detection((), None), catalog.get('resnet50_imagenet'))
+
+
+@pytest.mark.parametrize('name', catalog.names())
+def test_every_detector_with_heatmaps_has_a_decoder(name):
+    entry = catalog.get(name)
+    assert (entry.decode in DECODERS) == (entry.heatmaps is not None)

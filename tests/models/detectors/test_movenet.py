@@ -7,9 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.weight_files import load_weights
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.heatmaps import joints_of
+from capf_jax.pose.flip import flip_joints
 from tests.goldens import movenet as recipe
 from tests.models.detectors import published
 
@@ -62,6 +64,23 @@ def test_every_crop_of_a_batch_is_decoded_by_itself(detection):
     np.testing.assert_allclose(
         both[0][0], joints_of(detect(shifted[None]), ENTRY)[0][0], rtol=0, atol=1e-3
     )
+
+
+def test_an_estimator_knows_the_size_of_its_crops_and_gives_these_joints(golden_people):
+    estimator = Estimator.load(WEIGHTS)
+    assert estimator.crop_size == ENTRY.crop
+    joints, confidence = estimator.joints(CROP[None])
+    np.testing.assert_allclose(joints[0], golden_people[:, 1::-1] * 256, rtol=0, atol=1e-4 * 256)
+    np.testing.assert_allclose(confidence[0], golden_people[:, 2], rtol=0, atol=1e-4)
+
+
+def test_the_flip_test_is_the_same_for_a_mirrored_crop():
+    estimator = Estimator.load(WEIGHTS)
+    joints, confidence = estimator.joints(CROP[None], flip_test=True)
+    mirrored, _ = estimator.joints(CROP[None, :, ::-1], flip_test=True)
+    back = flip_joints(mirrored, CROP.shape[1] - 1, estimator.skeleton)
+    np.testing.assert_allclose(back, joints, rtol=0, atol=1e-2)
+    assert (confidence > 0.1).all()
 
 
 def test_half_precision_finds_the_same_joints(golden_people):

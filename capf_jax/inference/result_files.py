@@ -1,0 +1,126 @@
+"""The files of each picture's result, written while the next picture is predicted."""
+
+from __future__ import annotations
+
+import collections
+import dataclasses
+import pathlib
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+
+from capf_jax.errors import UserError
+from capf_jax.inference import people_files
+from capf_jax.inference.people import People
+from capf_jax.inference.sources import Picture
+from capf_jax.runtime import files
+
+FIGURE = 'png'
+_BEHIND = 2  # pictures that may wait to be written
+
+
+@dataclasses.dataclass(frozen=True)
+class Output:
+    """Where the result of a picture goes.
+
+    Attributes:
+      stem: the path of its files without an ending.
+      endings: those of the files, in the order in which they are written.
+    """
+
+    stem: pathlib.Path
+    endings: tuple[str, ...]
+
+    @property
+    def paths(self) -> tuple[pathlib.Path, ...]:
+        """All files."""
+        return tuple(self.stem.with_name(f'{self.stem.name}.{end}') for end in self.endings)
+
+    def is_finished(self) -> bool:
+        """Whether every file is there; each is whole or absent."""
+        return all(path.is_file() for path in self.paths)
+
+
+def write(people: People, picture: Picture, output: Output) -> None:
+    """Writes all files of a picture.
+
+    Raises:
+      OSError: a file cannot be written.
+    """
+    for path in output.paths:
+        if path.suffix == f'.{FIGURE}':
+            # Matplotlib takes long to import, and not everyone wants the figure.
+            from capf_jax.inference import people_pictures
+
+            people_pictures.write(path, picture.pixels, people)
+        else:
+            people_files.write(path, people)
+
+
+class Writer:
+    """Writes results in a thread of its own, one after the other; used by `with`.
+
+    What goes wrong there is raised at a later call, and at the latest at the end of the `with`.
+    """
+
+    def __init__(self, total: int, finished: int, figures: bool) -> None:
+        """A writer of results.
+
+        Args:
+          total: pictures that there are.
+          finished: those whose results are there already.
+          figures: whether results have a figure, for which Matplotlib is imported ahead.
+        """
+        self._total, self._finished = total, finished
+        self._pool = ThreadPoolExecutor(1)
+        self._waiting: collections.deque[tuple[Output, Future[None]]] = collections.deque()
+        if figures:
+            self._pool.submit(_import_figures)
+
+    def write(self, people: People, picture: Picture, output: Output) -> None:
+        """Lets the files of a picture be written; waits where too many are waiting.
+
+        Raises:
+          UserError: the disk is full.
+          OSError: a file cannot be written.
+        """
+        self._waiting.append((output, self._pool.submit(write, people, picture, output)))
+        while len(self._waiting) > _BEHIND:
+            self._finish_first()
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        try:
+            # What was predicted before an error is still written, and Ctrl-C waits for one picture.
+            while self._waiting and (error is None or isinstance(error, Exception)):
+                self._finish_first()
+        finally:
+            self._pool.shutdown(cancel_futures=True)
+
+    def _finish_first(self) -> None:
+        output, future = self._waiting.popleft()
+        try:
+            future.result()
+        except OSError as error:
+            self._waiting.clear()
+            self._pool.shutdown(cancel_futures=True)
+            if not files.disk_is_full(error):
+                raise
+            raise UserError(
+                f'the disk of {output.stem.parent} is full at {output.stem.name}, after '
+                f'{self._finished} of {self._total} pictures: make room there or name another '
+                '--output; what is finished is kept, and the same command goes on'
+            ) from error
+        self._finished += 1
+
+
+def _import_figures() -> None:
+    from capf_jax.inference import people_pictures
+
+    del people_pictures
