@@ -71,6 +71,7 @@ class Writer:
           figures: whether results have a figure, for which Matplotlib is imported ahead.
         """
         self._total, self._finished = total, finished
+        self._has_failed = False
         self._pool = ThreadPoolExecutor(1)
         self._waiting: collections.deque[tuple[Output, Future[None]]] = collections.deque()
         if figures:
@@ -83,9 +84,19 @@ class Writer:
           UserError: the disk is full.
           OSError: a file cannot be written.
         """
-        self._waiting.append((output, self._pool.submit(write, people, picture, output)))
+        self._waiting.append((output, self._pool.submit(self._write, people, picture, output)))
         while len(self._waiting) > _BEHIND:
             self._finish_first()
+
+    def _write(self, people: People, picture: Picture, output: Output) -> None:
+        """Writes in the thread; nothing more after a failure, such as a full disk."""
+        if self._has_failed:
+            return
+        try:
+            write(people, picture, output)
+        except BaseException:
+            self._has_failed = True
+            raise
 
     def __enter__(self) -> Writer:
         return self
