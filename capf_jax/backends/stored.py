@@ -22,7 +22,7 @@ import pathlib
 import pickle
 import platform
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import flax
@@ -100,16 +100,25 @@ def program(
         except _NamelessError:
             return jitted()(*args)
         key = json.dumps(described)
-        if key not in executables:
-            name = f'{function.__module__}.{function.__qualname__}'
-            executables[key] = _executable(_path(name, described), jitted, args)
+        if key in executables:
+            return executables[key](*dynamic)
+        path = _path(f'{function.__module__}.{function.__qualname__}', described)
+        loaded = _load(path)
+        if loaded is not None:
+            # A file that cannot be run shows it at the first call. What goes wrong for another
+            # reason goes wrong again below.
+            with contextlib.suppress(jax.errors.JaxRuntimeError):
+                output = jax.block_until_ready(loaded(*dynamic))
+                executables[key] = loaded
+                return output
+        executables[key] = _compile(path, jitted().lower(*args))
         return executables[key](*dynamic)
 
     return call
 
 
-def _executable(path: pathlib.Path | None, jitted: Callable[[], Any], args: Any) -> Any:
-    """The executable in a file, or a compiled one that is then stored."""
+def _load(path: pathlib.Path | None) -> Any:
+    """The executable in a file; None where there is none that this process can read."""
     from jax.experimental import serialize_executable
 
     if path is not None and path.is_file():
@@ -118,13 +127,36 @@ def _executable(path: pathlib.Path | None, jitted: Callable[[], Any], args: Any)
             loaded = serialize_executable.deserialize_and_load(*pickle.loads(path.read_bytes()))
             os.utime(path)
             return loaded
-    lowered = jitted().lower(*args)
+    return None
+
+
+def _compile(path: pathlib.Path | None, lowered: Any) -> Any:
+    """The executable of a lowered program, which is stored."""
+    from jax.experimental import serialize_executable
+
     if path is None:
         return lowered.compile()
-    executable = lowered.compile()
+    with _without_cache_of_jax():
+        executable = lowered.compile()
     with contextlib.suppress(Exception):  # backends that cannot do it say so in many ways
         _write(path, pickle.dumps(serialize_executable.serialize(executable)))
     return executable
+
+
+@contextlib.contextmanager
+def _without_cache_of_jax() -> Iterator[None]:
+    """Compiles here: an executable that JAX read from its own cache is incomplete when written."""
+    from jax.experimental.compilation_cache import compilation_cache
+
+    name = 'jax_enable_compilation_cache'
+    enabled = jax.config.values[name]
+    jax.config.update(name, False)
+    compilation_cache.reset_cache()  # JAX asks for its setting only once after this
+    try:
+        yield
+    finally:
+        jax.config.update(name, enabled)
+        compilation_cache.reset_cache()
 
 
 def _is_traced(leaf: Any) -> bool:

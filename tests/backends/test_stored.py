@@ -1,7 +1,10 @@
 """Stored programs: run without being traced again, and compiled anew where anything differs."""
 
 import dataclasses
+import subprocess
+import sys
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -115,3 +118,39 @@ def test_old_files_go(folder, monkeypatch):
     for number in range(1, 5):
         function(Scale(2.0), {'a': np.ones(number, np.float32)})
     assert len(list(folder.iterdir())) == 2
+
+
+OF_JAX = """
+import sys, jax, numpy as np
+from capf_jax.backends import programs, stored
+jax.config.update('jax_compilation_cache_dir', sys.argv[1])
+jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.0)
+
+def fused(x):
+    return jax.numpy.tanh(x * 2) @ jax.numpy.exp(x.T)
+
+x = np.ones((30, 10), np.float32)
+programs.jit(fused).jitted()(x)  # now JAX's own cache has it
+jax.clear_caches()
+stored.keep_in(stored.pathlib.Path(sys.argv[2]))
+programs.jit(fused)(x)
+"""
+
+
+def test_a_program_that_jax_has_in_its_own_cache_is_stored_whole(tmp_path):
+    of_jax, folder = tmp_path / 'of_jax', tmp_path / 'stored'
+    subprocess.run([sys.executable, '-c', OF_JAX, of_jax, folder], check=True)
+    (path,) = folder.iterdir()
+    x = np.ones((30, 10), np.float32)
+    output = stored._load(path)(x)
+    np.testing.assert_allclose(output, np.tanh(x * 2) @ np.exp(x.T), rtol=1e-5)
+
+
+def test_a_stored_program_that_cannot_run_is_compiled_anew(folder, monkeypatch):
+    def broken(*_):
+        raise jax.errors.JaxRuntimeError('NOT_FOUND: Function not found')
+
+    tree = {'a': np.ones(3, np.float32)}
+    compiled()(Scale(2.0), tree)
+    monkeypatch.setattr(stored, '_load', lambda _: broken)
+    np.testing.assert_array_equal(compiled()(Scale(2.0), tree)['a'], [2, 2, 2])
