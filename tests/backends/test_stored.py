@@ -1,6 +1,7 @@
 """Stored programs: run without being traced again, and compiled anew where anything differs."""
 
 import dataclasses
+import os
 import subprocess
 import sys
 
@@ -138,7 +139,8 @@ programs.jit(fused)(np.ones((30, 10), np.float32))
 def test_a_program_that_jax_has_in_its_own_cache_is_stored_whole(tmp_path):
     of_jax, folder = tmp_path / 'of_jax', tmp_path / 'stored'
     for folders in ([of_jax], [of_jax, folder]):  # the second process finds it in JAX's cache
-        subprocess.run([sys.executable, '-c', OF_JAX, *folders], check=True)
+        environment = os.environ | {'JAX_ENABLE_COMPILATION_CACHE': 'true'}
+        subprocess.run([sys.executable, '-c', OF_JAX, *folders], check=True, env=environment)
     (path,) = folder.iterdir()
     x = np.ones((30, 10), np.float32)
     output = stored._load(path)(x)
