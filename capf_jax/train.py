@@ -251,9 +251,11 @@ class Run:
         if not processes.is_main_process():
             return
         path = self.workdir / f'{self.task.name}.safetensors'
-        weight_files.save_weights(
-            path, self.task.weights(state), self.origin(state), self.config.training.weight_type
-        )
+        weights, origin = self.task.weights(state), self.origin(state)
+        if self.config.training.weight_detector == 'beside':
+            file = self.config.model.detector_weights
+            weights, origin = weight_files.with_detector_beside(weights, origin, file)
+        weight_files.save_weights(path, weights, origin, self.config.training.weight_type)
         figures = Figures(
             result,
             state,

@@ -70,6 +70,7 @@ def get_config() -> ConfigDict:
     training.checkpoint_minutes = 10.0  # time between checkpoints inside an epoch
     training.precision = 'default'  # of matrix products: a jax.default_matmul_precision
     training.weight_type = 'float32'  # type of numbers in the weight file: 'float32' or 'float16'
+    training.weight_detector = 'inside'  # the weight file's detector: 'inside', or 'beside' by name
     training.log_steps = 20  # steps between two lines of the log
 
     detection = config.detection = ConfigDict()

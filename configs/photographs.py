@@ -70,12 +70,13 @@ def get_config(arg: str = '') -> ConfigDict:
 
     training = config.training
     training.batch_size = 64
-    training.epochs = 30
+    training.epochs = 12
     training.learning_rate = 1e-3
-    training.learning_rate_decay = 0.88
+    training.learning_rate_decay = 0.75
     training.weight_decay = 0.05
     training.log_steps = 100
     training.weight_type = 'float16'
+    training.weight_detector = 'beside'  # MoveNet's file comes with the repository
     config.evaluation.batch_size = 100
-    config.evaluation.every_epochs = 5
+    config.evaluation.every_epochs = 4
     return config

@@ -21,12 +21,12 @@ from capf_jax.inference.people import People
 from capf_jax.inference.photograph_camera import Calibration, PhotographCamera
 from capf_jax.inference.photographs import Finder, Models
 from capf_jax.inference.sources import Picture
+from capf_jax.inference.weight_files import PRETRAINED
 from capf_jax.pose.cameras import Camera
 
 if TYPE_CHECKING:
     from capf_jax.inference.estimator import Estimator
 
-PRETRAINED = pathlib.Path(__file__).resolve().parents[2] / 'pretrained'
 FINDER = PRETRAINED / 'movenet_multipose.safetensors'
 LIFTER = PRETRAINED / 'photographs.safetensors'
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,6 +22,8 @@ SEPARATOR = '/'  # between the names on the way to a leaf: 'params/stem/kernel'
 # What the names of tensors begin with that no model here uses. They are stored by their PyTorch
 # names, for the way back to PyTorch alone.
 UNUSED = f'unused{SEPARATOR}'
+PRETRAINED = pathlib.Path(__file__).resolve().parents[2] / 'pretrained'  # of this repository
+BESIDE = 'detector_file'  # in the metadata of a lifter whose detector is in a file of its own
 
 
 def differing_tensors(tree: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
@@ -92,18 +96,74 @@ def load_weights(
         becomes float32.
 
     Returns:
-      The variables as nested dicts of NumPy arrays, and the metadata.
+      The variables as nested dicts of NumPy arrays, and the metadata. The detector of a file that
+      was written `with_detector_beside` is read from its own file.
 
     Raises:
-      FileNotFoundError: there is no such file.
-      UserError: the file is not a whole safetensors file.
+      FileNotFoundError: there is no such file, or not that of its detector.
+      UserError: the file is not a whole safetensors file, or that of its detector is another one.
     """
     flat, metadata = _load(path, lambda name: not name.startswith(UNUSED))
     for name, value in flat.items():
         is_float = jnp.issubdtype(value.dtype, jnp.floating)  # NumPy does not count bfloat16
         if is_float and not as_stored:
             flat[name] = value.astype(np.float32, copy=False)
-    return unflatten_dict(flat, sep=SEPARATOR), metadata
+    variables = unflatten_dict(flat, sep=SEPARATOR)
+    if BESIDE in metadata and 'detector' not in variables:
+        detector = _beside(path, metadata[BESIDE])
+        variables['detector'] = load_weights(detector, as_stored=as_stored)[0]
+    return variables, metadata
+
+
+def with_detector_beside(
+    variables: Mapping[str, Any], metadata: Mapping[str, Any], detector_file: str
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What to save of a model whose frozen detector stays in a file of its own.
+
+    Args:
+      variables: of the whole model, {'lifter', 'detector'}.
+      metadata: of its weight file.
+      detector_file: the weight file that the detector was read from.
+
+    Returns:
+      The variables without the detector, and the metadata with the file's name and SHA-256; both
+      as they are where that file is gone, or there is no detector.
+    """
+    path = files.user_path(detector_file)
+    if not detector_file or not path.is_file() or not variables.get('detector'):
+        return dict(variables), dict(metadata)
+    named = {'file': path.name, 'sha256': hashlib.sha256(path.read_bytes()).hexdigest()}
+    rest = {name: part for name, part in variables.items() if name != 'detector'}
+    return rest, {**metadata, BESIDE: named}
+
+
+def _beside(path: str | os.PathLike, named: Any) -> pathlib.Path:
+    """The file of a weight file's detector: in the same folder, or in this repository.
+
+    Args:
+      path: the weight file.
+      named: what its metadata says of its detector's file.
+
+    Raises:
+      FileNotFoundError: it is in neither place.
+      UserError: the metadata names no file, or the file has other content.
+    """
+    path = files.user_path(path)
+    name = named.get('file') if isinstance(named, Mapping) else None
+    if not isinstance(name, str) or pathlib.PurePath(name).name != name:
+        raise UserError(f'{path} does not say which file its detector is in: make it again')
+    places = [path.parent / name, PRETRAINED / name]
+    for place in places:
+        if place.is_file():
+            if hashlib.sha256(place.read_bytes()).hexdigest() != named.get('sha256'):
+                raise UserError(
+                    f'{place} is not the detector that {path} was trained with; put that one there'
+                )
+            return place
+    raise FileNotFoundError(
+        f'{path} needs the detector of {name}, which is neither in its own folder nor in '
+        f'{PRETRAINED}: put it there'
+    )
 
 
 def load_unused(path: str | os.PathLike) -> dict[str, np.ndarray]:

@@ -37,6 +37,7 @@ CHOICES = {
     'model.lifter.ablation_step': (0, 1, 2, 3),
     'training.precision': PRECISIONS,
     'training.weight_type': ('float32', 'float16'),
+    'training.weight_detector': ('inside', 'beside'),
     'evaluation.precision': PRECISIONS,
 }
 NAMES = {  # words of our own, whose nearest a message names

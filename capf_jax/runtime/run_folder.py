@@ -43,6 +43,7 @@ NEWER = {
     'model.frame': 'camera',
     'model.joints2d': 'dataset',
     'model.joint_conversion': 'fitted',
+    'training.weight_detector': 'inside',
 }
 PACKAGES = (
     'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'ml-collections',

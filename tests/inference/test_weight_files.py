@@ -1,9 +1,11 @@
 """Weight files come back as they were saved, or are refused in one sentence."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from capf_jax.errors import UserError
 from capf_jax.inference import weight_files
 
 TREE = {
@@ -75,3 +77,44 @@ def test_a_broken_file_is_named(tmp_path):
     (tmp_path / 'w.safetensors').write_bytes(b'nonsense')
     with pytest.raises(ValueError, match='not a whole safetensors file'):
         weight_files.load_weights(tmp_path / 'w.safetensors')
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """A weight file whose detector is in a file of its own, and that file."""
+    detector, lifter = tmp_path / 'detector.safetensors', tmp_path / 'lifter.safetensors'
+    whole = {
+        name: {'params': {'kernel': np.ones(3, np.float32)}} for name in ('lifter', 'detector')
+    }
+    weight_files.save_weights(detector, whole['detector'], {'kind': 'detector'})
+    parts = weight_files.with_detector_beside(whole, {'kind': 'ca_pf'}, str(detector))
+    weight_files.save_weights(lifter, *parts)
+    return lifter, detector, whole
+
+
+def test_a_detector_beside_its_lifter_is_read_from_its_own_file(beside):
+    lifter, detector, whole = beside
+    assert lifter.stat().st_size < 2 * detector.stat().st_size
+    assert jax.tree.all(jax.tree.map(np.array_equal, weight_files.load_weights(lifter)[0], whole))
+
+
+def test_a_lifter_whose_detector_is_another_file_now_is_refused(beside):
+    lifter, detector, whole = beside
+    weight_files.save_weights(detector, whole['lifter'], {'kind': 'other'})
+    with pytest.raises(UserError, match='is not the detector that'):
+        weight_files.load_weights(lifter)
+
+
+def test_a_lifter_whose_detector_is_gone_says_where_it_belongs(beside):
+    lifter, detector, _ = beside
+    detector.unlink()
+    with pytest.raises(FileNotFoundError, match=r'needs the detector of detector\.safetensors'):
+        weight_files.load_weights(lifter)
+
+
+def test_a_weight_file_cannot_name_a_detector_of_another_folder(beside, tmp_path):
+    lifter, detector, whole = beside
+    metadata = {'kind': 'ca_pf', weight_files.BESIDE: {'file': f'../{detector.name}', 'sha256': ''}}
+    weight_files.save_weights(lifter, {'lifter': whole['lifter']}, metadata)
+    with pytest.raises(UserError, match='does not say which file its detector is in'):
+        weight_files.load_weights(lifter)
