@@ -106,7 +106,7 @@ def _arrangement(
     block = rows * cell(view, is_stacked)[1]
     total = 2 * EDGE + (max(height, block) if is_beside else height + block)
     poses = number * 2 * scale**2 * extent.prod()  # square inches
-    value = width * height * poses / (WIDTH * total) ** 2 / max(total, 3.5 + number / 2)
+    value = width * height * poses / (WIDTH * total) ** 2 / max(total, 4.5 + number / 2)
     return value, Places(
         total,
         (

@@ -88,7 +88,7 @@ def photograph_figure(
         caption = f'Nobody was seen. {caption}'
     shapes = [person.pose for person in poses if person.pose is not None]
     place = arrange(image.shape[1] / image.shape[0], len(poses), extent(shapes))
-    lines = textwrap.wrap(caption.strip(), int(16 * WIDTH))
+    lines = textwrap.wrap(caption.strip(), int(17.5 * WIDTH))
     legend = 0.22 if people else 0.0
     footer = legend + 0.14 * len(lines) + 0.06
     with matplotlib.rc_context(STYLE):

@@ -16,7 +16,7 @@ FLOOR = '#CFCFCF'
 SQUARE = 0.5  # metres, side of a square of the floor
 # How far each view is turned to the camera's right, and down; degrees.
 VIEWS = ((30.0, 12.0), (90.0, 12.0))
-VIEWS_IN_WORDS = 'Each pose is turned by 30° and by 90°; at 90° the camera is at the left.'
+VIEWS_IN_WORDS = 'Poses are turned by 30° and 90° (camera: left).'
 
 
 def project(
