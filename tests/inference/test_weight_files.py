@@ -83,9 +83,8 @@ def test_a_broken_file_is_named(tmp_path):
 def beside(tmp_path):
     """A weight file whose detector is in a file of its own, and that file."""
     detector, lifter = tmp_path / 'detector.safetensors', tmp_path / 'lifter.safetensors'
-    whole = {
-        name: {'params': {'kernel': np.ones(3, np.float32)}} for name in ('lifter', 'detector')
-    }
+    sizes = {'lifter': 3, 'detector': 3000}
+    whole = {n: {'params': {'kernel': np.ones(k, np.float32)}} for n, k in sizes.items()}
     weight_files.save_weights(detector, whole['detector'], {'kind': 'detector'})
     parts = weight_files.with_detector_beside(whole, {'kind': 'ca_pf'}, str(detector))
     weight_files.save_weights(lifter, *parts)
