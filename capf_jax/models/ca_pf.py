@@ -32,6 +32,9 @@ class ContextAwarePoseFormer:
         does not find them all.
       detector_joints: whether the lifter also gets the joints that the detector itself finds. This
         is a control experiment: it shows what better 2D joints bring without any context.
+      moving_statistics: whether the detector's BatchNorms work in training mode while training:
+        with the statistics of the batch, to which the running ones move (MPI-INF-3DHP as
+        published). Its parameters stay frozen.
     """
 
     lifter: Lifter
@@ -39,6 +42,7 @@ class ContextAwarePoseFormer:
     entry: DetectorEntry
     joint_places: tuple[int, ...] = ()
     detector_joints: bool = False
+    moving_statistics: bool = False
 
     def init(self, key: Array, batch: Batch) -> dict[str, Any]:
         """Random variables {'detector': {'params', 'batch_stats'} or {}, 'lifter': {'params'}}."""
@@ -74,9 +78,10 @@ class ContextAwarePoseFormer:
           Poses, metres, camera frame, relative to the root, and a dict of the lifter's
           intermediates together with, where there is a detector with a head, its 'heatmaps'
           [B, H/4, W/4, joints that it finds] and, where these are all of the lifter's,
-          'detector_joints' [B, J, 2], pixels of the crop. `jit` prunes what nobody uses.
+          'detector_joints' [B, J, 2], pixels of the crop; where its statistics move, also its new
+          'batch_stats'. `jit` prunes what nobody uses.
         """
-        inputs, outputs = self._lifter_inputs(variables['detector'], batch)
+        inputs, outputs = self._lifter_inputs(variables['detector'], batch, train)
         random = {} if drop_path_key is None else {'drop_path': drop_path_key}
         pose, intermediates = self.lifter.apply(
             variables['lifter'], *inputs, train=train, rngs=random
@@ -84,8 +89,8 @@ class ContextAwarePoseFormer:
         return pose, {**intermediates, **outputs}
 
     def _lifter_inputs(
-        self, detector_variables: dict[str, Any], batch: Batch
-    ) -> tuple[tuple[Array, Array, tuple[jax.Array, ...]], dict[str, jax.Array]]:
+        self, detector_variables: dict[str, Any], batch: Batch, train: bool = False
+    ) -> tuple[tuple[Array, Array, tuple[jax.Array, ...]], dict[str, Any]]:
         """The lifter's arguments, and the detector's part of the dict that `apply` returns."""
         joints2d = normalise_by_image(batch.joints2d, batch.image_size)
         height, width = batch.images.shape[1:3]
@@ -94,11 +99,19 @@ class ContextAwarePoseFormer:
             return (joints2d, joints2d_crop, ()), {}
 
         variables = jax.lax.stop_gradient(detector_variables)
-        detection = self.detector.apply(variables, normalise_images(batch.images, self.entry))
+        images = normalise_images(batch.images, self.entry)
+        outputs: dict[str, Any] = {}
+        if train and self.moving_statistics:
+            detection, changes = self.detector.apply(
+                variables, images, train=True, mutable=['batch_stats']
+            )
+            outputs['batch_stats'] = changes['batch_stats']
+        else:
+            detection = self.detector.apply(variables, images)
         detection = cast(Detection, jax.lax.stop_gradient(detection))
         if detection.heatmaps is None:  # a classifier, or a published file without the head
-            return (joints2d, joints2d_crop, detection.maps), {}
-        outputs = {'heatmaps': detection.heatmaps}
+            return (joints2d, joints2d_crop, detection.maps), outputs
+        outputs['heatmaps'] = detection.heatmaps
         if not self.joint_places:
             return (joints2d, joints2d_crop, detection.maps), outputs
         heatmaps = detection.heatmaps[..., jnp.array(self.joint_places)]

@@ -39,6 +39,11 @@ NEWER = {
     'training.precision': 'default',
     'evaluation.precision': 'highest',
     'evaluation.protocol': 'plain',
+    'model.detector_head': True,
+    'training.start': '',
+    'training.start_part': 'all',
+    'training.target_unit': 'm',
+    'training.detector_statistics': 'frozen',
 }
 PACKAGES = (
     'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'ml-collections',
