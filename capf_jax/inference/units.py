@@ -14,6 +14,11 @@ IN_A_METRE = {'m': 1.0, 'mm': 1000.0}
 PUBLISHED = {'mpi_inf_3dhp17': 'mm'}
 
 
+def published(skeleton: str) -> str:
+    """The unit of the poses that a published CA-PF of these joints gives."""
+    return PUBLISHED.get(skeleton, 'm')
+
+
 def unit_of(metadata: Mapping[str, Any]) -> str:
     """'m' or 'mm': the unit of the poses of a weight file.
 
@@ -25,7 +30,7 @@ def unit_of(metadata: Mapping[str, Any]) -> str:
     """
     before = 'm'
     if 'converter' in metadata and metadata.get('kind') == 'ca_pf':
-        before = PUBLISHED.get(str(metadata.get('skeleton')), 'm')
+        before = published(str(metadata.get('skeleton')))
     unit = metadata.get('unit', before)
     if unit not in IN_A_METRE:
         raise UserError(

@@ -2,6 +2,7 @@
 
 import pathlib
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from capf_jax.inference import model_settings
 from capf_jax.models import cost
 from capf_jax.models.lifter import Lifter, compass
+from capf_jax.models.transformer import DropPath
 from capf_jax.pose import skeletons
 from configs import base
 from converters import engine, lifter_names
@@ -185,6 +187,24 @@ def test_drop_path_acts_only_while_training_and_follows_its_random_stream():
     plain = jax.jit(lifter.apply)(variables, *inputs)[0]
     still = lifter.clone(drop_path=0.0).apply(variables, *inputs, train=True)[0]
     np.testing.assert_allclose(plain, still, rtol=0, atol=1e-6)
+
+
+def test_drop_path_draws_for_each_joint_in_fusion_blocks_alone():
+    lifter = Lifter(channels=8, layers=2, drop_path=0.5, heads=2, deformable_heads=2)
+    shapes = []
+
+    def look(method, args, kwargs, context):
+        if isinstance(context.module, DropPath) and context.method_name == 'factors':
+            shapes.append(jax.eval_shape(method, *args, **kwargs).shape)
+        return method(*args, **kwargs)
+
+    def train(variables, *inputs):
+        return lifter.apply(variables, *inputs, train=True, rngs={'drop_path': jax.random.key(0)})
+
+    with nn.intercept_methods(look):
+        jax.eval_shape(train, _expected(lifter), *_shapes(lifter, batch=3))
+    # The second block of each module draws for both of its branches: context, fusion, joints.
+    assert shapes == [(3,), (3,), (3, 17), (3, 17), (3,), (3,)]
 
 
 def test_the_base_config_describes_the_papers_lifter():
