@@ -104,7 +104,8 @@ def test_what_a_title_does_not_tell_is_in_the_conditions():
     assert 'MPJVE across borders: all videos in a row as if they were one' in of_human36m
     of_3dhp = protocols.MPI_INF_3DHP.describe(skeletons.MPI_INF_3DHP17)['definitions']
     assert of_3dhp == (
-        'MPJPE root 0: as published, the predicted root set to 0; in MPJPE the predicted root counts'
+        'MPJPE root 0: as published, the predicted root set to 0; '
+        'in MPJPE the predicted root counts'
     )
 
 
