@@ -25,6 +25,7 @@ COMMANDS = {  # name -> what `python -m` takes; those without a console script a
     **commands.COMMANDS,
     'from_pose2sim': 'data_pipeline.from_pose2sim',
     'preview': 'data_pipeline.preview',
+    'flops': 'capf_jax.flops',
     'ablation': 'benchmarks.ablation',
     'benchmark': 'benchmarks.run',
 }

@@ -150,15 +150,13 @@ def test_a_poseformer_is_refused_in_a_sentence(config, tmp_path):
         evaluate.open_weights(path, config)
 
 
-def test_training_begins_from_both_parts_and_from_step_0(config, weights, tmp_path):
+def test_training_begins_from_both_parts(config, weights):
     config = config.copy_and_resolve_references()
-    config.training.update(start=str(weights), learning_rate=0.0)
+    config.training.start = str(weights)
     variables, _ = load_weights(weights)
-    equal(first_state(config).params, variables['lifter']['params'])
-    outcome = train.train_and_evaluate(config, tmp_path)
-    assert outcome.step == outcome.total_steps  # all steps are done again
-    equal(outcome.state.params, variables['lifter']['params'])
-    equal(outcome.state.frozen, variables['detector'])
+    state = first_state(config)
+    equal(state.params, variables['lifter']['params'])
+    equal(state.frozen, variables['detector'])
 
 
 @pytest.mark.parametrize('part', ['lifter', 'detector'])
@@ -199,24 +197,26 @@ def test_a_start_of_another_size_is_refused(config, weights):
         first_state(config)
 
 
-def test_a_published_file_without_heatmaps_starts_a_run_that_goes_on_without_it(
+def test_a_run_begins_at_step_0_and_goes_on_without_the_file_and_its_heatmaps(
     config, weights, tmp_path
 ):
     def without_heatmaps(variables):
         del variables['detector']['params']['head']
 
-    path = saved(tmp_path / 'headless.safetensors', weights, without_heatmaps)
+    path = saved(tmp_path / 'as_published.safetensors', weights, without_heatmaps)
+    theirs, _ = load_weights(path)
     config = config.copy_and_resolve_references()
-    config.training.start = str(path)
+    config.training.update(start=str(path), learning_rate=0.0)
     workdir = tmp_path / 'run'
-    train.train_and_evaluate(config, workdir)
-    path.unlink()  # A checkpoint has all that a run needs to go on.
     outcome = train.train_and_evaluate(config, workdir)
-    assert 'head' not in outcome.state.frozen['params']
+    assert outcome.step == outcome.total_steps  # all steps are done again
+    equal(outcome.state.params, theirs['lifter']['params'])
+    equal(outcome.state.frozen, theirs['detector'])
+    path.unlink()  # A checkpoint has all that a run needs to go on.
+    train.train_and_evaluate(config, workdir)
     variables, metadata = load_weights(workdir / 'lifter.safetensors')
     assert 'head' not in variables['detector']['params']
     assert not metadata['model']['detector_head']
-    evaluate.open_weights(workdir / 'lifter.safetensors', config).evaluate()
 
 
 def test_a_lifters_file_is_no_detectors_file(config, weights):
