@@ -64,10 +64,11 @@ def configure(arg: str, detector: str) -> ConfigDict:
         builder.actions = ()  # such as ('Walking', 'TakingPhoto'); empty: all fifteen
         builder.cameras = ()  # such as ('54138969',); empty: all four
         builder.frame_stride = 1  # one frame in so many is taken
-        builder.missing = 'error'  # a video with missing pictures: 'error' or 'skip'
+        builder.missing = 'error'  # a frame without its picture: 'error', or 'skip' to leave it out
         builder.height = 256  # of the crops, pixels
         builder.width = 192  # of the crops, pixels
         builder.jpeg_quality = 95  # of the stored crops
+        builder.crop_format = 'jpeg444'  # 'jpeg444', 'jpeg420' (as until version 0.2) or 'png'
         builder.processes = 2  # number of processes that crop while building
 
     config.model.detector = chosen.detector

@@ -51,9 +51,11 @@ def configure(arg: str, detector: str, channels: int) -> ConfigDict:
         builder.sequences = ()  # of the training split, such as ('Seq1',); empty: both
         builder.cameras = ()  # of the training split, such as ('0', '4'); empty: all eight
         builder.frame_stride = 1  # one training frame in so many is taken
+        builder.missing = 'error'  # a frame without its picture: 'error', or 'skip' to leave it out
         builder.height = 256  # of the crops, pixels
         builder.width = 192  # of the crops, pixels
         builder.jpeg_quality = 95  # of the stored crops
+        builder.crop_format = 'jpeg444'  # 'jpeg444', 'jpeg420' (as until version 0.2) or 'png'
         builder.processes = 2  # number of processes that crop while building
 
     config.model.detector = chosen.detector

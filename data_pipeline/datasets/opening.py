@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import importlib.util
 import pkgutil
+import sys
 import types
+from collections.abc import Iterator
 
 import tensorflow_datasets as tfds
 from absl import logging
@@ -17,6 +20,7 @@ import data_pipeline.datasets
 from capf_jax import errors
 from capf_jax.errors import UserError
 from capf_jax.runtime import files
+from data_pipeline.building import Builder, BuilderConfig
 
 BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 
@@ -42,7 +46,9 @@ def package(name: str, field: str = 'config.data.name') -> types.ModuleType:
     return importlib.import_module(f'data_pipeline.datasets.{name}')
 
 
-def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.core.DatasetBuilder:
+def open_or_build(
+    data: ConfigDict, build: bool, beam_runner: str = '', older: bool = True
+) -> tfds.core.DatasetBuilder:
     """The dataset of a config, complete and ready to read.
 
     Args:
@@ -50,6 +56,8 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
         built datasets.
       build: build the dataset if it is missing. A half-built one is never touched.
       beam_runner: let Apache Beam build it, by a runner of this name; '' builds it here.
+      older: take what an older version has built of these fields where it is all that there is;
+        stderr says so.
 
     Raises:
       UserError: no builder is called `data.name`, or the builder refuses its fields or its input.
@@ -59,6 +67,8 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
         builder goes on.
     """
     builder = _builder(data)
+    if older and not builder.data_path.exists():
+        builder = _built_before(builder, data) or builder
     if builder.data_path.exists():
         check_whole(builder)
     elif build:
@@ -81,6 +91,27 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
             f'`{BUILD_COMMAND}`, or set config.data.dir to the folder that has it'
         )
     return builder
+
+
+def _built_before(
+    builder: tfds.core.DatasetBuilder, data: ConfigDict
+) -> tfds.core.DatasetBuilder | None:
+    """The dataset that an older version has built of the same fields; None if there is none."""
+    if not isinstance(builder, Builder):
+        return None
+    for name in builder.settings.older_names:
+        folder = builder.data_path.parent.with_name(name)
+        if (folder / str(builder.version) / 'dataset_info.json').exists():
+            print(
+                f'{folder} is used, which an older version has built: {builder.data_path} is not '
+                'there. `python -m data_pipeline.build` would make it, with crops whose colours '
+                'are of whole resolution (docs/data.md)',
+                file=sys.stderr,
+            )
+            config = BuilderConfig(name=name, settings=builder.settings)
+            with _silent_tfds():
+                return type(builder)(data_dir=data.dir, config=config)
+    return None
 
 
 def check_whole(builder: tfds.core.DatasetBuilder) -> None:
@@ -130,14 +161,22 @@ def _download_config(beam_runner: str) -> tfds.download.DownloadConfig:
 def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
     """The builder that `data` describes, built or not."""
     dataset = package(data.name)
-    verbosity = logging.get_verbosity()
-    logging.set_verbosity(logging.ERROR)  # TFDS warns of a configuration that is not in its list
     try:
-        return dataset.builder_from_config(data)
+        with _silent_tfds():
+            return dataset.builder_from_config(data)
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise RuntimeError(  # TFDS reads dataset_info.json when it is constructed
             f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is damaged; '
             f'delete the folder that has it and build it again with `{BUILD_COMMAND}`'
         ) from error
+
+
+@contextlib.contextmanager
+def _silent_tfds() -> Iterator[None]:
+    """Keeps TFDS from its warning of a configuration that is not in its list."""
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.ERROR)
+    try:
+        yield
     finally:
         logging.set_verbosity(verbosity)

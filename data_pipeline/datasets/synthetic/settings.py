@@ -35,6 +35,7 @@ class Settings(building.Settings):
     surface: bool = False  # also points on the body's surface, for a detector to learn
     poses: str = ''  # .npz or .bvh motion capture; '' samples poses
     jpeg_quality: int = 92  # of the stored crops, 1 to 100
+    crop_format: str = 'jpeg420'  # of the stored crops; the scores in docs/results.md are on these
     supersample: int = 2  # rays per pixel, each way
 
     def __post_init__(self):
@@ -65,6 +66,8 @@ class Settings(building.Settings):
         del fields['processes']
         if not self.surface:  # datasets that were built before it was a choice keep their name
             del fields['surface']
+        if self.crop_format == 'jpeg420':
+            del fields['crop_format']
         if self.poses:  # another file under the same name is other data
             fields['poses'] = _digest(pathlib.Path(self.poses))
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:6]
