@@ -225,7 +225,7 @@ def test_a_video_whose_header_counts_too_many_frames_is_no_dead_end(tmp_path, mo
     )
     assert [record.frame for record in longer.records()] == [0, 1, 2]
     strict = dataclasses.replace(longer, may_lack=False)
-    with pytest.raises(ValueError, match='frame 3 of the video .* does not decode'):
+    with pytest.raises(ValueError, match=r'frame 3 of the video .* does not decode'):
         list(strict.records())
 
 
