@@ -115,7 +115,7 @@ def test_without_git_the_commit_is_unknown(monkeypatch):
 
 @pytest.fixture
 def published_run(tmp_path):
-    """A workdir of Human3.6M whose configuration was stored by version 0.2."""
+    """A workdir of Human3.6M whose configuration was stored by version 0.1."""
     config = human36m_hrnet32.get_config()
     config.training.offset_learning_rate_factor = 0.1
     run_folder.save(config, tmp_path)
