@@ -29,6 +29,7 @@ import flax
 import jax
 import jaxlib
 import numpy as np
+from jax.core import Tracer
 
 MOST_FILES = 200  # those used longest ago are removed beyond that
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
@@ -127,7 +128,7 @@ def _executable(path: pathlib.Path | None, jitted: Callable[[], Any], args: Any)
 
 
 def _is_traced(leaf: Any) -> bool:
-    return isinstance(leaf, jax.core.Tracer)
+    return isinstance(leaf, Tracer)
 
 
 def describe(value: Any) -> Any:

@@ -80,7 +80,7 @@ def from_field_of_view(
 
 
 def from_intrinsics(
-    intrinsics: Sequence[float],
+    intrinsics: Sequence[float] | np.ndarray,
     image_size: tuple[int, int],
     distortion: Sequence[float] | None = None,
     origin: str = 'given intrinsics',
