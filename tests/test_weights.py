@@ -176,12 +176,15 @@ def test_training_takes_one_part_alone(config, weights, part):
     assert not np.array_equal(one, two)
 
 
-def test_training_begins_from_a_detector(config, weights, tmp_path):
+def test_a_detectors_file_is_scored_and_training_begins_from_it(config, weights, tmp_path):
     variables, metadata = load_weights(weights)
     path = tmp_path / 'detector.safetensors'
     metadata = {name: metadata[name] for name in ('skeleton', 'model')}
     save_weights(path, variables['detector'], {**metadata, 'kind': 'detector'})
     config = config.copy_and_resolve_references()
+    result = evaluate.open_weights(path, config).evaluate()
+    assert np.isfinite(result.score)  # pixels
+    assert result.conditions['model'] == 'unknown'
     config.training.start = str(path)
     equal(first_state(config).frozen, variables['detector'])
     config.training.start_part = 'lifter'

@@ -105,9 +105,8 @@ def as_begun(config: ConfigDict, workdir: files.AnyPath) -> ConfigDict:
     config = config.copy_and_resolve_references()
     for name, old in kept.items():
         print(f'{workdir} goes on with config.{name} = {old!r}, as it began', file=sys.stderr)
-        section, _, field = name.rpartition('.')
         with config.unlocked():
-            config.update_from_flattened_dict({section + '.' + field: old})
+            config.update_from_flattened_dict({name: old})
     return config
 
 
