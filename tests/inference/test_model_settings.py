@@ -34,3 +34,12 @@ def test_unknown_detector_is_an_error():
     config.model.detector = 'hrnet_w23'
     with pytest.raises(ValueError, match=r"'hrnet_w23'.* nearest is 'hrnet_w32'"):
         tiny.ca_pf(config)
+
+
+def test_joints_of_a_detector_without_heatmaps_are_an_error():
+    config = tiny.config()
+    config.model.hrnet.skeleton = 'coco17'
+    config.model.joints2d = 'detector'
+    config.model.detector_head = False
+    with pytest.raises(ValueError, match=r'model.joints2d asks .* model.detector_head is False'):
+        tiny.ca_pf(config)
