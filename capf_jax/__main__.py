@@ -26,6 +26,7 @@ COMMANDS = {  # name -> what `python -m` takes; those without a console script a
     'from_pose2sim': 'data_pipeline.from_pose2sim',
     'fetch': 'converters.fetch',
     'preview': 'data_pipeline.preview',
+    'flops': 'capf_jax.flops',
     'ablation': 'benchmarks.ablation',
     'benchmark': 'benchmarks.run',
 }

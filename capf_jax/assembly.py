@@ -12,7 +12,7 @@ import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError, unknown
-from capf_jax.inference import model_settings
+from capf_jax.inference import model_settings, start_weights
 from capf_jax.models.published_sizes import ca_pf_name
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
@@ -51,8 +51,9 @@ def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
     builder = config.data.builder
     if 'height' in builder and 'width' in builder:
         model_settings.check_crop(model, builder.height, builder.width)
+    axis = AXIS if config.training.detector_statistics == 'batch' else None
     return lifter_task(
-        model_settings.context_aware_pose_former(model, joint_set, jnp.dtype(config.dtype)),
+        model_settings.context_aware_pose_former(model, joint_set, jnp.dtype(config.dtype), axis),
         make_optimizer(config.training, steps_per_epoch),
         joint_set,
         flip_probability=config.training.flip_probability,
@@ -60,6 +61,9 @@ def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
         protocol=protocol(config),
         detector_file=model.detector_weights,
         detector_joints=model_settings.detector_joints(model, joint_set).name,
+        start_file=config.training.start,
+        start_part=config.training.start_part,
+        target_unit=config.training.target_unit,
         joints2d=config.data.joints2d,
         weight_name=ca_pf_name(model.detector, config.skeleton, model.lifter.to_dict()),
     )
@@ -75,6 +79,7 @@ def _detector(config: ConfigDict, steps_per_epoch: int) -> Task:
         config.detection,
         flip_probability=config.training.flip_probability,
         detector_file=config.model.detector_weights,
+        start_file=config.training.start,
     )
 
 
@@ -123,6 +128,18 @@ def features_settings(config: ConfigDict) -> features.Settings:
             "'detector' instead of config.model.lifter.detector_joints, or config.data.features "
             'to False'
         )
+    training = config.training
+    if config.data.features and training.detector_statistics == 'batch':
+        raise UserError(
+            "config.training.detector_statistics is 'batch', and features made in advance are of a "
+            "detector that never changes: set it to 'frozen', or config.data.features to False"
+        )
+    if config.data.features and training.start and training.start_part != 'lifter':
+        raise UserError(
+            'features made in advance are of config.model.detector_weights, and '
+            f'config.training.start_part is {training.start_part!r}, which may bring another '
+            "detector: set it to 'lifter', or config.data.features to False"
+        )
     if not model.detector_weights:
         raise UserError(
             'features are made of a detector with weights: set config.model.detector_weights to '
@@ -152,6 +169,29 @@ def features_settings(config: ConfigDict) -> features.Settings:
         joints=len(joint_set),
         channels=sum(whole.entry.channels),
     )
+
+
+def with_head_of_start(config: ConfigDict, stored: ConfigDict | None = None) -> ConfigDict:
+    """The configuration without the detector's heatmap head where the start file has none.
+
+    Args:
+      config: a whole configuration.
+      stored: that of a run that goes on, which decides alone: the start file may be gone.
+
+    Raises:
+      FileNotFoundError: there is no start file.
+      UserError: it is no weight file of ours.
+    """
+    training, head = config.training, True
+    if config.task != 'lifter' or not training.start:
+        return config
+    if stored is not None:
+        head = bool(stored.model.get('detector_head', True))
+    elif training.start_part != 'lifter':
+        head = start_weights.keeps_head(config, start_weights.read(training.start))
+    config = config.copy_and_resolve_references()
+    config.model.detector_head = config.model.detector_head and head
+    return config
 
 
 TASKS: dict[str, Callable[[ConfigDict, int], Task]] = {'lifter': _lifter, 'detector': _detector}

@@ -1,4 +1,4 @@
-"""Evaluates a run, or poses that another program predicted.
+"""Evaluates a run, a weight file, or poses that another program predicted.
 
     python -m capf_jax.evaluate --workdir=runs/synthetic
     python -m capf_jax.evaluate --workdir=runs/synthetic --checkpoint=latest --noflip_test
@@ -8,6 +8,12 @@ grows with noise on the 2D joints, of a standard deviation of 0 to 5 px or of th
 
     python -m capf_jax.evaluate --workdir=runs/synthetic --noise_sweep
     python -m capf_jax.evaluate --workdir=runs/synthetic --noise=0,2.5,10
+
+A weight file, one of converters.convert or of a run, on the dataset of a configuration; the file
+says which model it holds, and the results go into a folder beside it or into --workdir:
+
+    python -m capf_jax.evaluate --weights=ca_pf_hrnet_32.safetensors \\
+        --config=configs/human36m_hrnet32.py
 
 Poses from any other program, in the format of capf_jax/scoring/prediction_files.py; the result goes
 beside them:
@@ -38,6 +44,7 @@ from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.figures import curves
 from capf_jax.figures.drawing import save
+from capf_jax.inference import start_weights
 from capf_jax.pose import skeletons
 from capf_jax.runtime import commands, configuration, devices, files, processes, run_folder
 from capf_jax.runtime.checkpoints import Checkpoints
@@ -52,13 +59,13 @@ from capf_jax.tasks.task import Figures, Task, TrainState
 
 @dataclasses.dataclass(frozen=True)
 class RestoredRun:
-    """A checkpoint of a run, and what it is evaluated on.
+    """A checkpoint of a run or a weight file, and what it is evaluated on.
 
     Attributes:
       task: what was learnt.
-      state: of the checkpoint.
+      state: of the checkpoint, or with the weights of the file.
       split: the samples.
-      conditions: what there is to say of the run in a result's conditions.
+      conditions: what there is to say of the weights in a result's conditions.
     """
 
     task: Task
@@ -128,6 +135,36 @@ def open_run(
     return RestoredRun(task, state, split, conditions)
 
 
+def open_weights(path: str | os.PathLike, config: ConfigDict) -> RestoredRun:
+    """A weight file, ready to be evaluated on `config.data.test_split`.
+
+    Args:
+      path: a file of `converters.convert` or of a training run.
+      config: a whole configuration; its task and its model give way to those of the file.
+
+    Raises:
+      FileNotFoundError: the file or the dataset is missing.
+      UserError: the file is none of ours, its model is not the one that it describes, or it is for
+        other joints or crops than the dataset's; or the devices do not fit.
+    """
+    devices.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
+    path = os.fspath(files.user_path(path))
+    weights = start_weights.read(path)
+    config = start_weights.described(config, weights)
+    builder = assembly.open_data(config, build=False)
+    split, task = assembly.open_split(builder, config), assembly.make_task(config)
+    one = split.read(np.array([0]))
+    start_weights.check_crops(weights, one.images.shape[1:3])
+    weights.check(task.weights(jax.eval_shape(task.init, jax.random.PRNGKey(config.seed), one)))
+    variables = weights.parts if weights.task == 'lifter' else weights.parts['detector']
+    conditions = {
+        'weights': path,
+        'model': weights.metadata.get('name', 'unknown'),
+        'versions': run_folder.versions(),
+    }
+    return RestoredRun(task, devices.replicate(task.loaded(variables)), split, conditions)
+
+
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     values, config = parse(argv)
@@ -138,8 +175,12 @@ def main(argv: Sequence[str]) -> int:
     if values.mean_pose or values.predictions:
         print(_without_run(values, config, {'command': shlex.join(argv[1:])}))
         return 0
-    workdir = files.user_path(values.workdir)
-    run = open_run(workdir, config, values.checkpoint)
+    if values.weights:
+        workdir = files.user_path(values.workdir or _folder_beside(values.weights))
+        run = open_weights(values.weights, config)
+    else:
+        workdir = files.user_path(values.workdir)
+        run = open_run(workdir, config, values.checkpoint)
     stem = workdir / _name(values, config, run.task)
     if values.sigmas:
         results = run.sweep_noise(values.sigmas)
@@ -186,10 +227,16 @@ def _without_run(values: argparse.Namespace, config: ConfigDict, conditions: dic
     return report.write(result, path.with_name(f'{path.stem}_scored.json'), **form)
 
 
+def _folder_beside(weights: str) -> str:
+    """Where the results of a weight file go: 'X.safetensors' -> 'X_evaluation'."""
+    return f'{weights.removesuffix(".safetensors")}_evaluation'
+
+
 def _name(values: argparse.Namespace, config: ConfigDict, task: Task) -> str:
     """File name of a result, without its ending: other protocols do not overwrite each other."""
     split = ''.join(c if c.isalnum() else '_' for c in config.data.test_split)
-    parts = ('evaluation', values.checkpoint, split, task.variant, values.protocol)
+    checkpoint = '' if values.weights else values.checkpoint
+    parts = ('evaluation', checkpoint, split, task.variant, values.protocol)
     return '_'.join(filter(None, parts))
 
 
@@ -207,7 +254,12 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict]:
     values, config = arguments.values, arguments.config
     _check_one_kind(values)
     # An evaluation without a run takes a configuration, perhaps that of a run.
-    if values.mean_pose or (values.predictions and not values.workdir):
+    if values.weights and config is None:
+        raise UserError(
+            '--config is missing: it names the dataset and the protocol that --weights is scored '
+            'by, such as --config=configs/human36m_hrnet32.py'
+        )
+    if values.weights or values.mean_pose or (values.predictions and not values.workdir):
         if config is None:
             raise UserError('--config is missing: a file such as --config=configs/synthetic.py')
     elif config is not None:
@@ -234,7 +286,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict]:
 def _parser() -> commands.Parser:
     parser = commands.Parser('capf_jax.evaluate', __doc__)
     add = parser.add_argument
-    add('--workdir', metavar='FOLDER', help='the folder of a run')
+    add('--workdir', metavar='FOLDER', help='the folder of a run; of results, with --weights')
     add('--checkpoint', default='best', choices=('best', 'latest'), help='default: best')
     add('--split', help='a TFDS split (default: config.data.test_split)')
     add('--protocol', choices=tuple(protocols.PROTOCOLS), help='metrics and their averages')
@@ -247,6 +299,7 @@ def _parser() -> commands.Parser:
     parser.add_flag('noise_sweep', default=False, help='2D noise of 0 to 5 px')
     add('--noise', dest='sigmas', type=_sigmas, metavar='PX,PX', help='2D noise of these sigmas')
     add('--predictions', metavar='FILE', help='score the poses of another program')
+    add('--weights', metavar='FILE', help='score a weight file on the dataset of --config')
     parser.add_flag('mean_pose', default=False, help='score the mean pose of the training split')
     add(processes.DISTRIBUTED, action='store_true', help='join the other processes of the run')
     return parser
@@ -285,6 +338,8 @@ def _check_one_kind(values: argparse.Namespace) -> None:
         '--noise': values.sigmas,
     }
     kinds = [name for name, value in asked.items() if value]
+    if values.weights:  # A sweep of noise is run on weights.
+        kinds = ['--weights', *(kind for kind in kinds if kind != '--noise')]
     if len(kinds) > 1:
         raise UserError(f'{" and ".join(kinds)} exclude each other; give one of them')
     if values.distributed and (values.mean_pose or values.predictions):

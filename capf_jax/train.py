@@ -5,6 +5,12 @@
     python -m capf_jax.train --config=configs/human36m_hrnet32.py --workdir=runs/human36m \\
         --config.training.epochs=3 --noconfig.evaluation.flip_test
 
+A run may begin from a weight file, one of converters.convert or of another run, with a learning
+rate that starts anew:
+
+    python -m capf_jax.train --config=configs/human36m_hrnet32.py --workdir=runs/finetuned \\
+        --config.training.start=ca_pf_hrnet_32.safetensors
+
 Into the workdir go the configuration, the logs, checkpoints, and at the end a weight file and
 pictures. The same command again goes on where a run stopped.
 """
@@ -72,9 +78,13 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     """
     for section in ('training', 'evaluation'):
         devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
+    goes_on = begun(workdir)  # A run that never came to a checkpoint may be mended.
+    stored = run_folder.load(workdir) if goes_on else None
+    config = run_folder.as_begun(config, workdir) if goes_on else config
+    config = assembly.with_head_of_start(config, stored)
     # A configuration that describes no task is an error before data are built.
     assembly.make_task(config)
-    if begun(workdir):  # A run that never came to a checkpoint may be mended.
+    if goes_on:
         run_folder.check(config, workdir)
     with processes.main_process_first():
         builder = assembly.open_data(config, build=True)

@@ -36,6 +36,7 @@ def get_config() -> ConfigDict:
     # The rule of capf_jax/pose/joint_conversions.py that makes the lifter's joints of the
     # detector's; read if model.joints2d is 'detector'.
     config.model.joint_conversion = 'fitted'
+    config.model.detector_head = True  # False: an HRNet without heatmaps, as published CA-PFs hold
 
     hrnet = config.model.hrnet = ConfigDict()  # your own size; read if the detector is 'hrnet'
     hrnet.width = 32  # channels of the finest branch
@@ -60,12 +61,16 @@ def get_config() -> ConfigDict:
     lifter.drop_path = 0.2  # drop path of each module's last block, rising linearly from 0
 
     training = config.training = ConfigDict()
+    training.start = ''  # weight file to begin from: of a lifter with its detector, or a detector
+    training.start_part = 'all'  # what is taken of it: 'all', 'lifter' or 'detector'
+    training.target_unit = 'm'  # what the lifter predicts: 'm', or 'mm' (published MPI-INF-3DHP)
+    training.detector_statistics = 'frozen'  # BatchNorms of a lifter's detector: or 'batch'
     training.batch_size = 512  # samples a step over all devices
     training.epochs = 50  # passes over the training split
     training.learning_rate = 6.4e-4  # AdamW, at the start
     training.learning_rate_decay = 0.99  # factor after every epoch
     training.weight_decay = 0.1  # AdamW, on every trained parameter
-    training.offset_learning_rate_factor = 0.1  # offset layers' share; the published code has 1
+    training.offset_learning_rate_factor = 1.0  # the sampling-offset layers' share of the rate
     training.flip_probability = 0.5  # chance that a sample is mirrored
     training.checkpoint_minutes = 10.0  # time between checkpoints inside an epoch
     training.precision = 'default'  # of matrix products: a jax.default_matmul_precision

@@ -7,9 +7,9 @@
 Not run here: the dataset could not be obtained. The paper's score, not ours: PCK 98.0, AUC 75.4 (14
 joints), MPJPE 32.7 mm (17 joints), over the valid test frames.
 The 2D input is ground truth, so that there is nothing for deformable extraction to correct: the
-published models have none. docs/method.md, Training, lists where the published code differs: it
-trained at 7e-5 for 79 epochs, on millimetres, with BatchNorm statistics of the detector that moved;
-here the rate is the nominal 7e-4 for 80 epochs, on metres, and the detector is frozen.
+published models have none. The published code trained at 7e-5 for 79 epochs, on millimetres, with
+BatchNorm statistics of the detector that moved: configs/mpi_inf_3dhp_hrnet32_published.py does so.
+Here the rate is the nominal 7e-4 for 80 epochs, on metres, and the detector is frozen.
 Hardware and time, estimated and not measured: one H100, about 6 hours (84 million samples of
 15 GFLOP, 60 TFLOP/s).
 
@@ -51,9 +51,11 @@ def configure(arg: str, detector: str, channels: int) -> ConfigDict:
         builder.sequences = ()  # of the training split, such as ('Seq1',); empty: both
         builder.cameras = ()  # of the training split, such as ('0', '4'); empty: all eight
         builder.frame_stride = 1  # one training frame in so many is taken
+        builder.missing = 'error'  # a frame without its picture: 'error', or 'skip' to leave it out
         builder.height = 256  # of the crops, pixels
         builder.width = 192  # of the crops, pixels
         builder.jpeg_quality = 95  # of the stored crops
+        builder.crop_format = 'jpeg444'  # 'jpeg444', 'jpeg420' (as until version 0.1) or 'png'
         builder.processes = 2  # number of processes that crop while building
 
     config.model.detector = chosen.detector

@@ -12,13 +12,13 @@ from flax.traverse_util import flatten_dict
 
 import capf_jax
 from capf_jax.errors import UserError
-from capf_jax.inference import weight_files
+from capf_jax.inference import units, weight_files
 from capf_jax.pose import skeletons
 from capf_jax.runtime import files
 from converters import engine, reading, recognise
 from converters.origins import ORIGINS, PUBLISHED
 from converters.reading import Source
-from converters.tables import Model
+from converters.tables import CA_PF_KIND, Model
 
 
 def convert(source: str | os.PathLike, target: str | os.PathLike, name: str | None = None) -> str:
@@ -94,6 +94,7 @@ def describe(opened: Source, model: Model) -> dict[str, Any]:
         'kind': model.kind,
         'name': model.name,
         'skeleton': model.skeleton,
+        **({'unit': units.published(model.skeleton)} if model.kind == CA_PF_KIND else {}),
         'model': dict(model.settings),
         'naming': model.naming,
         **({'origin': ORIGINS[model.name]} if model.name in ORIGINS else {}),
@@ -127,6 +128,8 @@ def summary(
         f'  is {model.name}, {count:,} parameters'
         + (f' and {statistics:,} BatchNorm statistics' if statistics else ''),
     ]
+    if metadata.get('unit', 'm') != 'm':
+        lines.append('  its poses are in mm; Estimator and evaluate give metres')
     if opened.wrappers or opened.prefix:
         around = [f'{wrapper!r}' for wrapper in opened.wrappers]
         around += [f'the prefix {opened.prefix!r}'] if opened.prefix else []

@@ -20,7 +20,7 @@ import numpy as np
 from etils import epath
 
 from capf_jax.errors import UserError
-from capf_jax.inference import weight_files
+from capf_jax.inference import units, weight_files
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.published_sizes import CA_PF, OWN_SIZE
 from capf_jax.runtime import commands, files
@@ -69,6 +69,11 @@ def export(source: str | os.PathLike, target: str | os.PathLike, wrapped: bool =
     if not model.head and 'head' in variables['detector'].get('params', {}):
         del variables['detector']['params']['head']
         notes.append("  left out: the detector's heatmap head, which published files do not have")
+    if model.kind == tables.CA_PF_KIND:
+        # A run of ours may give another unit than the published code of these joints.
+        variables['lifter'] = units.in_unit(
+            variables['lifter'], units.unit_of(metadata), units.published(model.skeleton)
+        )
     different = weight_files.differing_tensors(variables, model.expected())
     if different:
         raise UserError(

@@ -10,6 +10,7 @@ A dataset by its name takes these arguments; add --help after the name for all o
     --data_dir=DIR       where built datasets are kept (default data)
     --size=256x192       height and width of the crops
     --quality=95         of the stored JPEGs
+    --crop_format=png    jpeg444 (default), jpeg420 (smaller, colours of half the resolution) or png
     --processes=N        that make crops (default: every core but one)
     --FIELD=VALUE        any other field of data_pipeline/datasets/NAME/settings.py; several names
                          are joined by +
@@ -35,7 +36,7 @@ from data_pipeline.building import SourceSettings
 
 def build(data: ConfigDict, beam_runner: str = '') -> None:
     """Builds config.data and prints where it is and what its splits hold."""
-    builder = datasets.open_or_build(data, build=True, beam_runner=beam_runner)
+    builder = datasets.open_or_build(data, build=True, beam_runner=beam_runner, older=False)
     print(f'{data.name} is in {builder.data_dir}')
     for name, split in builder.info.splits.items():
         print(f'  {name}: {split.num_examples} people')

@@ -13,7 +13,6 @@ import cv2
 import numpy as np
 
 from capf_jax.pose.cameras import Camera
-from data_pipeline.building import encode_jpeg
 from data_pipeline.datasets.synthetic import poses, samples, scenes
 from data_pipeline.datasets.synthetic.bodies import build_body, lowest_point
 from data_pipeline.datasets.synthetic.cameras import IMAGE_SIZE
@@ -62,4 +61,5 @@ def picture(supersample: int = 2) -> np.ndarray:
 
 
 if __name__ == '__main__':
-    PATH.write_bytes(encode_jpeg(cv2.cvtColor(picture(), cv2.COLOR_RGB2BGR), 90))
+    pixels = cv2.cvtColor(picture(), cv2.COLOR_RGB2BGR)
+    PATH.write_bytes(cv2.imencode('.jpg', pixels, [cv2.IMWRITE_JPEG_QUALITY, 90])[1].tobytes())

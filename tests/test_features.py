@@ -98,6 +98,8 @@ def test_making_them_again_changes_nothing(config, batches):
     [
         ({'model.lifter.ablation_step': 3}, 'deformable extraction'),
         ({'model.detector_weights': ''}, 'detector with weights'),
+        ({'training.detector_statistics': 'batch'}, 'detector that never changes'),
+        ({'training.start': 'a.safetensors'}, 'which may bring another detector'),
         ({'model.joints2d': 'dataset', 'model.lifter.detector_joints': True}, 'one set of 2D'),
     ],
 )

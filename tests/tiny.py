@@ -102,6 +102,7 @@ def linear_task(settings, steps_per_epoch=1):
         eval_step=eval_step,
         scorer=poses.pose_scorer(assembly.protocol(settings), skeletons.get(settings.skeleton)),
         weights=lambda state: {'lifter': {'params': state.params}, 'detector': state.frozen},
+        loaded=lambda weights: weights['lifter']['params'],
         weight_metadata={'kind': 'ca_pf', 'name': 'ca_pf'},
         takes_joints2d=True,
     )

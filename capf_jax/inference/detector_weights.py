@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import jax
@@ -28,6 +29,33 @@ def load_detector(path: str, shapes: Any, joints: str = '', name: str = '') -> d
       UserError: the file holds other tensors or shapes, or a detector of other joints.
     """
     tree, metadata = load_weights(path)
+    if metadata.get('kind') == 'ca_pf':
+        raise UserError(
+            f'{path} holds a lifter beside its detector: name it by training.start instead of '
+            'model.detector_weights, with training.start_part=detector to leave the lifter out'
+        )
+    return check_detector(path, tree, metadata, shapes, joints, name)
+
+
+def check_detector(
+    path: str,
+    tree: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    shapes: Any,
+    joints: str = '',
+    name: str = '',
+) -> dict[str, Any]:
+    """A detector's variables, float32, if they are those of the configuration.
+
+    Args:
+      path: the file, for messages.
+      tree: the variables that it holds.
+      metadata: what it says of itself.
+      shapes, joints, name: see `load_detector`.
+
+    Raises:
+      UserError: the file holds other tensors or shapes, or a detector of other joints.
+    """
     different = differing_tensors(tree, shapes)
     held = (metadata.get('model') or {}).get('detector', name)
     if different and held != name:

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 from typing import Any
 
+import flax.linen as nn
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
@@ -60,12 +61,31 @@ def check_crop(model: ConfigDict, height: int, width: int) -> None:
       UserError: an unknown detector, or one that takes other crops.
     """
     entry = detector_entry(model)
-    runs_detector = model.lifter.ablation_step > 0 or model.lifter.detector_joints
+    own_joints = model.get('joints2d', ca_pf.DATASET) == ca_pf.DETECTOR
+    runs_detector = model.lifter.ablation_step > 0 or model.lifter.detector_joints or own_joints
     if runs_detector and entry.heatmaps == 'likelihood' and (height, width) != entry.crop:
         raise UserError(
             f'{entry.name} takes crops of {entry.crop[0]}x{entry.crop[1]} (height x width), and '
             f'data.builder makes {height}x{width}: set its height and width to those'
         )
+
+
+def without_head(entry: DetectorEntry) -> DetectorEntry:
+    """The entry of an HRNet without its heatmap head, as published CA-PF files hold it.
+
+    Raises:
+      UserError: the detector is no HRNet, so that its head cannot be left out.
+    """
+    if not isinstance(entry.build(1), HRNet):
+        raise UserError(
+            f'model.detector_head is False, but {entry.name} cannot do without its heatmaps; only '
+            'an HRNet can'
+        )
+
+    def build(num_joints: int, axis_name: str | None = None, dtype: Any = jnp.float32) -> nn.Module:
+        return entry.build(num_joints, axis_name=axis_name, dtype=dtype).clone(heatmaps=None)
+
+    return dataclasses.replace(entry, build=build, heatmaps=None, decode=None)
 
 
 def own_hrnet(
@@ -127,11 +147,16 @@ def lifter(model: ConfigDict, joint_set: Skeleton, dtype: Any = jnp.float32) -> 
 
 
 def context_aware_pose_former(
-    model: ConfigDict, joint_set: Skeleton, dtype: Any = jnp.float32
+    model: ConfigDict,
+    joint_set: Skeleton,
+    dtype: Any = jnp.float32,
+    moving_statistics_axis: str | None = None,
 ) -> ContextAwarePoseFormer:
     """The whole model that `config.model` describes, for these joints.
 
-    Detector and lifter compute in `dtype`, float32 or bfloat16; parameters are float32.
+    Detector and lifter compute in `dtype`, float32 or bfloat16; parameters are float32. Where
+    `moving_statistics_axis` names a mapped axis, the detector's BatchNorms work in training mode
+    while training, with statistics over all devices of this axis.
 
     Raises:
       UserError: an unknown detector, frame, source of 2D joints or rule for them, or a detector
@@ -155,17 +180,29 @@ def context_aware_pose_former(
             "model.lifter.detector_joints is set, but with model.joints2d = 'detector' the "
             "lifter's joints are those of the detector already: unset one of the two"
         )
+    # Files of before this field have no `detector_head`, and the head.
+    if entry.heatmaps is not None and not model.get('detector_head', True):
+        if model.lifter.detector_joints or conversion is not None:
+            field = 'model.joints2d' if conversion else 'model.lifter.detector_joints'
+            raise UserError(
+                f'{field} asks for the joints of the detector, but model.detector_head is False: '
+                'without heatmaps the detector finds no joints'
+            )
+        entry = without_head(entry)
     runs_detector = (
         model.lifter.ablation_step > 0 or model.lifter.detector_joints or conversion is not None
     )
     return ContextAwarePoseFormer(
         lifter=lifter(model, joint_set, dtype),
-        detector=entry.build(len(finds), dtype=dtype) if runs_detector else None,
+        detector=entry.build(len(finds), axis_name=moving_statistics_axis, dtype=dtype)
+        if runs_detector
+        else None,
         entry=entry,
         joint_places=() if missing else tuple(map(finds.index, joint_set.joints)),
         detector_joints=model.lifter.detector_joints,
         conversion=conversion,
         frame=frame,
+        moving_statistics=moving_statistics_axis is not None,
     )
 
 

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from capf_jax.backends import programs, stored
 from capf_jax.errors import UserError
-from capf_jax.inference import model_settings
+from capf_jax.inference import model_settings, units
 from capf_jax.inference.weight_files import differing_tensors
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.catalog import CROP, ENTRIES, DetectorEntry
@@ -87,13 +87,13 @@ def crop_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _detector(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
-    entry = model_settings.detector_entry(_model(metadata))
+    entry = model_settings.detector_entry(model_section(metadata))
     joints = skeletons.get(metadata['skeleton'])
     return {'detector': _frozen(entry.build(len(joints)), entry, joints, variables)}
 
 
 def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
-    settings, joint_set = _model(metadata), skeletons.get(metadata['skeleton'])
+    settings, joint_set = model_section(metadata), skeletons.get(metadata['skeleton'])
     model = model_settings.context_aware_pose_former(settings, joint_set)
     networks, maps = {}, ()
     if model.detector is not None:
@@ -110,7 +110,8 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
     joints2d = jax.ShapeDtypeStruct((1, joints, 4 if model.detector_joints else 2), jnp.float32)
     joints2d_crop = jax.ShapeDtypeStruct((1, joints, 2), jnp.float32)
     check(variables['lifter'], model.lifter, joints2d, joints2d_crop, maps)
-    networks['lifter'] = Network(model.lifter, jax.device_put(variables['lifter']), whole=model)
+    in_metres = units.in_unit(variables['lifter'], units.unit_of(metadata), 'm')
+    networks['lifter'] = Network(model.lifter, jax.device_put(in_metres), whole=model)
     return networks
 
 
@@ -192,7 +193,7 @@ def check(variables: Mapping[str, Any], module: nn.Module, *inputs: Any) -> None
         )
 
 
-def _model(metadata: Mapping[str, Any]) -> ConfigDict:
+def model_section(metadata: Mapping[str, Any]) -> ConfigDict:
     """`config.model`, with the tuples that JSON turned into lists."""
 
     def tuples(value: Any) -> Any:

@@ -65,6 +65,9 @@ class ContextAwarePoseFormer:
         normalised by the whole image. 'viewing_ray': that of a camera which is turned at the
         middle of the crop, and the joint token is normalised by the joints' own box, so that
         nothing of the image's size or of the camera goes in.
+      moving_statistics: whether the detector's BatchNorms work in training mode while training:
+        with the statistics of the batch, to which the running ones move (MPI-INF-3DHP as
+        published). Its parameters stay frozen.
     """
 
     lifter: Lifter
@@ -74,6 +77,7 @@ class ContextAwarePoseFormer:
     detector_joints: bool = False
     conversion: Conversion | None = None
     frame: str = CAMERA
+    moving_statistics: bool = False
 
     def init(self, key: Array, batch: Batch) -> dict[str, Any]:
         """Random variables {'detector': {'params', 'batch_stats'} or {}, 'lifter': {'params'}}."""
@@ -110,9 +114,10 @@ class ContextAwarePoseFormer:
           Poses, metres, in the model's frame, relative to the root, and a dict of the lifter's
           intermediates together with, where there is a detector with a head, its 'heatmaps'
           [B, H/4, W/4, joints that it finds] and, where these are all of the lifter's or are made
-          into them, 'detector_joints' [B, J, 2], pixels of the crop. `jit` prunes what nobody uses.
+          into them, 'detector_joints' [B, J, 2], pixels of the crop; where its statistics move,
+          also its new 'batch_stats'. `jit` prunes what nobody uses.
         """
-        inputs, outputs = self._lifter_inputs(variables['detector'], batch)
+        inputs, outputs = self._lifter_inputs(variables['detector'], batch, train)
         pose, intermediates = self._lift(variables['lifter'], inputs, train, drop_path_key)
         return pose, {**intermediates, **outputs}
 
@@ -136,7 +141,7 @@ class ContextAwarePoseFormer:
         maps: tuple[jax.Array, ...] = ()
         confidence = None if joints2d_crop is None else jnp.ones(joints2d_crop.shape[:-1])
         if self.detector is not None:
-            detection = self._detect(variables['detector'], images)
+            detection, _ = self._detect(variables['detector'], images)
             maps = detection.maps
             if joints2d_crop is None:
                 joints2d_crop, confidence = self._joints_of(detection)
@@ -159,7 +164,7 @@ class ContextAwarePoseFormer:
           joints: [B, J, 2] the 2D joints that come with the batch, pixels of the crop; not read
             where the model takes those of the detector.
         """
-        detection = self._detect(detector_variables, images)
+        detection, _ = self._detect(detector_variables, images)
         joints2d_crop, confidence = joints, jnp.ones(joints.shape[:-1])
         if self.conversion is not None:
             joints2d_crop, confidence = self._joints_of(detection)
@@ -181,12 +186,12 @@ class ContextAwarePoseFormer:
         return cast(tuple[jax.Array, dict[str, Any]], output)  # no further one without `mutable`
 
     def _lifter_inputs(
-        self, detector_variables: dict[str, Any], batch: Batch
-    ) -> tuple[_Inputs, dict[str, Array]]:
+        self, detector_variables: dict[str, Any], batch: Batch, train: bool = False
+    ) -> tuple[_Inputs, dict[str, Any]]:
         """The lifter's arguments, and the detector's part of the dict that `apply` returns."""
         joints2d_crop = batch.joints2d_crop
         if batch.contexts is not None and batch.context_joints is not None:
-            outputs: dict[str, Array] = {}
+            outputs: dict[str, Any] = {}
             if self.conversion is not None:
                 joints2d_crop = outputs['detector_joints'] = batch.context_joints[:, 0]
             contexts = batch.contexts[:, 0].astype(jnp.float32)
@@ -196,10 +201,10 @@ class ContextAwarePoseFormer:
         if self.detector is None:
             return self._inputs(batch, joints2d_crop), {}
 
-        detection = self._detect(detector_variables, batch.images)
+        detection, outputs = self._detect(detector_variables, batch.images, train)
         if detection.heatmaps is None:  # a classifier, or a published file without the head
-            return self._inputs(batch, joints2d_crop, detection.maps), {}
-        outputs = {'heatmaps': detection.heatmaps}
+            return self._inputs(batch, joints2d_crop, detection.maps), outputs
+        outputs['heatmaps'] = detection.heatmaps
         if self.conversion is not None:
             joints2d_crop, _ = self._joints_of(detection)
             outputs['detector_joints'] = joints2d_crop
@@ -238,11 +243,21 @@ class ContextAwarePoseFormer:
         height, width = images.shape[1:3]
         return normalise_by_crop(joints2d_crop, (width, height))
 
-    def _detect(self, detector_variables: dict[str, Any], images: Array) -> Detection:
+    def _detect(
+        self, detector_variables: dict[str, Any], images: Array, train: bool = False
+    ) -> tuple[Detection, dict[str, Any]]:
+        """What the detector finds, and its new 'batch_stats' where they move and it has any."""
         assert self.detector is not None  # the callers have looked
         variables = jax.lax.stop_gradient(detector_variables)
-        detection = self.detector.apply(variables, normalise_images(images, self.entry))
-        return cast(Detection, jax.lax.stop_gradient(detection))
+        images = normalise_images(images, self.entry)
+        changes: Any = {}
+        if train and self.moving_statistics:
+            detection, changes = self.detector.apply(
+                variables, images, train=True, mutable=['batch_stats']
+            )
+        else:
+            detection = self.detector.apply(variables, images)
+        return cast(Detection, jax.lax.stop_gradient(detection)), dict(changes)
 
     def _joints_of(self, detection: Detection) -> tuple[jax.Array, jax.Array]:
         """The lifter's joints [B, J, 2], pixels of the crop, and confidences [B, J]."""

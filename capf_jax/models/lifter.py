@@ -313,8 +313,12 @@ class Lifter(nn.Module):
     def fuse(
         self, tokens: Float[Array, 'B J tokens C'], train: bool
     ) -> Float[jax.Array, 'B J tokens C']:
-        """Pose-context fusion: attention among the L+1 tokens of each joint."""
-        return self._transform(tokens, 'fusion', train)
+        """Pose-context fusion: attention among the L+1 tokens of each joint.
+
+        Drop path leaves out the branches of a single joint of a sample, as in the published code,
+        whose fusion blocks see a batch of samples times joints.
+        """
+        return self._transform(tokens, 'fusion', train, drop_path_axes=2)
 
     def relate_joints(self, x: Float[Array, 'B J D'], train: bool) -> Float[jax.Array, 'B J D']:
         """Spatial inter-joint modelling: attention among J joints of D = (L+1) * C channels."""
@@ -325,11 +329,13 @@ class Lifter(nn.Module):
         x = LayerNorm(epsilon=1e-5, dtype=jnp.float32, name='head_norm')(x)
         return dense(x.shape[-1], 3, name='head')(x)
 
-    def _transform(self, x: jax.Array, name: str, train: bool) -> jax.Array:
+    def _transform(
+        self, x: jax.Array, name: str, train: bool, drop_path_axes: int = 1
+    ) -> jax.Array:
         """The transformer blocks `name`_0, `name`_1, ... over the second-to-last axis."""
         for layer, rate in enumerate(self._drop_path_rates()):
             block = TransformerBlock(
-                self.heads, self.mlp_ratio, rate, self.dtype, name=f'{name}_{layer}'
+                self.heads, self.mlp_ratio, rate, self.dtype, drop_path_axes, name=f'{name}_{layer}'
             )
             x = block(x, train=train)
         return x

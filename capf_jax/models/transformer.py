@@ -35,21 +35,29 @@ class DropPath(nn.Module):
 
     Attributes:
       rate: probability that a sample goes without the branch.
+      axes: how many leading axes tell samples apart: 1, or 2 where the branch of every
+        (sample, joint) is left out by itself.
     """
 
     rate: float
+    axes: int = 1
 
     def __call__(self, x: Float[Array, 'B ...'], *, train: bool) -> Float[Array, 'B ...']:
         """Each sample times 0 or 1 / (1 - rate); x itself outside of training."""
         if not train or self.rate == 0:
             return x
-        factors = self.factors(x.shape[0]).reshape(-1, *[1] * (x.ndim - 1))
+        factors = self.factors(x.shape)
+        factors = factors.reshape(*factors.shape, *[1] * (x.ndim - self.axes))
         return x * factors.astype(x.dtype)
 
-    def factors(self, samples: int) -> Float[jax.Array, ' B']:
-        """A factor for each sample, 0 or 1 / (1 - rate), from the random stream `drop_path`."""
-        keep = jax.random.bernoulli(self.make_rng('drop_path'), 1 - self.rate, (samples,))
-        return keep / (1 - self.rate)
+    def factors(self, shape: tuple[int, ...]) -> Float[jax.Array, '*samples']:
+        """A factor for each sample, 0 or 1 / (1 - rate), from the random stream `drop_path`.
+
+        Args:
+          shape: of what is multiplied; its first `axes` numbers are those of the factors.
+        """
+        key = self.make_rng('drop_path')
+        return jax.random.bernoulli(key, 1 - self.rate, shape[: self.axes]) / (1 - self.rate)
 
 
 def drop_path_rates(last: float, layers: int) -> tuple[float, ...]:
@@ -134,19 +142,21 @@ class TransformerBlock(nn.Module):
       mlp_ratio: hidden width of the MLP over its input width.
       drop_path: chance that a sample skips each of the two branches while training.
       dtype: of the computation; parameters are float32.
+      drop_path_axes: how many leading axes tell samples apart, see `DropPath`.
     """
 
     heads: int
     mlp_ratio: int
     drop_path: float = 0.0
     dtype: Any = jnp.float32
+    drop_path_axes: int = 1
 
     @nn.compact
     def __call__(
         self, x: Float[Array, 'B *rest N C'], *, train: bool = False
     ) -> Float[jax.Array, 'B *rest N C']:
         """The tokens, updated by attention among N of them and by the MLP."""
-        drop_path = DropPath(self.drop_path)
+        drop_path = DropPath(self.drop_path, self.drop_path_axes)
         norm1 = LayerNorm(epsilon=1e-6, dtype=self.dtype, name='norm1')
         self_attention = SelfAttention(self.heads, self.dtype, name='attention')
         norm2 = LayerNorm(epsilon=1e-6, dtype=self.dtype, name='norm2')

@@ -39,6 +39,16 @@ def mpjpe(pred: ArrayLike, target: ArrayLike) -> Float[np.ndarray, ' N']:
     return joint_errors(pred, target).mean(axis=-1)
 
 
+def mpjpe_of_true_root(pred: ArrayLike, target: ArrayLike, root: int) -> Float[np.ndarray, ' N']:
+    """MPJPE of poses [N, J, 3] whose predicted root is set to 0, so that the root has no error.
+
+    This is MPI-INF-3DHP's published MPJPE; targets are relative to the root joint.
+    """
+    pred = np.array(pred, np.float64)
+    pred[:, root] = 0
+    return mpjpe(pred, target)
+
+
 def n_mpjpe(pred: ArrayLike, target: ArrayLike) -> Float[np.ndarray, ' N']:
     """MPJPE of poses [N, J, 3] after the best scale for each pose, about the origin (the root).
 
@@ -138,10 +148,11 @@ def mpjve(
 
 
 def mpjve_across_borders(pred: ArrayLike, target: ArrayLike) -> Float[np.ndarray, ' N_minus_1']:
-    """The published variant of MPJVE: all poses [N, J, 3] in storage order as one video.
+    """MPJVE of poses [N, J, 3] that are taken for one video in the order in which they come.
 
-    It serves only comparisons with published numbers: where one video ends and the next begins, it
-    counts a jump from one person to another.
+    Where one video ends and the next begins, it counts a jump from one person to another. This is
+    the formula of the published code and serves only comparisons with it: a figure depends on the
+    order of the videos, and at N frames of V videos a share (V - 1) / N of it are such jumps.
     """
     pred, target = _poses(pred, target)
     return np.linalg.norm(np.diff(pred - target, axis=0), axis=-1).mean(-1)

@@ -35,7 +35,10 @@ PRECISIONS = ('default', 'high', 'highest', 'bfloat16', 'tensorfloat32', 'float3
 CHOICES = {
     'dtype': ('float32', 'bfloat16'),
     'model.lifter.ablation_step': (0, 1, 2, 3),
+    'training.detector_statistics': ('frozen', 'batch'),
     'training.precision': PRECISIONS,
+    'training.start_part': ('all', 'lifter', 'detector'),
+    'training.target_unit': ('m', 'mm'),
     'training.weight_type': ('float32', 'float16'),
     'training.weight_detector': ('inside', 'beside'),
     'evaluation.precision': PRECISIONS,
@@ -45,7 +48,10 @@ NAMES = {  # words of our own, whose nearest a message names
     'model.joints2d': ('dataset', 'detector'),
     'model.joint_conversion': joint_conversions.NAMES,
 }
-PATHS = ('data.dir', 'data.builder.source', 'data.builder.poses', 'model.detector_weights')
+PATHS = (
+    'data.dir', 'data.builder.source', 'data.builder.poses', 'model.detector_weights',
+    'training.start',
+)  # fmt: skip
 CONFIG_HELP = """\
 a configuration file, such as configs/synthetic.py; what follows a colon are the file's own
 arguments, such as configs/synthetic.py:step=0,seed=1, and --config.FIELD=VALUE sets any field

@@ -13,6 +13,7 @@ import os
 import pathlib
 import platform
 import subprocess
+import sys
 from typing import Any
 
 from ml_collections import ConfigDict
@@ -44,6 +45,23 @@ NEWER = {
     'model.joints2d': 'dataset',
     'model.joint_conversion': 'fitted',
     'training.weight_detector': 'inside',
+    'model.detector_head': True,
+    'training.start': '',
+    'training.start_part': 'all',
+    'training.target_unit': 'm',
+    'training.detector_statistics': 'frozen',
+}
+# Likewise fields of config.data.builder, by the name of the dataset, of a configuration that lists
+# all of them.
+NEWER_OF_DATA = {
+    'human36m': {'crop_format': 'jpeg420'},
+    'mpi_inf_3dhp': {'crop_format': 'jpeg420', 'missing': 'error'},
+}
+# Fields whose default has changed: what it was, and what it is. A run that has the old one goes on
+# with it, although the same command now says the new one.
+CHANGED = {
+    'training.offset_learning_rate_factor': (0.1, 1.0),
+    'data.builder.crop_format': ('jpeg420', 'jpeg444'),
 }
 PACKAGES = (
     'jax', 'jaxlib', 'flax', 'optax', 'orbax-checkpoint', 'numpy', 'ml-collections',
@@ -57,10 +75,8 @@ def check(config: ConfigDict, workdir: files.AnyPath) -> None:
     path = workdir / 'config.json'
     if not path.exists():
         return
-    before, now = (
-        NEWER | configuration.flatten(files.read_json(path)),
-        configuration.flatten(_plain(config)),
-    )
+    before = _completed(configuration.flatten(files.read_json(path)))
+    now = configuration.flatten(_plain(config))
     sources = BUILT_FROM.get(str(now.get('data.name')), ())
     free = (*OPERATIONAL, *(f'data.builder.{name}' for name in sources))
     differences = [
@@ -73,6 +89,34 @@ def check(config: ConfigDict, workdir: files.AnyPath) -> None:
             f'{workdir} holds a run with another configuration ({"; ".join(differences)}): '
             'give the same values, or another --workdir'
         )
+
+
+def as_begun(config: ConfigDict, workdir: files.AnyPath) -> ConfigDict:
+    """The configuration with the old values of `CHANGED` where the run in the workdir has them."""
+    path = workdir / 'config.json'
+    if not path.exists():
+        return config
+    before = _completed(configuration.flatten(files.read_json(path)))
+    now = configuration.flatten(config.to_dict())
+    kept = {
+        name: old
+        for name, (old, new) in CHANGED.items()
+        if before.get(name) == old and now.get(name, new) == new
+    }
+    config = config.copy_and_resolve_references()
+    for name, old in kept.items():
+        print(f'{workdir} goes on with config.{name} = {old!r}, as it began', file=sys.stderr)
+        with config.unlocked():
+            config.update_from_flattened_dict({name: old})
+    return config
+
+
+def _completed(fields: dict[str, Any]) -> dict[str, Any]:
+    """Flat fields of a run, with those that came after it was made."""
+    of_data = NEWER_OF_DATA.get(str(fields.get('data.name')), {})
+    if 'data.builder.jpeg_quality' not in fields:
+        of_data = {}
+    return NEWER | {f'data.builder.{name}': value for name, value in of_data.items()} | fields
 
 
 def save(config: ConfigDict, workdir: files.AnyPath, command: str = '') -> None:
@@ -118,10 +162,14 @@ def load(workdir: str | os.PathLike) -> ConfigDict:
         return tuple(map(tuples, value)) if isinstance(value, list) else value
 
     fields = tuples(files.read_json(path))
-    config = ConfigDict(fields)
-    config.update_from_flattened_dict(
-        {name: value for name, value in NEWER.items() if name not in configuration.flatten(fields)}
-    )
+    config, flat = ConfigDict(fields), configuration.flatten(fields)
+    newer = {name: value for name, value in _completed(flat).items() if name not in flat}
+    for name, value in newer.items():
+        section, _, field = name.rpartition('.')
+        part = config
+        for step in filter(None, section.split('.')):
+            part = part[step]
+        part[field] = value
     return config.lock()
 
 

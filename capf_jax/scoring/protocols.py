@@ -13,7 +13,7 @@ from jaxtyping import Float, Int, Shaped
 
 from capf_jax.errors import UserError, unknown
 from capf_jax.pose import metrics
-from capf_jax.pose.skeletons import Skeleton
+from capf_jax.pose.skeletons import MPI_INF_3DHP17, Skeleton
 
 PCK_THRESHOLD_MM = 150.0  # MPI-INF-3DHP's: half a head
 ERROR_2D_PX = 5.0  # frames with a larger 2D error are a subset of their own
@@ -31,31 +31,49 @@ class Metric:
       unit: 'mm', 'mm per frame' or '%'.
       compute: the values of all samples.
       per_video: whether it needs frames that follow one another.
+      note: what the title does not tell, to be printed below the table.
     """
 
     title: str
     unit: str
     compute: Compute
     per_video: bool = False
+    note: str = ''
 
 
 def _across_borders(
     pred: np.ndarray, target: np.ndarray, videos: np.ndarray, frames: np.ndarray
 ) -> np.ndarray:
-    """The published MPJVE over all videos in a row; NaN at the very first frame. -> [N]."""
+    """MPJVE of all videos in a row, as if they were one; NaN at the very first frame. -> [N]."""
     order = np.lexsort((frames, videos))  # Records are stored in another order than they were shot.
     errors = np.full(len(pred), np.nan)
     errors[order[1:]] = metrics.mpjve_across_borders(pred[order], target[order])
     return errors
 
 
+_ROOT_3DHP = MPI_INF_3DHP17.root
+
 METRICS: Mapping[str, Metric] = {
     'mpjpe': Metric('MPJPE', 'mm', lambda p, t, v, f: metrics.mpjpe(p, t)),
+    'mpjpe_root_0': Metric(
+        'MPJPE root 0',
+        'mm',
+        lambda p, t, v, f: metrics.mpjpe_of_true_root(p, t, _ROOT_3DHP),
+        note='as published, the predicted root set to 0; in MPJPE the predicted root counts',
+    ),
     'pa_mpjpe': Metric('PA-MPJPE', 'mm', lambda p, t, v, f: metrics.pa_mpjpe(p, t)),
     'n_mpjpe': Metric('N-MPJPE', 'mm', lambda p, t, v, f: metrics.n_mpjpe(p, t)),
-    'mpjve': Metric('MPJVE', 'mm per frame', metrics.mpjve, per_video=True),
+    'mpjve': Metric(
+        'MPJVE', 'mm per frame', metrics.mpjve, per_video=True, note='inside videos only'
+    ),
     'mpjve_across_borders': Metric(
-        'MPJVE across borders', 'mm per frame', _across_borders, per_video=True
+        'MPJVE across borders',
+        'mm per frame',
+        _across_borders,
+        per_video=True,
+        note='all videos in a row as if they were one, so that it counts a jump from the last '
+        'frame of each to the first of the next; the formula of the published code, on videos '
+        'sorted by subject, action, sequence and camera',
     ),
     'pck': Metric('PCK@150', '%', lambda p, t, v, f: metrics.pck(p, t, PCK_THRESHOLD_MM)),
     'auc': Metric('AUC', '%', lambda p, t, v, f: metrics.auc(p, t, metrics.AUC_THRESHOLDS_MM)),
@@ -129,8 +147,10 @@ class Protocol:
             'evaluation_protocol': self.name,
             'joint_subset': self._joint_words(skeleton),
             'frames': self.frames,
-            'unit': ', '.join(f'{METRICS[m].title} {METRICS[m].unit}' for m in self.metrics)
-            + ('; MPJVE inside videos only' if 'mpjve' in self.metrics else ''),
+            'unit': ', '.join(f'{METRICS[m].title} {METRICS[m].unit}' for m in self.metrics),
+            'definitions': '; '.join(
+                f'{METRICS[m].title}: {METRICS[m].note}' for m in self.metrics if METRICS[m].note
+            ),
             'averaging': 'mean_over_frames: plain mean over samples; '
             'mean_over_actions: mean over actions of each action mean, trials pooled',
             'headline': f'mean over {self.headline}s' if self.headline else 'mean over frames',
@@ -164,7 +184,7 @@ HUMAN36M = Protocol(  # docs/method.md, Human3.6M
 )
 MPI_INF_3DHP = Protocol(  # docs/method.md, MPI-INF-3DHP
     'mpi_inf_3dhp',
-    ('mpjpe', 'pck', 'auc'),
+    ('mpjpe', 'mpjpe_root_0', 'pck', 'auc'),
     tables=(('sequence', 'sequence'), ('action', 'activity')),
     skeleton='mpi_inf_3dhp17',
     joints={'pck': tuple(range(14)), 'auc': tuple(range(14))},

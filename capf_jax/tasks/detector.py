@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, cast
 
 import flax.linen as nn
@@ -13,6 +14,7 @@ from jaxtyping import Float, Shaped, UInt8, UInt32
 from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError
+from capf_jax.inference import start_weights
 from capf_jax.inference.detector_weights import load_detector
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.heatmaps import joints_of, target_heatmaps
@@ -42,6 +44,7 @@ def detector_task(
     *,
     flip_probability: float = 0.5,
     detector_file: str = '',
+    start_file: str = '',
 ) -> Task:
     """Training of a detector on heatmaps (docs/method.md, Heatmaps and 2D joints).
 
@@ -56,7 +59,8 @@ def detector_task(
       joint_set: the joints that it learns.
       detection: `config.detection`, targets and augmentation.
       flip_probability: chance that a training sample is mirrored.
-      detector_file: weight file to start from; '' starts from random weights.
+      detector_file: weight file of a detector to start from; '' starts from random weights.
+      start_file: weight file of a detector, or of a lifter with its detector, that goes before it.
 
     Raises:
       UserError: the detector has no heatmaps, or none that can be learnt here.
@@ -82,7 +86,15 @@ def detector_task(
     def weights(state: TrainState) -> dict[str, Any]:
         return {'params': state.params, 'batch_stats': state.batch_stats}
 
+    def loaded(variables: Mapping[str, Any]) -> TrainState:
+        """See `Task.loaded`."""
+        return new_state(optax.identity(), jax.random.PRNGKey(0), **variables)
+
     def pretrained(state: TrainState) -> TrainState:
+        if start_file:
+            start = start_weights.read(start_file)
+            start.taken('detector')
+            return state.replace(**start.detector(weights(state), joint_set.name, entry.name))
         if not detector_file:
             return state
         return state.replace(**load_detector(detector_file, weights(state), name=entry.name))
@@ -129,6 +141,7 @@ def detector_task(
         eval_step=eval_step,
         scorer=joints_scorer(joint_set),
         weights=weights,
+        loaded=loaded,
         weight_metadata={'kind': 'detector', 'name': entry.name},
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Mapping
 from typing import Any, cast
 
 import jax
@@ -13,6 +14,7 @@ from jaxtyping import Float
 
 from capf_jax.figures import curves, people, sampling_points
 from capf_jax.figures.drawing import save
+from capf_jax.inference import start_weights, units
 from capf_jax.inference.detector_weights import load_detector
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.pose import joint_conversions
@@ -49,6 +51,9 @@ def lifter_task(
     protocol: Protocol = protocols.PLAIN,
     detector_file: str = '',
     detector_joints: str = '',
+    start_file: str = '',
+    start_part: str = 'all',
+    target_unit: str = 'm',
     joints2d: str = 'detected',
     weight_name: str = 'ca_pf',
 ) -> Task:
@@ -63,46 +68,76 @@ def lifter_task(
       protocol: how poses are scored.
       detector_file: weight file of the detector; '' leaves it random.
       detector_joints: name of the joints that the detector of the file must find.
+      start_file: weight file that training begins from; its detector goes before `detector_file`.
+      start_part: what is taken of it, 'all', 'lifter' or 'detector'.
+      target_unit: what the lifter learns to give, 'm' or 'mm'; an evaluation gives metres.
       joints2d: source of the 2D joints that come with the data, 'detected' or 'truth'; it is told
         in results.
       weight_name: what the weight file of a finished run says that it is.
     """
+    per_metre = units.IN_A_METRE[target_unit]
 
     def init(key: Array, batch: Batch) -> TrainState:
         key_model, key_steps = jax.random.split(key)
         variables = model.init(key_model, batch)
         lifter = variables['lifter']
-        return new_state(optimizer, key_steps, lifter['params'], frozen=variables['detector'])
+        state = new_state(optimizer, key_steps, lifter['params'])
+        return with_detector(state, variables['detector'])
+
+    def with_detector(state: TrainState, detector: dict[str, Any]) -> TrainState:
+        """The state with a detector; statistics that move lie with those that a step changes."""
+        if not (model.moving_statistics and 'batch_stats' in detector):
+            return state.replace(frozen=detector)
+        return state.replace(
+            frozen={'params': detector['params']}, batch_stats=detector['batch_stats']
+        )
 
     def pretrained(state: TrainState) -> TrainState:
-        if not (detector_file and model.detector):
-            return state
+        shapes, name = detector_of(state), model.entry.name
         joints = detector_joints if model.entry.heatmaps else ''
-        detector = load_detector(detector_file, state.frozen, joints, model.entry.name)
-        return state.replace(frozen=detector)
+        start = start_weights.read(start_file) if start_file else None
+        taken = start.taken(start_part) if start else ()
+        if start and 'lifter' in taken:
+            lifter = start.lifter({'params': state.params}, joint_set.name)
+            lifter = units.in_unit(lifter, 'm', target_unit)
+            state = state.replace(params=jax.tree.map(jnp.asarray, lifter['params']))
+        if not model.detector:
+            return state
+        if start and 'detector' in taken:
+            return with_detector(state, start.detector(shapes, joints, name))
+        if detector_file:
+            return with_detector(state, load_detector(detector_file, shapes, joints, name))
+        return state
+
+    def loaded(weights: Mapping[str, Any]) -> TrainState:
+        """See `Task.loaded`."""
+        state = new_state(optax.identity(), jax.random.PRNGKey(0), weights['lifter']['params'])
+        return with_detector(state, weights.get('detector', {}))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
         key_flip, key_drop = step_keys(state, 2)
         chance = random_of_sample(key_flip, batch.valid.shape[0])
         batch = flip_batch(batch, chance < flip_probability, joint_set)
 
-        def loss_share(params: Any) -> Array:
-            pose, _ = model.apply(
+        def loss_share(params: Any) -> tuple[Array, Any]:
+            pose, outputs = model.apply(
                 variables_of(state, params), batch, train=True, drop_path_key=shard_key(key_drop)
             )
             target = jnp.where(batch.valid[:, None, None], batch.joints3d, 0)
-            distances = joint_distances(pose, target)
-            return mean_over_valid(jnp.mean(distances, axis=-1), batch.valid)
+            distances = joint_distances(pose, per_metre * target)
+            loss = mean_over_valid(jnp.mean(distances, axis=-1), batch.valid)
+            return loss, outputs.get('batch_stats', state.batch_stats)
 
-        loss, gradients = jax.lax.psum(jax.value_and_grad(loss_share)(state.params), AXIS)
-        metrics = {'loss': loss, 'gradient_norm': optax.tree.norm(gradients)}
-        return state.apply_gradients(optimizer, gradients), metrics
+        (loss, batch_stats), gradients = jax.value_and_grad(loss_share, has_aux=True)(state.params)
+        loss, gradients = jax.lax.psum((loss, gradients), AXIS)
+        metrics = {'loss': loss / per_metre, 'gradient_norm': optax.tree.norm(gradients)}
+        return state.apply_gradients(optimizer, gradients, batch_stats=batch_stats), metrics
 
     def eval_step(state: TrainState, batch: Batch) -> dict[str, Array]:
         @jax.jit  # The plain and the mirrored batch share one trace.
         def predict(batch: Batch) -> tuple[Array, Array | None]:
             pose, outputs = model.apply(variables_of(state, state.params), batch, train=False)
-            return pose, outputs.get('detector_joints')
+            return pose / per_metre, outputs.get('detector_joints')
 
         pose, joints = predict(batch)
         if flip_test:
@@ -129,8 +164,9 @@ def lifter_task(
         train_step=train_step,
         eval_step=eval_step,
         scorer=pose_scorer(protocol, joint_set),
-        weights=lambda state: {'lifter': {'params': state.params}, 'detector': state.frozen},
-        weight_metadata={'kind': 'ca_pf', 'name': weight_name},
+        weights=lambda state: {'lifter': {'params': state.params}, 'detector': detector_of(state)},
+        loaded=loaded,
+        weight_metadata={'kind': 'ca_pf', 'name': weight_name, 'unit': target_unit},
         conditions={
             'joints2d': source,
             'flip_test': flip_test,
@@ -145,7 +181,12 @@ def lifter_task(
 
 def variables_of(state: TrainState, params: Any) -> dict[str, Any]:
     """What the model is applied to, with these parameters of the lifter."""
-    return {'detector': state.frozen, 'lifter': {'params': params}}
+    return {'detector': detector_of(state), 'lifter': {'params': params}}
+
+
+def detector_of(state: TrainState) -> dict[str, Any]:
+    """The detector's variables; its statistics are in `batch_stats` where they move."""
+    return {**state.frozen, 'batch_stats': state.batch_stats} if state.batch_stats else state.frozen
 
 
 def draw(

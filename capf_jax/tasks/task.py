@@ -31,7 +31,7 @@ class TrainState(flax.struct.PyTreeNode):
     step: Array  # [] int32, optimizer steps done
     params: Any  # trained parameters, float32
     frozen: Any  # what never changes: the detector's variables while the lifter learns
-    batch_stats: Any  # running statistics of trained BatchNorms; {} where there are none
+    batch_stats: Any  # running statistics of BatchNorms that steps move; {} where there are none
     opt_state: Any  # the optimizer's moments
     key: Array  # [2] uint32, root of all randomness in steps; never changes
 
@@ -89,6 +89,8 @@ class Task:
         scores.
       scorer: what an evaluation compares the step's outputs with, and the result it makes of them.
       weights: state -> the variables that the weight file of a finished run holds.
+      loaded: those variables, arrays on the host -> a state to evaluate; it has no optimizer's
+        moments, so that it cannot be trained.
       weight_metadata: 'kind' and 'name' of that file, in the words of converted files.
       conditions: what there is to say of the evaluation step in a result's conditions.
       variant: how the evaluation step works, as part of the names of a result's files.
@@ -103,6 +105,7 @@ class Task:
     eval_step: Callable[[TrainState, Batch], dict[str, Array]]
     scorer: Scorer
     weights: Callable[[TrainState], dict[str, Any]]
+    loaded: Callable[[Mapping[str, Any]], TrainState]
     weight_metadata: Mapping[str, str]
     conditions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     variant: str = ''

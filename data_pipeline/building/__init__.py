@@ -14,7 +14,7 @@ keeps finished clips over an interruption, and hands all of them to TFDS at the 
 
 from data_pipeline.building.builder import Builder, BuilderConfig
 from data_pipeline.building.clips import Clip
-from data_pipeline.building.cropping import encode_jpeg, make_record
+from data_pipeline.building.cropping import encode_crop, make_record
 from data_pipeline.building.problems import InputError
 from data_pipeline.building.settings import Settings, SourceSettings, from_fields
 
@@ -25,7 +25,7 @@ __all__ = [
     'InputError',
     'Settings',
     'SourceSettings',
-    'encode_jpeg',
+    'encode_crop',
     'from_fields',
     'make_record',
 ]

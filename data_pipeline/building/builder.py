@@ -104,6 +104,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
 
     def _note_lacking(self, split: str, lacking: int, total: int) -> None:
         """Is called if `lacking` of a split's `total` records were left out (`Clip.may_lack`)."""
+        say(f'left out: {lacking} of {total} people of {split}, their pictures do not decode')
 
     @property
     def settings(self) -> Any:
@@ -176,7 +177,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         if any(clip.may_lack for clips in splits.values() for clip in clips):
             raise UserError(
                 f'Apache Beam cannot count the pictures of {self.name} that are skipped; leave out '
-                "--beam_runner, or set config.data.bad_image = 'error'"
+                "--beam_runner, or set config.data.bad_image and data.builder.missing to 'error'"
             )
         jobs = self._jobs(splits)
         parts.clean(self.parts_folder, ())

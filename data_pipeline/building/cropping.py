@@ -28,7 +28,7 @@ def make_record(
       image: [H, W, 3] uint8, BGR.
       centre: [2] middle of the box, whole-image pixels.
       width: width of the box, whole-image pixels; its height follows from the crop's shape.
-      settings: size and quality of the crop.
+      settings: size, format and quality of the crop.
       average: average blocks of pixels first where the person is much larger than the crop.
       keep_box: whether the Record has the box, whose height follows from the crop's shape.
       **labels: every other field of Record, without image, image_size, affine and box.
@@ -40,7 +40,7 @@ def make_record(
     source = _averaged(image, affine) if average else (image, affine)
     crop = crops.crop_image(*source, settings.crop_size)
     return Record(
-        image=encode_jpeg(crop, settings.jpeg_quality),
+        image=encode_crop(crop, settings),
         image_size=(image.shape[1], image.shape[0]),
         affine=affine,
         box=_box(affine, settings.crop_size) if keep_box else None,
@@ -48,9 +48,14 @@ def make_record(
     )
 
 
-def encode_jpeg(image: np.ndarray, quality: int) -> bytes:
-    """JPEG file of an image [H, W, 3] uint8 BGR; the quality is 1 to 100."""
-    return cv2.imencode('.jpg', image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1].tobytes()
+def encode_crop(image: np.ndarray, settings: Settings) -> bytes:
+    """File of an image [H, W, 3] uint8 BGR, of the format and quality that the settings ask for."""
+    if settings.crop_format == 'png':
+        return cv2.imencode('.png', image)[1].tobytes()
+    options = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality]
+    if settings.crop_format == 'jpeg444':  # OpenCV's own choice is 4:2:0.
+        options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]
+    return cv2.imencode('.jpg', image, options)[1].tobytes()
 
 
 def _box(affine: np.ndarray, crop_size: tuple[int, int]) -> np.ndarray:

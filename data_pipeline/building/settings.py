@@ -9,6 +9,10 @@ from typing import Any, ClassVar, TypeVar
 from capf_jax import errors
 from capf_jax.errors import UserError
 
+# Formats of stored crops -> what the name of a dataset has after the quality. JPEGs of 4:4:4 keep
+# the whole resolution of colours, those of 4:2:0 half of it on both axes; PNG keeps every bit.
+CROP_FORMATS = {'jpeg444': '_444', 'jpeg420': '', 'png': ''}
+
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
@@ -25,6 +29,7 @@ class Settings:
     height: int = 256  # of the crops, pixels
     width: int = 192  # of the crops, pixels
     jpeg_quality: int = 95  # of the stored crops, 1 to 100
+    crop_format: str = 'jpeg444'  # of the stored crops, a name of CROP_FORMATS
     processes: int = 2  # number of processes that make crops; the data do not depend on it
 
     def __post_init__(self):
@@ -47,6 +52,7 @@ class Settings:
             raise UserError(
                 f'config.data.builder.jpeg_quality is {self.jpeg_quality}; give 1 to 100'
             )
+        self._check_choices('crop_format', tuple(CROP_FORMATS))
         self._check_least(1, 'processes')
 
     def __getstate__(self) -> dict[str, Any]:
@@ -57,6 +63,21 @@ class Settings:
     def name(self) -> str:
         """Name of the dataset on disk: readable, and different for different data."""
         raise NotImplementedError
+
+    @property
+    def older_names(self) -> tuple[str, ...]:
+        """Names under which older versions have built what these settings ask for.
+
+        Their crops are JPEGs of 4:2:0, which was the only format, and the default.
+        """
+        return ()
+
+    @property
+    def crop_name(self) -> str:
+        """The part of a dataset's name that tells how its crops are stored."""
+        if self.crop_format == 'png':
+            return 'png'
+        return f'quality{self.jpeg_quality}{CROP_FORMATS[self.crop_format]}'
 
     @property
     def crop_size(self) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import contextlib
 import importlib
 import importlib.util
 import pkgutil
+import sys
 import types
 from collections.abc import Iterator
 
@@ -19,6 +20,7 @@ import data_pipeline.datasets
 from capf_jax import errors
 from capf_jax.errors import UserError
 from capf_jax.runtime import files
+from data_pipeline.building import Builder, BuilderConfig
 
 BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 
@@ -44,7 +46,9 @@ def package(name: str, field: str = 'config.data.name') -> types.ModuleType:
     return importlib.import_module(f'data_pipeline.datasets.{name}')
 
 
-def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.core.DatasetBuilder:
+def open_or_build(
+    data: ConfigDict, build: bool, beam_runner: str = '', older: bool = True
+) -> tfds.core.DatasetBuilder:
     """The dataset of a config, complete and ready to read.
 
     Args:
@@ -52,6 +56,8 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
         built datasets.
       build: build the dataset if it is missing. A half-built one is never touched.
       beam_runner: let Apache Beam build it, by a runner of this name; '' builds it here.
+      older: take what an older version has built of these fields where it is all that there is;
+        stderr says so.
 
     Raises:
       UserError: no builder is called `data.name`, or the builder refuses its fields or its input.
@@ -60,7 +66,16 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
       OSError: the disk is full; of an unfinished dataset only the parts are left, from which its
         builder goes on.
     """
-    builder = describe(data)
+    builder = describe(data, older)
+    folder = builder.data_path.parent
+    if isinstance(builder, Builder) and folder.name in builder.settings.older_names:
+        print(
+            f'{folder} is used, which an older version has built: '
+            f'{folder.with_name(builder.settings.name)} is not there. `python -m '
+            'data_pipeline.build` would make it, with crops whose colours are of whole resolution '
+            '(docs/data.md)',
+            file=sys.stderr,
+        )
     if builder.data_path.exists():
         check_whole(builder)
     elif build:
@@ -83,6 +98,20 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
             f'`{BUILD_COMMAND}`, or set config.data.dir to the folder that has it'
         )
     return builder
+
+
+def _built_before(
+    builder: tfds.core.DatasetBuilder, data: ConfigDict
+) -> tfds.core.DatasetBuilder | None:
+    """The dataset that an older version has built of the same fields; None if there is none."""
+    if not isinstance(builder, Builder):
+        return None
+    for name in builder.settings.older_names:
+        folder = builder.data_path.parent.with_name(name)
+        if (folder / str(builder.version) / 'dataset_info.json').exists():
+            config = BuilderConfig(name=name, settings=builder.settings)
+            return type(builder)(data_dir=data.dir, config=config)
+    return None
 
 
 def check_whole(builder: tfds.core.DatasetBuilder) -> None:
@@ -141,8 +170,12 @@ def quiet() -> Iterator[None]:
         logging.set_verbosity(verbosity)
 
 
-def describe(data: ConfigDict) -> tfds.core.DatasetBuilder:
+def describe(data: ConfigDict, older: bool = True) -> tfds.core.DatasetBuilder:
     """The builder that `config.data` describes, built or not.
+
+    Args:
+      data: config.data.
+      older: see `open_or_build`.
 
     Raises:
       UserError: no builder is called `data.name`, or the builder refuses its fields.
@@ -151,7 +184,10 @@ def describe(data: ConfigDict) -> tfds.core.DatasetBuilder:
     dataset = package(data.name)
     try:
         with quiet():
-            return dataset.builder_from_config(data)
+            builder = dataset.builder_from_config(data)
+            if older and not builder.data_path.exists():
+                builder = _built_before(builder, data) or builder
+            return builder
     except (json_format.ParseError, UnicodeDecodeError) as error:
         raise RuntimeError(  # TFDS reads dataset_info.json when it is constructed
             f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is damaged; '

@@ -116,6 +116,8 @@ PAPER = {  # batch, learning rate, decay an epoch, epochs, lifter's channels, de
     'human36m_cpn': ('cpn50', 256, 3.2e-4, 0.99, 50, 128, True),
     'mpi_inf_3dhp_hrnet32': ('hrnet_w32', 160, 7e-4, 0.97, 80, 64, False),
     'mpi_inf_3dhp_hrnet48': ('hrnet_w48', 160, 7e-4, 0.97, 80, 96, False),
+    'mpi_inf_3dhp_hrnet32_published': ('hrnet_w32', 160, 7e-5, 0.97, 79, 64, False),
+    'mpi_inf_3dhp_hrnet48_published': ('hrnet_w48', 160, 7e-5, 0.97, 79, 96, False),
 }
 
 
@@ -131,8 +133,18 @@ def test_a_published_training_has_the_published_values(name):
     assert PAPER[name] == (
         config.model.detector, *rates, training.epochs, lifter.channels, lifter.deformable,
     )  # fmt: skip
-    assert (training.weight_decay, training.offset_learning_rate_factor) == (0.1, 0.1)
+    assert training.weight_decay == 0.1
+    if lifter.deformable:  # Otherwise there are no offset layers.
+        assert training.offset_learning_rate_factor == 1
     assert (training.flip_probability, config.evaluation.flip_test) == (0.5, True)
+
+
+@pytest.mark.parametrize('name', PUBLISHED)
+def test_only_3dhp_as_published_learns_millimetres_and_moves_statistics(name):
+    training = get_config(name).training
+    moves = name.endswith('_published')
+    expected = ('mm', 'batch') if moves else ('m', 'frozen')
+    assert (training.target_unit, training.detector_statistics) == expected
 
 
 @pytest.mark.parametrize('name', PUBLISHED)

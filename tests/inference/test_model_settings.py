@@ -50,3 +50,12 @@ def test_crops_of_another_size_than_the_published_detectors_are_an_error():
     model_settings.check_crop(model, 256, 256)
     with pytest.raises(ValueError, match=r'takes crops of 256x256 .* makes 256x192'):
         model_settings.check_crop(model, 256, 192)
+
+
+def test_joints_of_a_detector_without_heatmaps_are_an_error():
+    config = tiny.config()
+    config.model.hrnet.skeleton = 'coco17'
+    config.model.joints2d = 'detector'
+    config.model.detector_head = False
+    with pytest.raises(ValueError, match=r'model.joints2d asks .* model.detector_head is False'):
+        tiny.ca_pf(config)

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from capf_jax.inference import model_settings
+from capf_jax.models import cost
 from capf_jax.models.lifter import Lifter, compass
+from capf_jax.models.transformer import DropPath
 from capf_jax.pose import skeletons
 from configs import base
 from converters import engine, lifter_names
@@ -90,26 +92,10 @@ def test_parameter_count(channels, count):
     assert _parameters(Lifter(), channels) == count
 
 
-def _dense_flops(lifter):
-    """2 x multiply-adds of the dense layers in a forward pass of one person."""
-    flops = 0
-
-    def count(layer, args, kwargs, context):
-        nonlocal flops
-        if isinstance(context.module, nn.Dense) and context.method_name == '__call__':
-            flops += 2 * int(np.prod(args[0].shape)) * context.module.features
-        return layer(*args, **kwargs)
-
-    variables = _expected(lifter)
-    with nn.intercept_methods(count):
-        jax.eval_shape(lifter.apply, variables, *_shapes(lifter))
-    return flops
-
-
 @pytest.mark.parametrize(('step', 'mega'), [(0, 446.0), (1, 448.0), (2, 537.3), (3, 609.9)])
 def test_dense_flops_are_those_of_the_papers_table_3(step, mega):
     lifter = Lifter(ablation_step=step)
-    assert _dense_flops(lifter) == pytest.approx(mega * 1e6, rel=0.01)
+    assert cost.cost(lifter, *_shapes(lifter)).flops == pytest.approx(mega * 1e6, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -201,6 +187,25 @@ def test_drop_path_acts_only_while_training_and_follows_its_random_stream():
     plain = jax.jit(lifter.apply)(variables, *inputs)[0]
     still = lifter.clone(drop_path=0.0).apply(variables, *inputs, train=True)[0]
     np.testing.assert_allclose(plain, still, rtol=0, atol=1e-6)
+
+
+def test_drop_path_draws_for_each_joint_in_fusion_blocks_alone():
+    lifter = Lifter(channels=8, layers=2, drop_path=0.5, heads=2, deformable_heads=2)
+    shapes = []
+
+    def look(method, args, kwargs, context):
+        result = method(*args, **kwargs)
+        if isinstance(context.module, DropPath) and context.method_name == 'factors':
+            shapes.append(result.shape)
+        return result
+
+    def train(variables, *inputs):
+        return lifter.apply(variables, *inputs, train=True, rngs={'drop_path': jax.random.key(0)})
+
+    with nn.intercept_methods(look):
+        jax.eval_shape(train, _expected(lifter), *_shapes(lifter, batch=3))
+    # The second block of each module draws for both of its branches: context, fusion, joints.
+    assert shapes == [(3,), (3,), (3, 17), (3, 17), (3,), (3,)]
 
 
 def test_the_base_config_describes_the_papers_lifter():

@@ -30,6 +30,15 @@ def test_drop_path_scales_what_it_keeps_up_and_leaves_whole_samples_out():
     assert {tuple(np.unique(sample)) for sample in np.asarray(dropped)} == {(0.0,), (2.0,)}
 
 
+def test_drop_path_of_two_axes_leaves_single_joints_of_a_sample_out():
+    x = np.ones((16, 17, 3, 2), np.float32)
+    drop_path = DropPath(0.5, axes=2)
+    dropped = drop_path.apply({}, x, train=True, rngs={'drop_path': jax.random.key(0)})
+    joints = np.asarray(dropped).reshape(16, 17, -1)
+    assert {tuple(np.unique(joint)) for joint in joints.reshape(-1, 6)} == {(0.0,), (2.0,)}
+    assert all(len(np.unique(sample)) == 2 for sample in joints)
+
+
 def test_channels_that_do_not_divide_among_the_heads_are_an_error():
     tokens = np.zeros((1, 3, 10), np.float32)
     with pytest.raises(ValueError, match='10 channels cannot be shared out among 4 attention'):

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 
 from capf_jax.runtime import configuration, run_folder
-from configs import base, own_data
+from configs import base, human36m_hrnet32, own_data
 
 BASE = f'--config={pathlib.Path(__file__).parents[2] / "configs" / "base.py"}'
 
@@ -111,3 +111,32 @@ def test_without_git_the_commit_is_unknown(monkeypatch):
 
     monkeypatch.setattr(subprocess, 'run', no_git)
     assert run_folder.git_commit() == 'unknown'
+
+
+@pytest.fixture
+def published_run(tmp_path):
+    """A workdir of Human3.6M whose configuration was stored by version 0.1."""
+    config = human36m_hrnet32.get_config()
+    config.training.offset_learning_rate_factor = 0.1
+    run_folder.save(config, tmp_path)
+    path = tmp_path / 'config.json'
+    fields = json.loads(path.read_text())
+    del fields['data']['builder']['crop_format'], fields['model']['detector_head']
+    for name in ('start', 'start_part', 'target_unit', 'detector_statistics'):
+        del fields['training'][name]
+    path.write_text(json.dumps(fields))
+    return tmp_path
+
+
+def test_a_run_goes_on_by_its_command_although_defaults_have_changed(published_run, capsys):
+    config = run_folder.as_begun(human36m_hrnet32.get_config(), published_run)
+    run_folder.check(config, published_run)
+    assert config.training.offset_learning_rate_factor == 0.1
+    assert config.data.builder.crop_format == 'jpeg420'
+    assert (
+        'goes on with config.training.offset_learning_rate_factor = 0.1' in capsys.readouterr().err
+    )
+
+
+def test_a_run_of_before_is_loaded_with_the_crops_that_it_was_trained_on(published_run):
+    assert run_folder.load(published_run).data.builder.crop_format == 'jpeg420'

@@ -98,6 +98,17 @@ def test_mpjve_across_borders_follows_the_frames_and_not_the_order_of_storage():
     assert means['mpjve_across_borders'] == pytest.approx((1 + 2 + 100 + 0) / 4)
 
 
+def test_what_a_title_does_not_tell_is_in_the_conditions():
+    of_human36m = protocols.HUMAN36M.describe(skeletons.H36M17)['definitions']
+    assert 'MPJVE: inside videos only' in of_human36m
+    assert 'MPJVE across borders: all videos in a row as if they were one' in of_human36m
+    of_3dhp = protocols.MPI_INF_3DHP.describe(skeletons.MPI_INF_3DHP17)['definitions']
+    assert of_3dhp == (
+        'MPJPE root 0: as published, the predicted root set to 0; '
+        'in MPJPE the predicted root counts'
+    )
+
+
 def test_velocities_of_single_frames_are_left_out():
     outcome = score(*shifted([1, 2]), 'human36m', 'h36m17', frame=np.array([0, 64]))
     assert outcome.errors.keys() == {'mpjpe', 'pa_mpjpe', 'n_mpjpe'}
@@ -111,6 +122,7 @@ def test_3dhp_takes_pck_and_auc_over_14_joints_and_mpjpe_over_17():
     pred[0, 14:, 0] = 1.7  # pelvis, spine and head
     scores = score(pred, target, 'mpi_inf_3dhp', 'mpi_inf_3dhp17').scores
     assert scores['mpjpe'] == pytest.approx((150 + 100 + 3 * 1700) / 17)
+    assert scores['mpjpe_root_0'] == pytest.approx((150 + 100 + 2 * 1700) / 17)
     assert scores['pck'] == pytest.approx(100 * 13 / 14)
     # an exact joint is below all thresholds but 0
     assert scores['auc'] == pytest.approx(100 * (12 * 30 + 10) / (14 * 31))
@@ -126,7 +138,9 @@ def test_3dhp_totals_weigh_every_frame_alike():
 
 def test_the_subset_of_joints_is_said():
     words = score(*shifted([1]), 'mpi_inf_3dhp', 'mpi_inf_3dhp17').conditions['joint_subset']
-    assert words == 'MPJPE over all 17; PCK@150 and AUC over 14 without pelvis, spine, head'
+    assert words == (
+        'MPJPE and MPJPE root 0 over all 17; PCK@150 and AUC over 14 without pelvis, spine, head'
+    )
 
 
 @pytest.mark.parametrize(

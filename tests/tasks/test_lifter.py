@@ -116,3 +116,48 @@ def test_a_steps_matrix_products_have_the_precision_of_the_configuration():
     products = str(jax.make_jaxpr(task.eval_step)(state, batch)).split('dot_general')[1:]
     assert products
     assert all('HIGHEST' in product[:400] for product in products)
+
+
+@pytest.fixture(scope='module')
+def trained_as_3dhp():
+    """As `trained`, with targets in millimetres and statistics of the batch."""
+    config = tiny.config(target_unit='mm', detector_statistics='batch', flip_probability=0.0)
+    task, batch = assembly.make_task(config), tiny.batch()
+    before = task.init(jax.random.PRNGKey(0), batch)
+    step = devices.train_step(task.train_step)
+    after, metrics = step(devices.replicate(before), devices.shard(batch))
+    return config, task, before, devices.to_host(after), metrics
+
+
+def test_statistics_of_the_batch_move_and_parameters_of_the_detector_do_not(trained_as_3dhp):
+    _, task, before, after, _ = trained_as_3dhp
+    jax.tree.map(np.testing.assert_array_equal, before.frozen, after.frozen)
+    moved = jax.tree.map(
+        lambda a, b: bool(np.any(np.asarray(a) != b)), before.batch_stats, after.batch_stats
+    )
+    assert all(jax.tree.leaves(moved))
+    detector = task.weights(after)['detector']
+    jax.tree.map(np.testing.assert_array_equal, detector['batch_stats'], after.batch_stats)
+
+
+def test_millimetres_are_learnt_and_metres_are_told(trained_as_3dhp):
+    config, task, before, _, metrics = trained_as_3dhp
+    assert task.weight_metadata['unit'] == 'mm'
+    in_metres = config.copy_and_resolve_references()
+    in_metres.training.target_unit = 'm'
+    one, other = (
+        devices.eval_step(assembly.make_task(c).eval_step)(before, tiny.batch())['pose']
+        for c in (config, in_metres)
+    )
+    np.testing.assert_allclose(one, other / 1000, rtol=1e-5, atol=1e-9)
+    # The untrained pose is within millimetres of the root: the loss is the size of the targets.
+    size = np.linalg.norm(tiny.batch().joints3d, axis=-1).mean()
+    assert metrics['loss'] == pytest.approx(size, rel=0.05)
+
+
+def test_a_state_of_a_weight_file_evaluates_as_the_one_that_wrote_it(trained_as_3dhp):
+    _, task, _, after, _ = trained_as_3dhp
+    evaluate = devices.eval_step(task.eval_step)
+    again = devices.replicate(task.loaded(task.weights(after)))
+    expected = evaluate(devices.replicate(after), tiny.batch())['pose']
+    np.testing.assert_array_equal(evaluate(again, tiny.batch())['pose'], expected)

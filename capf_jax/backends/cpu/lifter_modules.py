@@ -159,11 +159,15 @@ class RowsMLP(nn.Module):
         return Linear(rows.shape[-1], name='fc2')(hidden, keep)
 
 
-def _keep(drop_path: DropPath, samples: int, rows: int, train: bool) -> jax.Array | None:
-    """The factor of every row [R, 1], of R / samples rows in turn for each sample; None for 1."""
+def _keep(drop_path: DropPath, shape: tuple[int, ...], rows: int, train: bool) -> jax.Array | None:
+    """The factor of every row [R, 1], of equally many rows in turn for each sample; None for 1.
+
+    `shape` is that of the tokens before they became rows.
+    """
     if not train or drop_path.rate == 0:
         return None
-    return jnp.repeat(drop_path.factors(samples)[:, None], rows // samples, axis=0)
+    factors = drop_path.factors(shape).reshape(-1, 1)
+    return jnp.repeat(factors, rows // len(factors), axis=0)
 
 
 def _is_plain(module: nn.Module) -> bool:
@@ -178,12 +182,12 @@ def transformer_block(
     if _is_plain(block) or not tricks.is_on('rows'):
         return plain(x, train=train)
     rows = x.reshape(-1, x.shape[-1])
-    drop_path = DropPath(block.drop_path)
+    drop_path = DropPath(block.drop_path, block.drop_path_axes)
     self_attention = RowsAttention(block.heads, x.shape[-2], name='attention')
     mlp = RowsMLP(block.mlp_ratio, name='mlp')
-    keep = _keep(drop_path, len(x), len(rows), train)
+    keep = _keep(drop_path, x.shape, len(rows), train)
     rows = rows + self_attention(LayerNorm(epsilon=1e-6, name='norm1')(rows), keep)
-    keep = _keep(drop_path, len(x), len(rows), train)
+    keep = _keep(drop_path, x.shape, len(rows), train)
     rows = rows + mlp(LayerNorm(epsilon=1e-6, name='norm2')(rows), keep)
     return rows.reshape(x.shape)
 
@@ -209,9 +213,9 @@ def deformable_block(
     queries = LayerNorm(epsilon=1e-5, name='norm1')((contexts + joints).reshape(-1, channels))
     points, weights = block.sampling(queries.reshape(shape), joints2d_crop)
     attended = block.attended(points, weights, maps, channels).reshape(-1, channels)
-    keep = _keep(drop_path, len(contexts), len(rows), train)
+    keep = _keep(drop_path, contexts.shape, len(rows), train)
     rows = rows + (attended if keep is None else attended * keep)
-    keep = _keep(drop_path, len(contexts), len(rows), train)
+    keep = _keep(drop_path, contexts.shape, len(rows), train)
     rows = rows + mlp(LayerNorm(epsilon=1e-5, name='norm2')(rows), keep)
     return rows.reshape(shape), points, weights
 

@@ -178,6 +178,12 @@ ENTRIES = {
             strides=RESNET_STRIDES,
             published='pose_resnet_50_256x192.pth',
         ),
+        DetectorEntry(  # the same weights; these maps are what the published code takes (Table 5)
+            name='simplebaseline_resnet50_deconv',
+            build=_builder(SimpleBaseline, maps='deconvolutions'),
+            channels=(256, 256, 256),
+            strides=(4, 8, 16),
+        ),
         DetectorEntry(
             name='resnet50_imagenet',
             build=_resnet,

@@ -12,10 +12,16 @@ import flax.linen as nn
 import jax.numpy as jnp
 from jaxtyping import Float
 
+from capf_jax.errors import unknown
 from capf_jax.models.detectors.convolutions import DeconvNorm
 from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.resnet import BLOCKS, WIDTH, ResNet
 from capf_jax.pose.batch import Array
+
+MAPS = {
+    'stages': "those of the ResNet's four stages, strides 4, 8, 16 and 32",
+    'deconvolutions': 'those after each transposed convolution, strides 4, 8 and 16',
+}
 
 
 class SimpleBaseline(nn.Module):
@@ -28,6 +34,7 @@ class SimpleBaseline(nn.Module):
       blocks: bottlenecks of each of the ResNet's stages.
       width: channels of the ResNet's stem.
       channels: of the transposed convolutions.
+      maps: which maps it gives, a name of MAPS.
       axis_name: mapped axis over which training shares BatchNorm statistics.
       dtype: compute type; parameters, statistics and heatmaps are float32.
     """
@@ -36,6 +43,7 @@ class SimpleBaseline(nn.Module):
     blocks: tuple[int, ...] = BLOCKS
     width: int = WIDTH
     channels: int = 256
+    maps: str = 'stages'
     axis_name: str | None = None
     dtype: Any = jnp.float32
 
@@ -43,15 +51,21 @@ class SimpleBaseline(nn.Module):
     def __call__(self, images: Float[Array, 'B H W 3'], *, train: bool = False) -> Detection:
         """Maps normalised images, H and W multiples of 32, to a Detection.
 
-        The paper compares this detector (Table 5) without saying which maps it took. These are
-        the ResNet's stages, strides 4, 8, 16 and 32.
+        The paper compares this detector (Table 5) without saying which maps it took. Those of the
+        published code are the transposed convolutions'.
+
+        Raises:
+          UserError: there are no maps of the name `maps`.
         """
+        if self.maps not in MAPS:
+            raise unknown('maps', self.maps, MAPS)
         shared = {'axis_name': self.axis_name, 'dtype': self.dtype}
         resnet = ResNet(blocks=self.blocks, width=self.width, name='resnet', **shared)
-        maps = resnet(images, train=train).maps
-        x = maps[-1]
+        stages, deconvolutions = resnet(images, train=train).maps, ()
+        x = stages[-1]
         for k in range(3):
             x = nn.relu(DeconvNorm(self.channels, name=f'deconv{k}', **shared)(x, train))
+            deconvolutions = (x, *deconvolutions)
         # The head computes in float32: rounded to fewer digits, the pixels around a peak are alike.
         heatmaps = nn.Conv(self.num_joints, (1, 1), dtype=jnp.float32, name='head')(x)
-        return Detection(maps, heatmaps)
+        return Detection(stages if self.maps == 'stages' else deconvolutions, heatmaps)

@@ -33,7 +33,7 @@ and labels of one kind
     npz     SOURCE/{videopose.POSITIONS}
             SOURCE/{videopose.DETECTIONS}
 where labels may also lie in a folder of SOURCE. S11's act_02_subact_02 is not needed: one of its
-videos is damaged, and no published result uses it. --missing=skip leaves out videos without
+videos is damaged, and no published result uses it. --missing=skip leaves out frames without
 pictures, --subjects=S9+S11 (--actions, --cameras) takes a part alone"""
 
 

@@ -52,7 +52,10 @@ class Recording:
 
     def every(self, stride: int) -> Recording:
         """The frames whose position divides by `stride`."""
-        chosen = self.frames % stride == 0
+        return self.only(self.frames % stride == 0)
+
+    def only(self, chosen: np.ndarray) -> Recording:
+        """The frames that are chosen, [N] bool."""
         return Recording(*(getattr(self, field.name)[chosen] for field in dataclasses.fields(self)))
 
 

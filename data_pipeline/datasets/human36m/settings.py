@@ -52,7 +52,7 @@ class Settings(building.SourceSettings):
     actions: tuple[str, ...] = ()  # such as ('Walking', 'TakingPhoto'); empty: all fifteen
     cameras: tuple[str, ...] = ()  # such as ('54138969',); empty: all four
     frame_stride: int = 1  # one frame in so many is taken, from the first on
-    missing: str = 'error'  # a clip with missing pictures: 'error', or 'skip' to leave it out
+    missing: str = 'error'  # a frame without its picture: 'error', or 'skip' to leave it out
 
     def __post_init__(self):
         super().__post_init__()
@@ -72,7 +72,20 @@ class Settings(building.SourceSettings):
         It does not depend on the source folder and the kind of labels, since all of them give the
         same records, and a machine that only trains has neither.
         """
-        parts = [f'{self.height}x{self.width}', f'quality{self.jpeg_quality}']
+        return self._name(self.crop_name, 'without_missing_frames')
+
+    @property
+    def older_names(self) -> tuple[str, ...]:
+        """See building.Settings; whole videos were left out that lacked a picture."""
+        crops = [self.crop_name]
+        if self.crop_format == 'jpeg444':
+            crops.append(f'quality{self.jpeg_quality}')
+        names = [self._name(crop, 'without_missing') for crop in crops]
+        return tuple(name for name in names if name != self.name)
+
+    def _name(self, crops: str, without_missing: str) -> str:
+        """The name, with these words for the format of crops and for frames that are left out."""
+        parts = [f'{self.height}x{self.width}', crops]
         for chosen, known in (
             (self.subjects, SUBJECTS),
             (self.actions, ACTIONS),
@@ -84,7 +97,7 @@ class Settings(building.SourceSettings):
         if self.frame_stride > 1:
             parts.append(f'stride{self.frame_stride}')
         if self.missing == 'skip':
-            parts.append('without_missing')
+            parts.append(without_missing)
         return '-'.join(parts)
 
     def takes(self, subject: str, action: str, camera: str) -> bool:

@@ -115,9 +115,12 @@ def read(settings: Settings) -> Source:
             continue
         recording = labelled[key].every(settings.frame_stride)
         problems += recordings.problems(key, recording)
-        if without := _without_picture(recording, videos.get(key)):
+        without = _without_picture(recording, videos.get(key))
+        if without:
             unpictured[key] = without
-        else:
+        if without and settings.missing == 'skip' and without is not _ALL:
+            recording = recording.only(np.isin(recording.frames, videos[key].frames))
+        if without is not _ALL and len(recording.frames):
             chosen[key] = recording
     missing = [*gathered(unlabelled, asked, 'labels')] if not problems else []
     missing += gathered([k for k, what in unpictured.items() if what is _ALL], asked, 'pictures')

@@ -13,6 +13,7 @@ from capf_jax.pose.skeletons import MPI_INF_3DHP17
 from data_pipeline import building
 from data_pipeline.datasets.mpi_inf_3dhp.footage import Frames, Video
 from data_pipeline.datasets.mpi_inf_3dhp.settings import Settings
+from data_pipeline.images import UnreadableError
 from data_pipeline.records import Record
 
 
@@ -32,6 +33,7 @@ class VideoClip(building.Clip):
     joints3d: np.ndarray  # [N, 17, 3] float32, mm: the targets
     root: np.ndarray  # [N, 3] float32, mm, camera frame: the pelvis of `annot3`
     settings: Settings
+    may_lack: bool  # whether frames of a video that do not decode are left out
 
     @property
     def name(self) -> str:
@@ -42,6 +44,15 @@ class VideoClip(building.Clip):
     def size(self) -> int:
         """Frames used."""
         return len(self.frames)
+
+    def only(self, chosen: np.ndarray) -> VideoClip:
+        """The clip of the frames that are chosen, [N] bool."""
+        arrays = ('frames', 'joints2d', 'joints3d', 'root')
+        return dataclasses.replace(
+            self,
+            actions=tuple(np.array(self.actions, object)[chosen]),
+            **{name: getattr(self, name)[chosen] for name in arrays},
+        )
 
     def records(self) -> Iterator[Record]:
         """Crops in the order of the frames.
@@ -55,6 +66,10 @@ class VideoClip(building.Clip):
         """
         pictures = self.footage.read([int(frame) for frame in self.frames])
         for row, image in enumerate(pictures):
+            if isinstance(image, UnreadableError):
+                if self.may_lack:
+                    continue
+                raise image
             size = image.shape[1], image.shape[0]
             if size != self.image_size:
                 actual, expected = ('x'.join(map(str, pair)) for pair in (size, self.image_size))

@@ -51,17 +51,21 @@ class Video:
                 )
         return ''
 
+    def present(self, frames: Sequence[int]) -> list[int]:
+        """Those of `frames` (rising) that the video is long enough for. Raises UnreadableError."""
+        count = videos.probe(self.path).frames
+        if frames and count <= frames[-1]:
+            count = videos.count_frames(self.path)
+        return [frame for frame in frames if frame < count]
+
     def size(self) -> tuple[int, int]:
         """(width, height), pixels. Raises UnreadableError."""
         medium = videos.probe(self.path)
         return medium.width, medium.height
 
-    def read(self, frames: Sequence[int]) -> Iterator[np.ndarray]:
-        """Pixels [H, W, 3] uint8 BGR of `frames` (rising). Raises UnreadableError."""
-        for image in videos.read(self.path, frames):
-            if isinstance(image, images.UnreadableError):
-                raise image
-            yield image
+    def read(self, frames: Sequence[int]) -> Iterator[np.ndarray | images.UnreadableError]:
+        """Pixels [H, W, 3] uint8 BGR of `frames` (rising), or what is wrong with one of them."""
+        return videos.read(self.path, frames)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,12 +103,17 @@ class Frames:
             f'{files[first].name} is frame {first}: {ranges(lost)}; extract or copy them again'
         )
 
+    def present(self, frames: Sequence[int]) -> list[int]:
+        """Those of `frames` that have a picture."""
+        files = self._files()
+        return [frame for frame in frames if frame in files]
+
     def size(self) -> tuple[int, int]:
         """(width, height) of the first picture, pixels. Raises UnreadableError."""
         medium = images.probe(next(iter(self._files().values())))
         return medium.width, medium.height
 
-    def read(self, frames: Sequence[int]) -> Iterator[np.ndarray]:
+    def read(self, frames: Sequence[int]) -> Iterator[np.ndarray | images.UnreadableError]:
         """Pixels [H, W, 3] uint8 BGR of `frames`. Raises UnreadableError."""
         files = self._files()
         for frame in frames:

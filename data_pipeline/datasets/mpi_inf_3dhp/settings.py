@@ -32,6 +32,7 @@ class Settings(building.SourceSettings):
     # One in so many frames of the training videos is taken, from the first on. The test split,
     # 2,929 people, is always whole.
     frame_stride: int = 1
+    missing: str = 'error'  # a frame without its picture: 'error', or 'skip' to leave it out
 
     def __post_init__(self):
         super().__post_init__()
@@ -39,6 +40,7 @@ class Settings(building.SourceSettings):
         self._check_choices('subjects', published.SUBJECTS)
         self._check_choices('sequences', published.SEQUENCES)
         self._check_choices('cameras', published.ALL_CAMERAS)
+        self._check_choices('missing', ('error', 'skip'))
         self._check_least(1, 'frame_stride')
 
     @property
@@ -47,7 +49,18 @@ class Settings(building.SourceSettings):
 
         It does not depend on the source folder, which a machine that only trains does not have.
         """
-        parts = [f'{self.height}x{self.width}', f'quality{self.jpeg_quality}']
+        return self._name(self.crop_name)
+
+    @property
+    def older_names(self) -> tuple[str, ...]:
+        """See building.Settings."""
+        if self.crop_format != 'jpeg444' or self.missing == 'skip':
+            return ()
+        return (self._name(f'quality{self.jpeg_quality}'),)
+
+    def _name(self, crops: str) -> str:
+        """The name, with these words for the format of crops."""
+        parts = [f'{self.height}x{self.width}', crops]
         if self.targets != 'univ_annot3':
             parts.append(self.targets)
         for chosen, known, word in (
@@ -59,6 +72,8 @@ class Settings(building.SourceSettings):
                 parts.append(word + '+'.join(sorted(set(chosen), key=lambda one: (len(one), one))))
         if self.frame_stride > 1:
             parts.append(f'stride{self.frame_stride}')
+        if self.missing == 'skip':
+            parts.append('without_missing_frames')
         return '-'.join(parts)
 
     @property

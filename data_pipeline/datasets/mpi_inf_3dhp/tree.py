@@ -148,10 +148,14 @@ def _train_sequence(
     views = {name: footage.find(folder, name) for name in settings.used_cameras}
     missing = [f'video_{name}.avi' for name, pictures in views.items() if pictures is None]
     if missing:
-        result.problems.append(
+        sentence = (
             f'{folder / "imageSequence"} lacks {", ".join(missing)}, and there are no folders of '
             'frames taken out of them'
         )
+        if settings.missing == 'skip':
+            result.recognised.append(f'left out: {sentence}')
+        else:
+            result.problems.append(sentence)
     clips = []
     for name, pictures in views.items():
         if pictures is None or name not in poses:
@@ -167,8 +171,7 @@ def _train_sequence(
             camera=name,
             footage=pictures,
         )
-        if _accept(clip, poses[name], folder / annotations.TRAIN_FILE, result, open_images):
-            clips.append(clip)
+        clips += _accept(clip, poses[name], folder / annotations.TRAIN_FILE, result, open_images)
     return clips
 
 
@@ -205,7 +208,7 @@ def _test_sequence(
         camera='0',
         footage=footage.Frames(pictures),
     )
-    return [clip] if _accept(clip, poses, path, result, open_images) else []
+    return _accept(clip, poses, path, result, open_images)
 
 
 def _clip(
@@ -225,6 +228,8 @@ def _clip(
         joints3d=poses.joints3d[frames].astype(np.float32),
         root=poses.root[frames].astype(np.float32),
         settings=settings,
+        # The header of a video may count frames that it does not hold.
+        may_lack=settings.missing == 'skip' and isinstance(labels['footage'], footage.Video),
         **labels,
     )
 
@@ -235,22 +240,30 @@ def _accept(
     path: pathlib.Path,
     result: Survey,
     open_images: bool,
-) -> bool:
-    """Whether the clip can be built; what is wrong with it is added to `result`."""
+) -> list[VideoClip]:
+    """The clip in a list, or nothing where it cannot be built.
+
+    What is wrong with it is added to `result`. Where the settings say so, frames without a picture
+    are left out.
+    """
     frames = [int(frame) for frame in clip.frames]
     problems = judge.labels(poses, clip.frames, clip.intrinsics, f'{path}, camera {clip.camera}')
     try:
         missing = clip.footage.missing(frames)
-        if missing:
+        if missing and clip.settings.missing == 'skip':
+            result.recognised.append(f'left out: {missing.partition("; ")[0]}')
+            frames = clip.footage.present(frames)
+            clip = clip.only(np.isin(clip.frames, frames))
+        elif missing:
             problems.append(missing)
-        else:
+        if frames and not problems:
             problems += _wrong_size(clip)
         if open_images and isinstance(clip.footage, footage.Frames):
             problems += _unreadable(clip.footage, frames)
     except UserError as error:
         problems.append(f'{error}; copy or download it again')
     result.problems += problems
-    return not problems
+    return [] if problems or not frames else [clip]
 
 
 def _wrong_size(clip: VideoClip) -> list[str]:

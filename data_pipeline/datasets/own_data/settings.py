@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from data_pipeline import building
 from data_pipeline.datasets.own_data import annotations
@@ -40,8 +40,20 @@ class Settings(building.SourceSettings):
         Raises:
           FileNotFoundError: the source folder or its annotation file is missing.
         """
-        fields = dataclasses.asdict(self)
+        return self._name(dataclasses.asdict(self))
+
+    @property
+    def older_names(self) -> tuple[str, ...]:
+        """See building.Settings."""
+        if self.crop_format != 'jpeg444':
+            return ()
+        return (self._name({**dataclasses.asdict(self), 'crop_format': 'jpeg420'}),)
+
+    def _name(self, fields: dict[str, Any]) -> str:
+        """The name of a dataset of these fields, which are changed."""
         del fields['processes']
+        if fields['crop_format'] == 'jpeg420':  # as datasets were that knew no other format
+            del fields['crop_format']
         fields['source'] = annotations.content_hash(annotations.locate(self.source))
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
         return f'{self.height}x{self.width}-{digest[:12]}'

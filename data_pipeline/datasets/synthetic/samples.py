@@ -10,7 +10,7 @@ import numpy as np
 
 from capf_jax.pose import crops
 from capf_jax.pose.skeletons import H36M17
-from data_pipeline.building import encode_jpeg
+from data_pipeline.building import encode_crop
 from data_pipeline.datasets.synthetic import clutter, motion_capture, poses
 from data_pipeline.datasets.synthetic.bodies import Body, build_body, lowest_point, stool
 from data_pipeline.datasets.synthetic.cameras import IMAGE_SIZE, Camera, sample_camera
@@ -231,7 +231,7 @@ def make_sample(settings: Settings, split: str, index: int) -> Record:
         if person.view.border is not None:
             image = black_outside(image, affine, person.view.border)
     return Record(
-        image=encode_jpeg(image[..., ::-1], settings.jpeg_quality),
+        image=encode_crop(image[..., ::-1], settings),
         joints2d_detected=person.detections.joints2d,
         joints2d_truth=person.joints2d,
         confidence=person.detections.confidence,

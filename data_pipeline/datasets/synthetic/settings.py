@@ -15,7 +15,8 @@ from data_pipeline.datasets.synthetic.photographs import CAMERAS
 from data_pipeline.datasets.synthetic.scenes import LIGHTS
 
 SPLITS = ('train', 'test')
-_LATER = ('surface', 'activities_share', 'cameras', 'truncation')  # Fields that came later.
+# Fields that came later.
+_LATER = ('surface', 'activities_share', 'cameras', 'truncation', 'crop_format')
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -41,6 +42,7 @@ class Settings(building.Settings):
     cameras: str = 'studio'  # 'studio' (like Human3.6M's) or 'photographs' (aimed at the crop)
     truncation: float = 0.0  # chance that the border of a photograph cuts the person
     jpeg_quality: int = 92  # of the stored crops, 1 to 100
+    crop_format: str = 'jpeg420'  # of the stored crops; the scores in docs/results.md are on these
     supersample: int = 2  # rays per pixel, each way
 
     def __post_init__(self):

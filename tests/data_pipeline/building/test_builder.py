@@ -8,8 +8,8 @@ import sys
 import numpy as np
 import pytest
 
-from data_pipeline import building, datasets
-from data_pipeline.building import parts
+from data_pipeline import building, datasets, images
+from data_pipeline.building import Settings, parts
 from tests.data_pipeline.building import toy
 from tests.data_pipeline.building.toy import contents
 
@@ -180,3 +180,27 @@ def test_what_the_system_refuses_is_no_part(tmp_path, monkeypatch):
     with pytest.raises(OSError, match='No space left'):
         builder.download_and_prepare()
     assert not builder.parts_folder.exists()
+
+
+def test_crops_are_stored_in_the_format_that_is_asked_for():
+    rows = np.arange(32)
+    image = np.zeros((32, 48, 3), np.uint8)
+    image[rows % 2 == 0] = (0, 0, 255)  # lines of red, which only whole resolution keeps
+    image[rows % 2 == 1] = (0, 255, 0)
+
+    def stored(crop_format):
+        settings = Settings(height=32, width=48, crop_format=crop_format)
+        encoded = building.encode_crop(image, settings)
+        assert images.ends_whole(encoded)
+        error = np.abs(images.decode(encoded).astype(int) - image).mean()
+        return encoded[:2], error
+
+    assert stored('png') == (b'\x89P', 0)
+    (jpeg, whole), (_, half) = stored('jpeg444'), stored('jpeg420')
+    assert jpeg == b'\xff\xd8'
+    assert whole < 5 < half
+
+
+def test_a_format_of_crops_that_there_is_not_is_named():
+    with pytest.raises(ValueError, match="crop_format is 'jpg'; the nearest is"):
+        Settings(crop_format='jpg')

@@ -1,5 +1,7 @@
 """Human3.6M from each kind of source files: the same people, every number where it should be."""
 
+import shutil
+
 import cv2
 import numpy as np
 import pytest
@@ -133,7 +135,7 @@ def test_a_subset_has_what_is_asked_for_and_says_so(folders, tmp_path):
     assert list(builder.info.splits) == ['test']
     stored = [(e['action'], e['camera'], e['frame']) for e in builder.as_data_source('test')]
     assert stored == [(b'TakingPhoto', b'55011271', f) for f in (0, 2, 0, 2)]
-    assert builder.builder_config.name == '64x48-quality95-S9-TakingPhoto-55011271-stride2'
+    assert builder.builder_config.name == '64x48-quality95_444-S9-TakingPhoto-55011271-stride2'
 
 
 def test_the_command_says_what_it_reads_and_how_large_it_is(folders, tmp_path, capsys):
@@ -149,7 +151,7 @@ def test_the_command_says_what_it_reads_and_how_large_it_is(folders, tmp_path, c
 
 
 def test_the_whole_dataset_has_a_short_name():
-    assert Settings().name == '256x192-quality95'
+    assert Settings().name == '256x192-quality95_444'
 
 
 @pytest.mark.parametrize(
@@ -165,3 +167,42 @@ def test_the_whole_dataset_has_a_short_name():
 def test_a_senseless_choice_is_named(fields, sentence):
     with pytest.raises(ValueError, match=sentence):
         Settings(**fields)
+
+
+def test_a_frame_without_its_picture_is_left_out_singly(folders, pictures, tmp_path, capsys):
+    key, other = raw_tree.videos()[0], raw_tree.videos()[1]
+    source = tmp_path / 'source'
+    shutil.copytree(folders['npz'], source, ignore=shutil.ignore_patterns('images'))
+    shutil.copytree(pictures, source / 'images')
+    raw_tree.picture_path(source, key, 1).unlink()
+    shutil.rmtree(raw_tree.picture_path(source, other, 0).parent)
+    builder = open_built(source, tmp_path / 'data', missing='skip', subjects=('S1',))
+    stored = [
+        (e['sequence'].decode(), e['camera'].decode(), e['frame'])
+        for e in builder.as_data_source('train')
+    ]
+    assert stored == [
+        (one.sequence, one.camera, frame)
+        for one in raw_tree.videos()
+        for frame in range(raw_tree.LENGTHS[one.trial])
+        if one.subject == 'S1' and one != other and (one, frame) != (key, 1)
+    ]
+    said = capsys.readouterr().err
+    assert f'left out: {source}/images/{key.video} lacks the pictures 2' in said
+    assert f'left out: there are no pictures of {other.video}' in said
+    assert builder.builder_config.name.endswith('-without_missing_frames')
+
+
+def test_what_an_older_version_has_built_is_opened(folders, tmp_path, capsys):
+    subset = {'subjects': ('S9',), 'actions': ('Walking',)}
+    older = open_built(folders['npz'], tmp_path, crop_format='jpeg420', **subset)
+    assert older.builder_config.name == '64x48-quality95-S9-Walking-54138969+55011271'
+    data = ConfigDict(
+        {'name': 'human36m', 'dir': str(tmp_path), 'builder': {**raw_tree.SUBSET, **SMALL}}
+    )
+    data.builder.update(subset)
+    opened = datasets.open_or_build(data, build=False)
+    assert opened.data_dir == older.data_dir
+    assert 'which an older version has built' in capsys.readouterr().err
+    with pytest.raises(FileNotFoundError, match='no folder to build it from is named'):
+        build.build(data)  # The command builds what is asked for.

@@ -1,10 +1,12 @@
 """MPI-INF-3DHP from a small tree in its own formats: every number is stored where it should be."""
 
+import dataclasses
 import pathlib
 import pickle
 
 import numpy as np
 import pytest
+import scipy.io
 from ml_collections import ConfigDict
 
 from capf_jax.pose import crops
@@ -145,7 +147,7 @@ def test_a_subset_takes_what_it_names(source, tmp_path):
         (*texts(one, 'subject', 'camera'), int(one['frame'])) for one in examples(built, 'train')
     ]
     assert stored == [('S2', '4', 0), ('S2', '4', 2), ('S2', '4', 4)]
-    assert built.builder_config.name == '64x48-quality95-S2-Seq1-camera4-stride2'
+    assert built.builder_config.name == '64x48-quality95_444-S2-Seq1-camera4-stride2'
 
 
 def test_a_built_dataset_is_read_without_its_source(source, built):
@@ -158,9 +160,9 @@ def test_a_built_dataset_is_read_without_its_source(source, built):
 
 
 def test_a_name_of_the_whole_dataset_and_of_its_parts():
-    assert mpi_inf_3dhp.Settings().name == '256x192-quality95'
-    assert mpi_inf_3dhp.Settings(targets='annot3').name == '256x192-quality95-annot3'
-    assert mpi_inf_3dhp.Settings(cameras=('4', '0')).name == '256x192-quality95-camera0+4'
+    assert mpi_inf_3dhp.Settings().name == '256x192-quality95_444'
+    assert mpi_inf_3dhp.Settings(targets='annot3').name == '256x192-quality95_444-annot3'
+    assert mpi_inf_3dhp.Settings(cameras=('4', '0')).name == '256x192-quality95_444-camera0+4'
 
 
 @pytest.mark.parametrize(
@@ -191,3 +193,45 @@ def test_the_same_labels_give_the_same_pickle(source):
         settings = mpi_inf_3dhp.Settings(subjects=('TS1',), processes=processes)
         pickles.append(pickle.dumps(tree.survey(source, settings).clips['test'][0]))
     assert pickles[0] == pickles[1]
+
+
+def test_a_video_shorter_than_its_labels_is_no_dead_end(tmp_path, capsys):
+    sequence = TrainSequence('S1', cameras=('0', '4'), frames=3)
+    folder = sequence.write(tmp_path)
+    longer = dataclasses.replace(sequence, frames=5)
+    scipy.io.savemat(folder / 'annot.mat', longer.arrays())
+    fields = {'subjects': ('S1',), 'missing': 'skip'}
+    with pytest.raises(ValueError, match='ends after 3 frames and the labels need 5'):
+        build(tmp_path, tmp_path / 'data', subjects=('S1',))
+    built = build(tmp_path, tmp_path / 'data', **fields)
+    stored = [(*texts(one, 'camera'), int(one['frame'])) for one in examples(built, 'train')]
+    assert stored == [(camera, frame) for camera in ('0', '4') for frame in range(3)]
+    assert 'left out: ' in (said := capsys.readouterr().err)
+    assert 'ends after 3 frames' in said
+    assert built.builder_config.name.endswith('-without_missing_frames')
+
+
+def test_a_video_whose_header_counts_too_many_frames_is_no_dead_end(tmp_path, monkeypatch):
+    TrainSequence('S1', cameras=('0',), frames=3).write(tmp_path)
+    settings = mpi_inf_3dhp.Settings(
+        subjects=('S1',), sequences=('Seq1',), cameras=('0',), missing='skip', **SMALL
+    )
+    (clip,) = tree.survey(tmp_path, settings).clips['train']
+    longer = dataclasses.replace(
+        clip,
+        frames=np.arange(4),
+        actions=(*clip.actions, ''),
+        **{n: np.concatenate([getattr(clip, n)] * 2)[:4] for n in ('joints2d', 'joints3d', 'root')},
+    )
+    assert [record.frame for record in longer.records()] == [0, 1, 2]
+    strict = dataclasses.replace(longer, may_lack=False)
+    with pytest.raises(ValueError, match=r'frame 3 of the video .* does not decode'):
+        list(strict.records())
+
+
+def test_a_frame_that_was_not_extracted_is_left_out_singly(tmp_path):
+    sequence = TrainSequence('S1', frames=3, cameras=('0',), as_frames='imageFrames/video_{camera}')
+    folder = sequence.write(tmp_path)
+    (folder / 'imageFrames/video_0/frame_000002.jpg').unlink()
+    built = build(tmp_path, tmp_path / 'data', subjects=('S1',), cameras=('0',), missing='skip')
+    assert [int(one['frame']) for one in examples(built, 'train')] == [0, 2]

@@ -1,0 +1,211 @@
+"""The weights that an evaluation or a training run begins from, read from any weight file."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from ml_collections import ConfigDict
+
+from capf_jax.errors import UserError
+from capf_jax.inference import networks, units
+from capf_jax.inference.detector_weights import check_detector
+from capf_jax.inference.weight_files import differing_tensors, load_weights
+from capf_jax.runtime import run_folder
+
+TASKS = {'ca_pf': 'lifter', 'detector': 'detector'}  # kind of a weight file -> config.task
+HEADS = {'head', 'heatmaps'}  # what detectors call the part that gives their heatmaps
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class StartWeights:
+    """What a weight file holds for a task.
+
+    Attributes:
+      path: the file.
+      metadata: what it says of itself.
+      parts: 'lifter', which gives metres, and 'detector' -> their variables, NumPy arrays; only
+        those that it holds.
+    """
+
+    path: str
+    metadata: Mapping[str, Any]
+    parts: Mapping[str, Any]
+
+    @property
+    def task(self) -> str:
+        """`config.task` of what the file holds."""
+        return TASKS[self.metadata['kind']]
+
+    @property
+    def has_head(self) -> bool:
+        """Whether its detector has a last layer of heatmaps, as published CA-PF files lack it."""
+        params = self.parts.get('detector', {}).get('params', {})
+        return bool(HEADS & params.keys())
+
+    def check(self, expected: Mapping[str, Any]) -> None:
+        """UserError unless the variables are exactly those of the model that the file describes.
+
+        Args:
+          expected: the shapes of the variables that a weight file of this model holds.
+        """
+        held = self.parts if self.task == 'lifter' else self.parts['detector']
+        different = differing_tensors(held, expected)
+        if different:
+            raise UserError(
+                f'the tensors of {self.path} are not those of the model that it describes: '
+                f'{len(different)} differ, first {different[0]}; convert or train it again'
+            )
+
+    def taken(self, part: str) -> tuple[str, ...]:
+        """The names of the parts that training takes.
+
+        Args:
+          part: `config.training.start_part`: 'lifter' or 'detector', or 'all' that there are.
+
+        Raises:
+          UserError: the file does not hold the part.
+        """
+        held = tuple(name for name, variables in self.parts.items() if variables)
+        if part != 'all' and part not in held:
+            raise UserError(
+                f'{self.path} holds no {part}, only a {" and a ".join(held)}: give another file '
+                'as training.start, or another training.start_part'
+            )
+        return held if part == 'all' else (part,)
+
+    def lifter(self, shapes: Any, joints: str) -> Any:
+        """The lifter's variables, float32, which give metres.
+
+        Args:
+          shapes: the tree of shapes that the lifter of the configuration has.
+          joints: the name of its skeleton.
+
+        Raises:
+          UserError: the file holds other tensors, shapes or joints.
+        """
+        if self.metadata['skeleton'] != joints:
+            raise UserError(
+                f'{self.path} lifts the joints of {self.metadata["skeleton"]!r}, and '
+                f'config.skeleton is {joints!r}: give a file of the same joints'
+            )
+        different = differing_tensors(self.parts['lifter'], shapes)
+        if different:
+            name = self.metadata.get('name', 'which has no name')
+            raise UserError(
+                f'the lifter of {self.path} ({name}) is another one than config.model describes: '
+                f'{len(different)} tensors differ, first {different[0]}; set config.model to that '
+                'of the file, or give another file'
+            )
+        return jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), self.parts['lifter'])
+
+    def detector(self, shapes: Any, joints: str, name: str) -> Any:
+        """The detector's variables, float32.
+
+        Args:
+          shapes: the tree of shapes that the detector of the configuration has.
+          joints: the name of the skeleton whose joints it must detect; '' for any.
+          name: the configuration's name of the detector.
+
+        Raises:
+          UserError: the file holds other tensors, shapes or joints.
+        """
+        model, metadata = self.metadata['model'], dict(self.metadata)
+        if self.task == 'lifter':  # The joints of the file are the lifter's.
+            metadata['skeleton'] = model.get('detector_skeleton') or joints
+        return check_detector(self.path, self.parts['detector'], metadata, shapes, joints, name)
+
+
+def read(path: str) -> StartWeights:
+    """Reads a weight file of `converters.convert` or of a training run.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      UserError: it is no weight file of ours, or one of sequences, which no task here takes.
+    """
+    variables, metadata = load_weights(path)
+    kind = metadata.get('kind')
+    if kind == 'poseformer':
+        raise UserError(
+            f'{path} holds a PoseFormer, which takes sequences of frames, and no task here reads '
+            'them: use capf_jax.Estimator, which lifts sequences'
+        )
+    if kind == 'person_finder':
+        raise UserError(
+            f'{path} finds the people of whole pictures, and no task here trains or scores that: '
+            'python -m capf_jax.predict takes it as --finder_weights'
+        )
+    missing = [name for name in ('skeleton', 'model') if name not in metadata]
+    if kind not in TASKS or missing:
+        raise UserError(
+            f'{path} does not say what model it holds (kind, skeleton, model): make it with '
+            'python -m converters.convert, or train again'
+        )
+    if kind == 'detector':
+        return StartWeights(path, metadata, {'detector': variables})
+    try:
+        unit = units.unit_of(metadata)
+    except UserError as error:
+        raise UserError(f'{path} cannot be used: {error}') from error
+    parts = dict(variables)
+    if 'lifter' in parts:
+        parts['lifter'] = units.in_unit(parts['lifter'], unit, 'm')
+    return StartWeights(path, metadata, parts)
+
+
+def described(config: ConfigDict, weights: StartWeights) -> ConfigDict:
+    """A configuration with the model of a weight file; its data and evaluation stay.
+
+    Args:
+      config: a whole configuration, whose joints must be those of the file.
+      weights: the file.
+
+    Raises:
+      UserError: the file is for other joints, or it describes no model.
+    """
+    config, metadata = config.copy_and_resolve_references(), weights.metadata
+    if metadata['skeleton'] != config.skeleton:
+        raise UserError(
+            f'{weights.path} is for the joints of {metadata["skeleton"]!r}, and config.skeleton is '
+            f'{config.skeleton!r}: give the --config of a dataset with the joints of the file'
+        )
+    try:
+        for section, fields in networks.model_section(metadata).items():
+            if isinstance(fields, ConfigDict):  # An older file may lack fields.
+                config.model[section].update(fields)
+            else:
+                config.model[section] = fields
+    except (KeyError, AttributeError, TypeError) as error:  # whatever stands in a stranger's JSON
+        raise UserError(
+            f'{weights.path} does not describe its model completely ({error}): convert or train it '
+            'again'
+        ) from error
+    for field, before in run_folder.NEWER.items():
+        section, _, name = field.partition('.')
+        if section == 'model' and name not in metadata['model']:  # a file of before this field
+            config.model[name] = before
+    config.task, config.training.target_unit = weights.task, 'm'
+    config.model.detector_head = keeps_head(config, weights)
+    return config
+
+
+def keeps_head(config: ConfigDict, weights: StartWeights) -> bool:
+    """Whether the detector of a configuration keeps its head of heatmaps with these weights.
+
+    It does not where a file of a CA-PF holds a detector without one.
+    """
+    lacks = 'detector' in weights.parts and not weights.has_head
+    return config.model.detector_head and not (weights.task == 'lifter' and lacks)
+
+
+def check_crops(weights: StartWeights, size: tuple[int, int]) -> None:
+    """UserError where the crops of a dataset, (H, W) pixels, are not those that a file takes."""
+    takes = networks.crop_size(weights.metadata)
+    if takes and takes != size:
+        raise UserError(
+            f'{weights.path} takes crops of {takes[0]}x{takes[1]} pixels, and those of the dataset '
+            f'have {size[0]}x{size[1]}: give a dataset of crops of that size'
+        )
