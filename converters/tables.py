@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from capf_jax.errors import UserError
 from capf_jax.inference import model_settings
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.cpn import CPN
@@ -26,8 +27,16 @@ from capf_jax.pose import skeletons
 from configs import base
 from converters.cpn_names import cpn_rules
 from converters.engine import Path, Rule
-from converters.hrnet_names import MMPOSE_HEAD, MMPOSE_PREFIX, hrnet_rules
+from converters.hrnet_names import OFFICIAL_HEAD, hrnet_rules
 from converters.lifter_names import lifter_rules
+from converters.namings import (
+    BACKBONE,
+    MMPOSE,
+    MMPOSE_1,
+    MMPOSE_HEADS,
+    OFFICIAL,
+    TRANSFORMERS,
+)
 from converters.poseformer_names import poseformer_rules
 from converters.resnet_names import resnet_rules
 from converters.simplebaseline_names import simplebaseline_rules
@@ -35,7 +44,14 @@ from converters.vitpose_names import vitpose_rules
 
 DETECTOR, CA_PF_KIND, POSEFORMER = 'detector', 'ca_pf', 'poseformer'
 COCO, HUMAN36M, MPI_INF_3DHP = 'coco17', 'h36m17', 'mpi_inf_3dhp17'
-OFFICIAL, MMPOSE = 'official', 'mmpose'
+# Whose names the keys of each kind of detector may have.
+NAMINGS: dict[type[nn.Module], tuple[str, ...]] = {
+    HRNet: (OFFICIAL, MMPOSE, MMPOSE_1),
+    SimpleBaseline: (OFFICIAL, MMPOSE, MMPOSE_1),
+    ResNet: (OFFICIAL, MMPOSE),
+    CPN: (OFFICIAL,),
+    ViTPose: (OFFICIAL, MMPOSE_1, TRANSFORMERS),
+}
 # Leaves that have an entry for every joint, and the axis of the entries in PyTorch.
 JOINT_AXES: dict[str, dict[Path, int]] = {
     DETECTOR: {('params', 'head', 'bias'): 0, ('params', 'head', 'norm', 'bias'): 0},
@@ -53,8 +69,11 @@ class Model:
       name: a catalog name, one of capf_jax/models/published_sizes.py, or 'poseformer'.
       skeleton: name of its skeleton.
       settings: `config.model` of it as a dict; for PoseFormer the module's fields.
-      naming: whose names its keys have, 'official' or 'mmpose'.
+      naming: whose names its keys have, one of namings.TITLES.
       head: whether the detector has its heatmap head; published CA-PF files of HRNet do not.
+      crop: (H, W) of its crops, pixels; a ViTPose's position embedding tells it.
+      expert_rows, has_first_row: of a ViTPose's file, see `vitpose_rules`.
+      spare: (key, reason) of what the file holds beyond the model and is dropped.
     """
 
     kind: str
@@ -63,6 +82,10 @@ class Model:
     settings: Mapping[str, Any]
     naming: str = OFFICIAL
     head: bool = True
+    crop: tuple[int, int] = catalog.CROP
+    expert_rows: int = 0
+    has_first_row: bool = True
+    spare: tuple[tuple[str, str], ...] = ()
 
     @functools.cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -71,15 +94,23 @@ class Model:
         Raises:
           UserError: no published model has these parts.
         """
+        rules = self._rules()
+        known = {rule.key for rule in rules}
+        spare = [(key, reason) for key, reason in self.spare if key not in known]
+        return (*rules, *(Rule(key, None, reason=reason) for key, reason in spare))
+
+    def _rules(self) -> list[Rule]:
+        """The table without what a file holds beyond the model."""
         if self.kind == POSEFORMER:
-            return tuple(poseformer_rules(self.poseformer))
+            return poseformer_rules(self.poseformer)
+        vitpose = {'expert_rows': self.expert_rows, 'has_first_row': self.has_first_row}
         if self.kind == DETECTOR:
-            return tuple(detector_rules(self.detector, self.naming, classifier=True))
-        backbone = detector_rules(self.detector, self.naming, prefix='backbone.')
-        return (
+            return detector_rules(self.detector, self.naming, classifier=True, **vitpose)
+        backbone = detector_rules(self.detector, self.naming, prefix='backbone.', **vitpose)
+        return [
             *_under('detector', backbone),
             *_under('lifter', lifter_rules(self.lifter, 'volume_net.')),
-        )
+        ]
 
     @property
     def poseformer(self) -> PoseFormer:
@@ -120,7 +151,7 @@ class Model:
             joints = _float32(1, model.frames, model.num_joints, 2)
             return jax.eval_shape(model.init, key, joints)
         detection, variables = jax.eval_shape(
-            self.detector.init_with_output, key, _float32(1, *catalog.CROP, 3)
+            self.detector.init_with_output, key, _float32(1, *self.crop, 3)
         )
         if self.kind == DETECTOR:
             return variables
@@ -158,11 +189,21 @@ def settings(
 
 def names() -> tuple[str, ...]:
     """The names of all models to which a file can be converted."""
-    return (*catalog.names(), *(size.name for size in CA_PF), OWN_SIZE, POSEFORMER)
+    detectors = [name for name in catalog.names() if has_table(catalog.get(name).build(17))]
+    return (*detectors, *(size.name for size in CA_PF), OWN_SIZE, POSEFORMER)
+
+
+def has_table(module: nn.Module) -> bool:
+    """Whether PyTorch files of this kind of detector have been published."""
+    return type(module) in NAMINGS
 
 
 def detector_rules(
-    module: nn.Module, naming: str = OFFICIAL, prefix: str = '', classifier: bool = False
+    module: nn.Module,
+    naming: str = OFFICIAL,
+    prefix: str = '',
+    classifier: bool = False,
+    **vitpose: Any,
 ) -> list[Rule]:
     """The table of a detector.
 
@@ -171,16 +212,35 @@ def detector_rules(
       naming: whose names the keys have.
       prefix: what stands before every key.
       classifier: whether a file of a network without heatmaps may hold the head of a classifier.
+      vitpose: further arguments of `vitpose_rules`, for a ViTPose.
+
+    Raises:
+      UserError: no PyTorch file of such a detector has been published, or not with these names.
     """
-    if isinstance(module, HRNet):
-        heatmaps = module.heatmaps is not None
-        if naming == MMPOSE:
-            return hrnet_rules(module, f'{prefix}{MMPOSE_PREFIX}', heatmaps, MMPOSE_HEAD)
-        return hrnet_rules(module, prefix, heatmaps, classifier=classifier and not heatmaps)
+    kind = type(module).__name__
+    if not has_table(module):
+        raise UserError(
+            f'no PyTorch file of a {kind} has been published, so that it can neither be converted '
+            f'nor exported; those that can are {", ".join(names())}'
+        )
+    if naming not in NAMINGS[type(module)]:
+        raise UserError(
+            f'keys of a {kind} have no names {naming!r}; known are '
+            f'{", ".join(NAMINGS[type(module)])}: convert the file again'
+        )
+    if isinstance(module, ViTPose):
+        return vitpose_rules(module, prefix, naming, **vitpose)
+    if isinstance(module, CPN):
+        return cpn_rules(module, prefix)
+    if isinstance(module, SimpleBaseline):
+        return simplebaseline_rules(module, prefix, naming)
+    backbone = prefix if naming == OFFICIAL else prefix + BACKBONE
     if isinstance(module, ResNet):
-        return resnet_rules(module, prefix, classifier=classifier)
-    tables = {CPN: cpn_rules, SimpleBaseline: simplebaseline_rules, ViTPose: vitpose_rules}
-    return tables[type(module)](module, prefix)
+        return resnet_rules(module, backbone, classifier=classifier)
+    assert isinstance(module, HRNet)
+    heatmaps = module.heatmaps is not None
+    head = f'{prefix}{MMPOSE_HEADS[naming]}final_layer' if naming != OFFICIAL else OFFICIAL_HEAD
+    return hrnet_rules(module, backbone, heatmaps, head, classifier=classifier and not heatmaps)
 
 
 def _under(part: str, rules: list[Rule]) -> list[Rule]:
