@@ -27,6 +27,12 @@ SETTINGS = (
     'argparse.Namespace', 'easydict.EasyDict', 'yacs.config.CfgNode', 'addict.addict.Dict',
     'collections.defaultdict', 'ml_collections.config_dict.config_dict.ConfigDict',
     'mmcv.utils.config.ConfigDict', 'mmengine.config.config.ConfigDict', 'types.SimpleNamespace',
+    # Lightning's hyper-parameters, whose module has moved from version to version.
+    *(f'{module}.AttributeDict' for module in (
+        'pytorch_lightning.utilities.parsing', 'pytorch_lightning.utilities.data',
+        'lightning.pytorch.utilities.parsing', 'lightning.fabric.utilities.data',
+        'lightning_fabric.utilities.data')),
+    'omegaconf.dictconfig.DictConfig', 'omegaconf.listconfig.ListConfig',
 )  # fmt: skip
 NUMBERS = (
     *(f'numpy.{module}.multiarray.{name}' for module in ('core', '_core')
@@ -43,6 +49,9 @@ NUMBERS = (
     *(f'{module}.{name}' for module in ('pathlib', 'pathlib._local')
       for name in ('PosixPath', 'WindowsPath', 'PurePosixPath', 'PureWindowsPath')),
     *(f'builtins.{name}' for name in ('list', 'int', 'float')),  # the default of a defaultdict
+    'omegaconf.base.ContainerMetadata', 'omegaconf.base.Metadata', 'typing.Any', 'builtins.dict',
+    *(f'omegaconf.nodes.{name}Node' for name in (
+        'Any', 'Integer', 'Float', 'String', 'Boolean', 'Bytes', 'Path', 'Enum')),
 )  # fmt: skip
 
 
