@@ -30,6 +30,7 @@ LONGEST_HEADER = 100_000_000  # bytes, of a safetensors file
 PREFIXES = ('module.', '_orig_mod.', 'model.', 'net.', 'network.', 'pose_model.', 'pose_net.')
 # What `torch.compile`, sharding and recomputation put inside keys, where they wrapped only a part.
 INSIDE = ('_orig_mod.', '_fsdp_wrapped_module.', '_checkpoint_wrapped_module.')
+OURS = {'kind', 'skeleton', 'model'}  # metadata that this project's own files have
 DEEPEST = 16  # most wrappers around a state dict
 MOST_TENSORS = 20_000  # of a state dict; ViTPose+ of the largest size has 3,000
 
@@ -45,6 +46,7 @@ class Source:
       wrappers: the names under which the state dict lies, outermost first.
       prefix: what wrappers put before every key, such as 'module.'; the keys of `state` lack it.
       beside: names of what else the file holds, such as an optimizer's state.
+      left_out: keys that the user does not want.
     """
 
     path: epath.Path
@@ -53,6 +55,7 @@ class Source:
     wrappers: tuple[str, ...] = ()
     prefix: str = ''
     beside: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 def read(path: str | os.PathLike) -> Source:
@@ -82,6 +85,19 @@ def read(path: str | os.PathLike) -> Source:
         if _is_safetensors(head):
             return _unwrapped(path, sha256, _read_safetensors(copy))
         return _unwrapped(path, sha256, pytorch_files.load(copy, head))
+
+
+def is_ours(path: str | os.PathLike) -> bool:
+    """Whether a path is a weight file that this project has written, whole."""
+    path = files.user_path(path)
+    if not path.is_file():
+        return False
+    with files.local(path) as copy:
+        try:
+            with safe_open(copy, framework='numpy') as file:
+                return (file.metadata() or {}).keys() >= OURS
+        except (SafetensorError, OSError):
+            return False
 
 
 def _check_that_it_may_hold_weights(path: epath.Path, head: bytes) -> None:
@@ -127,7 +143,7 @@ def _read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
     try:
         with safe_open(path, framework='numpy') as file:
             metadata = file.metadata() or {}
-            if {'kind', 'skeleton', 'model'} <= metadata.keys():
+            if metadata.keys() >= OURS:
                 name = metadata.get('name', metadata['kind']).strip('"')
                 raise UserError(f'{path} is already converted: it holds {name}; use it as it is')
             return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)

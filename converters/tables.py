@@ -22,7 +22,7 @@ from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
 from capf_jax.models.lifter import Lifter
 from capf_jax.models.poseformer import PoseFormer
-from capf_jax.models.published_sizes import CA_PF, OWN_SIZE
+from capf_jax.models.published_sizes import CA_PF, OWN_SIZE, ca_pf_name
 from capf_jax.pose import skeletons
 from configs import base
 from converters.cpn_names import cpn_rules
@@ -112,6 +112,18 @@ class Model:
             *_under('lifter', lifter_rules(self.lifter, 'volume_net.')),
         ]
 
+    def of_joints(self, skeleton: str) -> Model:
+        """The same network for the joints of another skeleton.
+
+        Raises:
+          UserError: there is no such skeleton.
+        """
+        skeletons.get(skeleton)
+        name = self.name
+        if self.kind == CA_PF_KIND:
+            name = ca_pf_name(self.settings['detector'], skeleton, self.settings['lifter'])
+        return dataclasses.replace(self, skeleton=skeleton, name=name)
+
     @property
     def poseformer(self) -> PoseFormer:
         """The module of a PoseFormer."""
@@ -136,6 +148,11 @@ class Model:
             joints = model_settings.detector_joints(self.config.model, joints)
         module = self.entry.build(len(joints))
         return module if self.head else module.clone(heatmaps=None)
+
+    @property
+    def detector_has_joints(self) -> bool:
+        """Whether a detector makes heatmaps."""
+        return self.head and self.entry.heatmaps is not None
 
     @property
     def lifter(self) -> Lifter:

@@ -67,20 +67,28 @@ def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
 def crop_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
     """(H, W) of the crops that a file's networks take; None where it does not matter.
 
-    A run of ours says what it was trained on; published networks all take the same.
+    A run of ours says what it was trained on, and a converted file what it takes where that is not
+    the size of most published networks. Detectors of convolutions alone take any crops whose sides
+    are multiples of their coarsest stride.
     """
     try:
         data = metadata['config']['data']['builder']
         return int(data['height']), int(data['width'])
     except (KeyError, TypeError, ValueError):  # not of a run of ours, or on data of one size
-        own = metadata['model'].get('detector') == 'hrnet'
-        return None if own else CROP
+        pass
+    if metadata.get('crop'):
+        height, width = metadata['crop']
+        return int(height), int(width)
+    detector = str(metadata['model'].get('detector', ''))
+    is_convolutional = metadata['kind'] == 'detector' and not detector.startswith('vitpose')
+    return None if detector == 'hrnet' or is_convolutional else CROP
 
 
 def _detector(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
     entry = model_settings.detector_entry(_model(metadata))
     joints = skeletons.get(metadata['skeleton'])
-    return {'detector': _frozen(entry.build(len(joints)), entry, joints, variables)}
+    module = entry.build(len(joints))
+    return {'detector': _frozen(module, entry, joints, variables, crop_size(metadata) or CROP)}
 
 
 def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
@@ -89,8 +97,9 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
     networks, maps = {}, ()
     if model.detector is not None:
         finds = model_settings.detector_joints(settings, joint_set)
-        detector = _frozen(model.detector, model.entry, finds, variables['detector'])
-        images = jax.ShapeDtypeStruct((1, *(crop_size(metadata) or CROP), 3), jnp.float32)
+        crop = crop_size(metadata) or CROP
+        detector = _frozen(model.detector, model.entry, finds, variables['detector'], crop)
+        images = jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32)
         maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps
         if model.joint_places:
             detector = _of_joints(detector, joint_set, model.joint_places)
@@ -114,16 +123,20 @@ KINDS = {'detector': _detector, 'ca_pf': _ca_pf, 'poseformer': _poseformer}
 
 
 def _frozen(
-    module: nn.Module, entry: DetectorEntry, joints: Skeleton, variables: Mapping[str, Any]
+    module: nn.Module,
+    entry: DetectorEntry,
+    joints: Skeleton,
+    variables: Mapping[str, Any],
+    crop: tuple[int, int],
 ) -> Network:
-    """A detector with its variables prepared for the backend at hand.
+    """A detector for crops of (H, W) pixels, with its variables prepared for the backend at hand.
 
     Published CA-PF files with an HRNet leave its heatmap head out: then so does the network.
     """
     if isinstance(module, HRNet) and 'head' not in variables['params']:
         module = module.clone(heatmaps=None)
         entry = dataclasses.replace(entry, heatmaps=None, decode=None)
-    check(variables, module, jax.ShapeDtypeStruct((1, *CROP, 3), jnp.float32))
+    check(variables, module, jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32))
     return Network(module, jax.device_put(programs.prepared(variables)), entry, joints)
 
 

@@ -27,6 +27,7 @@ COMMANDS = {
     'evaluate': 'capf_jax.evaluate',
     'convert': 'converters.convert',
     'export': 'converters.export',
+    'inspect': 'converters.inspect',
     'build': 'data_pipeline.build',
     'check': 'data_pipeline.check',
 }
