@@ -44,10 +44,11 @@ def for_joints(joints: int) -> str:
     return f'no skeleton here has as many ({known}), so that only a file for one of these will do'
 
 
-def for_file(opened: Source, model: Model, expected: Mapping[str, Any]) -> str:
-    """What a file that does not fit seems to be, and what to try; '' for a file that fits.
+def fault(what: str, opened: Source, model: Model, expected: Mapping[str, Any]) -> str:
+    """How a file does not fit, what it seems to be and what to try; '' for a file that fits.
 
     Args:
+      what: what cannot be converted.
       opened: the file's content.
       model: the nearest known model.
       expected: its Flax variables as shapes.
@@ -55,6 +56,11 @@ def for_file(opened: Source, model: Model, expected: Mapping[str, Any]) -> str:
     problems = engine.differences(opened.state, model.rules, expected)
     if not any(problems.values()):
         return ''
+    return engine.report(what, problems, _advice(opened, model, problems))
+
+
+def _advice(opened: Source, model: Model, problems: Mapping[str, list[str]]) -> str:
+    """What a file that does not fit seems to be, and what to try."""
     shapes = {key: array.shape for key, array in opened.state.items()}
     share = recognise.likeness(model, shapes)
     seems = (

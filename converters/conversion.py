@@ -9,9 +9,6 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import jax.numpy as jnp
-import numpy as np
-
 import capf_jax
 from capf_jax.errors import UserError, nearest
 from capf_jax.inference import weight_files
@@ -60,19 +57,15 @@ def convert(
     opened = without(reading.read(source), drop)
     opened, model = identify(opened, name, skeleton)
     metadata = describe(opened, model, crop)
-    expected = model.expected()
+    expected, what = model.expected(), f'{opened.path} as {model.name}'
+    what += '' if name else ', the nearest known model,'
+    fault = advice.fault(what, opened, model, expected)
+    if fault:
+        raise UserError(fault)
     lines = summary(opened, model, metadata, expected)
     lines += [f'  {advice.of_joints(model, skeleton is not None)}', f'written: {target}']
-    what = f'{opened.path} as {model.name}' + ('' if name else ', the nearest known model,')
     aside = engine.set_aside(opened.state, model.rules)
-    variables = engine.to_flax(
-        opened.state,
-        model.rules,
-        expected,
-        what,
-        advice=advice.for_file(opened, model, expected),
-        consume=True,
-    )
+    variables = engine.to_flax(opened.state, model.rules, expected, what, consume=True)
     weight_files.save_weights(target, variables, metadata, unused=aside)
     return '\n'.join(lines)
 
@@ -179,7 +172,11 @@ def describe(opened: Source, model: Model, crop: tuple[int, int] | None = None) 
 
 
 def summary(
-    opened: Source, model: Model, metadata: Mapping[str, Any], expected: Mapping[str, Any]
+    opened: Source,
+    model: Model,
+    metadata: Mapping[str, Any],
+    expected: Mapping[str, Any],
+    is_whole: bool = True,
 ) -> list[str]:
     """Lines for the user: what a file is, and what becomes of it.
 
@@ -188,6 +185,8 @@ def summary(
       model: what it is.
       metadata: what `describe` gives.
       expected: the model's Flax variables as shapes.
+      is_whole: whether the file fits; the numbers of one that does not are not looked at, since
+        their arrays may claim to be of any size.
     """
     known = engine.torch_shapes(model.rules, expected)
     statistics = ('running_mean', 'running_var', engine.COUNTER)
@@ -210,14 +209,11 @@ def summary(
     for reason, keys in metadata['dropped'].items():
         named = ', '.join(keys[:4]) + (', ...' if len(keys) > 4 else '')
         lines.append(f'  dropped, {reason}: {len(keys)} ({named})')
-    unusual = [key for key in opened.state if key in kept and not _is_finite(opened.state[key])]
+    looked_at = kept & opened.state.keys() if is_whole else ()
+    unusual = sorted(key for key in looked_at if not weight_files.is_finite(opened.state[key]))
     if unusual:
         lines.append(
             f'  WARNING: NaN or infinity in {len(unusual)} tensors, first in {unusual[0]}: the '
             f'file is damaged, or its training went wrong'
         )
     return lines
-
-
-def _is_finite(array: np.ndarray) -> bool:
-    return not jnp.issubdtype(array.dtype, jnp.floating) or bool(np.isfinite(array).all())

@@ -105,7 +105,6 @@ def to_flax(
     expected: Mapping[str, Any],
     name: str,
     *,
-    advice: str = '',
     consume: bool = False,
 ) -> dict[str, Any]:
     """Converts a PyTorch state dict.
@@ -116,7 +115,6 @@ def to_flax(
       expected: the Flax variables, nested, leaves with `.shape` and `.dtype`, for example from
         `jax.eval_shape(model.init, ...)`.
       name: what is converted, for the error.
-      advice: what the user can do about a file that does not fit, for the error.
       consume: whether to take every array out of `state`, which is a dict then, as it is converted,
         so that a file's weights never lie in memory twice.
 
@@ -130,7 +128,7 @@ def to_flax(
     rules = list(rules)
     problems = differences(state, rules, expected)
     if any(problems.values()):
-        raise UserError(report(name, problems, advice))
+        raise UserError(report(name, problems))
     leaves: dict[Path, Any] = flatten_dict(expected)
     take = state.pop if consume and isinstance(state, dict) else state.__getitem__
     result = {}

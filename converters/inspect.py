@@ -17,7 +17,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax.traverse_util import flatten_dict
 
 from capf_jax.inference import model_settings, networks, weight_files
@@ -26,7 +25,7 @@ from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.cost import Cost
 from capf_jax.pose import skeletons
 from capf_jax.runtime import commands
-from converters import advice, engine, reading, recognise, tables
+from converters import advice, reading, recognise, tables
 from converters.conversion import describe, recognised, summary
 from converters.descriptions import model_of
 from converters.tables import Model
@@ -61,7 +60,9 @@ def _published(path: str | os.PathLike) -> list[str]:
             f'  known are {", ".join(tables.names())}',
         ]
     expected = model.expected()
-    lines = summary(opened, model, describe(opened, model), expected)
+    what = f'{opened.path} as {model.name}, the nearest known model,'
+    fault = advice.fault(what, opened, model, expected)
+    lines = summary(opened, model, describe(opened, model), expected, is_whole=not fault)
     shapes = {key: array.shape for key, array in opened.state.items()}
     joints = recognise.number_of_joints(model, shapes)
     if joints in (None, len(skeletons.get(model.skeleton))):
@@ -69,10 +70,8 @@ def _published(path: str | os.PathLike) -> list[str]:
     else:
         lines.append(f'  joints: {joints}; {advice.for_joints(joints)}')
     lines += _figures(model, _unit({'converter': ''}, model))
-    problems = engine.differences(opened.state, model.rules, expected)
-    if any(problems.values()):
-        what = f'{opened.path} as {model.name}, the nearest known model,'
-        return [*lines, engine.report(what, problems, advice.for_file(opened, model, expected))]
+    if fault:
+        return [*lines, fault]
     return [*lines, f'convert it: python -m converters.convert {opened.path} FILE.safetensors']
 
 
@@ -88,9 +87,6 @@ def _ours(path: str | os.PathLike) -> list[str]:
     if metadata.get('step') is not None:
         lines.append(f'  trained here up to step {metadata["step"]}')
     lines.append(f'  numbers: {", ".join(numbers)}')
-    unusual = ['/'.join(name) for name, leaf in leaves.items() if not _is_finite(leaf)]
-    if unusual:
-        lines.append(f'  WARNING: NaN or infinity in {len(unusual)} tensors, first {unusual[0]}')
     for reason, keys in (metadata.get('dropped') or {}).items():
         lines.append(f'  dropped when converted, {reason}: {len(keys)}')
     try:
@@ -149,10 +145,6 @@ def costs(model: Model) -> dict[str, Cost]:
         detector_joints=whole.detector_joints,
     )
     return cost.costs(whole, model.crop)
-
-
-def _is_finite(leaf: np.ndarray) -> bool:
-    return not jnp.issubdtype(leaf.dtype, jnp.floating) or bool(np.isfinite(leaf).all())
 
 
 def main(argv: Sequence[str]) -> int:

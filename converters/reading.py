@@ -32,6 +32,7 @@ PREFIXES = ('module.', '_orig_mod.', 'model.', 'net.', 'network.', 'pose_model.'
 INSIDE = ('_orig_mod.', '_fsdp_wrapped_module.', '_checkpoint_wrapped_module.')
 OURS = {'kind', 'skeleton', 'model'}  # metadata that this project's own files have
 DEEPEST = 16  # most wrappers around a state dict
+MOST_OF_SIZE = 10  # times a file's size that its tensors may have; they may share memory
 MOST_TENSORS = 20_000  # of a state dict; ViTPose+ of the largest size has 3,000
 
 
@@ -82,9 +83,16 @@ def read(path: str | os.PathLike) -> Source:
             _check_that_it_may_hold_weights(path, head)
             file.seek(0)
             sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
-        if _is_safetensors(head):
-            return _unwrapped(path, sha256, _read_safetensors(copy))
-        return _unwrapped(path, sha256, pytorch_files.load(copy, head))
+        is_safetensors = _is_safetensors(head)
+        loaded = _read_safetensors(copy) if is_safetensors else pytorch_files.load(copy, head)
+        source = _unwrapped(path, sha256, loaded)
+        claimed, size = sum(array.nbytes for array in source.state.values()), copy.stat().st_size
+    if claimed > MOST_OF_SIZE * (size + 1_000_000):
+        raise UserError(
+            f'{path} has {size:,} bytes, and its tensors claim {claimed:,}: it is damaged or made '
+            f'to deceive; get it again'
+        )
+    return source
 
 
 def is_ours(path: str | os.PathLike) -> bool:

@@ -51,17 +51,37 @@ def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
       UserError: the metadata does not describe a model, or not the one whose tensors these are.
     """
     kind = metadata.get('kind')
-    if kind not in KINDS or not {'skeleton', 'model'} <= metadata.keys():
+    is_known = isinstance(kind, str) and kind in KINDS
+    if not is_known or not {'skeleton', 'model'} <= metadata.keys():
         raise UserError(
             'it does not say what model it holds (kind, skeleton, model): make it with '
             'python -m converters.convert, or train again'
         )
+    _check_counts(metadata['model'], len(jax.tree.leaves(variables)))
     try:
         return KINDS[kind](variables, metadata)
     except (KeyError, AttributeError, TypeError) as error:  # whatever stands in a stranger's JSON
         raise UserError(
             f'it does not describe its {kind} completely ({error}): convert or train it again'
         ) from error
+
+
+def _check_counts(model: Any, tensors: int) -> None:
+    """Raises a UserError if a model is said to have more parts than a file has tensors.
+
+    Building so many would take for ever.
+    """
+    if not isinstance(model, Mapping):
+        return
+    for name, value in model.items():
+        _check_counts(value, tensors)
+        numbers = value if isinstance(value, (list, tuple)) else [value]
+        counts = [n for n in numbers if isinstance(n, (int, float))]
+        if name in PARTS and max(counts, default=0) > tensors:
+            raise UserError(
+                f'it says that it has {max(counts):,} {name}, but it holds only {tensors} tensors: '
+                f'get or make it again'
+            )
 
 
 def crop_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -77,8 +97,14 @@ def crop_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
     except (KeyError, TypeError, ValueError):  # not of a run of ours, or on data of one size
         pass
     if metadata.get('crop'):
-        height, width = metadata['crop']
-        return int(height), int(width)
+        try:
+            height, width = metadata['crop']
+            return int(height), int(width)
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f'it says that its crops are {str(metadata["crop"])[:40]!r}, not a height and a '
+                f'width: convert it again'
+            ) from error
     detector = str(metadata['model'].get('detector', ''))
     is_convolutional = metadata['kind'] == 'detector' and not detector.startswith('vitpose')
     return None if detector == 'hrnet' or is_convolutional else CROP
@@ -119,6 +145,8 @@ def _poseformer(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> di
     return {'sequence_lifter': Network(module, jax.device_put(variables))}
 
 
+# Fields of a model that count parts, of which each has several tensors.
+PARTS = ('layers', 'depth', 'blocks', 'modules', 'bottlenecks')
 KINDS = {'detector': _detector, 'ca_pf': _ca_pf, 'poseformer': _poseformer}
 
 

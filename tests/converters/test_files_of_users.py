@@ -8,6 +8,7 @@ import torch
 
 from capf_jax import Estimator
 from capf_jax.inference import weight_files
+from capf_jax.inference.detector_weights import load_detector
 from converters import advice, engine, inspect, namings, tables
 from converters import convert as convert_command
 from converters import export as export_command
@@ -65,6 +66,16 @@ def test_another_number_of_joints_leads_to_the_skeleton_that_has_it(tmp_path):
     name = re.search(r'--skeleton=(\S+)', str(error.value))[1]
     summary, _ = converted(tmp_path, state, skeleton=name)
     assert 'joints: h36m17_surface' in summary
+
+
+def test_training_on_other_joints_leads_to_a_conversion_that_helps(tmp_path):
+    _, target = converted(tmp_path, small_hrnet())
+    shapes = tables.detector('hrnet', hrnet=HRNET).expected()
+    with pytest.raises(ValueError, match=r"detects the joints of 'coco17'") as error:
+        load_detector(str(target), shapes, 'h36m17', 'hrnet')
+    skeleton = re.search(r'--skeleton=(\S+)', str(error.value))[1]
+    converted(tmp_path, small_hrnet(), skeleton=skeleton)
+    assert load_detector(str(target), shapes, 'h36m17', 'hrnet').keys() == shapes.keys()
 
 
 def test_an_unknown_skeleton_gets_the_nearest(tmp_path):
