@@ -11,7 +11,7 @@ from converters import engine, namings, recognise, tables
 from converters.reading import Source
 from converters.tables import Model
 
-UNLIKE = 0.5  # share of common keys below which a file is hardly the model that it is nearest to
+UNLIKE = 50  # per cent of common keys below which a file is hardly the model that it is nearest to
 
 
 def of_joints(model: Model, is_sure: bool) -> str:
@@ -62,14 +62,14 @@ def fault(what: str, opened: Source, model: Model, expected: Mapping[str, Any]) 
 def _advice(opened: Source, model: Model, problems: Mapping[str, list[str]]) -> str:
     """What a file that does not fit seems to be, and what to try."""
     shapes = {key: array.shape for key, array in opened.state.items()}
-    share = recognise.likeness(model, shapes)
+    share = int(100 * recognise.likeness(model, shapes))  # 100 is said of no file that differs
     seems = (
-        f'It seems to be {model.name} with {namings.TITLES[model.naming]} ({share:.0%} of the keys '
+        f'It seems to be {model.name} with {namings.TITLES[model.naming]} ({share}% of the keys '
         f'are the same)'
     )
     if share < UNLIKE:
         return (
-            f'It is hardly a {model.name} ({share:.0%} of the keys are the same). Known are '
+            f'It is hardly a {model.name} ({share}% of the keys are the same). Known are '
             f'{", ".join(tables.names())}; python -m converters.inspect FILE says more.'
         )
     return f'{seems}. {_try(opened, model, problems, shapes)}'

@@ -15,7 +15,7 @@ from capf_jax.inference import weight_files
 from capf_jax.models.detectors import catalog
 from capf_jax.pose import skeletons
 from capf_jax.runtime import files
-from converters import advice, engine, namings, reading, recognise, tables
+from converters import advice, engine, namings, reading, recognise, spare_keys, tables
 from converters.reading import Source
 from converters.tables import Model
 
@@ -196,10 +196,14 @@ def summary(
         counts[key.endswith(statistics)] += math.prod(known[key])
     lines = [
         f'{opened.path} (SHA-256 {opened.sha256})',
-        f'  is {model.name}, {counts[False]:,} parameters'
+        f'  {"is" if is_whole else "is nearest to"} {model.name}, {counts[False]:,} parameters'
         + (f' and {counts[True]:,} BatchNorm statistics' if counts[True] else ''),
         f'  its keys have {namings.TITLES[model.naming]}',
     ]
+    if model.name.endswith('_imagenet') and spare_keys.CLASSIFIER not in metadata['dropped']:
+        lines.append(
+            '  it holds no classifier, so that it may have learnt something else than ImageNet'
+        )
     if opened.wrappers or opened.prefix:
         around = [f'{wrapper!r}' for wrapper in opened.wrappers]
         around += [f'the prefix {opened.prefix!r}'] if opened.prefix else []

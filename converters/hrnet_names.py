@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from capf_jax.models.detectors.hrnet import HRNet
 from converters import namings
 from converters.engine import Path, Rule, batch_norm, conv
+from converters.spare_keys import CLASSIFIER
 
 MMPOSE_PREFIX = namings.BACKBONE
 MMPOSE_HEAD = f'{namings.MMPOSE_HEADS[namings.MMPOSE]}final_layer'
@@ -38,8 +39,7 @@ def hrnet_rules(
         rules += conv(key, ('params', 'head'), bias=True)
     if classifier:
         rules += [
-            Rule(f'{prefix}{key}', None, reason="ImageNet's classifier, which no map depends on")
-            for key in _classifier_keys(detector)
+            Rule(f'{prefix}{key}', None, reason=CLASSIFIER) for key in _classifier_keys(detector)
         ]
     return rules
 

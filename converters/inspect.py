@@ -62,14 +62,15 @@ def _published(path: str | os.PathLike) -> list[str]:
     expected = model.expected()
     what = f'{opened.path} as {model.name}, the nearest known model,'
     fault = advice.fault(what, opened, model, expected)
-    lines = summary(opened, model, describe(opened, model), expected, is_whole=not fault)
+    metadata = describe(opened, model)
+    lines = summary(opened, model, metadata, expected, is_whole=not fault)
     shapes = {key: array.shape for key, array in opened.state.items()}
     joints = recognise.number_of_joints(model, shapes)
     if joints in (None, len(skeletons.get(model.skeleton))):
         lines.append(f'  {advice.of_joints(model, is_sure=False)}')
     else:
         lines.append(f'  joints: {joints}; {advice.for_joints(joints)}')
-    lines += _figures(model, _unit({'converter': ''}, model))
+    lines += _figures(model, metadata)
     if fault:
         return [*lines, fault]
     return [*lines, f'convert it: python -m converters.convert {opened.path} FILE.safetensors']
@@ -91,15 +92,10 @@ def _ours(path: str | os.PathLike) -> list[str]:
         lines.append(f'  dropped when converted, {reason}: {len(keys)}')
     try:
         model = model_of(path, variables, metadata)
-        lines += [
-            f'  {advice.of_joints(model, is_sure=True)}',
-            *_figures(model, _unit(metadata, model)),
-        ]
+        lines += [f'  {advice.of_joints(model, is_sure=True)}', *_figures(model, metadata)]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # A network that was never published is still one of ours, and metadata may be a stranger's.
         return [*lines, f'it cannot be exported: {error}']
-    if networks.crop_size(metadata) is None and model.kind != tables.POSEFORMER:
-        lines[-1] += ', or any whose sides are multiples of 32'
     return [*lines, f'export it: python -m converters.export {path} FILE.pth']
 
 
@@ -109,8 +105,8 @@ def _unit(metadata: Mapping[str, Any], model: Model) -> str:
     return str(metadata.get('unit', 'mm' if is_of_3dhp and 'converter' in metadata else 'm'))
 
 
-def _figures(model: Model, unit: str) -> list[str]:
-    """Lines about the parameters, FLOPs, poses and input of a model."""
+def _figures(model: Model, metadata: Mapping[str, Any]) -> list[str]:
+    """Lines about the parameters, FLOPs, poses and input of a model, from its file's metadata."""
     parts = costs(model)
     lines = [
         f'  {part}: {one.parameters:,} parameters, {one.flops / 1e9:.3f} GFLOP a person'
@@ -120,9 +116,12 @@ def _figures(model: Model, unit: str) -> list[str]:
         crops = f'input: 2D joints of {model.poseformer.frames} frames'
     else:
         crops = f'input: RGB crops of {model.crop[0]}x{model.crop[1]} pixels'
-        crops += ' and 2D joints' if model.kind == tables.CA_PF_KIND else ''
+        if networks.crop_size(metadata) is None:
+            crops += ', or of any whose sides are multiples of 32'
+        crops += ', and 2D joints' if model.kind == tables.CA_PF_KIND else ''
     if model.kind == tables.DETECTOR:
         return [*lines, '  poses: none, it is a 2D detector', f'  {crops}']
+    unit = _unit(metadata, model)
     title = {'m': 'metres', 'mm': 'millimetres'}.get(unit, unit)
     return [*lines, f'  poses: {title}, relative to the root joint', f'  {crops}']
 

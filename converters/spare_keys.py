@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 
 Shapes = Mapping[str, tuple[int, ...]]
 
-CLASSIFIER = "an ImageNet classifier's head, which no map depends on"
+CLASSIFIER = "ImageNet's classifier, which no map depends on"
 OTHER_DATA_SETS = 'parts of ViTPose+ for other data sets than COCO'
 CLASS_TOKEN = 'a class token, which nothing reads'
 # The first name of keys that are no part of the network that makes the maps.

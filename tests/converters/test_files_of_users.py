@@ -156,11 +156,13 @@ class TestInspect:
         text = inspect.inspect(saved(tmp_path / 'a.pth', small_hrnet(namings.MMPOSE)))
         assert "MMPose's names of before version 1" in text
         assert 'poses: none, it is a 2D detector' in text
+        assert 'crops of 256x192 pixels, or of any whose sides are multiples of 32' in text
 
     def test_of_a_file_that_does_not_fit(self, tmp_path):
         state = small_state()
         del state['head.1.bias']
         text = inspect.inspect(saved(tmp_path / 'a.pth', state))
+        assert '  is nearest to poseformer, ' in text
         assert 'missing: head.1.bias' in text
         assert 'It seems to be poseformer' in text
 
