@@ -51,8 +51,8 @@ def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
       UserError: the metadata does not describe a model, or not the one whose tensors these are.
     """
     kind = metadata.get('kind')
-    is_known = isinstance(kind, str) and kind in KINDS
-    if not is_known or not {'skeleton', 'model'} <= metadata.keys():
+    is_described = {'skeleton', 'model'} <= metadata.keys()
+    if not isinstance(kind, str) or kind not in KINDS or not is_described:
         raise UserError(
             'it does not say what model it holds (kind, skeleton, model): make it with '
             'python -m converters.convert, or train again'
