@@ -29,6 +29,7 @@ COMMANDS = {
     'predict': 'capf_jax.predict',
     'convert': 'converters.convert',
     'export': 'converters.export',
+    'inspect': 'converters.inspect',
     'build': 'data_pipeline.build',
     'check': 'data_pipeline.check',
 }

@@ -2,13 +2,13 @@
 
 import pathlib
 
-import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from capf_jax.inference import model_settings
+from capf_jax.models import cost
 from capf_jax.models.lifter import Lifter, compass
 from capf_jax.pose import skeletons
 from configs import base
@@ -90,26 +90,10 @@ def test_parameter_count(channels, count):
     assert _parameters(Lifter(), channels) == count
 
 
-def _dense_flops(lifter):
-    """2 x multiply-adds of the dense layers in a forward pass of one person."""
-    flops = 0
-
-    def count(layer, args, kwargs, context):
-        nonlocal flops
-        if isinstance(context.module, nn.Dense) and context.method_name == '__call__':
-            flops += 2 * int(np.prod(args[0].shape)) * context.module.features
-        return layer(*args, **kwargs)
-
-    variables = _expected(lifter)
-    with nn.intercept_methods(count):
-        jax.eval_shape(lifter.apply, variables, *_shapes(lifter))
-    return flops
-
-
 @pytest.mark.parametrize(('step', 'mega'), [(0, 446.0), (1, 448.0), (2, 537.3), (3, 609.9)])
 def test_dense_flops_are_those_of_the_papers_table_3(step, mega):
     lifter = Lifter(ablation_step=step)
-    assert _dense_flops(lifter) == pytest.approx(mega * 1e6, rel=0.01)
+    assert cost.cost(lifter, *_shapes(lifter)).flops == pytest.approx(mega * 1e6, rel=0.01)
 
 
 @pytest.mark.parametrize(
