@@ -10,12 +10,12 @@ import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from capf_jax.errors import unknown
+from capf_jax.errors import UserError, unknown
 from capf_jax.inference import model_settings
 from capf_jax.models.published_sizes import ca_pf_name
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
-from capf_jax.runtime import processes
+from capf_jax.runtime import configuration, processes, value_checks
 from capf_jax.scoring import protocols
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.protocols import Protocol
@@ -23,8 +23,43 @@ from capf_jax.tasks.detector import detector_task
 from capf_jax.tasks.lifter import lifter_task
 from capf_jax.tasks.optimizer import make_optimizer
 from capf_jax.tasks.task import Task, with_precision
-from data_pipeline import loader
+from data_pipeline import datasets, loader
 from data_pipeline.reader import Reader
+
+
+def problems(config: ConfigDict) -> list[str]:
+    """What is wrong with a configuration beside its numbers, which `value_checks` knows.
+
+    Neither files nor devices are asked.
+
+    Returns:
+      Clauses, each of which names its field.
+    """
+    clauses = list(datasets.problems(config.data))
+    questions = [lambda: protocol(config)]
+    # Modules are made of the numbers, which therefore must be right.
+    if not value_checks.problems(configuration.flatten(config.to_dict())):
+        questions += [lambda: _check_levels(config), lambda: make_task(config)]
+    for question in questions:
+        try:
+            question()
+        except UserError as error:
+            if str(error) not in clauses:
+                clauses.append(str(error))
+    return clauses
+
+
+def _check_levels(config: ConfigDict) -> None:
+    """UserError where the lifter asks for more feature maps than its detector has."""
+    maps, levels = (
+        len(model_settings.detector_entry(config.model).strides),
+        config.model.lifter.levels,
+    )
+    if config.model.lifter.ablation_step > 0 and max(levels, default=0) >= maps:
+        raise UserError(
+            f'config.model.lifter.levels is {tuple(levels)}, but the detector '
+            f'{config.model.detector!r} gives {maps} maps; use levels 0 to {maps - 1}'
+        )
 
 
 def make_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:

@@ -227,7 +227,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict]:
     overrides = {name: value for name, value in overrides.items() if value is not None}
     config.update_from_flattened_dict(overrides)
     config = configuration.expand_paths(config)
-    configuration.check_values(config)
+    configuration.check_values(config, assembly.problems(config))
     return values, config
 
 

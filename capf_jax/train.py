@@ -286,7 +286,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         processes.DISTRIBUTED, action='store_true', help='join the other processes of the run'
     )
-    arguments = configuration.parse(argv, parser=parser)
+    arguments = configuration.parse(argv, parser=parser, check=assembly.problems)
     assert arguments.config is not None  # `parse` requires one.
     processes.join_processes(argv)
     programs.start_process()

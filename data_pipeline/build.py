@@ -56,7 +56,9 @@ def parse(argv: Sequence[str]) -> tuple[ConfigDict, str]:
     if len(argv) < 2 or argv[1].startswith('-'):
         if {'-h', '--help'} & set(argv[1:]):
             commands.Parser('data_pipeline.build', __doc__).parse(argv)
-        config = configuration.parse(argv, required=('config',)).config
+        config = configuration.parse(
+            argv, required=('config',), check=lambda config: datasets.problems(config.data)
+        ).config
         assert config is not None  # `parse` requires one.
         return config.data, ''
     name = argv[1]

@@ -1,5 +1,12 @@
 """One package a dataset, named as configurations name it; here they are opened and built."""
 
-from data_pipeline.datasets.opening import check_whole, names, not_whole, open_or_build, package
+from data_pipeline.datasets.opening import (
+    check_whole,
+    names,
+    not_whole,
+    open_or_build,
+    package,
+    problems,
+)
 
-__all__ = ['check_whole', 'names', 'not_whole', 'open_or_build', 'package']
+__all__ = ['check_whole', 'names', 'not_whole', 'open_or_build', 'package', 'problems']

@@ -17,6 +17,7 @@ import data_pipeline.datasets
 from capf_jax import errors
 from capf_jax.errors import UserError
 from capf_jax.runtime import files
+from data_pipeline import building
 
 BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 
@@ -40,6 +41,24 @@ def package(name: str, field: str = 'config.data.name') -> types.ModuleType:
     if name not in names():
         raise errors.unknown(field, name, names())
     return importlib.import_module(f'data_pipeline.datasets.{name}')
+
+
+def problems(data: ConfigDict) -> list[str]:
+    """What is wrong with the fields under `config.data` by themselves; no file is read.
+
+    Args:
+      data: config.data.
+
+    Returns:
+      Clauses, each of which names its field.
+    """
+    try:
+        settings = getattr(package(data.name), 'Settings', None)
+        if settings is not None:  # A dataset may be a plain TFDS builder without Settings.
+            building.from_fields(settings, dict(data.builder), data.name)
+    except UserError as error:
+        return [str(error)]
+    return []
 
 
 def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.core.DatasetBuilder:
