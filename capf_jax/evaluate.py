@@ -40,7 +40,7 @@ from capf_jax.figures import curves
 from capf_jax.figures.drawing import save
 from capf_jax.pose import skeletons
 from capf_jax.runtime import commands, configuration, devices, files, processes, run_folder
-from capf_jax.runtime.checkpoints import Checkpoints
+from capf_jax.runtime.checkpoints import Checkpoints, DamagedError
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.scoring import mean_pose, noise_sweep, predictions, protocols, report, tables
 from capf_jax.scoring.evaluation import Split
@@ -117,7 +117,12 @@ def open_run(
             raise FileNotFoundError(f'{workdir} has no checkpoint {checkpoint!r}; {advice}')
         one = split.read(np.array([0]))
         shapes = jax.eval_shape(task.init, jax.random.PRNGKey(config.seed), one)
-        state = checkpoints.restore(devices.abstract(shapes), checkpoint)
+        try:
+            state, step, _ = checkpoints.restore_newest(devices.abstract(shapes), (checkpoint,))
+        except DamagedError as error:
+            if checkpoints.step(other) is None:
+                raise
+            raise UserError(f'{error.short}; use --checkpoint={other}') from error
     conditions = {
         'workdir': str(workdir),
         'checkpoint': checkpoint,
@@ -227,7 +232,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict]:
     overrides = {name: value for name, value in overrides.items() if value is not None}
     config.update_from_flattened_dict(overrides)
     config = configuration.expand_paths(config)
-    configuration.check_values(config, assembly.problems(config))
+    configuration.check_values(config, assembly.problems)
     return values, config
 
 

@@ -81,7 +81,7 @@ def parse(
             raise UserError(f'--{name} is missing; --help shows how {parser.prog} is used')
     if config is not None:
         config = expand_paths(config)
-        check_values(config, check(config))
+        check_values(config, check)
     typed = [argument for argument in argv[1:] if argument != '--distributed']
     return Arguments(
         config, files.user_path(getattr(values, 'workdir', None) or '.'), shlex.join(typed), values
@@ -231,13 +231,19 @@ def flatten(fields: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
     return flat
 
 
-def check_values(config: ConfigDict, further: Sequence[str] = ()) -> None:
+def check_values(
+    config: ConfigDict, check: Callable[[ConfigDict], Sequence[str]] = lambda _: ()
+) -> None:
     """One UserError for all values that would fail later, perhaps after hours, or mean nothing.
 
     Args:
       config: a whole configuration.
-      further: what else is wrong with it, each a clause that names its field.
+      check: what else is wrong with it, each a clause that names its field; it is asked where no
+        field that everything needs is missing.
     """
-    problems = [*value_checks.problems(flatten(config.to_dict())), *further]
+    fields = flatten(config.to_dict())
+    problems = value_checks.problems(fields)
+    if fields.keys() >= set(value_checks.NEEDED):
+        problems += check(config)
     if problems:
         raise UserError('; '.join(problems))

@@ -16,6 +16,8 @@ from typing import Any
 
 from etils import epath
 
+from capf_jax.errors import UserError
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
 
 # A path on this machine, or one that epath opens, perhaps in a store such as `gs://`.
@@ -29,6 +31,14 @@ def user_path(path: str | os.PathLike) -> epath.Path:
     this function once.
     """
     return epath.Path(path).expanduser()
+
+
+def absolute(path: str | os.PathLike) -> epath.Path:
+    """`user_path` from the root of the file system; links stay links, so that a loop does not end
+    here but where the file is opened.
+    """
+    path = user_path(path)
+    return path if is_remote(path) else epath.Path(os.path.abspath(path))
 
 
 def is_remote(path: str | os.PathLike) -> bool:
@@ -109,9 +119,47 @@ def disk_is_full(error: BaseException) -> bool:
     )
 
 
-def read_json(path: AnyPath) -> Any:
-    """A JSON file's content."""
-    return json.loads(path.read_text())
+def read_json(path: str | os.PathLike) -> Any:
+    """A JSON file's content; a byte-order mark at its beginning is passed over.
+
+    Raises:
+      UserError: it is no JSON, or is nested deeper than Python reads.
+      OSError: it cannot be read.
+    """
+    with named(path):
+        content = epath.Path(path).read_bytes()
+    try:
+        return parse_json(content)
+    except ValueError as error:
+        raise UserError(f'{os.fspath(path)} does not read as JSON: {error}') from None
+
+
+def parse_json(content: bytes | str) -> Any:
+    """Content of JSON text in UTF-8, with or without a byte-order mark.
+
+    Raises:
+      ValueError: what is wrong with it, in one line, to follow the name of the file.
+    """
+    try:
+        return json.loads(content.decode('utf-8-sig') if isinstance(content, bytes) else content)
+    except UnicodeDecodeError as error:
+        raise ValueError(f'it is not text in UTF-8 (byte {error.start})') from None
+    except RecursionError:
+        raise ValueError('it is nested deeper than any file of this kind') from None
+    except ValueError as error:  # Numbers of thousands of digits are errors of this kind too.
+        raise ValueError(' '.join(str(error).split()) if content else 'it is empty') from None
+
+
+def clear_the_way(path: AnyPath, *, wanted: str) -> None:
+    """Renames what is at `path` if it is not of the kind that is to be written there.
+
+    Args:
+      path: a file or a folder to be.
+      wanted: 'file' or 'folder'.
+    """
+    is_other = path.is_dir() if wanted == 'file' else path.is_file()
+    if is_other:
+        path.rename(path.with_name(f'{path.name}.damaged'))
 
 
 def write_json(path: AnyPath, content: Any) -> None:
