@@ -82,7 +82,12 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     split = assembly.open_split(builder, config)  # A missing one is an error now, not at the end.
     task = assembly.make_task(config, steps_per_epoch)
 
-    with Checkpoints(workdir, clean=True) as checkpoints:
+    with (
+        processes.main_process_locks(workdir, 'is training'),
+        Checkpoints(workdir, clean=True) as checkpoints,
+    ):
+        if begun(workdir):  # Another command may have begun it meanwhile.
+            run_folder.check(config, workdir)
         start = checkpoints.step() or checkpoints.step('best') or 0
         batches = loader.training_batches(
             builder,

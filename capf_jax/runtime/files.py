@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import os
 import pathlib
+import platform
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -19,6 +21,7 @@ from etils import epath
 from capf_jax.errors import UserError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
+_LONGEST_STEM = 80  # letters of a file's name that its temporary name repeats
 
 # A path on this machine, or one that epath opens, perhaps in a store such as `gs://`.
 AnyPath = pathlib.Path | epath.Path
@@ -69,13 +72,28 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         return
     target = pathlib.Path(target)
     # The ending stays, since Matplotlib and others choose the format by it.
-    temporary = target.with_name(f'.{target.stem}.{os.getpid()}.tmp{target.suffix}')
+    stem, host = target.stem[:_LONGEST_STEM], platform.node()[:_LONGEST_STEM]
+    temporary = target.with_name(f'.{stem}.{host}.{os.getpid()}.tmp{target.suffix}')
+    _remove_leftovers(target.parent, f'.{stem}.{host}.', f'.tmp{target.suffix}')
     try:
         with named(target):
             yield temporary
             os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: pathlib.Path, begin: str, end: str) -> None:
+    """Removes files of `whole` whose process was killed; its number stands between two texts."""
+    for path in folder.glob(f'{glob.escape(begin)}*{glob.escape(end)}'):
+        number = path.name[len(begin) : -len(end)]
+        if not number.isdecimal() or int(number) == os.getpid():
+            continue
+        with contextlib.suppress(PermissionError):  # The process of another user is alive.
+            try:
+                os.kill(int(number), 0)
+            except (ProcessLookupError, OverflowError):
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

@@ -27,7 +27,7 @@ from ml_collections import ConfigDict
 from tensorflow_datasets.core import splits as tfds_splits
 from tqdm import tqdm
 
-from capf_jax.errors import UserError
+from capf_jax.errors import StateError, UserError
 from capf_jax.pose.skeletons import Skeleton
 from data_pipeline import records
 from data_pipeline.building import parts, workers
@@ -134,7 +134,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         Raises:
           UserError: all that is wrong with the source, or with pictures met on the way.
           FileNotFoundError: no source folder is named.
-          RuntimeError: another process is building it, or one of ours was ended from outside.
+          StateError: a process of ours was ended from outside.
           OSError: the disk is full.
         """
         if self.data_path.exists():
@@ -149,6 +149,9 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
             for path in self.parts_folder.parent.glob(f'incomplete.*_{self.version}'):
                 shutil.rmtree(path)  # a folder that TFDS left when a process was killed
             try:
+                if self.data_path.exists():  # Another process has built it meanwhile.
+                    self.info.read_from_directory(self.data_path)
+                    return
                 super().download_and_prepare(**kwargs)
             finally:
                 # The clips that a failed build had finished are kept; without any, nothing is left.
@@ -246,7 +249,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         counts = [parts.count(job.part) for job in jobs]
         for job, count in zip(jobs, counts, strict=True):
             if count != job.clip.size and not job.clip.may_lack:
-                raise RuntimeError(
+                raise StateError(
                     f'{job.part} holds {count} of its {job.clip.size} people; delete it and give '
                     'the same command again'
                 )

@@ -15,7 +15,7 @@ from ml_collections import ConfigDict
 
 import data_pipeline.datasets
 from capf_jax import errors
-from capf_jax.errors import UserError
+from capf_jax.errors import StateError, UserError
 from capf_jax.runtime import files
 from data_pipeline import building
 
@@ -73,7 +73,7 @@ def open_or_build(data: ConfigDict, build: bool, beam_runner: str = '') -> tfds.
     Raises:
       UserError: no builder is called `data.name`, or the builder refuses its fields or its input.
       FileNotFoundError: the dataset is missing, and `build` is False.
-      RuntimeError: the dataset is there and not whole.
+      StateError: the dataset is there and not whole.
       OSError: the disk is full; of an unfinished dataset only the parts are left, from which its
         builder goes on.
     """
@@ -106,7 +106,7 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
     """Checks that every record of the dataset's information file is there.
 
     Raises:
-      RuntimeError: something is missing; the message says what.
+      StateError: something is missing; the message says what.
     """
     if not (builder.data_path / 'dataset_info.json').exists():
         raise not_whole(builder, 'dataset_info.json is missing')
@@ -126,9 +126,9 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
                 )
 
 
-def not_whole(builder: tfds.core.DatasetBuilder, trouble: str) -> RuntimeError:
+def not_whole(builder: tfds.core.DatasetBuilder, trouble: str) -> StateError:
     """The error to raise where something is wrong with the files of a built dataset."""
-    return RuntimeError(
+    return StateError(
         f'the dataset in {builder.data_dir} is not whole: {trouble}; '
         f'delete this folder and build it again with `{BUILD_COMMAND}`'
     )
@@ -154,7 +154,7 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
     try:
         return dataset.builder_from_config(data)
     except (json_format.ParseError, UnicodeDecodeError) as error:
-        raise RuntimeError(  # TFDS reads dataset_info.json when it is constructed
+        raise StateError(  # TFDS reads dataset_info.json when it is constructed
             f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is damaged; '
             f'delete the folder that has it and build it again with `{BUILD_COMMAND}`'
         ) from error
