@@ -70,10 +70,11 @@ def _raised_in(error: BaseException, *parts: str) -> bool:
 
 def _is_start_of_jax(error: BaseException, names: set[str], text: str) -> bool:
     del names
-    return text.startswith('Unable to initialize backend') or (
-        isinstance(error, (AssertionError, RuntimeError))
-        and _raised_in(error, os.path.join('jax', '_src', 'xla_bridge.py'))
-    )
+    if text.startswith('Unable to initialize backend'):
+        return True
+    # An empty assertion tells that CUDA is absent; JAX may have removed the file that has it.
+    where = os.path.join('jax', '_src', 'xla_bridge.py' if text else '')
+    return type(error) in (AssertionError, RuntimeError) and _raised_in(error, where)
 
 
 def _start_of_jax(error: BaseException, text: str) -> str:
