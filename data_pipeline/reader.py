@@ -233,7 +233,8 @@ def _label(example, name: str) -> str | int:
     """One of the fields in LABELS."""
     if name == 'frame':
         return example[name].int64_list.value[0]
-    return example[name].bytes_list.value[0].decode()
+    text = example[name].bytes_list.value[0].decode(errors='backslashreplace')
+    return text if text.isprintable() else errors.printable(text)  # It may be shown in a terminal.
 
 
 def _wrong_skeleton(

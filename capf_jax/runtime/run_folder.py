@@ -24,6 +24,7 @@ from capf_jax.runtime import configuration, files, value_checks
 # Fields that do not change what is learnt, so that a run may go on with other values of them.
 OPERATIONAL = (
     'data.bad_image',
+    'data.builder.outside_source',
     'data.builder.processes',
     'data.dir',
     'data.threads',
