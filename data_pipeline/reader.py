@@ -14,6 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
+from google.protobuf import message
 from tensorflow_datasets.proto import tf_example_pb2
 
 from capf_jax import errors
@@ -107,11 +108,17 @@ class Reader:
         complaints = []
         examples = _parsed(self._source, indices, self._builder, self._split)
         for row, (index, example) in enumerate(zip(indices, examples, strict=True)):
-            for name, array in floats.items():
-                values = np.array(example[name].float_list.value, np.float32)
-                array[row] = values.reshape(array.shape[1:])
-            image_size[row] = example['image_size'].int64_list.value
-            trouble = _decode(example['image'].bytes_list.value[0], images[row])
+            try:
+                for name, array in floats.items():
+                    values = np.array(example[name].float_list.value, np.float32)
+                    array[row] = values.reshape(array.shape[1:])
+                image_size[row] = example['image_size'].int64_list.value
+                encoded = example['image'].bytes_list.value[0]
+            except (ValueError, IndexError) as error:
+                raise datasets.not_whole(
+                    self._builder, f"record {index} of split {self._split!r} is another dataset's"
+                ) from error
+            trouble = _decode(encoded, images[row])
             if trouble:
                 complaint = f'the image of {self._name(index, example)} {trouble}'
                 if not self._skip:
@@ -209,7 +216,10 @@ def _parsed(
         reason = str(error).split(' (')[0]
         raise datasets.not_whole(builder, f'split {split!r} does not read, {reason}') from error
     example: Any = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue] - built at import
-    return [example.FromString(record).features.feature for record in stored]
+    try:
+        return [example.FromString(record).features.feature for record in stored]
+    except message.DecodeError as error:
+        raise datasets.not_whole(builder, f'a record of split {split!r} does not read') from error
 
 
 def _decode(encoded: bytes, image: np.ndarray) -> str:

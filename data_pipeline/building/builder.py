@@ -145,6 +145,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 'from is named; set config.data.builder.source to the one with its files, or '
                 'config.data.dir to where it is built'
             )
+        there = next(path for path in self.parts_folder.parents if path.exists())
         with parts.locked(self.parts_folder):
             for path in self.parts_folder.parent.glob(f'incomplete.*_{self.version}'):
                 shutil.rmtree(path)  # a folder that TFDS left when a process was killed
@@ -157,8 +158,19 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 # The clips that a failed build had finished are kept; without any, nothing is left.
                 if self.data_path.exists() or not any(self.parts_folder.glob(f'*{parts.SUFFIX}')):
                     shutil.rmtree(self.parts_folder, ignore_errors=True)
-                    with contextlib.suppress(OSError):  # it is not empty
-                        self.parts_folder.parent.rmdir()
+                    self._remove_empty_folders(there)
+
+    def _remove_empty_folders(self, there: pathlib.Path) -> None:
+        """Removes what TFDS and a failed build have made and left empty, but not `there`."""
+        downloads = pathlib.Path(os.fspath(self._data_dir_root), 'downloads')
+        for path in (downloads / 'extracted', downloads):
+            with contextlib.suppress(OSError):  # it is absent, or not empty
+                path.rmdir()
+        for path in self.parts_folder.parents:
+            if path == there:
+                return
+            with contextlib.suppress(OSError):
+                path.rmdir()
 
     def _download_and_prepare(self, dl_manager, download_config=None) -> None:
         if download_config is not None and download_config.beam_runner is not None:

@@ -18,7 +18,13 @@ from capf_jax import errors
 from capf_jax.errors import StateError, UserError
 from capf_jax.runtime import files
 from data_pipeline import building
+from data_pipeline.datasets import description
 
+# What TFDS raises at a dataset_info.json that is damaged.
+_DAMAGED = (
+    json_format.ParseError, UnicodeDecodeError, RecursionError, AssertionError, AttributeError,
+    KeyError, TypeError,
+)  # fmt: skip
 BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 
 
@@ -111,6 +117,10 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
     if not (builder.data_path / 'dataset_info.json').exists():
         raise not_whole(builder, 'dataset_info.json is missing')
     try:
+        description.check(builder.data_path)
+    except UserError as error:
+        raise not_whole(builder, str(error)) from error
+    try:
         _ = builder.info.metadata  # TFDS reads metadata.json when it is asked for them
     except ValueError as error:  # no JSON, or no text
         raise not_whole(builder, 'metadata.json is damaged') from error
@@ -118,8 +128,14 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
         for path, length in zip(split.filepaths, split.shard_lengths, strict=True):
             if not path.exists():
                 raise not_whole(builder, f'{path.name} is missing')
-            reader = array_record_module.ArrayRecordReader(str(path))
-            count = reader.num_records()  # 0 for a file that is cut short
+            if not path.is_file():
+                raise not_whole(builder, f'{path.name} is no file')
+            try:
+                reader = array_record_module.ArrayRecordReader(str(path))
+                count = reader.num_records()  # 0 for a file that is cut short
+            except (RuntimeError, ValueError) as error:
+                reason = str(error).split(' (')[0]
+                raise not_whole(builder, f'{path.name} is damaged, {reason}') from error
             if count != length:
                 raise not_whole(
                     builder, f'{path.name} is damaged, {count} of its {length} records are there'
@@ -153,7 +169,7 @@ def _builder(data: ConfigDict) -> tfds.core.DatasetBuilder:
     logging.set_verbosity(logging.ERROR)  # TFDS warns of a configuration that is not in its list
     try:
         return dataset.builder_from_config(data)
-    except (json_format.ParseError, UnicodeDecodeError) as error:
+    except _DAMAGED as error:
         raise StateError(  # TFDS reads dataset_info.json when it is constructed
             f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is damaged; '
             f'delete the folder that has it and build it again with `{BUILD_COMMAND}`'
