@@ -15,12 +15,10 @@ Labels are used where all five are there. Joints have the order of capf_jax/pose
 from __future__ import annotations
 
 import dataclasses
-import lzma
 import math
 import os
 import pathlib
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -135,10 +133,9 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
         with np.load(path, allow_pickle=False) as arrays:
             # The others are only named in messages.
             return {name: arrays[name] if name in wanted else np.empty(0) for name in arrays.files}
-    except (
-        ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
-        NotImplementedError, RuntimeError, LookupError, MemoryError, lzma.LZMAError, SyntaxError,
-    ) as error:  # fmt: skip
+    except Exception as error:  # NumPy's and Python's readers raise any error at damaged files.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise UserError(
             f'{path} is no NumPy archive of plain arrays ({" ".join(str(error).split())[:200]}); '
             'write it with numpy.savez, text as arrays of str'
