@@ -72,6 +72,7 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     """
     for section in ('training', 'evaluation'):
         devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
+    files.check_writable(workdir)
     # A configuration that describes no task is an error before data are built.
     assembly.make_task(config)
     if begun(workdir):  # A run that never came to a checkpoint may be mended.

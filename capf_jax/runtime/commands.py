@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 from typing import NoReturn
 
 from capf_jax.errors import UserError, nearest, printable
-from capf_jax.runtime import library_errors, signals
+from capf_jax.runtime import files, library_errors, signals
 
 # Name of a command -> its module, which has `main(argv) -> int`. `python -m MODULE` runs it, and so
 # does the console script `capf-jax-NAME` of the installed package (pyproject.toml).
@@ -99,6 +99,11 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises what argparse has to say as a UserError, instead of exiting."""
         raise UserError(f'{message}; --help shows how {self.prog} is used')
+
+
+def path(text: str) -> pathlib.Path:
+    """The type of an argument that is a path on this machine; `~` is the home folder."""
+    return pathlib.Path(files.user_path(text))
 
 
 def is_expected(error: BaseException) -> bool:

@@ -49,6 +49,24 @@ def is_remote(path: str | os.PathLike) -> bool:
     return '://' in os.fspath(path)
 
 
+def check_writable(folder: AnyPath) -> None:
+    """Asks before the work whether files can be written to a folder; nothing is left there.
+
+    Args:
+      folder: it may be absent, if a folder above it is there to make it in.
+
+    Raises:
+      OSError: the machine refuses it; `filename` is the folder. A store is not asked.
+    """
+    if is_remote(folder):
+        return
+    with named(folder):
+        path = pathlib.Path(os.path.abspath(folder))
+        nearest = next(one for one in (path, *path.parents) if os.path.lexists(one))
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
+
+
 @contextlib.contextmanager
 def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives another name to write to; what is there becomes `path` if all went well.
