@@ -102,8 +102,8 @@ def run(
         except BrokenProcessPool as error:
             raise StateError(
                 'a process that made crops was ended from outside, perhaps for lack of memory; '
-                'free some, or set config.data.builder.processes=1, and give the same command '
-                'again: clips that are finished are kept'
+                'free some, or set config.data.builder.processes=1 (--processes=1), and give the '
+                'same command again: clips that are finished are kept'
             ) from error
     return problems
 

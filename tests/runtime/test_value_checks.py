@@ -10,6 +10,7 @@ from capf_jax import assembly
 from capf_jax.errors import UserError
 from capf_jax.runtime import configuration, value_checks
 from configs import base
+from tests.breaking import flags
 
 ROOT = pathlib.Path(__file__).parents[2]
 SYNTHETIC = f'--config={ROOT / "configs" / "synthetic.py"}'
@@ -23,84 +24,7 @@ def parse(*fields):
     ).config
 
 
-@pytest.mark.parametrize(
-    'field',
-    [
-        'seed=-1',
-        'seed=99999999999999999999999',
-        'data.threads=-1',
-        'data.threads=100000',
-        'data.builder.width=100000',
-        'data.builder.width=-1',
-        'data.builder.height=0',
-        'data.builder.processes=0',
-        'data.builder.processes=100000',
-        'data.builder.train_size=1000000000000',
-        'data.builder.test_size=-3',
-        'data.builder.noise_sigma=inf',
-        'data.builder.noise_sigma=nan',
-        'data.builder.noise_sigma=-1',
-        'data.builder.light=dark',
-        'data.name=syntetic',
-        'task=lift',
-        'model.detector=hrnet_w33',
-        'model.hrnet.width=0',
-        'model.hrnet.width=-16',
-        'model.hrnet.width=99999999',
-        'model.hrnet.stem_channels=0',
-        'model.hrnet.bottlenecks=-1',
-        'model.hrnet.modules=(1,1)',
-        'model.hrnet.modules=(1,1,0)',
-        'model.hrnet.modules=(1,1,0.5)',
-        'model.hrnet.blocks=0',
-        'model.hrnet.heatmaps=round',
-        'model.lifter.heads=0',
-        'model.lifter.heads=-4',
-        'model.lifter.heads=5',
-        'model.lifter.channels=0',
-        'model.lifter.channels=-32',
-        'model.lifter.channels=1000000000',
-        'model.lifter.layers=0',
-        'model.lifter.layers=-1',
-        'model.lifter.mlp_ratio=0',
-        'model.lifter.mlp_ratio=-1',
-        'model.lifter.sampling_points=0',
-        'model.lifter.sampling_points=-4',
-        'model.lifter.deformable_heads=0',
-        'model.lifter.levels=(0,0)',
-        'model.lifter.levels=(-1,)',
-        'model.lifter.levels=(0.5,)',
-        'model.lifter.levels=("a",)',
-        'model.lifter.levels=(4,)',
-        'model.lifter.drop_path=nan',
-        'model.lifter.drop_path=2',
-        'model.lifter.drop_path=1',
-        'model.lifter.drop_path=-0.5',
-        'training.batch_size=0',
-        'training.batch_size=9999999999',
-        'training.epochs=100000000000000000000',
-        'training.learning_rate=nan',
-        'training.learning_rate=inf',
-        'training.learning_rate=-1',
-        'training.learning_rate_decay=-1',
-        'training.learning_rate_decay=nan',
-        'training.weight_decay=-1',
-        'training.offset_learning_rate_factor=-inf',
-        'training.flip_probability=2',
-        'training.flip_probability=-1',
-        'training.flip_probability=nan',
-        'training.checkpoint_minutes=-1',
-        'training.checkpoint_minutes=nan',
-        'training.log_steps=0',
-        'detection.sigma=0',
-        'detection.max_scale=1',
-        'detection.max_rotation=inf',
-        'detection.max_gain=-0.1',
-        'evaluation.batch_size=-1',
-        'evaluation.pictures=-1',
-        'evaluation.protocol=mpi_inf_3dhp',
-    ],
-)
+@pytest.mark.parametrize('field', flags.WITHOUT_SENSE)
 def test_a_value_without_sense_is_one_sentence_that_names_its_field(field):
     with pytest.raises(UserError) as caught:
         parse(field)
