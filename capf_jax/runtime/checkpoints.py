@@ -279,6 +279,9 @@ class Checkpoints:
             try:
                 return self.restore(abstract_state, name, step), step, name
             except DamagedError as error:
+                now = [(one, number) for one in names for number in self.steps(one)]
+                if now and (name, step) not in now:  # A training has replaced it meanwhile.
+                    return self.restore_newest(abstract_state, names)
                 rest = candidates[place + 1 :]
                 if not rest:
                     raise

@@ -29,7 +29,7 @@ from tqdm import tqdm
 
 from capf_jax.errors import StateError, UserError
 from capf_jax.pose.skeletons import Skeleton
-from data_pipeline import records
+from data_pipeline import records, safe_pickle
 from data_pipeline.building import parts, workers
 from data_pipeline.building.clips import Clip
 from data_pipeline.building.estimates import (
@@ -296,7 +296,7 @@ class _ClipExamples:
     path: str  # of the pickled clip
 
     def __call__(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        clip = pickle.loads(pathlib.Path(self.path).read_bytes())
+        clip = safe_pickle.load_clip(pathlib.Path(self.path))
         for number, record in enumerate(clip.records()):
             yield number, records.to_example(record)
 
