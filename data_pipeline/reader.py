@@ -193,7 +193,10 @@ def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> Any:
     """TFDS's source of undecoded records; UserError where the split is missing or empty."""
     try:
         open_source: Any = builder.as_data_source  # TFDS's decorator hides its signature.
-        return open_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+        source = open_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+        if len(source) < 1:  # Of a part that ends before it begins, len() raises this error.
+            raise ValueError('the split is empty')
+        return source
     except ValueError as error:
         splits = builder.info.splits.items()
         known = ', '.join(f'{name!r} with {info.num_examples}' for name, info in splits)
