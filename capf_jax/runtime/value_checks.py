@@ -10,6 +10,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from capf_jax.errors import nearest
+
 # What is wrong with a value, as the end of a sentence ('it must be ...'); '' for nothing.
 Check = Callable[[Any], str]
 
@@ -69,6 +71,17 @@ def one_of(*known: Any) -> Check:
     return check
 
 
+def name_of(*known: str) -> Check:
+    """One of these words of our own, of which the nearest is named."""
+
+    def check(value: Any) -> str:
+        if value in known:
+            return ''
+        return f'the nearest is {nearest(str(value), known)!r} of {", ".join(known)}'
+
+    return check
+
+
 def text(value: Any) -> str:
     """Any text."""
     return '' if isinstance(value, str) else 'it must be a text'
@@ -104,9 +117,12 @@ CHECKS: Mapping[str, Check] = {
     'data.test_split': text,
     'data.joints2d': one_of('detected', 'truth'),
     'data.bad_image': one_of('error', 'skip'),
+    'data.features': switch,
     'data.threads': whole(0, 256),
     'model.detector': text,
     'model.detector_weights': text,
+    'model.frame': name_of('camera', 'viewing_ray'),
+    'model.joints2d': name_of('dataset', 'detector'),
     'model.hrnet.width': whole(1, 512),
     'model.hrnet.stem_channels': whole(1, 1024),
     'model.hrnet.bottlenecks': whole(1, 32),
@@ -129,6 +145,10 @@ CHECKS: Mapping[str, Check] = {
     'training.offset_learning_rate_factor': number(0),
     'training.flip_probability': number(0, 1),
     'training.checkpoint_minutes': number(0),
+    'training.start': text,
+    'training.start_part': one_of('all', 'lifter', 'detector'),
+    'training.target_unit': one_of('m', 'mm'),
+    'training.detector_statistics': one_of('frozen', 'batch'),
     'training.precision': one_of(*PRECISIONS),
     'training.weight_type': one_of('float32', 'float16'),
     'training.log_steps': whole(1, 1_000_000_000),
