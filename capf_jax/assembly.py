@@ -16,7 +16,7 @@ from capf_jax.inference import model_settings, start_weights
 from capf_jax.models.published_sizes import ca_pf_name
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
-from capf_jax.runtime import files, processes
+from capf_jax.runtime import configuration, files, processes, value_checks
 from capf_jax.scoring import protocols
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.protocols import Protocol
@@ -26,6 +26,41 @@ from capf_jax.tasks.optimizer import make_optimizer
 from capf_jax.tasks.task import Task, with_precision
 from data_pipeline import datasets, features, loader
 from data_pipeline.reader import Reader
+
+
+def problems(config: ConfigDict) -> list[str]:
+    """What is wrong with a configuration beside its numbers, which `value_checks` knows.
+
+    Neither files nor devices are asked.
+
+    Returns:
+      Clauses, each of which names its field.
+    """
+    clauses = list(datasets.problems(config.data))
+    questions = [lambda: protocol(config)]
+    # Modules are made of the numbers, which therefore must be right.
+    if not value_checks.problems(configuration.flatten(config.to_dict())):
+        questions += [lambda: _check_levels(config), lambda: make_task(config)]
+    for question in questions:
+        try:
+            question()
+        except UserError as error:
+            if str(error) not in clauses:
+                clauses.append(str(error))
+    return clauses
+
+
+def _check_levels(config: ConfigDict) -> None:
+    """UserError where the lifter asks for more feature maps than its detector has."""
+    maps, levels = (
+        len(model_settings.detector_entry(config.model).strides),
+        config.model.lifter.levels,
+    )
+    if config.model.lifter.ablation_step > 0 and max(levels, default=0) >= maps:
+        raise UserError(
+            f'config.model.lifter.levels is {tuple(levels)}, but the detector '
+            f'{config.model.detector!r} gives {maps} maps; use levels 0 to {maps - 1}'
+        )
 
 
 def make_task(config: ConfigDict, steps_per_epoch: int = 1) -> Task:
@@ -93,7 +128,7 @@ def open_data(config: ConfigDict, build: bool) -> tfds.core.DatasetBuilder:
     Raises:
       UserError: the configuration cannot train on features, or describes no dataset.
       FileNotFoundError: the dataset or the features are missing.
-      RuntimeError: they are there and not whole.
+      StateError: they are there and not whole.
     """
     if not config.data.features:
         return datasets.open_or_build(config.data, build=build)

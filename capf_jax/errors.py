@@ -14,6 +14,18 @@ class UserError(ValueError):
     """
 
 
+class StateError(UserError, RuntimeError):
+    """A UserError about what the program has met: a damaged dataset, a process that was ended."""
+
+
+def printable(text: str) -> str:
+    """Text out of a file as it can be shown: in one line and without terminal control characters.
+
+    What a terminal would obey, line breaks and lone surrogates are written as Python writes them.
+    """
+    return ''.join(c if c.isprintable() else c.encode('unicode_escape').decode() for c in text)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known word that is most like `word`.
 

@@ -32,6 +32,7 @@ import dataclasses
 import os
 import pathlib
 import shlex
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,7 +48,7 @@ from capf_jax.figures.drawing import save
 from capf_jax.inference import start_weights
 from capf_jax.pose import skeletons
 from capf_jax.runtime import commands, configuration, devices, files, processes, run_folder
-from capf_jax.runtime.checkpoints import Checkpoints
+from capf_jax.runtime.checkpoints import Checkpoints, DamagedError
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.scoring import mean_pose, noise_sweep, predictions, protocols, report, tables
 from capf_jax.scoring.evaluation import Split
@@ -124,7 +125,12 @@ def open_run(
             raise FileNotFoundError(f'{workdir} has no checkpoint {checkpoint!r}; {advice}')
         one = split.read(np.array([0]))
         shapes = jax.eval_shape(task.init, jax.random.PRNGKey(config.seed), one)
-        state = checkpoints.restore(devices.abstract(shapes), checkpoint)
+        try:
+            state, step, _ = checkpoints.restore_newest(devices.abstract(shapes), (checkpoint,))
+        except DamagedError as error:
+            if checkpoints.step(other) is None:
+                raise
+            raise UserError(f'{error.short}; use --checkpoint={other}') from error
     conditions = {
         'workdir': str(workdir),
         'checkpoint': checkpoint,
@@ -173,13 +179,15 @@ def main(argv: Sequence[str]) -> int:
     use_compilation_cache()
     form = {'group': values.group, 'form': values.format}
     if values.mean_pose or values.predictions:
-        print(_without_run(values, config, {'command': shlex.join(argv[1:])}))
+        _without_run(values, config, {'command': shlex.join(argv[1:])})
         return 0
     if values.weights:
         workdir = files.user_path(values.workdir or _folder_beside(values.weights))
+        _warn_if_read_only(workdir)
         run = open_weights(values.weights, config)
     else:
         workdir = files.user_path(values.workdir)
+        _warn_if_read_only(workdir)
         run = open_run(workdir, config, values.checkpoint)
     stem = workdir / _name(values, config, run.task)
     if values.sigmas:
@@ -195,7 +203,7 @@ def main(argv: Sequence[str]) -> int:
     state = devices.to_host(run.state)  # The main process goes on alone, on arrays of its own.
     if not processes.is_main_process():
         return 0
-    print(report.write(result, stem.with_name(f'{stem.name}.json'), **form))
+    _print_and_write(result, stem.with_name(f'{stem.name}.json'), form)
     start = tables.line_start(values.format)
     for content, path in result.write_samples(stem).items():
         print(f'{start}{content}: {path}')
@@ -212,8 +220,29 @@ def main(argv: Sequence[str]) -> int:
     return 0
 
 
-def _without_run(values: argparse.Namespace, config: ConfigDict, conditions: dict[str, Any]) -> str:
-    """The text of an evaluation that restores no checkpoint."""
+def _warn_if_read_only(folder: files.AnyPath) -> None:
+    """Says before the work that its files cannot be written; its table is printed all the same."""
+    try:
+        files.check_writable(folder)
+    except OSError as error:
+        print(
+            f'WARNING: {commands.sentence(error)}; the table will be printed, its files cannot be '
+            'written',
+            file=sys.stderr,
+        )
+
+
+def _print_and_write(result: Result, path: files.AnyPath, form: dict[str, Any]) -> None:
+    """Prints a result and then writes its JSON file, so that a refused file loses no table."""
+    print(report.words(result, **form), flush=True)
+    report.write_json(path, result.to_json())
+    print(f'\n{tables.line_start(form["form"])}result: {path}')
+
+
+def _without_run(
+    values: argparse.Namespace, config: ConfigDict, conditions: dict[str, Any]
+) -> None:
+    """Prints the result of an evaluation that restores no checkpoint."""
     form = {'group': values.group, 'form': values.format}
     protocol, joint_set = assembly.protocol(config), skeletons.get(config.skeleton)
     builder = assembly.open_data(config, build=False)
@@ -221,10 +250,12 @@ def _without_run(values: argparse.Namespace, config: ConfigDict, conditions: dic
     if values.mean_pose:
         train = assembly.open_split(builder, config, config.data.train_split)
         result = mean_pose.evaluate_mean_pose(train, test, protocol, joint_set, conditions)
-        return report.words(result, **form)
+        print(report.words(result, **form))
+        return
     path = pathlib.Path(files.user_path(values.predictions))
+    _warn_if_read_only(path.parent)
     result = predictions.score(path, test, protocol, joint_set, conditions)
-    return report.write(result, path.with_name(f'{path.stem}_scored.json'), **form)
+    _print_and_write(result, path.with_name(f'{path.stem}_scored.json'), form)
 
 
 def _folder_beside(weights: str) -> str:
@@ -279,7 +310,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict]:
     overrides = {name: value for name, value in overrides.items() if value is not None}
     config.update_from_flattened_dict(overrides)
     config = configuration.expand_paths(config)
-    configuration.check_values(config)
+    configuration.check_values(config, assembly.problems)
     return values, config
 
 

@@ -132,7 +132,9 @@ def _two_copies(model: ContextAwarePoseFormer, precision: str) -> Callable[..., 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     parser = commands.Parser('capf_jax.features', __doc__)
-    config = configuration.parse(argv, required=('config',), parser=parser).config
+    config = configuration.parse(
+        argv, required=('config',), parser=parser, check=assembly.problems
+    ).config
     assert config is not None  # `parse` requires one.
     programs.start_process()
     use_compilation_cache()

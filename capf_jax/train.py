@@ -78,6 +78,7 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     """
     for section in ('training', 'evaluation'):
         devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
+    files.check_writable(workdir)
     goes_on = begun(workdir)  # A run that never came to a checkpoint may be mended.
     stored = run_folder.load(workdir) if goes_on else None
     config = run_folder.as_begun(config, workdir) if goes_on else config
@@ -92,8 +93,13 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     split = assembly.open_split(builder, config)  # A missing one is an error now, not at the end.
     task = assembly.make_task(config, steps_per_epoch)
 
-    with Checkpoints(workdir, clean=True) as checkpoints:
-        start = checkpoints.step() or 0
+    with (
+        processes.main_process_locks(workdir, 'is training'),
+        Checkpoints(workdir, clean=True) as checkpoints,
+    ):
+        if begun(workdir):  # Another command may have begun it meanwhile.
+            run_folder.check(config, workdir)
+        start = checkpoints.step() or checkpoints.step('best') or 0
         batches = loader.training_batches(
             builder,
             config,
@@ -102,7 +108,11 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
             process_count=processes.process_count(),
         )
         first = next(batches)
-        state = first_state(task, config.seed, first, checkpoints)
+        state, step = first_state(task, config.seed, first, checkpoints)
+        if step != start:  # The newest checkpoint is damaged: the data go back with the state.
+            start = step
+            batches.set_state({'next_index': start})
+            first = next(batches)
         total = steps_per_epoch * config.training.epochs
         if processes.is_main_process():
             run_folder.save(config, workdir, command)
@@ -134,12 +144,19 @@ def tell_skipped(bad_images: Sequence[str], where: str) -> None:
         print(f'images skipped {where}, since they do not decode: {count}', file=sys.stderr)
 
 
-def first_state(task: Task, seed: int, batch: Any, checkpoints: Checkpoints) -> TrainState:
-    """The latest checkpoint's state, or that of a new run; on all devices."""
+def first_state(
+    task: Task, seed: int, batch: Any, checkpoints: Checkpoints
+) -> tuple[TrainState, int]:
+    """The state of the newest checkpoint that is whole, or that of a new run; and its step.
+
+    The state lies on all devices.
+    """
     key = jax.random.PRNGKey(seed)
-    if checkpoints.step() is None:
-        return devices.replicate(task.pretrained(task.init(key, batch)))
-    return checkpoints.restore(devices.abstract(jax.eval_shape(task.init, key, batch)))
+    if checkpoints.step() is None and checkpoints.step('best') is None:
+        return devices.replicate(task.pretrained(task.init(key, batch))), 0
+    shapes = devices.abstract(jax.eval_shape(task.init, key, batch))
+    state, step, _ = checkpoints.restore_newest(shapes, ('latest', 'best'))
+    return state, step
 
 
 @dataclasses.dataclass
@@ -298,7 +315,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument(
         processes.DISTRIBUTED, action='store_true', help='join the other processes of the run'
     )
-    arguments = configuration.parse(argv, parser=parser)
+    arguments = configuration.parse(argv, parser=parser, check=assembly.problems)
     assert arguments.config is not None  # `parse` requires one.
     processes.join_processes(argv)
     programs.start_process()

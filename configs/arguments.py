@@ -63,11 +63,12 @@ def _convert(name: str, text: str, default: Any) -> Any:
 def resolution(text: str) -> tuple[int, int]:
     """'128x96' -> (height 128, width 96), pixels; UserError for anything else."""
     height, _, width = text.partition('x')
-    if not (height.isdecimal() and width.isdecimal() and int(height) % 32 == int(width) % 32 == 0):
+    sides = [int(side) for side in (height, width) if side.isdecimal() and len(side) < 5]
+    if len(sides) < 2 or any(side % 32 for side in sides):
         raise UserError(
             f'resolution must be HEIGHTxWIDTH in multiples of 32, such as 256x192, got {text!r}'
         )
-    return int(height), int(width)
+    return sides[0], sides[1]
 
 
 def levels(text: str) -> tuple[int, ...]:
@@ -77,7 +78,9 @@ def levels(text: str) -> tuple[int, ...]:
       UserError: the text is anything else, or names a level twice.
     """
     parts = text.split('+') if text else []
-    if not all(part.isdecimal() for part in parts) or len(set(parts)) < len(parts):
+    if not all(part.isdecimal() and len(part) < 4 for part in parts) or len(set(parts)) < len(
+        parts
+    ):
         raise UserError(
             f'levels must be different numbers joined by +, such as 0+1+3, got {text!r}'
         )

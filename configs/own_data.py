@@ -43,6 +43,7 @@ def get_config(arg: str = '') -> ConfigDict:
         builder.source = chosen.source
         builder.height, builder.width = arguments.resolution(chosen.resolution)
         builder.processes = 2  # number of processes that crop while building
+        builder.outside_source = False  # whether pictures may lie outside the folder `source`
         builder.test_cameras = tuple(filter(None, chosen.test_cameras.split('+')))
 
     set_small_models(config)

@@ -2,35 +2,45 @@
 
 from __future__ import annotations
 
+import collections
+import dataclasses
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from etils import epath
-from flax.traverse_util import flatten_dict
-
 import capf_jax
-from capf_jax.errors import UserError
+from capf_jax.errors import UserError, nearest
 from capf_jax.inference import units, weight_files
 from capf_jax.pose import skeletons
 from capf_jax.runtime import files
-from converters import engine, reading, recognise
+from converters import advice, engine, namings, reading, recognise, spare_keys, tables
 from converters.origins import ORIGINS, PUBLISHED
 from converters.reading import Source
 from converters.tables import CA_PF_KIND, Model
 
 
-def convert(source: str | os.PathLike, target: str | os.PathLike, name: str | None = None) -> str:
+def convert(
+    source: str | os.PathLike,
+    target: str | os.PathLike,
+    name: str | None = None,
+    skeleton: str | None = None,
+    crop: tuple[int, int] | None = None,
+    drop: Sequence[str] = (),
+) -> str:
     """Converts one file.
 
     Args:
       source: the published file.
       target: the safetensors file to write.
       name: which model it must be, one of `tables.names()`; None to recognise it.
+      skeleton: whose joints it is for, a name of pose/skeletons.py; None for those of the published
+        files of its kind.
+      crop: (H, W) of the crops that it takes, pixels; None for those that its kind takes.
+      drop: beginnings of keys that are left out.
 
     Returns:
-      A summary for the user: the model, its parameters, what was dropped.
+      A summary for the user: the model, its joints and parameters, what was dropped.
 
     Raises:
       FileNotFoundError: there is no source.
@@ -44,30 +54,60 @@ def convert(source: str | os.PathLike, target: str | os.PathLike, name: str | No
         raise UserError(f'the target is {target}; give it a name that ends in .safetensors')
     if os.path.realpath(target) == os.path.realpath(source):
         raise UserError(f'the target {target} is the source itself: give it another name')
-    opened = reading.read(source, PUBLISHED.get(name or '', ''))
-    model = identify(opened, name)
-    what = f'{opened.path} as {model.name}' + ('' if name else ', the nearest known model,')
-    metadata = describe(opened, model)
+    opened = without(reading.read(source, PUBLISHED.get(name or '', '')), drop)
+    opened, model = identify(opened, name, skeleton)
+    metadata = describe(opened, model, crop)
+    expected, what = model.expected(), f'{opened.path} as {model.name}'
+    what += '' if name else ', the nearest known model,'
+    fault = advice.fault(what, opened, model, expected)
+    if fault:
+        raise UserError(fault)
+    lines = summary(opened, model, metadata, expected)
+    lines += [f'  {advice.of_joints(model, skeleton is not None)}', f'written: {target}']
     aside = engine.set_aside(opened.state, model.rules)
-    variables = engine.to_flax(opened.state, model.rules, model.expected(), what, consume=True)
+    variables = engine.to_flax(opened.state, model.rules, expected, what, consume=True)
     weight_files.save_weights(target, variables, metadata, unused=aside)
-    return summary(opened, model, variables, metadata, target)
+    return '\n'.join(lines)
 
 
-def identify(opened: Source, name: str | None) -> Model:
-    """The model that a file holds.
+def without(opened: Source, drop: Sequence[str]) -> Source:
+    """A file's content without the keys that begin with one of these words.
+
+    Raises:
+      UserError: no key begins so; the nearest beginning is named.
+    """
+    for beginning in drop:
+        if not any(key.startswith(beginning) for key in opened.state):
+            parts = {f'{key.partition(".")[0]}.' for key in opened.state}
+            raise UserError(
+                f'--drop is {beginning!r}, with which no key of {opened.path} begins; the nearest '
+                f'is {nearest(beginning, parts)!r}'
+            )
+    state = {key: array for key, array in opened.state.items() if not key.startswith(tuple(drop))}
+    left_out = tuple(key for key in opened.state if key not in state)
+    return dataclasses.replace(opened, state=state, left_out=left_out)
+
+
+def identify(
+    opened: Source, name: str | None = None, skeleton: str | None = None
+) -> tuple[Source, Model]:
+    """The model that a file holds, and the file's content with the keys of that model.
+
+    Args:
+      opened: the file's content.
+      name: which model it must be; None for any.
+      skeleton: whose joints it is for; None for those of published files.
 
     Raises:
       UserError: it has nothing in common with any known model, it is not the one asked for, or it
         is for other joints.
     """
-    shapes = {key: array.shape for key, array in opened.state.items()}
-    model, likeness = recognise.recognise(shapes)
+    opened, model, likeness = recognised(opened)
     if likeness == 0:
-        first = ', '.join(list(shapes)[:3])
+        first = ', '.join(list(opened.state)[:3])
         raise UserError(
             f'{opened.path} is of no known model: none has keys such as {first}; known are '
-            f'{", ".join(recognise.tables.names())}'
+            f'{", ".join(tables.names())}'
         )
     if name is not None and name != model.name:
         sure = 'is a' if likeness == 1 else 'is nearest to a'
@@ -75,21 +115,42 @@ def identify(opened: Source, name: str | None) -> Model:
             f'{opened.path} {sure} {model.name} file; you asked for {name}: leave --model out, or '
             f'give the other file'
         )
+    if skeleton is not None:
+        model = model.of_joints(skeleton)
+    shapes = {key: array.shape for key, array in opened.state.items()}
     joints = recognise.number_of_joints(model, shapes)
     known = len(skeletons.get(model.skeleton))
     if likeness == 1 and joints not in (None, known):
         raise UserError(
-            f'{opened.path} is a {model.name} file for {joints} joints; only those for the {known} '
-            f'of {model.skeleton} can be converted: give that file'
+            f'{opened.path} is a {model.name} file for {joints} joints, and {model.skeleton} has '
+            f'{known}: {advice.for_joints(joints)}'
         )
-    return model
+    return opened, model
 
 
-def describe(opened: Source, model: Model) -> dict[str, Any]:
+def recognised(opened: Source) -> tuple[Source, Model, float]:
+    """What `recognise.recognise` says, and the content without what its author put before all keys.
+
+    A first name that all keys share is taken off while no known model has any of the keys.
+    """
+    while True:
+        shapes = {key: array.shape for key, array in opened.state.items()}
+        model, likeness = recognise.recognise(shapes)
+        first = next(iter(opened.state)).partition('.')[0] + '.'
+        if likeness > 0 or not all(key.startswith(first) for key in opened.state):
+            return opened, model, likeness
+        state = {key.removeprefix(first): array for key, array in opened.state.items()}
+        opened = dataclasses.replace(opened, state=state, prefix=opened.prefix + first)
+
+
+def describe(opened: Source, model: Model, crop: tuple[int, int] | None = None) -> dict[str, Any]:
     """The metadata of the target: all that loading it, and exporting it, need to know."""
     dropped = engine.dropped(opened.state, model.rules)
+    if opened.left_out:
+        dropped['left out by --drop'] = list(opened.left_out)
     if opened.beside:
         dropped['beside the state dict'] = list(opened.beside)
+    crop = crop or (model.crop if model.crop != model.usual_crop else None)
     return {
         'kind': model.kind,
         'name': model.name,
@@ -97,6 +158,8 @@ def describe(opened: Source, model: Model) -> dict[str, Any]:
         **({'unit': units.published(model.skeleton)} if model.kind == CA_PF_KIND else {}),
         'model': dict(model.settings),
         'naming': model.naming,
+        **({'crop': list(crop)} if crop else {}),
+        **({} if model.has_first_row else {'has_first_row': False}),
         **({'origin': ORIGINS[model.name]} if model.name in ORIGINS else {}),
         'source': {
             'file': next(iter(opened.hashes), opened.path.name),  # not the package around it
@@ -114,22 +177,39 @@ def describe(opened: Source, model: Model) -> dict[str, Any]:
 def summary(
     opened: Source,
     model: Model,
-    variables: Mapping[str, Any],
     metadata: Mapping[str, Any],
-    target: epath.Path,
-) -> str:
-    """What the conversion did, for the user."""
-    flat: dict[tuple[str, ...], Any] = flatten_dict(variables)
-    count = sum(math.prod(a.shape) for path, a in flat.items() if 'batch_stats' not in path)
-    statistics = sum(math.prod(a.shape) for path, a in flat.items() if 'batch_stats' in path)
+    expected: Mapping[str, Any],
+    is_whole: bool = True,
+) -> list[str]:
+    """Lines for the user: what a file is, and what becomes of it.
+
+    Args:
+      opened: the file's content.
+      model: what it is.
+      metadata: what `describe` gives.
+      expected: the model's Flax variables as shapes.
+      is_whole: whether the file fits; the numbers of one that does not are not looked at, since
+        their arrays may claim to be of any size.
+    """
+    known = engine.torch_shapes(model.rules, expected)
+    statistics = ('running_mean', 'running_var', engine.COUNTER)
+    kept = {rule.key for rule in model.rules if rule.path is not None}
+    counts = collections.Counter()
+    for key in kept & known.keys():
+        counts[key.endswith(statistics)] += math.prod(known[key])
     hashes = opened.hashes or {str(opened.path): opened.sha256}
     lines = [
         *(f'{name} (SHA-256 {sha256})' for name, sha256 in hashes.items()),
-        f'  is {model.name}, {count:,} parameters'
-        + (f' and {statistics:,} BatchNorm statistics' if statistics else ''),
+        f'  {"is" if is_whole else "is nearest to"} {model.name}, {counts[False]:,} parameters'
+        + (f' and {counts[True]:,} BatchNorm statistics' if counts[True] else ''),
+        f'  its keys have {namings.TITLES[model.naming]}',
     ]
     if metadata.get('unit', 'm') != 'm':
         lines.append('  its poses are in mm; Estimator and evaluate give metres')
+    if model.name.endswith('_imagenet') and spare_keys.CLASSIFIER not in metadata['dropped']:
+        lines.append(
+            '  it holds no classifier, so that it may have learnt something else than ImageNet'
+        )
     if opened.wrappers or opened.prefix:
         around = [f'{wrapper!r}' for wrapper in opened.wrappers]
         around += [f'the prefix {opened.prefix!r}'] if opened.prefix else []
@@ -139,4 +219,11 @@ def summary(
     for reason, keys in metadata['dropped'].items():
         named = ', '.join(keys[:4]) + (', ...' if len(keys) > 4 else '')
         lines.append(f'  dropped, {reason}: {len(keys)} ({named})')
-    return '\n'.join([*lines, f'written: {target}'])
+    looked_at = kept & opened.state.keys() if is_whole else ()
+    unusual = sorted(key for key in looked_at if not weight_files.is_finite(opened.state[key]))
+    if unusual:
+        lines.append(
+            f'  WARNING: NaN or infinity in {len(unusual)} tensors, first in {unusual[0]}: the '
+            f'file is damaged, or its training went wrong'
+        )
+    return lines

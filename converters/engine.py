@@ -21,7 +21,7 @@ from capf_jax.errors import UserError
 Path = tuple[str, ...]
 COUNTER = 'num_batches_tracked'  # a leaf of every PyTorch BatchNorm, of type int64
 HALF_PRECISION = (np.float16, jnp.bfloat16)
-LISTED = 40  # the most problems of one kind that an error lists
+LISTED = 10  # the most problems that an error lists
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Rule:
       reason: why it is dropped.
       shape: shape of a dropped key that published code asks for, so that an exported file has it;
         None where an exported file lacks the key.
+      rows: [start, stop) along the first axis of the leaf's PyTorch array, where the key holds only
+        those rows and other rules hold the rest; None where it holds all.
     """
 
     key: str
@@ -64,6 +66,7 @@ class Rule:
     layout: Layout = SAME
     reason: str = 'not used here'
     shape: tuple[int, ...] | None = None
+    rows: tuple[int, int] | None = None
 
 
 def linear(key: str, path: Path) -> list[Rule]:
@@ -108,7 +111,7 @@ def to_flax(
 
     Args:
       state: PyTorch key -> array (anything `numpy.asarray` takes).
-      rules: the model's table, one rule a key.
+      rules: the model's table.
       expected: the Flax variables, nested, leaves with `.shape` and `.dtype`, for example from
         `jax.eval_shape(model.init, ...)`.
       name: what is converted, for the error.
@@ -119,40 +122,58 @@ def to_flax(
       Nested dict like `expected`, of contiguous NumPy arrays; half precision stays what it is.
 
     Raises:
-      UserError: one error that lists missing, unexpected and mis-shaped keys, and those that hold
+      UserError: one error about all missing, unexpected and mis-shaped keys, and those that hold
         no floating-point numbers.
+    """
+    rules = list(rules)
+    problems = differences(state, rules, expected)
+    if any(problems.values()):
+        raise UserError(report(name, problems))
+    leaves: dict[Path, Any] = flatten_dict(expected)
+    take = state.pop if consume and isinstance(state, dict) else state.__getitem__
+    result = {}
+    for path, parts in _by_path(rules).items():
+        # No variable holds the array that is read, since that would keep it until the next is read.
+        result[path] = _stored(
+            parts[0].layout.to_flax(_joined([np.asarray(take(rule.key)) for rule in parts])),
+            leaves[path].dtype,
+        )
+    return unflatten_dict(result)
+
+
+def differences(
+    state: Mapping[str, Any], rules: Iterable[Rule], expected: Mapping[str, Any]
+) -> dict[str, list[str]]:
+    """What keeps a state dict from being a model's, by kind of problem; arguments as of `to_flax`.
+
+    Every kind is there; where all its lists are empty, the state dict fits.
     """
     by_key = _by_key(rules)
     leaves: dict[Path, Any] = flatten_dict(expected)
-    by_path = {rule.path: rule for rule in by_key.values() if rule.path is not None}
+    kept = [rule for rule in by_key.values() if rule.path is not None]
+    filled = {rule.path for rule in kept}
     shapes = {key: np.shape(array) for key, array in state.items()}
     problems = _unmatched_keys(shapes, by_key)
-    problems['no PyTorch key fills'] = ['/'.join(path) for path in leaves if path not in by_path]
+    problems['no PyTorch key fills'] = ['/'.join(path) for path in leaves if path not in filled]
     problems['not in the Flax model'] = [
-        f'{rule.key} -> {"/".join(path)}' for path, rule in by_path.items() if path not in leaves
+        f'{rule.key} -> {"/".join(rule.path)}'
+        for rule in kept
+        if rule.path is not None and rule.path not in leaves
     ]
     problems['shape'] = [
-        f'{rule.key} is {shapes[rule.key]}, it should be {_torch_shape(rule, leaves[path].shape)}'
-        for path, rule in by_path.items()
-        if path in leaves
+        f'{rule.key} is {shapes[rule.key]}, it should be {shape}'
+        for rule in kept
+        if rule.path in leaves
         and rule.key in shapes
-        and shapes[rule.key] != _torch_shape(rule, leaves[path].shape)
+        and shapes[rule.key] != (shape := _torch_shape(rule, leaves[rule.path].shape))
     ]
     problems['type'] = [
-        f'{key} holds {state[key].dtype} numbers, weights are floating-point'
-        for key, rule in by_key.items()
-        if rule.path is not None
-        and isinstance(state.get(key), np.ndarray)
-        and not jnp.issubdtype(state[key].dtype, jnp.floating)
+        f'{rule.key} holds {state[rule.key].dtype} numbers, weights are floating-point'
+        for rule in kept
+        if isinstance(state.get(rule.key), np.ndarray)
+        and not jnp.issubdtype(state[rule.key].dtype, jnp.floating)
     ]
-    if any(problems.values()):
-        raise UserError(_report(name, problems))
-    take = state.pop if consume and isinstance(state, dict) else state.__getitem__
-    result = {}
-    for path, rule in by_path.items():
-        # No variable holds the array that is read, since that would keep it until the next is read.
-        result[path] = _stored(rule.layout.to_flax(np.asarray(take(rule.key))), leaves[path].dtype)
-    return unflatten_dict(result)
+    return problems
 
 
 def torch_shapes(rules: Iterable[Rule], expected: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
@@ -226,12 +247,15 @@ def to_torch(
         )
     if consume:
         _empty(variables)
+    users = collections.Counter(rule.path for rule in by_key.values())
     state = {}
     for key, rule in by_key.items():
         if rule.path is not None:
+            users[rule.path] -= 1
+            take = leaves.__getitem__ if users[rule.path] else leaves.pop
             # No variable holds the array that is read, which would keep it until the next is read.
             state[key] = np.asarray(
-                rule.layout.to_torch(np.asarray(leaves.pop(rule.path))), order='C'
+                _rows(rule, rule.layout.to_torch(np.asarray(take(rule.path)))), order='C'
             )
         elif rule.shape is not None:
             kind = np.int64 if key.endswith(COUNTER) else np.float32
@@ -244,14 +268,24 @@ def _stored(array: np.ndarray, dtype: Any) -> np.ndarray:
     return np.asarray(array, array.dtype if array.dtype in HALF_PRECISION else dtype, order='C')
 
 
+def _joined(parts: list[np.ndarray]) -> np.ndarray:
+    """The rows of a leaf's PyTorch array, from all keys that hold some of them."""
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _rows(rule: Rule, array: np.ndarray) -> np.ndarray:
+    """Those rows of a leaf's PyTorch array that the rule's key holds."""
+    return array if rule.rows is None else array[slice(*rule.rows)]
+
+
 def _torch_shape(rule: Rule, flax_shape: tuple[int, ...]) -> tuple[int, ...]:
-    """The shape of the PyTorch array that fills a Flax leaf of this shape."""
-    return rule.layout.to_torch(np.broadcast_to(np.False_, flax_shape)).shape
+    """The shape of the PyTorch array that fills a Flax leaf of this shape, or the rule's rows."""
+    return _rows(rule, rule.layout.to_torch(np.broadcast_to(np.False_, flax_shape))).shape
 
 
 def _unmatched_keys(keys: Iterable[str], rules: Mapping[str, Rule]) -> dict[str, list[str]]:
     """Keys of a state dict and of a table that do not meet, by kind of problem."""
-    keys = set(keys)
+    keys = dict.fromkeys(keys)
     needed = [key for key, rule in rules.items() if rule.path is not None]
     return {
         'missing': [key for key in needed if key not in keys],
@@ -259,27 +293,50 @@ def _unmatched_keys(keys: Iterable[str], rules: Mapping[str, Rule]) -> dict[str,
     }
 
 
-def _report(name: str, problems: Mapping[str, list[str]]) -> str:
-    """The text of the error that lists all problems, of each kind only the first `LISTED`."""
-    lines = []
-    for kind, ones in problems.items():
-        lines += [f'{kind}: {one}' for one in ones[:LISTED]]
-        if len(ones) > LISTED:
-            lines.append(f'{kind}: {len(ones) - LISTED} more')
-    count = sum(len(ones) for ones in problems.values())
-    return '\n  '.join([f'{name} cannot be converted, {count} problems:', *lines])
+def report(name: str, problems: Mapping[str, list[str]], advice: str = '') -> str:
+    """The text of the error about what `differences` gives, of which it lists the first few.
+
+    Args:
+      name: what cannot be converted.
+      problems: the differences; of each kind as many are listed as of the others.
+      advice: what the user can do.
+    """
+    problems = {kind: ones for kind, ones in problems.items() if ones}
+    count = sum(map(len, problems.values()))
+    # The kinds take turns, so that a long list of one kind hides no other.
+    turns = [(turn, kind) for kind, ones in problems.items() for turn in range(len(ones))]
+    listed = collections.Counter(
+        kind for _, kind in sorted(turns, key=lambda pair: pair[0])[:LISTED]
+    )
+    lines = [f'{kind}: {one}' for kind, ones in problems.items() for one in ones[: listed[kind]]]
+    if count > LISTED:
+        rest = {kind: len(ones) - listed[kind] for kind, ones in problems.items()}
+        lines.append('and ' + ', '.join(f'{n} more {kind}' for kind, n in rest.items() if n))
+    head = f'{name} cannot be converted, {count} problem{"s" if count > 1 else ""}:'
+    return '\n  '.join([head, *lines]) + (f'\n{advice}' if advice else '')
+
+
+def _by_path(rules: Iterable[Rule]) -> dict[Path, list[Rule]]:
+    """The rules that fill each Flax leaf, in the order of their rows."""
+    by_path: dict[Path, list[Rule]] = {}
+    for rule in sorted(rules, key=lambda rule: rule.rows or (0, 0)):
+        if rule.path is not None:
+            by_path.setdefault(rule.path, []).append(rule)
+    return by_path
 
 
 def _by_key(rules: Iterable[Rule]) -> dict[str, Rule]:
     """Rules by PyTorch key.
 
     Raises:
-      ValueError: two rules share a key or a Flax leaf, which is a fault of the table.
+      ValueError: two rules share a key or the first row of a Flax leaf, which is a fault of the
+        table.
     """
     rules = list(rules)
+    first = [rule for rule in rules if rule.rows is None or rule.rows[0] == 0]
     for what, names in (
         ('PyTorch key', [rule.key for rule in rules]),
-        ('Flax leaf', [rule.path for rule in rules if rule.path is not None]),
+        ('Flax leaf', [rule.path for rule in first if rule.path is not None]),
     ):
         counts = collections.Counter(names)
         double = sorted(str(name) for name, count in counts.items() if count > 1)

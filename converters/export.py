@@ -1,11 +1,13 @@
 """Exports a weight file of this project to PyTorch's layout, key for key.
 
-    python -m converters.export weights.safetensors weights.pth
-    python -m converters.export runs/h36m/lifter.safetensors ca_pf.pth --wrapped
+    python -m converters.export runs/h36m/lifter.safetensors ca_pf.bin
+    python -m converters.export weights.safetensors weights.pth --bare
 
 The source is a file that `python -m converters.convert` or a training run has written. The target
-is a state dict that the published code loads strictly. With --wrapped the file has the outer names
-and the key prefix of the published file, such as 'model' and 'module.'.
+has the form that the published evaluation script of its model reads: {'model': state dict} for a
+CA-PF of Human3.6M, a bare state dict with 'module.' before every key for one of MPI-INF-3DHP,
+{'model_pos': state dict} for PoseFormer. With --bare it is a state dict and nothing around it, for
+load_state_dict. With --wrapped it has the form of the file that was converted.
 """
 
 from __future__ import annotations
@@ -21,30 +23,50 @@ from etils import epath
 
 from capf_jax.errors import UserError
 from capf_jax.inference import units, weight_files
-from capf_jax.models.detectors.hrnet import HRNet
-from capf_jax.models.published_sizes import CA_PF, OWN_SIZE
 from capf_jax.runtime import commands, files
-from converters import engine, tables
+from converters import engine, namings, tables
+from converters.descriptions import model_of
 from converters.pytorch_files import import_torch
 from converters.tables import Model
 
-# (wrappers, prefix) of published files; those that are not here are bare state dicts.
-WRAPPED = {
-    'cpn50': (('state_dict',), 'module.'),
-    OWN_SIZE: (('model',), ''),
-    **{size.name: (size.wrappers, size.prefix) for size in CA_PF},
-    **{f'vitpose_{size}': (('state_dict',), '') for size in 'sblh'},
-    tables.POSEFORMER: (('model_pos',), ''),
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What is around an exported state dict.
+
+    Attributes:
+      wrappers: the names under which it lies, outermost first.
+      prefix: what stands before every key.
+      reader: what reads a file of this form.
+    """
+
+    wrappers: tuple[str, ...] = ()
+    prefix: str = ''
+    reader: str = 'load_state_dict'
+
+
+FORMS = ('published', 'bare', 'source')  # see the module's docstring
+_STATE_DICT = ('state_dict',)
+# The published training script of MPI-INF-3DHP cuts the first seven letters off every key, and
+# PoseFormer's loads into a DataParallel whose keys begin with 'module.', without being strict.
+HUMAN36M = Form(('model',), '', 'the published train.py --eval of Human3.6M')
+MPI_INF_3DHP = Form((), 'module.', 'the published run_3dhp.py --reload 1')
+PUBLISHED = {
+    'cpn50': Form(_STATE_DICT, 'module.', 'the published train.py as the detector'),
+    tables.POSEFORMER: Form(
+        ('model_pos',), 'module.', 'the published run_poseformer.py --evaluate'
+    ),
 }
 
 
-def export(source: str | os.PathLike, target: str | os.PathLike, wrapped: bool = False) -> str:
+def export(source: str | os.PathLike, target: str | os.PathLike, form: str = 'published') -> str:
     """Exports one file.
 
     Args:
       source: a safetensors file of `converters.convert` or of a training run.
       target: the file to write, for torch.load(weights_only=True).
-      wrapped: whether the state dict is put under the names that its published file has.
+      form: one of `FORMS`: 'published' as the published evaluation script reads it, 'bare' without
+        anything around the state dict, 'source' as the file that was converted.
 
     Returns:
       A summary for the user.
@@ -83,66 +105,43 @@ def export(source: str | os.PathLike, target: str | os.PathLike, wrapped: bool =
     aside = weight_files.load_unused(source)
     state = engine.to_torch(variables, model.rules, aside, consume=True)
     notes += _notes(model, state, aside)
-    wrappers, prefix = _around(model, metadata) if wrapped else ((), '')
-    saved: Any = {prefix + key: _tensor(torch, array) for key, array in state.items()}
-    for wrapper in reversed(wrappers):
+    around = form_of(model, metadata, form)
+    saved: Any = {around.prefix + key: _tensor(torch, array) for key, array in state.items()}
+    for wrapper in reversed(around.wrappers):
         saved = {wrapper: saved}
     _save(torch, saved, target)
-    around = ''.join(f', under {name!r}' for name in wrappers) + (prefix and f', with {prefix!r}')
-    first = f'{source}: {model.name}, {len(state)} keys{around}'
-    return '\n'.join([first, *notes, f'written: {target}'])
+    first = f'{source}: {model.name}, {len(state)} keys of {namings.TITLES[model.naming]}'
+    return '\n'.join([first, f'  as {described(around)}', *notes, f'written: {target}'])
 
 
-def model_of(
-    path: str | os.PathLike, variables: Mapping[str, Any], metadata: Mapping[str, Any]
-) -> Model:
-    """The model that a weight file says it holds.
+def form_of(model: Model, metadata: Mapping[str, Any], form: str) -> Form:
+    """What is around the state dict of a model in a file.
 
     Args:
-      path: the file, for the error.
-      variables: its tensors, of which it matters only whether a detector is among them.
-      metadata: what the file says of itself.
-
-    Raises:
-      UserError: it does not say so, or no published model has its parts.
+      model: the model.
+      metadata: what its weight file says of itself; a converted file says how its source was.
+      form: one of `FORMS`.
     """
-    names = ('kind', 'name', 'skeleton', 'model')
-    missing = [name for name in names if metadata.get(name) is None]
-    if not missing and metadata['kind'] not in tables.JOINT_AXES:
-        missing = ['kind']
-    if missing:
-        raise UserError(
-            f'{path} does not say its {", ".join(missing)}, so that it cannot be exported: make '
-            f'it with python -m converters.convert or python -m capf_jax.train of this version'
-        )
-    is_ca_pf = metadata['kind'] == tables.CA_PF_KIND
-    if is_ca_pf and not variables.get('detector'):
-        raise UserError(
-            f'{path} is a lifter of coordinates alone, which was never published: there is '
-            f'no PyTorch layout for it'
-        )
-    if metadata.get('naming') == tables.TENSORFLOW or _is_of_movenet(metadata):
-        raise UserError(
-            f'{path} holds a MoveNet, which was published for TensorFlow alone: there is no '
-            f'PyTorch layout for it'
-        )
-    fields = [metadata[name] for name in names]
-    model = Model(*fields, naming=metadata.get('naming', tables.OFFICIAL))
-    try:
-        if is_ca_pf and isinstance(model.detector, HRNet):
-            model = dataclasses.replace(model, head=False)
-        _ = model.rules
-    except (KeyError, AttributeError, TypeError) as error:
-        raise UserError(
-            f'{path} does not describe its {model.kind} completely ({error}): convert or train it '
-            f'again'
-        ) from error
-    return model
+    source = metadata.get('source') or {}
+    if form == 'bare':
+        return Form()
+    if form == 'source' and 'wrappers' in source:
+        reader = f'what reads {source.get("file", "the file that was converted")}'
+        return Form(tuple(source['wrappers']), source.get('prefix', ''), reader)
+    if model.kind == tables.CA_PF_KIND:
+        return MPI_INF_3DHP if model.skeleton == tables.MPI_INF_3DHP else HUMAN36M
+    if model.naming in namings.MMPOSE_HEADS or model.name.startswith('vitpose'):
+        reads = {namings.TRANSFORMERS: Form((), '', "transformers' load_state_dict")}
+        return reads.get(model.naming, Form(_STATE_DICT, '', "MMPose's tools/test.py"))
+    return PUBLISHED.get(model.name, Form())
 
 
-def _is_of_movenet(metadata: Mapping[str, Any]) -> bool:
-    model = metadata['model']
-    return isinstance(model, Mapping) and str(model.get('detector')).startswith('movenet')
+def described(form: Form) -> str:
+    """A form in words: what it looks like, and what reads it."""
+    inside = 'a bare state dict' if not form.wrappers else 'a state dict'
+    looks = inside + ''.join(f' under {name!r}' for name in reversed(form.wrappers))
+    prefix = f' with {form.prefix!r} before every key' if form.prefix else ''
+    return f'{looks}{prefix}, which {form.reader} reads'
 
 
 def _notes(model: Model, state: Mapping[str, np.ndarray], aside: Mapping[str, Any]) -> list[str]:
@@ -159,14 +158,6 @@ def _notes(model: Model, state: Mapping[str, np.ndarray], aside: Mapping[str, An
             f'strict=False'
         )
     return notes
-
-
-def _around(model: Model, metadata: Mapping[str, Any]) -> tuple[tuple[str, ...], str]:
-    """Wrappers and prefix: those of the file that was converted, else of the published file."""
-    source = metadata.get('source') or {}
-    if 'wrappers' in source:
-        return tuple(source['wrappers']), source.get('prefix', '')
-    return WRAPPED.get(model.name, ((), ''))
 
 
 def _tensor(torch: Any, array: np.ndarray) -> Any:
@@ -193,10 +184,14 @@ def main(argv: Sequence[str]) -> int:
     parser = commands.Parser('converters.export', __doc__)
     parser.add_argument('source', help='safetensors file of converters.convert or of a run')
     parser.add_argument('target', help='file to write, such as weights.pth')
-    help = "put the state dict under the published file's names, such as 'model'"
+    parser.add_flag('bare', default=False, help='write the state dict with nothing around it')
+    help = 'give it the form of the file that was converted, such as its prefixes'
     parser.add_flag('wrapped', default=False, help=help)
     values = parser.parse(argv)
-    print(export(values.source, values.target, values.wrapped))
+    if values.bare and values.wrapped:
+        raise UserError('--bare and --wrapped exclude each other: give one of the two')
+    form = 'bare' if values.bare else 'source' if values.wrapped else 'published'
+    print(export(values.source, values.target, form))
     return 0
 
 

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from capf_jax.models.detectors.hrnet import HRNet
+from converters import namings
 from converters.engine import Path, Rule, batch_norm, conv
+from converters.spare_keys import CLASSIFIER
 
-MMPOSE_PREFIX, MMPOSE_HEAD = 'backbone.', 'keypoint_head.final_layer'
+MMPOSE_PREFIX = namings.BACKBONE
+MMPOSE_HEAD = f'{namings.MMPOSE_HEADS[namings.MMPOSE]}final_layer'
+OFFICIAL_HEAD = 'final_layer'
 
 
 def hrnet_rules(
     detector: HRNet,
     prefix: str = '',
     heatmaps: bool = True,
-    head: str = 'final_layer',
+    head: str = OFFICIAL_HEAD,
     classifier: bool = False,
 ) -> list[Rule]:
     """The table of one HRNet's keys; MMPose's have prefix MMPOSE_PREFIX and head MMPOSE_HEAD.
@@ -23,7 +27,7 @@ def hrnet_rules(
       detector: which modules and blocks there are.
       prefix: what stands before every key, such as 'backbone.' in a CA-PF checkpoint.
       heatmaps: whether the file holds the heatmap head; CA-PF checkpoints do not.
-      head: key of the heatmap head, which follows the prefix unless it is MMPose's.
+      head: key of the heatmap head, which follows the prefix only where it is the official one.
       classifier: whether the file holds an ImageNet classifier, whose further layers are dropped.
     """
     rules = []
@@ -31,12 +35,11 @@ def hrnet_rules(
         rules += conv(f'{prefix}{conv_key}', ('params', *path, 'conv'))
         rules += batch_norm(f'{prefix}{norm_key}', (*path, 'norm'))
     if heatmaps:
-        key = head if head == MMPOSE_HEAD else f'{prefix}{head}'
+        key = f'{prefix}{head}' if head == OFFICIAL_HEAD else head
         rules += conv(key, ('params', 'head'), bias=True)
     if classifier:
         rules += [
-            Rule(f'{prefix}{key}', None, reason="ImageNet's classifier, which no map depends on")
-            for key in _classifier_keys(detector)
+            Rule(f'{prefix}{key}', None, reason=CLASSIFIER) for key in _classifier_keys(detector)
         ]
     return rules
 

@@ -11,6 +11,7 @@ import re
 import struct
 import warnings
 import zipfile
+import zlib
 from collections import OrderedDict
 from typing import Any
 
@@ -20,6 +21,7 @@ import numpy as np
 from capf_jax.errors import UserError
 
 INSTALL_TORCH = 'pip install torch --index-url https://download.pytorch.org/whl/cpu'
+MOST_OF_SIZE = 10  # times a file's size that its members may have when they are unpacked
 OLDEST_TORCH = (2, 6)  # the first whose weights_only=True lets no code run
 # Harmless objects that training programs save beside the weights. Each is replaced by an empty
 # stand-in, so that not even its own constructor runs.
@@ -27,6 +29,12 @@ SETTINGS = (
     'argparse.Namespace', 'easydict.EasyDict', 'yacs.config.CfgNode', 'addict.addict.Dict',
     'collections.defaultdict', 'ml_collections.config_dict.config_dict.ConfigDict',
     'mmcv.utils.config.ConfigDict', 'mmengine.config.config.ConfigDict', 'types.SimpleNamespace',
+    # Lightning's hyper-parameters, whose module has moved from version to version.
+    *(f'{module}.AttributeDict' for module in (
+        'pytorch_lightning.utilities.parsing', 'pytorch_lightning.utilities.data',
+        'lightning.pytorch.utilities.parsing', 'lightning.fabric.utilities.data',
+        'lightning_fabric.utilities.data')),
+    'omegaconf.dictconfig.DictConfig', 'omegaconf.listconfig.ListConfig',
 )  # fmt: skip
 NUMBERS = (
     *(f'numpy.{module}.multiarray.{name}' for module in ('core', '_core')
@@ -43,6 +51,9 @@ NUMBERS = (
     *(f'{module}.{name}' for module in ('pathlib', 'pathlib._local')
       for name in ('PosixPath', 'WindowsPath', 'PurePosixPath', 'PureWindowsPath')),
     *(f'builtins.{name}' for name in ('list', 'int', 'float')),  # the default of a defaultdict
+    'omegaconf.base.ContainerMetadata', 'omegaconf.base.Metadata', 'typing.Any', 'builtins.dict',
+    *(f'omegaconf.nodes.{name}Node' for name in (
+        'Any', 'Integer', 'Float', 'String', 'Boolean', 'Bytes', 'Path', 'Enum')),
 )  # fmt: skip
 
 
@@ -83,6 +94,8 @@ def load(path: pathlib.Path, head: bytes) -> Any:
             f'{path} is cut short: it begins as a PyTorch file, but its end is missing; '
             f'download it again'
         )
+    if is_zip:
+        _check_members(path)
     torch = import_torch()
     harmless = [(_Setting, name) for name in SETTINGS] + [(_Number, name) for name in NUMBERS]
     try:
@@ -100,6 +113,30 @@ def load(path: pathlib.Path, head: bytes) -> Any:
         ) from error
     except Exception as error:  # a damaged file makes torch raise errors of any type
         raise UserError(_damage(path, str(error))) from error
+
+
+def _check_members(path: pathlib.Path) -> None:
+    """Raises a UserError if a zip file's members are not as large, or not the bytes, that it says.
+
+    PyTorch itself does not compare the checksums.
+    """
+    size = path.stat().st_size
+    try:
+        with zipfile.ZipFile(path) as archive:
+            claimed = sum(member.file_size for member in archive.infolist())
+            if claimed > MOST_OF_SIZE * (size + 1_000_000):
+                raise UserError(
+                    f'{path} has {size:,} bytes, and its parts claim {claimed:,}: it is damaged or '
+                    f'made to deceive; get it again'
+                )
+            damaged = archive.testzip()
+    except (zipfile.BadZipFile, NotImplementedError, OSError, zlib.error) as error:
+        raise UserError(f'{path} is damaged ({error}): download it again') from error
+    if damaged:
+        raise UserError(
+            f'{path} is damaged: the checksum of {damaged!a} inside it is not that of its '
+            f'bytes; download it again'
+        )
 
 
 class _Setting:

@@ -11,6 +11,7 @@ import dataclasses
 import hashlib
 import os
 import pathlib
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,7 +27,15 @@ from converters import pytorch_files, tfjs_files
 WRAPPERS = ('state_dict', 'model_state_dict', 'model_pos', 'model', 'network', 'net')
 GZIP = b'\x1f\x8b'  # how files that gzip compressed begin
 LONGEST_HEADER = 100_000_000  # bytes, of a safetensors file
-PARALLEL = 'module.'  # what PyTorch's DataParallel puts before every key
+# What wrappers of a network put before every key: PyTorch's DataParallel and `torch.compile`,
+# Lightning's modules and those of users.
+PREFIXES = ('module.', '_orig_mod.', 'model.', 'net.', 'network.', 'pose_model.', 'pose_net.')
+# What `torch.compile`, sharding and recomputation put inside keys, where they wrapped only a part.
+INSIDE = ('_orig_mod.', '_fsdp_wrapped_module.', '_checkpoint_wrapped_module.')
+OURS = {'kind', 'skeleton', 'model'}  # metadata that this project's own files have
+DEEPEST = 16  # most wrappers around a state dict
+MOST_OF_SIZE = 10  # times a file's size that its tensors may have; they may share memory
+MOST_TENSORS = 20_000  # of a state dict; ViTPose+ of the largest size has 3,000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,9 +47,10 @@ class Source:
       sha256: hash of its bytes, hexadecimal; of a graph model, that of its JSON file.
       state: PyTorch key or TensorFlow name -> array, of the type that the file has.
       wrappers: the names under which the state dict lies, outermost first.
-      prefix: 'module.', as often as every key began with it; the keys of `state` lack it.
+      prefix: what wrappers put before every key, such as 'module.'; the keys of `state` lack it.
       beside: names of what else the file holds, such as an optimizer's state.
       hashes: of a model in several files, each one's name and hash.
+      left_out: keys that the user does not want.
     """
 
     path: epath.Path
@@ -50,6 +60,7 @@ class Source:
     prefix: str = ''
     beside: tuple[str, ...] = ()
     hashes: Mapping[str, str] = dataclasses.field(default_factory=dict)
+    left_out: tuple[str, ...] = ()
 
 
 def read(path: str | os.PathLike, inside: str = '') -> Source:
@@ -80,9 +91,29 @@ def read(path: str | os.PathLike, inside: str = '') -> Source:
             _check_that_it_may_hold_weights(path, head)
             file.seek(0)
             sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
-        if _is_safetensors(head):
-            return _unwrapped(path, sha256, _read_safetensors(copy))
-        return _unwrapped(path, sha256, pytorch_files.load(copy, head))
+        is_safetensors = _is_safetensors(head)
+        loaded = _read_safetensors(copy) if is_safetensors else pytorch_files.load(copy, head)
+        source = _unwrapped(path, sha256, loaded)
+        claimed, size = sum(array.nbytes for array in source.state.values()), copy.stat().st_size
+    if claimed > MOST_OF_SIZE * (size + 1_000_000):
+        raise UserError(
+            f'{path} has {size:,} bytes, and its tensors claim {claimed:,}: it is damaged or made '
+            f'to deceive; get it again'
+        )
+    return source
+
+
+def is_ours(path: str | os.PathLike) -> bool:
+    """Whether a path is a weight file that this project has written, whole."""
+    path = files.user_path(path)
+    if not path.is_file():
+        return False
+    with files.local(path) as copy:
+        try:
+            with safe_open(copy, framework='numpy') as file:
+                return (file.metadata() or {}).keys() >= OURS
+        except (SafetensorError, OSError):
+            return False
 
 
 def _graph_weights(path: pathlib.Path, head: bytes, inside: str) -> tfjs_files.GraphWeights | None:
@@ -140,12 +171,17 @@ def _read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
     try:
         with safe_open(path, framework='numpy') as file:
             metadata = file.metadata() or {}
-            if {'kind', 'skeleton', 'model'} <= metadata.keys():
+            if metadata.keys() >= OURS:
                 name = metadata.get('name', metadata['kind']).strip('"')
                 raise UserError(f'{path} is already converted: it holds {name}; use it as it is')
             return {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 (no mapping)
     except (SafetensorError, OSError) as error:
         raise UserError(f'{path} is cut short or damaged: {error}; download it again') from error
+    except AttributeError as error:  # which safetensors raises where NumPy lacks a type
+        raise UserError(
+            f'{path} holds numbers of a type that NumPy does not know ({error}): save the weights '
+            f'in float32, float16 or bfloat16'
+        ) from error
 
 
 def _unwrapped(path: epath.Path, sha256: str, loaded: Any) -> Source:
@@ -159,8 +195,13 @@ def _unwrapped(path: epath.Path, sha256: str, loaded: Any) -> Source:
             inner = inner if len(inner) == 1 else []
         if not inner:
             break
+        if len(wrappers) == DEEPEST:
+            raise UserError(
+                f'{path} holds more than {DEEPEST} dictionaries inside each other, which no weight '
+                f'file does: give the file that holds the weights'
+            )
         wrappers.append(inner[0])
-        beside += [str(name) for name in loaded if name != inner[0]]
+        beside += [_printable(name) for name in loaded if name != inner[0]]
         loaded = loaded[inner[0]]
     if not isinstance(loaded, Mapping) or not any(map(_is_tensor, loaded.values())):
         what = f'the keys {sorted(map(str, loaded))[:8]}' if isinstance(loaded, Mapping) else ''
@@ -168,17 +209,47 @@ def _unwrapped(path: epath.Path, sha256: str, loaded: Any) -> Source:
             f'{path} holds {what or "a " + type(loaded).__name__}, not a state dict of tensors: '
             f'give the file that holds the weights'
         )
-    beside += [str(name) for name, value in loaded.items() if not _is_tensor(value)]
+    beside += [_printable(name) for name, value in loaded.items() if not _is_tensor(value)]
     keys = [key for key, value in loaded.items() if _is_tensor(value)]
+    _check_keys(path, keys)
     try:
         state = {str(key): _array(loaded[key]) for key in keys}
     except (TypeError, RuntimeError) as error:  # tensors may be sparse, quantised or without data
         raise UserError(f'{path} holds tensors that are no plain arrays ({error})') from error
-    prefix = ''
-    while all(key.startswith(PARALLEL) for key in state):
-        prefix += PARALLEL
-        state = {key.removeprefix(PARALLEL): value for key, value in state.items()}
+    prefix, state = _without_prefixes(state)
     return Source(path, sha256, state, tuple(wrappers), prefix, tuple(beside))
+
+
+def _check_keys(path: epath.Path, keys: list[Any]) -> None:
+    """Raises a UserError about keys that no network has, before anything is done with them."""
+    if len(keys) > MOST_TENSORS:
+        raise UserError(
+            f'{path} holds {len(keys):,} tensors, and no known model more than {MOST_TENSORS:,}: '
+            f'give the file that holds the weights'
+        )
+    unprintable = [key for key in keys if not str(key).isprintable()]
+    if unprintable:
+        raise UserError(
+            f'{path} holds a tensor called {unprintable[0]!a}, which is no name: the file is '
+            f'damaged or made to deceive; get it again'
+        )
+
+
+def _without_prefixes(state: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """What wrappers put before every key, and the state dict without it and without `INSIDE`."""
+    prefix = ''
+    while common := next((p for p in PREFIXES if all(key.startswith(p) for key in state)), ''):
+        prefix += common
+        state = {key.removeprefix(common): value for key, value in state.items()}
+    names = {key: re.sub('|'.join(map(re.escape, INSIDE)), '', key) for key in state}
+    if len(set(names.values())) == len(names):
+        state = {names[key]: value for key, value in state.items()}
+    return prefix, state
+
+
+def _printable(name: Any) -> str:
+    """A name from a file, safe to print."""
+    return str(name) if str(name).isprintable() else ascii(name)
 
 
 def _is_tensor(value: Any) -> bool:
@@ -186,10 +257,17 @@ def _is_tensor(value: Any) -> bool:
 
 
 def _holds_tensors(value: Any) -> bool:
-    """Whether a value is a state dict, or a wrapper of one."""
-    return isinstance(value, Mapping) and any(
-        _is_tensor(inner) or _holds_tensors(inner) for inner in value.values()
-    )
+    """Whether a value is a state dict, or a wrapper of one; every dictionary is looked at once."""
+    waiting, visited = [value], set()
+    while waiting:
+        mapping = waiting.pop()
+        if not isinstance(mapping, Mapping) or id(mapping) in visited:
+            continue
+        visited.add(id(mapping))
+        if any(map(_is_tensor, mapping.values())):
+            return True
+        waiting += mapping.values()
+    return False
 
 
 def _array(value: Any) -> np.ndarray:

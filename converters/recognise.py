@@ -7,6 +7,7 @@ checks strictly.
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import statistics
 from collections.abc import Mapping
@@ -14,14 +15,14 @@ from typing import Any
 
 from capf_jax.errors import unknown
 from capf_jax.models.detectors.hrnet import HRNet
+from capf_jax.models.detectors.vitpose import PATCH
 from capf_jax.models.published_sizes import OWN_SIZE, ca_pf_name
-from converters import tables
-from converters.hrnet_names import MMPOSE_PREFIX
+from converters import namings, spare_keys, tables, vitpose_names
 from converters.movenet_names import PREFIX as TENSORFLOW_PREFIX
 from converters.tables import Model
 
 Shapes = Mapping[str, tuple[int, ...]]
-LIFTER, BACKBONE = 'volume_net.', 'backbone.'
+LIFTER, BACKBONE = 'volume_net.', namings.BACKBONE
 MOST = 100  # every known model has fewer layers and modules
 VITPOSE = {384: 'vitpose_s', 768: 'vitpose_b', 1024: 'vitpose_l', 1280: 'vitpose_h'}
 
@@ -68,7 +69,7 @@ def number_of_joints(model: Model, shapes: Shapes) -> int | None:
 def candidates(shapes: Shapes) -> list[Model]:
     """The member of each family of models that this state dict would be."""
     if any(key.startswith(TENSORFLOW_PREFIX) for key in shapes):
-        return [tables.detector('movenet_thunder', tables.TENSORFLOW), tables.multipose()]
+        return [tables.detector('movenet_thunder', namings.TENSORFLOW), tables.multipose()]
     members = [*detectors(shapes), _poseformer(shapes)]
     if any(key.startswith(LIFTER) for key in shapes):
         members.append(_ca_pf(shapes))
@@ -77,20 +78,28 @@ def candidates(shapes: Shapes) -> list[Model]:
 
 def detectors(shapes: Shapes) -> list[Model]:
     """The member of each family of detectors that this state dict would be."""
-    fixed = ('cpn50', 'simplebaseline_resnet50', 'resnet50_imagenet')
-    width = _nearest(_hrnet_width(shapes), (32, 48))
-    mmpose_width = _nearest(_hrnet_width(_inside(shapes, MMPOSE_PREFIX)), (32, 48))
+    inside = _inside(shapes, BACKBONE)
+    width, inside_width = (_nearest(_hrnet_width(keys), (32, 48)) for keys in (shapes, inside))
+    classifiers = [
+        tables.detector(f'hrnet_w{width}_imagenet'),
+        tables.detector(f'hrnet_w{inside_width}_imagenet', namings.MMPOSE),
+        tables.detector('resnet50_imagenet'),
+        tables.detector('resnet50_imagenet', namings.MMPOSE),
+    ]
+    head = spare_keys.of_a_classifier(shapes)
     return [
         _hrnet(shapes),
-        tables.detector(f'hrnet_w{mmpose_width}', tables.MMPOSE),
-        tables.detector(f'hrnet_w{width}_imagenet'),
-        *map(tables.detector, fixed),
-        _vitpose(shapes),
+        tables.detector('cpn50'),
+        tables.detector('simplebaseline_resnet50'),
+        *(_hrnet(inside, naming) for naming in namings.MMPOSE_HEADS),
+        *(tables.detector('simplebaseline_resnet50', naming) for naming in namings.MMPOSE_HEADS),
+        *(dataclasses.replace(model, spare=head) for model in classifiers),
+        *(_vitpose(shapes, naming) for naming in vitpose_names.NAMINGS),
     ]
 
 
-def _hrnet(shapes: Shapes) -> Model:
-    """A published HRNet, or one of a user's own size."""
+def _hrnet(shapes: Shapes, naming: str = namings.OFFICIAL) -> Model:
+    """A published HRNet, or one of a user's own size, by the keys of its layers."""
     fields = {
         'width': _hrnet_width(shapes),
         'stem_channels': _size(shapes, 64, ('conv1.weight', 0), ('conv2.weight', 0)),
@@ -102,10 +111,10 @@ def _hrnet(shapes: Shapes) -> Model:
         'blocks': _count(shapes, r'stage2\.0\.branches\.0\.(\d+)\.', 4),
     }
     for width in (32, 48):
-        model = tables.detector(f'hrnet_w{width}')
+        model = tables.detector(f'hrnet_w{width}', naming)
         if all(getattr(model.detector, name) == value for name, value in fields.items()):
             return model
-    return tables.detector('hrnet', hrnet={**fields, 'heatmaps': 'gaussian'})
+    return tables.detector('hrnet', naming, {**fields, 'heatmaps': 'gaussian'})
 
 
 def _hrnet_width(shapes: Shapes) -> int:
@@ -114,17 +123,42 @@ def _hrnet_width(shapes: Shapes) -> int:
     return _size(shapes, 32, *stages, ('transition1.0.0.weight', 0), ('final_layer.weight', 1))
 
 
-def _vitpose(shapes: Shapes) -> Model:
-    """The published ViTPose of the nearest width."""
+def _vitpose(shapes: Shapes, naming: str) -> Model:
+    """The published ViTPose of the nearest width, with keys of these names."""
+    rules = tables.detector('vitpose_b', naming).rules
+    keys = {rule.path: rule.key for rule in rules if rule.path is not None}
+    position, block = keys['params', 'position_embedding'], ('params', 'block0')
     size = _size(
         shapes,
         768,
-        ('backbone.pos_embed', 2),
-        ('backbone.last_norm.weight', 0),
-        ('backbone.blocks.0.attn.proj.weight', 0),
-        ('backbone.blocks.0.norm1.weight', 0),
+        (position, 2),
+        (keys['params', 'norm', 'scale'], 0),
+        (keys[*block, 'attention', 'proj', 'kernel'], 0),
+        (keys[*block, 'norm1', 'scale'], 0),
     )
-    return tables.detector(VITPOSE[_nearest(size, tuple(VITPOSE))])
+    model = tables.detector(VITPOSE[_nearest(size, tuple(VITPOSE))], naming)
+    fc2 = keys[*block, 'mlp', 'fc2', 'kernel']
+    expert_rows = _size(shapes, 0, (f'{fc2.rpartition(".fc2.")[0]}.experts.0.weight', 0))
+    is_whole = _size(shapes, size, (fc2, 0)) + expert_rows != size
+    rows = _size(shapes, 0, (position, 1))
+    has_first_row = naming != namings.MMPOSE_1 or _crop(rows) is None
+    return dataclasses.replace(
+        model,
+        crop=_crop(rows - has_first_row) or model.crop,
+        expert_rows=0 if is_whole else expert_rows,
+        has_first_row=has_first_row,
+        spare=spare_keys.of_a_vitpose(shapes),
+    )
+
+
+def _crop(patches: int) -> tuple[int, int] | None:
+    """(H, W) of crops of so many ViTPose patches, four high to three wide, or square."""
+    for k in range(1, MOST):
+        if patches == 12 * k * k:
+            return 4 * PATCH * k, 3 * PATCH * k
+        if patches == k * k:
+            return PATCH * k, PATCH * k
+    return None
 
 
 def _poseformer(shapes: Shapes) -> Model:
@@ -158,7 +192,7 @@ def _ca_pf(shapes: Shapes) -> Model:
         name = ca_pf_name(detector.name, skeleton, settings['lifter'])
         if name != OWN_SIZE:
             break
-    return Model(tables.CA_PF_KIND, name, skeleton, settings, head=head)
+    return Model(tables.CA_PF_KIND, name, skeleton, settings, detector.naming, head)
 
 
 def _lifter(shapes: Shapes, detector: Model) -> dict[str, Any]:

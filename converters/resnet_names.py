@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from capf_jax.models.detectors.resnet import ResNet
 from converters.engine import Path, Rule, batch_norm, conv
+from converters.spare_keys import CLASSIFIER
 
 
 def resnet_rules(
@@ -23,8 +24,8 @@ def resnet_rules(
             key, name = f'{prefix}layer{stage}.{k}', f'stage{stage}_block{k}'
             rules += bottleneck(key, (*path, name), project=k == 0)
     if classifier:
-        reason = "ImageNet's classifier, which no map depends on"
-        rules += [Rule(f'{prefix}fc.{leaf}', None, reason=reason) for leaf in ('weight', 'bias')]
+        keys = [f'{prefix}fc.{leaf}' for leaf in ('weight', 'bias')]
+        rules += [Rule(key, None, reason=CLASSIFIER) for key in keys]
     return rules
 
 

@@ -1,24 +1,29 @@
-"""PyTorch names of the official SimpleBaseline pose files (COCO) -> our SimpleBaseline's."""
+"""PyTorch names of SimpleBaseline pose files (COCO) -> our SimpleBaseline's: official, MMPose's."""
 
 from __future__ import annotations
 
 from capf_jax.models.detectors.resnet import ResNet
 from capf_jax.models.detectors.simplebaseline import SimpleBaseline
+from converters import namings
 from converters.engine import DECONV, Path, Rule, batch_norm, conv
 from converters.resnet_names import resnet_rules
 
 
-def simplebaseline_rules(detector: SimpleBaseline, prefix: str = '') -> list[Rule]:
+def simplebaseline_rules(
+    detector: SimpleBaseline, prefix: str = '', naming: str = namings.OFFICIAL
+) -> list[Rule]:
     """The table of one SimpleBaseline's keys.
 
     Args:
       detector: which blocks there are.
       prefix: what stands before every key.
+      naming: whose names the keys have; MMPose's tell the ResNet from the head.
     """
     resnet = ResNet(blocks=detector.blocks)
+    backbone = prefix if naming == namings.OFFICIAL else prefix + namings.BACKBONE
     return [
-        *resnet_rules(resnet, prefix, ('resnet',), classifier=False),
-        *deconv_head(prefix, layers=3),
+        *resnet_rules(resnet, backbone, ('resnet',), classifier=False),
+        *deconv_head(prefix + namings.MMPOSE_HEADS.get(naming, ''), layers=3),
     ]
 
 

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
+from capf_jax.errors import UserError
 from capf_jax.inference import model_settings
 from capf_jax.inference.people_finder import KIND as PERSON_FINDER
 from capf_jax.models.detectors import catalog
@@ -24,14 +25,23 @@ from capf_jax.models.detectors.simplebaseline import SimpleBaseline
 from capf_jax.models.detectors.vitpose import ViTPose
 from capf_jax.models.lifter import Lifter
 from capf_jax.models.poseformer import PoseFormer
-from capf_jax.models.published_sizes import CA_PF, OWN_SIZE
+from capf_jax.models.published_sizes import CA_PF, OWN_SIZE, ca_pf_name
 from capf_jax.pose import skeletons
 from configs import base
 from converters.cpn_names import cpn_rules
 from converters.engine import Path, Rule
-from converters.hrnet_names import MMPOSE_HEAD, MMPOSE_PREFIX, hrnet_rules
+from converters.hrnet_names import OFFICIAL_HEAD, hrnet_rules
 from converters.lifter_names import lifter_rules
 from converters.movenet_names import movenet_rules, multipose_rules
+from converters.namings import (
+    BACKBONE,
+    MMPOSE,
+    MMPOSE_1,
+    MMPOSE_HEADS,
+    OFFICIAL,
+    TENSORFLOW,
+    TRANSFORMERS,
+)
 from converters.poseformer_names import poseformer_rules
 from converters.resnet_names import resnet_rules
 from converters.simplebaseline_names import simplebaseline_rules
@@ -39,8 +49,17 @@ from converters.vitpose_names import vitpose_rules
 
 DETECTOR, CA_PF_KIND, POSEFORMER = 'detector', 'ca_pf', 'poseformer'
 MULTIPOSE = 'movenet_multipose'
+PICTURE = (256, 256)  # (H, W), the pixels at which the person finder's FLOPs are counted
 COCO, HUMAN36M, MPI_INF_3DHP = 'coco17', 'h36m17', 'mpi_inf_3dhp17'
-OFFICIAL, MMPOSE, TENSORFLOW = 'official', 'mmpose', 'tensorflow'
+# Whose names the keys of each kind of detector may have.
+NAMINGS: dict[type[nn.Module], tuple[str, ...]] = {
+    HRNet: (OFFICIAL, MMPOSE, MMPOSE_1),
+    SimpleBaseline: (OFFICIAL, MMPOSE, MMPOSE_1),
+    ResNet: (OFFICIAL, MMPOSE),
+    CPN: (OFFICIAL,),
+    ViTPose: (OFFICIAL, MMPOSE_1, TRANSFORMERS),
+    MoveNet: (TENSORFLOW,),
+}
 # Leaves that have an entry for every joint, and the axis of the entries in PyTorch.
 JOINT_AXES: dict[str, dict[Path, int]] = {
     DETECTOR: {('params', 'head', 'bias'): 0, ('params', 'head', 'norm', 'bias'): 0},
@@ -61,8 +80,12 @@ class Model:
       skeleton: name of its skeleton.
       settings: `config.model` of it as a dict; for PoseFormer and the person finder the module's
         fields.
-      naming: whose names its keys have, 'official', 'mmpose' or 'tensorflow'.
+      naming: whose names its keys have, one of namings.TITLES.
       head: whether the detector has its heatmap head; published CA-PF files of HRNet do not.
+      crop: (H, W) of its crops, or of the person finder's pictures, pixels; a ViTPose's position
+        embedding tells it.
+      expert_rows, has_first_row: of a ViTPose's file, see `vitpose_rules`.
+      spare: (key, reason) of what the file holds beyond the model and is dropped.
     """
 
     kind: str
@@ -71,6 +94,10 @@ class Model:
     settings: Mapping[str, Any]
     naming: str = OFFICIAL
     head: bool = True
+    crop: tuple[int, int] = catalog.CROP
+    expert_rows: int = 0
+    has_first_row: bool = True
+    spare: tuple[tuple[str, str], ...] = ()
 
     @functools.cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -79,17 +106,37 @@ class Model:
         Raises:
           UserError: no published model has these parts.
         """
+        rules = self._rules()
+        known = {rule.key for rule in rules}
+        spare = [(key, reason) for key, reason in self.spare if key not in known]
+        return (*rules, *(Rule(key, None, reason=reason) for key, reason in spare))
+
+    def _rules(self) -> list[Rule]:
+        """The table without what a file holds beyond the model."""
         if self.kind == POSEFORMER:
-            return tuple(poseformer_rules(self.poseformer))
+            return poseformer_rules(self.poseformer)
         if self.kind == PERSON_FINDER:
-            return tuple(multipose_rules(self.person_finder))
+            return multipose_rules(self.person_finder)
+        vitpose = {'expert_rows': self.expert_rows, 'has_first_row': self.has_first_row}
         if self.kind == DETECTOR:
-            return tuple(detector_rules(self.detector, self.naming, classifier=True))
-        backbone = detector_rules(self.detector, self.naming, prefix='backbone.')
-        return (
+            return detector_rules(self.detector, self.naming, classifier=True, **vitpose)
+        backbone = detector_rules(self.detector, self.naming, prefix='backbone.', **vitpose)
+        return [
             *_under('detector', backbone),
             *_under('lifter', lifter_rules(self.lifter, 'volume_net.')),
-        )
+        ]
+
+    def of_joints(self, skeleton: str) -> Model:
+        """The same network for the joints of another skeleton.
+
+        Raises:
+          UserError: there is no such skeleton.
+        """
+        skeletons.get(skeleton)
+        name = self.name
+        if self.kind == CA_PF_KIND:
+            name = ca_pf_name(self.settings['detector'], skeleton, self.settings['lifter'])
+        return dataclasses.replace(self, skeleton=skeleton, name=name)
 
     @property
     def poseformer(self) -> PoseFormer:
@@ -112,6 +159,13 @@ class Model:
         return model_settings.detector_entry(self.config.model)
 
     @property
+    def usual_crop(self) -> tuple[int, int]:
+        """(H, W) of the crops that its published files take, pixels."""
+        if self.kind == PERSON_FINDER:
+            return PICTURE
+        return catalog.CROP if self.kind == POSEFORMER else self.entry.crop
+
+    @property
     def detector(self) -> nn.Module:
         """The module of a detector or of a CA-PF's backbone."""
         inside = self.kind == CA_PF_KIND
@@ -120,6 +174,11 @@ class Model:
             joints = model_settings.detector_joints(self.config.model, joints)
         module = self.entry.build(len(joints))
         return module if self.head else module.clone(heatmaps=None)
+
+    @property
+    def detector_has_joints(self) -> bool:
+        """Whether a detector makes heatmaps."""
+        return self.head and self.entry.heatmaps is not None
 
     @property
     def lifter(self) -> Lifter:
@@ -135,9 +194,9 @@ class Model:
             joints = _float32(1, model.frames, model.num_joints, 2)
             return jax.eval_shape(model.init, key, joints)
         if self.kind == PERSON_FINDER:
-            return jax.eval_shape(self.person_finder.init, key, _float32(1, 256, 256, 3))
+            return jax.eval_shape(self.person_finder.init, key, _float32(1, *self.crop, 3))
         detection, variables = jax.eval_shape(
-            self.detector.init_with_output, key, _float32(1, *self.entry.crop, 3)
+            self.detector.init_with_output, key, _float32(1, *self.crop, 3)
         )
         if self.kind == DETECTOR:
             return variables
@@ -150,12 +209,14 @@ class Model:
 
 def detector(name: str, naming: str = OFFICIAL, hrnet: Mapping[str, Any] | None = None) -> Model:
     """A detector of the catalog; `hrnet` has the sizes of the detector called 'hrnet'."""
-    return Model(DETECTOR, name, COCO, settings(name, hrnet), naming)
+    crop = catalog.get(name).crop
+    return Model(DETECTOR, name, COCO, settings(name, hrnet), naming, crop=crop)
 
 
 def multipose() -> Model:
     """The person finder MoveNet MultiPose."""
-    return Model(PERSON_FINDER, MULTIPOSE, COCO, {'num_joints': 17}, TENSORFLOW)
+    fields = {'num_joints': 17}
+    return Model(PERSON_FINDER, MULTIPOSE, COCO, fields, TENSORFLOW, crop=PICTURE)
 
 
 def settings(
@@ -180,11 +241,21 @@ def settings(
 
 def names() -> tuple[str, ...]:
     """The names of all models to which a file can be converted."""
-    return (*catalog.names(), *(size.name for size in CA_PF), OWN_SIZE, POSEFORMER, MULTIPOSE)
+    detectors = [name for name in catalog.names() if has_table(catalog.get(name).build(17))]
+    return (*detectors, *(size.name for size in CA_PF), OWN_SIZE, POSEFORMER, MULTIPOSE)
+
+
+def has_table(module: nn.Module) -> bool:
+    """Whether files of this kind of detector have been published that can be converted."""
+    return type(module) in NAMINGS
 
 
 def detector_rules(
-    module: nn.Module, naming: str = OFFICIAL, prefix: str = '', classifier: bool = False
+    module: nn.Module,
+    naming: str = OFFICIAL,
+    prefix: str = '',
+    classifier: bool = False,
+    **vitpose: Any,
 ) -> list[Rule]:
     """The table of a detector.
 
@@ -193,21 +264,37 @@ def detector_rules(
       naming: whose names the keys have.
       prefix: what stands before every key.
       classifier: whether a file of a network without heatmaps may hold the head of a classifier.
+      vitpose: further arguments of `vitpose_rules`, for a ViTPose.
+
+    Raises:
+      UserError: no such detector's file has been published, or not with these names.
     """
-    if isinstance(module, HRNet):
-        heatmaps = module.heatmaps is not None
-        if naming == MMPOSE:
-            return hrnet_rules(module, f'{prefix}{MMPOSE_PREFIX}', heatmaps, MMPOSE_HEAD)
-        return hrnet_rules(module, prefix, heatmaps, classifier=classifier and not heatmaps)
+    kind = type(module).__name__
+    if not has_table(module):
+        raise UserError(
+            f'no PyTorch file of a {kind} has been published, so that it can neither be converted '
+            f'nor exported; those that can are {", ".join(names())}'
+        )
+    if naming not in NAMINGS[type(module)]:
+        raise UserError(
+            f'keys of a {kind} have no names {naming!r}; known are '
+            f'{", ".join(NAMINGS[type(module)])}: convert the file again'
+        )
+    if isinstance(module, ViTPose):
+        return vitpose_rules(module, prefix, naming, **vitpose)
+    if isinstance(module, CPN):
+        return cpn_rules(module, prefix)
+    if isinstance(module, SimpleBaseline):
+        return simplebaseline_rules(module, prefix, naming)
+    backbone = prefix if naming == OFFICIAL else prefix + BACKBONE
     if isinstance(module, ResNet):
-        return resnet_rules(module, prefix, classifier=classifier)
-    tables = {
-        CPN: cpn_rules,
-        MoveNet: movenet_rules,
-        SimpleBaseline: simplebaseline_rules,
-        ViTPose: vitpose_rules,
-    }
-    return tables[type(module)](module, prefix)
+        return resnet_rules(module, backbone, classifier=classifier)
+    if isinstance(module, MoveNet):
+        return movenet_rules(module, prefix)
+    assert isinstance(module, HRNet)
+    heatmaps = module.heatmaps is not None
+    head = f'{prefix}{MMPOSE_HEADS[naming]}final_layer' if naming != OFFICIAL else OFFICIAL_HEAD
+    return hrnet_rules(module, backbone, heatmaps, head, classifier=classifier and not heatmaps)
 
 
 def _under(part: str, rules: list[Rule]) -> list[Rule]:

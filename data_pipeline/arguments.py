@@ -7,10 +7,11 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from capf_jax.runtime.commands import Parser
+from capf_jax.runtime.commands import Parser, path
 from data_pipeline.building import Settings
 
 _SHORT = {'jpeg_quality': 'quality'}  # what arguments call a field
+_PATHS = ('source', 'poses')  # fields that are paths on this machine
 _SIZE = ('height', 'width')  # fields that one argument gives together
 
 
@@ -26,7 +27,7 @@ def add_settings(parser: Parser, settings: type[Settings], *, but: tuple[str, ..
         parser.add_argument(
             f'--{_SHORT.get(field.name, field.name)}',
             dest=field.name,
-            type=_type_of(field.default),
+            type=_path if field.name in _PATHS else _type_of(field.default),
             help=f'default {field.default!r}',
         )
 
@@ -46,10 +47,15 @@ def fields_of(values: argparse.Namespace, settings: type[Settings]) -> dict[str,
     return fields if values.size is None else fields | dict(zip(_SIZE, values.size, strict=True))
 
 
+def _path(text: str) -> str:
+    """A path with `~` expanded; '' stays ''."""
+    return str(path(text)) if text else ''
+
+
 def _size(text: str) -> tuple[int, int]:
     """'256x192' -> (256, 192)."""
     height, _, width = text.partition('x')
-    if not (height.isdecimal() and width.isdecimal()):
+    if not all(side.isdecimal() and len(side) < 10 for side in (height, width)):
         raise argparse.ArgumentTypeError(f'must be HEIGHTxWIDTH, such as 256x192, not {text!r}')
     return int(height), int(width)
 

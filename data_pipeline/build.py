@@ -57,13 +57,17 @@ def parse(argv: Sequence[str]) -> tuple[ConfigDict, str]:
     if len(argv) < 2 or argv[1].startswith('-'):
         if {'-h', '--help'} & set(argv[1:]):
             commands.Parser('data_pipeline.build', __doc__).parse(argv)
-        config = configuration.parse(argv, required=('config',)).config
+        config = configuration.parse(
+            argv, required=('config',), check=lambda config: datasets.problems(config.data)
+        ).config
         assert config is not None  # `parse` requires one.
         return config.data, ''
     name = argv[1]
     settings = datasets.package(name, 'the name of the dataset').Settings
     parser = commands.Parser(f'data_pipeline.build {name}', __doc__)
-    parser.add_argument('--data_dir', default='data', help='where built datasets are kept')
+    parser.add_argument(
+        '--data_dir', type=commands.path, default='data', help='where built datasets are kept'
+    )
     parser.add_argument('--beam_runner', default='', help='let Apache Beam build it')
     arguments.add_settings(parser, settings)
     parser.set_defaults(processes=max(1, (os.cpu_count() or 2) - 1))
@@ -72,7 +76,7 @@ def parse(argv: Sequence[str]) -> tuple[ConfigDict, str]:
         raise UserError(f'--source is missing: the folder with the files of {name}')
     data = {
         'name': name,
-        'dir': values.data_dir,
+        'dir': str(values.data_dir),
         'bad_image': 'error',
         'builder': arguments.fields_of(values, settings),
     }

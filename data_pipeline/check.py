@@ -102,14 +102,16 @@ def main(argv: Sequence[str]) -> int:
     defaults = dataset.Choices()
     parser.add_argument('name', choices=datasets.names())
     where = parser.add_mutually_exclusive_group()
-    where.add_argument('--source', type=pathlib.Path, help='folder of downloaded files')
-    where.add_argument('--data_dir', type=pathlib.Path, default=pathlib.Path('data'))
+    where.add_argument('--source', type=commands.path, help='folder of downloaded files')
+    where.add_argument('--data_dir', type=commands.path, default=pathlib.Path('data'))
     parser.add_argument('--people', type=int, default=defaults.people)
     parser.add_argument('--seed', type=int, default=defaults.seed)
-    parser.add_argument('--pictures', type=pathlib.Path, default=defaults.pictures)
+    parser.add_argument('--pictures', type=commands.path, default=defaults.pictures)
     values, flags = parser.parse_known_args(list(argv[1:]))
     if values.people < 1:
         raise UserError(f'--people is {values.people}; give at least 1')
+    if values.seed < 0:
+        raise UserError(f'--seed is {values.seed}; give at least 0')
     if values.source is not None:
         return 0 if before(values.name, values.source, flags) else 1
     if flags:

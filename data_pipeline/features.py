@@ -19,6 +19,7 @@ import tensorflow_datasets as tfds
 from tensorflow_datasets.proto import tf_example_pb2
 from tqdm import tqdm
 
+from capf_jax.errors import StateError
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import Batch
 from capf_jax.pose.skeletons import Skeleton
@@ -252,7 +253,7 @@ def open_features(source: tfds.core.DatasetBuilder, settings: Settings) -> Build
 
     Raises:
       FileNotFoundError: they are not made yet.
-      RuntimeError: they are there and not whole.
+      StateError: they are there and not whole.
     """
     builder = Builder(source, settings)
     if not builder.data_path.exists():
@@ -281,6 +282,6 @@ def _with_features(example: Any, made: PeopleFeatures, row: int) -> bytes:
     for name, values in zip(made._fields, made, strict=True):
         one = values[row]
         if not np.isfinite(one).all():
-            raise RuntimeError(f'the {name} of a person are not finite: are the weights whole?')
+            raise StateError(f'the {name} of a person are not finite: are the weights whole?')
         record.features.feature[name].bytes_list.value.append(np.ascontiguousarray(one).tobytes())
     return record.SerializeToString()

@@ -156,8 +156,8 @@ def annotate(sample: dict[str, np.ndarray]) -> tuple[dict, list[str]]:
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     parser = commands.Parser('data_pipeline.from_pose2sim', __doc__)
-    parser.add_argument('source', type=pathlib.Path, help='the folder pose2sim-balancing')
-    parser.add_argument('target', type=pathlib.Path, help='the folder to make')
+    parser.add_argument('source', type=commands.path, help='the folder pose2sim-balancing')
+    parser.add_argument('target', type=commands.path, help='the folder to make')
     values = parser.parse(argv)
     count = convert(values.source, values.target)
     print(f'{values.target}: {count} entries')

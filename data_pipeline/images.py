@@ -9,10 +9,13 @@ from __future__ import annotations
 import dataclasses
 import io
 import pathlib
+import struct
+import zlib
+from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageCms, ImageOps
 
 from capf_jax.errors import UserError
 
@@ -23,7 +26,12 @@ _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003  # of the picture as the camera wro
 _FOCAL_PLANE_X, _FOCAL_PLANE_UNIT = 0xA20E, 0xA210
 _UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # of a sensor's resolution, by its EXIF number
 _EXIF_TRANSPOSED = (5, 6, 7, 8)  # orientations that swap width and height
-_PILLOW_ERRORS = (OSError, SyntaxError, ValueError)  # what Pillow raises on broken files
+# What Pillow raises on broken files; struct.error, KeyError and others are among its decoders' own.
+_PILLOW_ERRORS = (
+    OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError,
+    NotImplementedError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
+)  # fmt: skip
+MOST_PIXELS = 178_956_970  # of a picture; Pillow itself refuses larger ones
 # First and last bytes of a JPEG and of a PNG file; a few more may follow the last ones.
 _WHOLE = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
 _TAIL = 64  # the closing bytes are searched for in this many bytes at the end of a file
@@ -56,6 +64,7 @@ def probe(path: pathlib.Path, whole: bool = False) -> Medium:
     try:
         with Image.open(path) as image:
             width, height = image.size
+            _check_size(width, height)
             # The base class's method is called, since that of PNG files decodes every pixel first.
             exif = Image.Image.getexif(image)
             if exif.get(_EXIF_ORIENTATION) in _EXIF_TRANSPOSED:
@@ -63,8 +72,11 @@ def probe(path: pathlib.Path, whole: bool = False) -> Medium:
             if whole:
                 image.draft(None, (1, 1))
                 image.load()
-    except _PILLOW_ERRORS:
-        raise UnreadableError(f'the image {path} does not decode; copy it again') from None
+    except _TooLargeError as error:
+        raise UnreadableError(f'the image {path} {error}') from None
+    except _PILLOW_ERRORS as error:
+        what = _TOO_LARGE if isinstance(error, Image.DecompressionBombError) else _BROKEN
+        raise UnreadableError(f'the image {path} {what}') from None
     return Medium(width, height, 1)
 
 
@@ -115,7 +127,8 @@ def read(path: pathlib.Path) -> np.ndarray:
     try:
         return decode(encoded)
     except UnreadableError as error:
-        raise UnreadableError(f'the image {path} {error}; copy it again') from None
+        advice = '' if isinstance(error, _TooLargeError) else '; copy it again'
+        raise UnreadableError(f'the image {path} {error}{advice}') from None
 
 
 def ends_whole(encoded: bytes) -> bool:
@@ -135,7 +148,11 @@ def decode(encoded: bytes) -> np.ndarray:
         the name of a picture.
     """
     is_whole = ends_whole(encoded)
-    if is_whole:
+    header = _header(encoded)
+    if header is not None:
+        _check_size(header.width, header.height)
+    # OpenCV takes every JPEG of four colours for one that Adobe's programs wrote.
+    if is_whole and not (header and header.colours == 4):
         try:
             pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
         except cv2.error:
@@ -144,8 +161,77 @@ def decode(encoded: bytes) -> np.ndarray:
             return pixels
     try:
         with Image.open(io.BytesIO(encoded)) as image:
-            pixels = np.asarray(ImageOps.exif_transpose(image).convert('RGB'))
-    except _PILLOW_ERRORS:
+            _check_size(*image.size)
+            pixels = _rgb(ImageOps.exif_transpose(image))
+    except UnreadableError:
+        raise
+    except _PILLOW_ERRORS as error:
+        if isinstance(error, Image.DecompressionBombError):
+            raise _TooLargeError(_TOO_LARGE) from None
         is_cut = encoded[:2] in _WHOLE and not is_whole
         raise UnreadableError('is cut short' if is_cut else 'does not decode') from None
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+
+
+def _rgb(image: Image.Image) -> np.ndarray:
+    """Pixels [H, W, 3] uint8 RGB of a picture in any of Pillow's modes.
+
+    Numbers of more than 8 bits are scaled to 8, which Pillow's own conversion does not do: it
+    takes all that is above 255 for white.
+    """
+    if image.mode == 'LAB':
+        transform = ImageCms.buildTransformFromOpenProfiles(
+            ImageCms.createProfile('LAB'), ImageCms.createProfile('sRGB'), 'LAB', 'RGB'
+        )
+        converted = ImageCms.applyTransform(image, transform)
+        assert converted is not None  # It is None where the picture is changed in place.
+        return np.asarray(converted)
+    if image.mode == 'F' or image.mode.startswith('I'):
+        values = np.asarray(image).astype(np.float64)
+        top = values.max(initial=0)
+        if not np.isfinite(values).all() or values.min(initial=0) < 0:
+            raise UnreadableError('holds numbers that are no brightness')
+        if image.mode == 'F':
+            white = 1.0 if top <= 1 else 255.0 if top <= 255 else 65535.0
+        else:
+            white = 65535.0 if top <= 65535 else 2.0**32 - 1
+        grey = np.rint(values * (255 / white)).clip(0, 255).astype(np.uint8)
+        return np.repeat(grey[..., None], 3, axis=-1)
+    return np.asarray(image.convert('RGB'))
+
+
+class _TooLargeError(UnreadableError):
+    """A picture that is refused for its size."""
+
+
+_BROKEN = 'does not decode; copy it again'
+_TOO_LARGE = f'declares more than {MOST_PIXELS / 1e6:.0f} million pixels; make it smaller'
+
+
+def _check_size(width: int, height: int) -> None:
+    """Raises an error before memory is taken for a picture that only says it is gigantic."""
+    if width * height > MOST_PIXELS:
+        raise _TooLargeError(f'declares {width}x{height} pixels; make it smaller')
+
+
+class _Header(NamedTuple):
+    width: int  # as stored, pixels
+    height: int  # as stored, pixels
+    colours: int  # of a JPEG; 0 for a PNG file
+
+
+def _header(encoded: bytes) -> _Header | None:
+    """What a JPEG or PNG file declares; None for other files and for broken ones."""
+    if encoded[:8] == b'\x89PNG\r\n\x1a\n' and len(encoded) >= 24:
+        return _Header(*struct.unpack('>II', encoded[16:24]), 0)
+    if encoded[:2] != b'\xff\xd8':
+        return None
+    place = 2
+    while place + 10 <= len(encoded) and encoded[place] == 0xFF:
+        kind, length = encoded[place + 1], int.from_bytes(encoded[place + 2 : place + 4])
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):  # start of a frame
+            height, width, colours = struct.unpack('>HHB', encoded[place + 5 : place + 10])
+            return _Header(width, height, colours)
+        # A marker may be preceded by any number of filling bytes.
+        place += 1 if kind == 0xFF else 2 + length
+    return None

@@ -16,7 +16,6 @@ Green dots are true 2D joints, red ones detected.
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Sequence
 
 import cv2
@@ -64,7 +63,7 @@ def contact_sheet(
 def main(argv: Sequence[str]) -> int:
     """Writes the sheet; returns the exit code."""
     parser = commands.Parser('data_pipeline.preview', __doc__)
-    parser.add_argument('--out', type=pathlib.Path, required=True, help='picture to write')
+    parser.add_argument('--out', type=commands.path, required=True, help='picture to write')
     parser.add_argument('--count', type=int, default=40, help='samples to show')
     parser.add_argument('--split', choices=SPLITS, default='train')
     parser.add_argument('--zoom', type=int, default=2, help='enlargement')

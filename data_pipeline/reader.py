@@ -8,12 +8,13 @@ imported.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
+from google.protobuf import message
 from tensorflow_datasets.proto import tf_example_pb2
 
 from capf_jax import errors
@@ -85,7 +86,7 @@ class Reader:
         notes: dict[str, Any] = dict(metadata.items() if metadata is not None else ())
         self._features = {name: features[name].shape for name in _FEATURES if name in features}
         if self._features:  # without pictures; the axis of no channels keeps their size
-            self._image_shape = (*notes['crop_size'], 0)
+            self._image_shape = (*_crop_size(builder, notes), 0)
         else:
             self._image_shape = features['image'].shape
         num_joints = self._shapes['joints3d'][0]
@@ -124,16 +125,22 @@ class Reader:
         complaints = []
         examples = self.examples(indices)
         for row, (index, example) in enumerate(zip(indices, examples, strict=True)):
-            for name, array in floats.items():
-                values = np.array(example[name].float_list.value, np.float32)
-                array[row] = values.reshape(array.shape[1:])
-            image_size[row] = example['image_size'].int64_list.value
-            for name, array in stored.items():
-                values = np.frombuffer(example[name].bytes_list.value[0], array.dtype)
-                array[row] = values.reshape(array.shape[1:])
-            if stored:
-                continue
-            trouble = _decode(example['image'].bytes_list.value[0], images[row])
+            try:
+                for name, array in floats.items():
+                    values = np.array(example[name].float_list.value, np.float32)
+                    array[row] = values.reshape(array.shape[1:])
+                image_size[row] = example['image_size'].int64_list.value
+                for name, array in stored.items():
+                    values = np.frombuffer(example[name].bytes_list.value[0], array.dtype)
+                    array[row] = values.reshape(array.shape[1:])
+                if stored:
+                    continue
+                encoded = example['image'].bytes_list.value[0]
+            except (ValueError, IndexError) as error:
+                raise datasets.not_whole(
+                    self._builder, f"record {index} of split {self._split!r} is another dataset's"
+                ) from error
+            trouble = _decode(encoded, images[row])
             if trouble:
                 complaint = f'the image of {self._name(index, example)} {trouble}'
                 if not self._skip:
@@ -201,6 +208,14 @@ class Reader:
         return f'sample {index} of {self._where} ({labels})'
 
 
+def _crop_size(builder: tfds.core.DatasetBuilder, notes: Mapping[str, Any]) -> tuple[int, int]:
+    """(H, W) of the crops that features were made of, as their dataset notes it."""
+    sides = notes.get('crop_size')
+    if not isinstance(sides, (list, tuple)) or [type(side) for side in sides] != [int, int]:
+        raise datasets.not_whole(builder, 'metadata.json has no crop_size of two whole numbers')
+    return tuple(sides)
+
+
 def to_viewing_ray(
     joints3d: np.ndarray, affine: np.ndarray, intrinsics: np.ndarray, crop_size: tuple[int, int]
 ) -> np.ndarray:
@@ -245,7 +260,10 @@ def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> Any:
     """TFDS's source of undecoded records; UserError where the split is missing or empty."""
     try:
         open_source: Any = builder.as_data_source  # TFDS's decorator hides its signature.
-        return open_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+        source = open_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
+        if len(source) < 1:  # Of a part that ends before it begins, len() raises this error.
+            raise ValueError('the split is empty')
+        return source
     except ValueError as error:
         splits = builder.info.splits.items()
         known = ', '.join(f'{name!r} with {info.num_examples}' for name, info in splits)
@@ -268,7 +286,10 @@ def _parsed(
         reason = str(error).split(' (')[0]
         raise datasets.not_whole(builder, f'split {split!r} does not read, {reason}') from error
     example: Any = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue] - built at import
-    return [example.FromString(record).features.feature for record in stored]
+    try:
+        return [example.FromString(record).features.feature for record in stored]
+    except message.DecodeError as error:
+        raise datasets.not_whole(builder, f'a record of split {split!r} does not read') from error
 
 
 def _decode(encoded: bytes, image: np.ndarray) -> str:
@@ -292,7 +313,8 @@ def _label(example, name: str) -> str | int:
     """One of the fields in LABELS."""
     if name == 'frame':
         return example[name].int64_list.value[0]
-    return example[name].bytes_list.value[0].decode()
+    text = example[name].bytes_list.value[0].decode(errors='backslashreplace')
+    return text if text.isprintable() else errors.printable(text)  # It may be shown in a terminal.
 
 
 def _wrong_skeleton(

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from data_pipeline.images import Medium, UnreadableError
+from data_pipeline.images import MOST_PIXELS, Medium, UnreadableError
 
 
 def probe(path: pathlib.Path) -> Medium:
@@ -31,6 +31,8 @@ def probe(path: pathlib.Path) -> Medium:
         capture.release()
     if min(width, height, frames) <= 0:
         raise UnreadableError(f'the video {path} does not decode')
+    if width * height > MOST_PIXELS:
+        raise UnreadableError(f'the video {path} declares {width}x{height} pixels; make it smaller')
     return Medium(width, height, frames)
 
 

@@ -67,7 +67,8 @@ def check_detector(
     if joints and held_joints != joints:
         raise UserError(
             f'{path} detects the joints of {held_joints!r}, the configuration says {joints!r}: set '
-            f'model.detector_skeleton to {held_joints!r}'
+            f'model.detector_skeleton to {held_joints!r}, or, if the published file learnt '
+            f'{joints!r}, convert that again with --skeleton={joints}'
         )
     if different:
         raise UserError(

@@ -60,11 +60,13 @@ def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
             'it finds the people of whole pictures: open it by '
             'capf_jax.inference.people_finder.PeopleFinder.load'
         )
-    if kind not in KINDS or not {'skeleton', 'model'} <= metadata.keys():
+    is_described = {'skeleton', 'model'} <= metadata.keys()
+    if not isinstance(kind, str) or kind not in KINDS or not is_described:
         raise UserError(
             'it does not say what model it holds (kind, skeleton, model): make it with '
             'python -m converters.convert, or train again'
         )
+    _check_counts(metadata['model'], len(jax.tree.leaves(variables)))
     try:
         return KINDS[kind](variables, metadata)
     except (KeyError, AttributeError, TypeError) as error:  # whatever stands in a stranger's JSON
@@ -73,23 +75,59 @@ def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
         ) from error
 
 
+def _check_counts(model: Any, tensors: int) -> None:
+    """Raises a UserError if a model is said to have more parts than a file has tensors.
+
+    Building so many would take for ever.
+    """
+    if not isinstance(model, Mapping):
+        return
+    for name, value in model.items():
+        _check_counts(value, tensors)
+        numbers = value if isinstance(value, (list, tuple)) else [value]
+        counts = [n for n in numbers if isinstance(n, (int, float))]
+        if name in PARTS and max(counts, default=0) > tensors:
+            raise UserError(
+                f'it says that it has {max(counts):,} {name}, but it holds only {tensors} tensors: '
+                f'get or make it again'
+            )
+
+
 def crop_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
     """(H, W) of the crops that a file's networks take; None where it does not matter.
 
-    A run of ours says what it was trained on; of a published network its entry in the catalog.
+    A run of ours says what it was trained on, and a converted file what it takes where that is not
+    the size in the catalog. Detectors of convolutions alone take any crops whose sides are
+    multiples of their coarsest stride; MoveNet looks for a person in the middle of a square.
     """
     try:
         data = metadata['config']['data']['builder']
         return int(data['height']), int(data['width'])
     except (KeyError, TypeError, ValueError):  # not of a run of ours, or on data of one size
-        name = metadata['model'].get('detector')
-        return None if name == 'hrnet' else ENTRIES[name].crop if name in ENTRIES else CROP
+        pass
+    if metadata.get('crop'):
+        try:
+            height, width = metadata['crop']
+            return int(height), int(width)
+        except (TypeError, ValueError) as error:
+            raise UserError(
+                f'it says that its crops are {str(metadata["crop"])[:40]!r}, not a height and a '
+                f'width: convert it again'
+            ) from error
+    detector = str(metadata['model'].get('detector', ''))
+    is_bound = metadata['kind'] != 'detector' or detector.startswith(('vitpose', 'movenet'))
+    if detector == 'hrnet' or not is_bound:
+        return None
+    return ENTRIES[detector].crop if detector in ENTRIES else CROP
 
 
 def _detector(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
     entry = model_settings.detector_entry(model_section(metadata))
     joints = skeletons.get(metadata['skeleton'])
-    return {'detector': _frozen(entry.build(len(joints)), entry, joints, variables)}
+    module = entry.build(len(joints))
+    return {
+        'detector': _frozen(module, entry, joints, variables, crop_size(metadata) or entry.crop)
+    }
 
 
 def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
@@ -98,10 +136,9 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
     networks, maps = {}, ()
     if model.detector is not None:
         finds = model_settings.detector_joints(settings, joint_set)
-        detector = _frozen(model.detector, model.entry, finds, variables['detector'])
-        images = jax.ShapeDtypeStruct(
-            (1, *(crop_size(metadata) or model.entry.crop), 3), jnp.float32
-        )
+        crop = crop_size(metadata) or model.entry.crop
+        detector = _frozen(model.detector, model.entry, finds, variables['detector'], crop)
+        images = jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32)
         maps = _shapes_of_maps(detector, images)
         if model.joint_places and model.conversion is None:
             detector = _of_joints(detector, joint_set, model.joint_places)
@@ -122,20 +159,26 @@ def _poseformer(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> di
     return {'sequence_lifter': Network(module, jax.device_put(variables))}
 
 
+# Fields of a model that count parts, of which each has several tensors.
+PARTS = ('layers', 'depth', 'blocks', 'modules', 'bottlenecks')
 KINDS = {'detector': _detector, 'ca_pf': _ca_pf, 'poseformer': _poseformer}
 
 
 def _frozen(
-    module: nn.Module, entry: DetectorEntry, joints: Skeleton, variables: Mapping[str, Any]
+    module: nn.Module,
+    entry: DetectorEntry,
+    joints: Skeleton,
+    variables: Mapping[str, Any],
+    crop: tuple[int, int],
 ) -> Network:
-    """A detector with its variables prepared for the backend at hand.
+    """A detector for crops of (H, W) pixels, with its variables prepared for the backend at hand.
 
     Published CA-PF files with an HRNet leave its heatmap head out: then so does the network.
     """
     if isinstance(module, HRNet) and 'head' not in variables['params']:
         module = module.clone(heatmaps=None)
         entry = dataclasses.replace(entry, heatmaps=None, decode=None)
-    check(variables, module, jax.ShapeDtypeStruct((1, *entry.crop, 3), jnp.float32))
+    check(variables, module, jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32))
     return Network(module, jax.device_put(programs.prepared(variables)), entry, joints)
 
 

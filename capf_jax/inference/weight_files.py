@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import pathlib
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -24,6 +25,7 @@ SEPARATOR = '/'  # between the names on the way to a leaf: 'params/stem/kernel'
 UNUSED = f'unused{SEPARATOR}'
 PRETRAINED = pathlib.Path(__file__).resolve().parents[2] / 'pretrained'  # of this repository
 BESIDE = 'detector_file'  # in the metadata of a lifter whose detector is in a file of its own
+MOST_TENSORS = 20_000  # of a file; a CA-PF on the largest HRNet has 2,000
 
 
 def differing_tensors(tree: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
@@ -101,9 +103,20 @@ def load_weights(
 
     Raises:
       FileNotFoundError: there is no such file, or not that of its detector.
-      UserError: the file is not a whole safetensors file, or that of its detector is another one.
+      UserError: the file is not a whole safetensors file, its tensors have no names of a tree or a
+        type that NumPy lacks, or the file of its detector is another one.
+
+    Warns:
+      UserWarning: there is NaN or infinity among the weights.
     """
     flat, metadata = _load(path, lambda name: not name.startswith(UNUSED))
+    unusual = [name for name, value in flat.items() if not is_finite(value)]
+    if unusual:
+        warnings.warn(
+            f'{path} holds NaN or infinity in {len(unusual)} tensors, first {unusual[0]}: its '
+            f'predictions will be, too; take an earlier checkpoint, or get the file again',
+            stacklevel=2,
+        )
     for name, value in flat.items():
         is_float = jnp.issubdtype(value.dtype, jnp.floating)  # NumPy does not count bfloat16
         if is_float and not as_stored:
@@ -183,13 +196,46 @@ def _load(
         )
     try:
         with files.local(path) as copy, safe_open(copy, framework='numpy') as file:
+            _check_names(path, list(file.keys()))
             flat = {name: file.get_tensor(name) for name in filter(is_needed, file.keys())}
             metadata = {name: _value(text) for name, text in (file.metadata() or {}).items()}
     except SafetensorError as error:
         raise UserError(
             f'{path} is not a whole safetensors file ({error}): get or make it again'
         ) from error
+    except AttributeError as error:  # which safetensors raises where NumPy lacks a type
+        raise UserError(
+            f'{path} holds numbers of a type that NumPy does not know ({error}): make it again in '
+            f'float32, float16 or bfloat16'
+        ) from error
     return flat, metadata
+
+
+def _check_names(path: os.PathLike, names: list[str]) -> None:
+    """Raises a UserError about names of tensors that cannot be those of a network."""
+    if len(names) > MOST_TENSORS:
+        raise UserError(
+            f'{path} holds {len(names):,} tensors, and no network here more than '
+            f'{MOST_TENSORS:,}: it is no weight file of this project'
+        )
+    unprintable = [name for name in names if not name.isprintable()]
+    if unprintable:
+        raise UserError(
+            f'{path} holds a tensor called {unprintable[0]!a}, which is no name: get or make '
+            f'the file again'
+        )
+    folders = {name[:i] for name in names for i, c in enumerate(name) if c == SEPARATOR}
+    both = sorted(folders.intersection(names))
+    if both:
+        raise UserError(
+            f'{path} holds a tensor called {both[0]!r} and others inside it: it is no weight file '
+            f'of this project'
+        )
+
+
+def is_finite(array: np.ndarray) -> bool:
+    """Whether no number of an array is NaN or infinite."""
+    return not jnp.issubdtype(array.dtype, jnp.floating) or bool(np.isfinite(array).all())
 
 
 def _arrays(tree: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -206,5 +252,5 @@ def _value(text: str) -> Any:
     """A metadata value: JSON as we write it, or the bare text of other programs."""
     try:
         return json.loads(text)
-    except json.JSONDecodeError:
+    except (ValueError, RecursionError):  # also numbers of too many digits, and too many brackets
         return text

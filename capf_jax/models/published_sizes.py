@@ -21,21 +21,17 @@ class PublishedSize:
       detector: its backbone, a name in detectors/catalog.py.
       skeleton: its joints, a name in pose/skeletons.py.
       lifter: fields in which it differs from `Lifter`'s defaults.
-      wrappers: the keys of its published file that lead to the state dict, outermost first.
-      prefix: the beginning of every key of that state dict.
     """
 
     name: str
     detector: str
     skeleton: str
     lifter: Mapping[str, Any]
-    wrappers: tuple[str, ...] = ('model',)
-    prefix: str = ''
 
 
 def _mpi_inf_3dhp(name: str, detector: str, channels: int) -> PublishedSize:
     lifter = {'deformable': False, 'channels': channels}
-    return PublishedSize(name, detector, 'mpi_inf_3dhp17', lifter, wrappers=(), prefix='module.')
+    return PublishedSize(name, detector, 'mpi_inf_3dhp17', lifter)
 
 
 CA_PF = (

@@ -1,19 +1,24 @@
 """Checkpoints to resume from: the only file that imports Orbax.
 
-A run keeps two: `latest`, to go on from, and `best`, the one with the lowest score (MPJPE in mm for
-a lifter, mean 2D error in pixels for a detector). Each is a folder with one numbered checkpoint. A
-new checkpoint is written beside the old one and takes its place only when it is whole.
+A run keeps two in `latest`, to go on from, and one in `best`, that with the lowest score (MPJPE in
+mm for a lifter, mean 2D error in pixels for a detector). Each is a numbered folder. A new one is
+written beside the old ones, and an old one goes only when the new one is whole. A checkpoint that
+was damaged since gives way to the one before it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import json
 import logging
 import math
 import os
+import pathlib
 import shutil
 import sys
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -23,14 +28,19 @@ import orbax.checkpoint as ocp
 from etils import epath
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
-from capf_jax.runtime import files
+from capf_jax.errors import UserError
+from capf_jax.runtime import files, processes
 
+LATEST_KEPT = 2  # so that a damaged one has another before it
+_CHECKSUMS = 'checksums.json'
+_DAMAGED = 'damaged'  # folder for what a training cannot go on from
 _MARGIN = 1_000_000  # bytes of a checkpoint beside its arrays
 
 
 def begun(workdir: str | os.PathLike) -> bool:
     """Whether a workdir has a checkpoint to go on from; the question makes no folder there."""
-    return any((files.user_path(workdir) / 'checkpoints' / 'latest').glob('[0-9]*'))
+    folder = files.user_path(workdir) / 'checkpoints'
+    return any(any((folder / name).glob('[0-9]*')) for name in ('latest', 'best'))
 
 
 @contextlib.contextmanager
@@ -59,20 +69,27 @@ class Checkpoints:
     """The checkpoints of one workdir; a context manager."""
 
     def __init__(self, workdir: str | os.PathLike, *, clean: bool = False) -> None:
-        """Opens the folder `checkpoints` of a workdir, or makes it.
+        """Opens the folder `checkpoints` of a workdir; the first save makes it.
 
         Args:
           workdir: folder of the run.
-          clean: whether to remove what a killed run has left half-written.
+          clean: whether to remove what a killed run has left half-written, and to put damaged
+            checkpoints aside.
         """
-        self.folder = files.user_path(workdir).resolve() / 'checkpoints'
+        self.folder = files.absolute(workdir) / 'checkpoints'
+        self._clean = clean
+
+    @functools.cached_property
+    def _managers(self) -> dict[str, ocp.CheckpointManager]:
+        """Orbax's parts that save; they read nothing, since they stop at anything damaged."""
 
         def score(metrics: dict[str, float]) -> float:
             return metrics['score']
 
-        latest = preservation_policy.LatestN(1)
+        latest = preservation_policy.LatestN(LATEST_KEPT)
         best = preservation_policy.BestN(get_metric_fn=score, reverse=True, n=1)
-        self._managers = {
+        self._mend_scores()
+        return {
             name: ocp.CheckpointManager(
                 self.folder / name,
                 options=ocp.CheckpointManagerOptions(
@@ -80,7 +97,7 @@ class Checkpoints:
                     best_fn=score if name == 'best' else None,  # Orbax stores no scores without it
                     best_mode='min',
                     enable_async_checkpointing=False,  # so that an error rises from its own save
-                    cleanup_tmp_directories=clean,
+                    cleanup_tmp_directories=self._clean,
                     create=True,
                 ),
             )
@@ -88,27 +105,60 @@ class Checkpoints:
         }
 
     def __enter__(self) -> Checkpoints:
+        if self._clean:
+            _ = self._managers  # A folder that cannot be written is an error now, not hours later.
         return self
 
     def __exit__(self, *_: Any) -> None:
-        for manager in self._managers.values():
+        for manager in self.__dict__.get('_managers', {}).values():
             manager.close()
 
+    def steps(self, name: str = 'latest') -> list[int]:
+        """The steps of all checkpoints `name` ('latest' or 'best'), the newest first."""
+        folder = self.folder / name
+        if not folder.is_dir():
+            return []
+        entries = [entry for entry in folder.iterdir() if entry.name.isdecimal()]
+        numbers = [int(entry.name) for entry in entries if entry.is_dir()]
+        return sorted((n for n in numbers if (folder / str(n)).is_dir()), reverse=True)
+
     def step(self, name: str = 'latest') -> int | None:
-        """The step of the checkpoint `name` ('latest' or 'best'); None if there is none."""
-        return self._managers[name].latest_step()
+        """The step of the newest checkpoint `name` ('latest' or 'best'); None if there is none."""
+        return next(iter(self.steps(name)), None)
 
     def path(self, name: str = 'latest') -> epath.Path | None:
-        """The folder of the checkpoint `name`; None if there is none."""
+        """The folder of the newest checkpoint `name`; None if there is none."""
         step = self.step(name)
         return None if step is None else self.folder / name / str(step)
 
     @property
     def best_score(self) -> float | None:
-        """The score of the checkpoint 'best'; None if there is none."""
+        """The score of the checkpoint 'best'; None if there is none, or its file is damaged."""
         step = self.step('best')
-        metrics = None if step is None else self._managers['best'].metrics(step)
-        return None if metrics is None else metrics['score']
+        return None if step is None else self._score(step)
+
+    def _score(self, step: int) -> float | None:
+        try:
+            score = files.read_json(self._metrics(step))['score']
+            return float(score) if math.isfinite(score) else None
+        except (OSError, UserError, KeyError, TypeError):
+            return None
+
+    def _metrics(self, step: int) -> epath.Path:
+        return self.folder / 'best' / str(step) / 'metrics' / 'metrics'
+
+    def _mend_scores(self) -> None:
+        """Gives the best checkpoint an infinite score where its own does not read.
+
+        Orbax would stop at it. The next evaluation is then better.
+        """
+        for step in self.steps('best'):
+            path = self._metrics(step)
+            if self._score(step) is None and self._clean and processes.is_main_process():
+                files.clear_the_way(path.parent, wanted='folder')
+                path.parent.mkdir(parents=True, exist_ok=True)
+                files.clear_the_way(path, wanted='file')
+                path.write_text(json.dumps({'score': math.inf}))
 
     def save_latest(self, step: int, state: Any) -> None:
         """Saves the state to go on from. The step is also the position in the data.
@@ -144,6 +194,7 @@ class Checkpoints:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             manager.save(step, args=ocp.args.StandardSave(state), metrics=metrics, force=True)
             manager.wait_until_finished()
+            self._note_checksums(name, step)
         except Exception as error:
             full = files.disk_is_full(error)
             if not isinstance(error, OSError) and not full:
@@ -162,22 +213,193 @@ class Checkpoints:
                 f'{advice if full else "mend that"} and run the same command again'
             ) from error
 
-    def restore(self, abstract_state: Any, name: str = 'latest') -> Any:
+    def restore(self, abstract_state: Any, name: str = 'latest', step: int | None = None) -> Any:
         """Restores a checkpoint into the layout of this run, on however many devices.
 
         Args:
           abstract_state: the state's shapes, types and layout, from `devices.abstract`.
           name: 'latest' or 'best'.
+          step: of the checkpoint; the newest one of the name if it is None.
 
         Raises:
           FileNotFoundError: there is no such checkpoint.
+          UserError: it is of another model.
+          DamagedError: its files were cut, changed or removed, or a number in it is not finite.
         """
-        step = self.step(name)
+        step = self.step(name) if step is None else step
         if step is None:
             raise FileNotFoundError(
                 f'no checkpoint {name!r} in {self.folder}: train first, with this --workdir'
             )
-        return self._managers[name].restore(step, args=ocp.args.StandardRestore(abstract_state))
+        folder = self.folder / name / str(step)
+        self._check_files(folder, f'{name}/{step}')
+        try:
+            with _silent_threads():
+                # No file of the checkpoint says by which code it is read.
+                handler, arrays = ocp.StandardCheckpointHandler(), folder / 'default'
+                shapes: Any = handler.metadata(arrays)
+                _check_shapes(folder, shapes.tree, abstract_state)
+                state = handler.restore(arrays, args=ocp.args.StandardRestore(abstract_state))
+        except UserError:
+            raise
+        except Exception as error:  # Orbax and TensorStore raise any error at damaged files.
+            if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
+                raise
+            raise DamagedError(folder, _first_line(error)) from error
+        broken = [
+            jax.tree_util.keystr(path)
+            for path, leaf in jax.tree_util.tree_leaves_with_path(state)
+            if np.issubdtype(leaf.dtype, np.floating) and not np.isfinite(_local(leaf)).all()
+        ]
+        if broken:
+            raise DamagedError(folder, f'NaN or infinity in {broken[0]}')
+        return state
+
+    def restore_newest(self, abstract_state: Any, names: tuple[str, ...]) -> tuple[Any, int, str]:
+        """Restores the newest checkpoint that is whole; each damaged one is named on stderr.
+
+        A training that is opened with `clean` puts the damaged ones aside.
+
+        Args:
+          abstract_state: as `restore`.
+          names: where to look, such as ('latest', 'best'), which is also the order.
+
+        Returns:
+          (state, its step, its name).
+
+        Raises:
+          FileNotFoundError: there is no checkpoint at all.
+          DamagedError: none is whole.
+          UserError: as `restore`.
+        """
+        candidates = [(name, step) for name in names for step in self.steps(name)]
+        if not candidates:
+            return self.restore(abstract_state, names[0]), 0, names[0]
+        for place, (name, step) in enumerate(candidates):
+            try:
+                return self.restore(abstract_state, name, step), step, name
+            except DamagedError as error:
+                now = [(one, number) for one in names for number in self.steps(one)]
+                if now and (name, step) not in now:  # A training has replaced it meanwhile.
+                    return self.restore_newest(abstract_state, names)
+                rest = candidates[place + 1 :]
+                if not rest:
+                    raise
+                following = self.folder / rest[0][0] / str(rest[0][1])
+                aside = self._put_aside(name, step)
+                where = f'; it was put aside as {aside}' if aside else ''
+                print(f'WARNING: {error.short}{where}; trying {following}', file=sys.stderr)
+        raise AssertionError('the last candidate is returned or raises')
+
+    def _put_aside(self, name: str, step: int) -> epath.Path | None:
+        """Moves a damaged checkpoint out of the way of the next save; returns where it is."""
+        if not self._clean or not processes.is_main_process():
+            return None
+        target = self.folder / _DAMAGED / f'{name}-{step}'
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            target.rmtree()
+        (self.folder / name / str(step)).rename(target)
+        for manager in self.__dict__.get('_managers', {}).values():
+            manager.reload()
+        return target
+
+    def _note_checksums(self, name: str, step: int) -> None:
+        """Keeps a checksum of every file of a checkpoint; those of removed ones are dropped."""
+        if files.is_remote(self.folder) or not processes.is_main_process():
+            return
+        notes = {
+            key: value for key, value in self._checksums().items() if (self.folder / key).is_dir()
+        }
+        notes[f'{name}/{step}'] = _sums(pathlib.Path(self.folder, name, str(step)))
+        files.write_json(self.folder / _CHECKSUMS, notes)
+
+    def _checksums(self) -> dict[str, Any]:
+        try:
+            notes = files.read_json(self.folder / _CHECKSUMS)
+        except (OSError, UserError):  # Older runs have none, and a damaged file proves nothing.
+            return {}
+        return notes if isinstance(notes, dict) else {}
+
+    def _check_files(self, folder: epath.Path, key: str) -> None:
+        """DamagedError where a file of a checkpoint is not as it was saved."""
+        if not (folder / 'default' / '_METADATA').is_file():
+            raise DamagedError(folder, 'default/_METADATA is missing')
+        expected = self._checksums().get(key)
+        if files.is_remote(self.folder) or not isinstance(expected, dict):
+            return
+        there = _sums(pathlib.Path(folder))
+        for name, value in expected.items():
+            if there.get(name) != value:
+                raise DamagedError(folder, f'{name} is {"changed" if name in there else "missing"}')
+
+
+class DamagedError(UserError):
+    """A checkpoint whose files are not whole.
+
+    Attributes:
+      short: the message without advice.
+    """
+
+    def __init__(self, folder: os.PathLike, trouble: str) -> None:
+        self.short = f'the checkpoint {os.fspath(folder)} is damaged ({trouble})'
+        super().__init__(
+            f'{self.short}, and no other one of its run can be used in its place: put back a copy, '
+            'evaluate another with --checkpoint, or train again in another --workdir'
+        )
+
+
+def _sums(folder: pathlib.Path) -> dict[str, int]:
+    """CRC-32 of each file of a checkpoint's arrays, by its name."""
+    sums = {}
+    for path in sorted((folder / 'default').rglob('*')):
+        if path.is_file():
+            value = 0
+            with path.open('rb') as file:
+                while block := file.read(1 << 20):
+                    value = zlib.crc32(block, value)
+            sums[path.relative_to(folder).as_posix()] = value
+    return sums
+
+
+def _check_shapes(folder: epath.Path, stored: Any, wanted: Any) -> None:
+    """UserError where the arrays of a checkpoint are not those of the model."""
+
+    def shapes(tree: Any) -> dict[str, tuple[int, ...]]:
+        leaves = jax.tree_util.tree_leaves_with_path(tree)
+        return {
+            '.'.join(map(_key_name, path)): tuple(leaf.shape)
+            for path, leaf in leaves
+            if hasattr(leaf, 'shape')
+        }
+
+    before, now = shapes(stored), shapes(wanted)
+    for name in [*now, *before]:
+        if before.get(name) != now.get(name):
+            there, here = (list(some[name]) if name in some else 'absent' for some in (before, now))
+            raise UserError(
+                f'the checkpoint {folder} is of another model ({name} is {there} there and {here} '
+                'here): give the configuration that it was made with, or another --workdir'
+            )
+
+
+def _key_name(key: Any) -> str:
+    """A step into a tree, in words: a key, the name of a field or a position."""
+    for attribute in ('key', 'name', 'idx'):
+        if hasattr(key, attribute):
+            return str(getattr(key, attribute))
+    return str(key)
+
+
+def _local(array: Any) -> np.ndarray:
+    """An array's numbers on this process's devices."""
+    return np.asarray(array.addressable_data(0)) if isinstance(array, jax.Array) else array
+
+
+def _first_line(error: BaseException) -> str:
+    """The beginning of what a library says, in one line."""
+    text = ' '.join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 120 else f'{text[:120]}...'
 
 
 def _free(folder: epath.Path) -> float:

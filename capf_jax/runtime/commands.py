@@ -7,18 +7,20 @@ traceback.
 from __future__ import annotations
 
 import argparse
-import errno
+import contextlib
 import importlib
+import io
+import os
 import pathlib
+import shlex
 import signal
 import sys
 import traceback
 from collections.abc import Callable, Sequence
-from types import FrameType
 from typing import NoReturn
 
-from capf_jax.errors import UserError, nearest
-from capf_jax.runtime import files
+from capf_jax.errors import UserError, nearest, printable
+from capf_jax.runtime import files, library_errors, signals
 
 # Name of a command -> its module, which has `main(argv) -> int`. `python -m MODULE` runs it, and so
 # does the console script `capf-jax-NAME` of the installed package (pyproject.toml).
@@ -29,6 +31,7 @@ COMMANDS = {
     'predict': 'capf_jax.predict',
     'convert': 'converters.convert',
     'export': 'converters.export',
+    'inspect': 'converters.inspect',
     'build': 'data_pipeline.build',
     'check': 'data_pipeline.check',
 }
@@ -36,10 +39,6 @@ SCRIPT = 'capf-jax-'  # what the name of a command's console script begins with
 
 _ROOT = pathlib.Path(__file__).resolve().parents[2]
 _OWN = ('capf_jax', 'configs', 'converters', 'data_pipeline')
-# What the user's machine refuses, wherever in a library it is met.
-_REFUSALS = (
-    errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST,
-)  # fmt: skip
 
 
 class Parser(argparse.ArgumentParser):
@@ -105,18 +104,23 @@ class Parser(argparse.ArgumentParser):
         raise UserError(f'{message}; --help shows how {self.prog} is used')
 
 
-def is_expected(error: BaseException) -> bool:
-    """Whether the message of an error is a sentence for the user, so that no traceback is needed.
+def path(text: str) -> pathlib.Path:
+    """The type of an argument that is a path on this machine; `~` is the home folder."""
+    return pathlib.Path(files.user_path(text))
 
-    That is every `UserError`, what the machine refuses (a full disk, a folder that may not be
-    written) wherever it is met, and what our own code raises about a file or a missing library. Any
-    other error is a fault of ours, which keeps its traceback.
+
+def is_expected(error: BaseException) -> bool:
+    """Whether there is a sentence for the user, so that no traceback is needed.
+
+    That is every `UserError`, what our own code raises about a file or a missing library, and what
+    `library_errors` knows of libraries and the machine. Any other error is a fault of ours, which
+    keeps its traceback.
     """
-    if isinstance(error, UserError):
+    if isinstance(error, UserError) or library_errors.sentence(error):
         return True
-    if isinstance(error, OSError) and error.errno in _REFUSALS:
-        return True
-    return isinstance(error, (OSError, RuntimeError)) and _is_ours(error)
+    # JAX removes its own frames from tracebacks, so that its errors seem to be raised here.
+    is_plain = type(error) is RuntimeError or isinstance(error, OSError)
+    return is_plain and _is_ours(error)
 
 
 def _is_ours(error: BaseException) -> bool:
@@ -131,10 +135,12 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
     """Runs a command's main(argv) and exits; an expected error is one sentence and code 2.
 
     Ctrl-C and SIGTERM are one sentence too where the command itself does nothing better with them;
-    the exit code is then the one that a shell gives them.
+    the exit code is then the one that a shell gives them. A second signal ends the process at once.
     """
-    # SIGTERM unwinds the stack as Ctrl-C does, so that half-written files are removed.
-    signal.signal(signal.SIGTERM, _interrupt)
+    signals.unwind_once()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors='backslashreplace')  # Names of files may be no text.
     try:
         sys.exit(main(sys.argv))
     except KeyboardInterrupt as interrupt:
@@ -145,10 +151,18 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
             file=sys.stderr,
         )
         sys.exit(128 + number)
+    except BrokenPipeError:  # `command | head` has read enough.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        sys.exit(128 + signal.SIGPIPE)
     except Exception as error:
         if not is_expected(error):
+            error.add_note(
+                'This is a fault of capf-jax, not of yours: please report it with these lines, the '
+                f'command ({shlex.join(sys.argv)}) and `pip freeze`.'
+            )
             raise
-        print(f'error: {_sentence(error)}', file=sys.stderr)
+        print(f'error: {sentence(error)}', file=sys.stderr)
         sys.exit(2)
 
 
@@ -158,18 +172,7 @@ def console() -> NoReturn:
     run(lambda argv: importlib.import_module(COMMANDS[name]).main(argv))
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    del frame
-    raise KeyboardInterrupt(number)
-
-
-def _sentence(error: BaseException) -> str:
-    """The error's message; one of the operating system without its number, the file first."""
-    if not isinstance(error, OSError) or error.errno is None:
-        return str(error)
-    where = '' if error.filename is None else f'{error.filename}: '
-    if files.disk_is_full(error):
-        advice = '; make room there, or name another folder'
-    else:
-        advice = '; name another folder' if error.errno in _REFUSALS else ''
-    return f'{where}{error.strerror}{advice}'
+def sentence(error: BaseException) -> str:
+    """What is told of an expected error: control characters in it are shown, not obeyed."""
+    text = str(error) if isinstance(error, UserError) else library_errors.sentence(error)
+    return '\n'.join(map(printable, (text or str(error)).splitlines()))

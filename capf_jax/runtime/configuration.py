@@ -11,43 +11,19 @@ import dataclasses
 import os
 import pathlib
 import shlex
+import traceback
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from absl import flags
 from etils import epath
 from ml_collections import ConfigDict, config_flags
 
-from capf_jax.errors import UserError, nearest, unknown
-from capf_jax.pose import joint_conversions
-from capf_jax.runtime import files
+from capf_jax.errors import UserError, nearest
+from capf_jax.runtime import files, value_checks
 from capf_jax.runtime.commands import Parser
 
-LEAST = {  # the smallest values that make sense
-    'training.batch_size': 1,
-    'training.epochs': 1,
-    'training.log_steps': 1,
-    'evaluation.batch_size': 1,
-    'evaluation.every_epochs': 1,
-}
-PRECISIONS = ('default', 'high', 'highest', 'bfloat16', 'tensorfloat32', 'float32')
-CHOICES = {
-    'dtype': ('float32', 'bfloat16'),
-    'model.lifter.ablation_step': (0, 1, 2, 3),
-    'training.detector_statistics': ('frozen', 'batch'),
-    'training.precision': PRECISIONS,
-    'training.start_part': ('all', 'lifter', 'detector'),
-    'training.target_unit': ('m', 'mm'),
-    'training.weight_type': ('float32', 'float16'),
-    'training.weight_detector': ('inside', 'beside'),
-    'evaluation.precision': PRECISIONS,
-}
-NAMES = {  # words of our own, whose nearest a message names
-    'model.frame': ('camera', 'viewing_ray'),
-    'model.joints2d': ('dataset', 'detector'),
-    'model.joint_conversion': joint_conversions.NAMES,
-}
 PATHS = (
     'data.dir', 'data.builder.source', 'data.builder.poses', 'model.detector_weights',
     'training.start',
@@ -79,6 +55,7 @@ def parse(
     argv: Sequence[str],
     required: Sequence[str] = ('config', 'workdir'),
     parser: Parser | None = None,
+    check: Callable[[ConfigDict], Sequence[str]] = lambda _: (),
 ) -> Arguments:
     """Reads `--config=FILE [--config.FIELD=VALUE ...]` and the arguments of a parser.
 
@@ -86,6 +63,7 @@ def parse(
       argv: as `sys.argv`, the program first.
       required: the arguments that must be there.
       parser: of the command; without one, --workdir is its only argument.
+      check: what is wrong with a configuration beside its numbers, each a clause.
 
     Raises:
       UserError: a missing, unknown or ill-typed argument or field; a field's nearest is named.
@@ -102,11 +80,11 @@ def parse(
     if config is not None:
         values.config = config
     for name in required:
-        if not getattr(values, name):
+        if getattr(values, name) in (None, ''):
             raise UserError(f'--{name} is missing; --help shows how {parser.prog} is used')
     if config is not None:
         config = expand_paths(config)
-        check_values(config)
+        check_values(config, check)
     typed = [argument for argument in argv[1:] if argument != '--distributed']
     return Arguments(
         config, files.user_path(getattr(values, 'workdir', None) or '.'), shlex.join(typed), values
@@ -138,6 +116,10 @@ def _read_config(argv: Sequence[str]) -> tuple[ConfigDict | None, list[str]]:
         raise UserError(_no_file(error)) from error
     except SyntaxError as error:
         raise UserError(_not_python(argv, error)) from error
+    except UserError:
+        raise
+    except (Exception, SystemExit) as error:  # The file is a program and may raise anything.
+        raise UserError(_failed(argv, error)) from error
     return values['config'].value, rest[1:]
 
 
@@ -156,8 +138,14 @@ def _read(values: flags.FlagValues, argv: Sequence[str]) -> list[str]:
     with warnings.catch_warnings():  # ml_collections loads files in a way that Python will drop.
         warnings.simplefilter('ignore', DeprecationWarning)
         rest = values(list(argv), known_only=True)
-        if values['config'].value is not None:
-            values['config'].value.to_dict()  # A missing file is an error only when it is used.
+        config = values['config'].value
+        if config is not None:
+            if not callable(getattr(config, 'to_dict', None)):
+                raise UserError(
+                    f'{_typed_file(argv)} gives no configuration: its get_config() must return '
+                    'one, as that of configs/synthetic.py does'
+                )
+            config.to_dict()  # A missing file is an error only when it is used.
         return rest
 
 
@@ -181,14 +169,32 @@ def _no_file(error: OSError) -> str:
 
 
 def _not_python(argv: Sequence[str], error: SyntaxError) -> str:
-    # Python does not name a file with zeros in it.
-    typed = (a for a in argv if a.lstrip('-').startswith('config='))
-    file = error.filename or next(typed, 'the config file')
+    file = error.filename or _typed_file(argv)  # Python does not name a file with zeros in it.
     where = f'line {error.lineno}: ' if error.lineno else ''
     return (
         f'{file} does not read as Python ({where}{error.msg}); '
         'give a file such as --config=configs/synthetic.py'
     )
+
+
+def _failed(argv: Sequence[str], error: BaseException) -> str:
+    """Says which line of a config file raised which error."""
+    file = _typed_file(argv)
+    frames = traceback.extract_tb(error.__traceback__)
+    lines = [f.lineno for f in frames if pathlib.Path(f.filename).name == pathlib.Path(file).name]
+    where = f' in line {lines[-1]}' if lines else ''
+    what = ' '.join(f'{type(error).__name__}: {error}'.split())
+    return f'{file} ends{where} with {what}; mend it there'
+
+
+def _typed_file(argv: Sequence[str]) -> str:
+    """The config file of a command line, without what follows its colon."""
+    for place, argument in enumerate(argv):
+        name, equals, value = argument.lstrip('-').partition('=')
+        if name == 'config':
+            value = value if equals else next(iter(argv[place + 1 :]), '')
+            return value.split(':')[0] or 'the config file'
+    return 'the config file'
 
 
 def _unknown_field(argv: Sequence[str], error: Exception) -> str:
@@ -201,6 +207,11 @@ def _unknown_field(argv: Sequence[str], error: Exception) -> str:
         config = values['config'].value
         known = sorted(flatten(config.to_dict())) if config is not None else []
     except (AttributeError, KeyError):
+        if "attribute 'get_config'" in str(error):
+            return (
+                f'{_typed_file(argv)} has no function get_config(); '
+                'give a file such as --config=configs/synthetic.py'
+            )
         return f'the config file sets a field that does not exist: {" ".join(str(error).split())}'
     for override in overrides:
         field = override.lstrip('-')[len('config.') :]
@@ -223,24 +234,19 @@ def flatten(fields: Mapping[str, Any], prefix: str = '') -> dict[str, Any]:
     return flat
 
 
-def check_values(config: ConfigDict) -> None:
-    """UserError for a value that would fail later, perhaps after hours."""
+def check_values(
+    config: ConfigDict, check: Callable[[ConfigDict], Sequence[str]] = lambda _: ()
+) -> None:
+    """One UserError for all values that would fail later, perhaps after hours, or mean nothing.
+
+    Args:
+      config: a whole configuration.
+      check: what else is wrong with it, each a clause that names its field; it is asked where no
+        field that everything needs is missing.
+    """
     fields = flatten(config.to_dict())
-    for name, least in LEAST.items():
-        if fields[name] < least:
-            raise UserError(f'config.{name} is {fields[name]}; it must be at least {least}')
-    for name, known in CHOICES.items():
-        if fields[name] not in known:
-            raise UserError(
-                f'config.{name} is {fields[name]!r}; it must be one of {", ".join(map(str, known))}'
-            )
-    for name, known in NAMES.items():
-        if fields[name] not in known:
-            raise unknown(f'config.{name}', str(fields[name]), known)
-    channels = fields['model.lifter.channels']
-    for name in ('model.lifter.heads', 'model.lifter.deformable_heads'):
-        if channels % fields[name]:
-            raise UserError(
-                f'config.{name} is {fields[name]}, which does not divide '
-                f'config.model.lifter.channels, {channels}'
-            )
+    problems = value_checks.problems(fields)
+    if fields.keys() >= set(value_checks.NEEDED):
+        problems += check(config)
+    if problems:
+        raise UserError('; '.join(problems))

@@ -7,16 +7,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import json
 import os
 import pathlib
+import platform
 import tempfile
 from collections.abc import Iterator
 from typing import Any
 
 from etils import epath
 
+from capf_jax.errors import UserError
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
+_LONGEST_STEM = 80  # letters of a file's name that its temporary name repeats
 
 # A path on this machine, or one that epath opens, perhaps in a store such as `gs://`.
 AnyPath = pathlib.Path | epath.Path
@@ -31,9 +36,35 @@ def user_path(path: str | os.PathLike) -> epath.Path:
     return epath.Path(path).expanduser()
 
 
+def absolute(path: str | os.PathLike) -> epath.Path:
+    """`user_path` from the root of the file system; links stay links, so that a loop does not end
+    here but where the file is opened.
+    """
+    path = user_path(path)
+    return path if is_remote(path) else epath.Path(os.path.abspath(path))
+
+
 def is_remote(path: str | os.PathLike) -> bool:
     """Whether a path lies in a store such as `gs://`, where only epath can read and write."""
     return '://' in os.fspath(path)
+
+
+def check_writable(folder: AnyPath) -> None:
+    """Asks before the work whether files can be written to a folder; nothing is left there.
+
+    Args:
+      folder: it may be absent, if a folder above it is there to make it in.
+
+    Raises:
+      OSError: the machine refuses it; `filename` is the folder. A store is not asked.
+    """
+    if is_remote(folder):
+        return
+    with named(folder):
+        path = pathlib.Path(os.path.abspath(folder))
+        nearest = next(one for one in (path, *path.parents) if os.path.lexists(one))
+        with tempfile.TemporaryFile(dir=nearest):
+            pass
 
 
 @contextlib.contextmanager
@@ -59,13 +90,28 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         return
     target = pathlib.Path(target)
     # The ending stays, since Matplotlib and others choose the format by it.
-    temporary = target.with_name(f'.{target.stem}.{os.getpid()}.tmp{target.suffix}')
+    stem, host = target.stem[:_LONGEST_STEM], platform.node()[:_LONGEST_STEM]
+    temporary = target.with_name(f'.{stem}.{host}.{os.getpid()}.tmp{target.suffix}')
+    _remove_leftovers(target.parent, f'.{stem}.{host}.', f'.tmp{target.suffix}')
     try:
         with named(target):
             yield temporary
             os.replace(temporary, target)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _remove_leftovers(folder: pathlib.Path, begin: str, end: str) -> None:
+    """Removes files of `whole` whose process was killed; its number stands between two texts."""
+    for path in folder.glob(f'{glob.escape(begin)}*{glob.escape(end)}'):
+        number = path.name[len(begin) : -len(end)]
+        if not number.isdecimal() or int(number) == os.getpid():
+            continue
+        with contextlib.suppress(PermissionError):  # The process of another user is alive.
+            try:
+                os.kill(int(number), 0)
+            except (ProcessLookupError, OverflowError):
+                path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -109,9 +155,47 @@ def disk_is_full(error: BaseException) -> bool:
     )
 
 
-def read_json(path: AnyPath) -> Any:
-    """A JSON file's content."""
-    return json.loads(path.read_text())
+def read_json(path: str | os.PathLike) -> Any:
+    """A JSON file's content; a byte-order mark at its beginning is passed over.
+
+    Raises:
+      UserError: it is no JSON, or is nested deeper than Python reads.
+      OSError: it cannot be read.
+    """
+    with named(path):
+        content = epath.Path(path).read_bytes()
+    try:
+        return parse_json(content)
+    except ValueError as error:
+        raise UserError(f'{os.fspath(path)} does not read as JSON: {error}') from None
+
+
+def parse_json(content: bytes | str) -> Any:
+    """Content of JSON text in UTF-8, with or without a byte-order mark.
+
+    Raises:
+      ValueError: what is wrong with it, in one line, to follow the name of the file.
+    """
+    try:
+        return json.loads(content.decode('utf-8-sig') if isinstance(content, bytes) else content)
+    except UnicodeDecodeError as error:
+        raise ValueError(f'it is not text in UTF-8 (byte {error.start})') from None
+    except RecursionError:
+        raise ValueError('it is nested deeper than any file of this kind') from None
+    except ValueError as error:  # Numbers of thousands of digits are errors of this kind too.
+        raise ValueError(' '.join(str(error).split()) if content else 'it is empty') from None
+
+
+def clear_the_way(path: AnyPath, *, wanted: str) -> None:
+    """Renames what is at `path` if it is not of the kind that is to be written there.
+
+    Args:
+      path: a file or a folder to be.
+      wanted: 'file' or 'folder'.
+    """
+    is_other = path.is_dir() if wanted == 'file' else path.is_file()
+    if is_other:
+        path.rename(path.with_name(f'{path.name}.damaged'))
 
 
 def write_json(path: AnyPath, content: Any) -> None:

@@ -16,7 +16,7 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 
-from capf_jax.runtime import files
+from capf_jax.runtime import files, value_checks
 
 MEASURABLE = 0.5  # seconds; metrics may arrive in bursts, so that less tells nothing of the speed
 
@@ -169,14 +169,28 @@ class SilentLogs(Logs):
 
 
 def entries(path: str | os.PathLike) -> list[dict[str, Any]]:
-    """The objects of a JSON-lines file; a last line cut short by a kill is left out."""
+    """The objects of a JSON-lines log; whatever else stands in it is left out.
+
+    That is a last line cut short by a kill, and lines that were damaged since. An object has a
+    'step', a 'part' and numbers.
+    """
     path, objects = files.user_path(path), []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
-            objects.append(json.loads(line))
-        except json.JSONDecodeError:
+            entry = files.parse_json(line)
+        except ValueError:
             continue
+        if isinstance(entry, dict) and _is_whole(entry):
+            objects.append(entry)
     return objects
+
+
+def _is_whole(entry: Mapping[str, Any]) -> bool:
+    """Whether an object of the log says when and what, and else holds numbers."""
+    named = type(entry.get('step')) is int and isinstance(entry.get('part'), str)
+    return named and all(
+        value_checks.is_number(value) for name, value in entry.items() if name != 'part'
+    )
 
 
 def was_evaluated(workdir: str | os.PathLike, step: int) -> bool:
@@ -186,9 +200,19 @@ def was_evaluated(workdir: str | os.PathLike, step: int) -> bool:
 
 
 def drop_later(path: str | os.PathLike, step: int) -> None:
-    """Drops the lines of later steps than `step` from a JSON-lines file, if there is one."""
-    if not files.user_path(path).exists():
+    """Drops the lines of later steps than `step` from a JSON-lines file, if there is one.
+
+    Lines that do not read, but for the last one, are told on stderr and dropped too; a folder in
+    the place of the file is renamed.
+    """
+    path = files.user_path(path)
+    files.clear_the_way(path, wanted='file')
+    if not path.exists():
         return
-    lines = [line for line in entries(path) if line['step'] <= step]
+    lines = entries(path)
+    damaged = len(path.read_bytes().splitlines()) - len(lines)
+    if damaged > 1:
+        print(f'WARNING: {damaged} lines of {path} do not read and are dropped', file=sys.stderr)
     with files.whole(path) as temporary:
-        temporary.write_text(''.join(json.dumps(line) + '\n' for line in lines))
+        kept = (line for line in lines if line['step'] <= step)
+        temporary.write_text(''.join(json.dumps(line) + '\n' for line in kept))

@@ -14,6 +14,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from capf_jax.errors import UserError
+from capf_jax.runtime import files, locks
 
 DISTRIBUTED = '--distributed'  # argument of every command that may run as several processes
 # What JAX is told where it does not find the other processes itself; the first is JAX's own name.
@@ -77,6 +78,16 @@ def main_process_first() -> Iterator[None]:
     finally:
         if is_main_process():
             _wait_for_all()
+
+
+@contextlib.contextmanager
+def main_process_locks(folder: files.AnyPath, doing: str) -> Iterator[None]:
+    """`locks.locked` by the main process alone, since the others are of the same run."""
+    if not is_main_process():
+        yield
+        return
+    with locks.locked(folder, doing):
+        yield
 
 
 def anyone(flag: bool) -> bool:

@@ -19,11 +19,12 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError
-from capf_jax.runtime import configuration, files
+from capf_jax.runtime import configuration, files, value_checks
 
 # Fields that do not change what is learnt, so that a run may go on with other values of them.
 OPERATIONAL = (
     'data.bad_image',
+    'data.builder.outside_source',
     'data.builder.processes',
     'data.dir',
     'data.threads',
@@ -71,11 +72,14 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 
 
 def check(config: ConfigDict, workdir: files.AnyPath) -> None:
-    """UserError if the workdir holds a run with another configuration; the fields are named."""
+    """UserError if the workdir holds a run with another configuration; the fields are named.
+
+    A damaged config.json is an error too: without it nobody knows whether the two are the same.
+    """
     path = workdir / 'config.json'
     if not path.exists():
         return
-    before = _completed(configuration.flatten(files.read_json(path)))
+    before = _completed(_stored_fields(path))
     now = configuration.flatten(_plain(config))
     sources = BUILT_FROM.get(str(now.get('data.name')), ())
     free = (*OPERATIONAL, *(f'data.builder.{name}' for name in sources))
@@ -123,20 +127,52 @@ def save(config: ConfigDict, workdir: files.AnyPath, command: str = '') -> None:
     """Keeps the configuration, the command, and the versions that run it, in the workdir."""
     files.write_json(workdir / 'config.json', _plain(config))
     # One entry for each time the run was started.
-    files.write_json(
-        workdir / 'versions.json', [*_starts(workdir), {'command': command, **versions()}]
-    )
+    starts, path = _starts(workdir), workdir / 'versions.json'
+    files.clear_the_way(path, wanted='file')
+    files.write_json(path, [*starts, {'command': command, **versions()}])
 
 
 def command_of(workdir: files.AnyPath) -> str:
     """The arguments that a workdir was last trained with; '' where they are not known."""
     starts = _starts(workdir)
-    return starts[-1].get('command', '') if starts else ''
+    return str(starts[-1].get('command', '')) if starts else ''
 
 
 def _starts(workdir: files.AnyPath) -> list[dict[str, str]]:
+    """What versions.json says of each start of the run; a damaged file is told and passed over."""
     path = workdir / 'versions.json'
-    return files.read_json(path) if path.exists() else []
+    if not path.exists():
+        return []
+    try:
+        starts = files.read_json(path)
+    except (OSError, UserError) as error:
+        print(f'WARNING: {error}; nothing but the record of versions is lost', file=sys.stderr)
+        return []
+    starts = starts if isinstance(starts, list) else []
+    return [start for start in starts if isinstance(start, dict)]
+
+
+def _stored_fields(path: files.AnyPath) -> dict[str, Any]:
+    """The fields of a run's config.json, by dotted names; lists are not yet tuples.
+
+    Raises:
+      UserError: the file is damaged, or another program's.
+    """
+    try:
+        content = files.read_json(path)
+        trouble = '' if isinstance(content, dict) else 'it holds no fields'
+    except (OSError, UserError) as error:
+        content, trouble = {}, str(error).removeprefix(f'{path} ')
+    fields = configuration.flatten(content) if not trouble else {}
+    missing = [name for name in value_checks.NEEDED if name not in fields]
+    if missing and not trouble:
+        trouble = f'it has no {missing[0]}'
+    if trouble:
+        raise UserError(
+            f'{path} is damaged ({trouble}); put back a copy of it, or remove it and give the '
+            'command that trained the run again, which writes it and goes on from the checkpoint'
+        )
+    return fields
 
 
 def _plain(config: ConfigDict) -> dict[str, Any]:
@@ -151,19 +187,20 @@ def load(workdir: str | os.PathLike) -> ConfigDict:
 
     Raises:
       FileNotFoundError: the folder holds no run.
+      UserError: the configuration is damaged.
     """
     path = pathlib.Path(workdir) / 'config.json'
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f'no run in {workdir}: it has no config.json; train there first')
+    stored = _stored_fields(path)
 
     def tuples(value: Any) -> Any:
         if isinstance(value, dict):
             return {name: tuples(item) for name, item in value.items()}
         return tuple(map(tuples, value)) if isinstance(value, list) else value
 
-    fields = tuples(files.read_json(path))
-    config, flat = ConfigDict(fields), configuration.flatten(fields)
-    newer = {name: value for name, value in _completed(flat).items() if name not in flat}
+    config = ConfigDict(tuples(files.read_json(path)))
+    newer = {name: value for name, value in _completed(stored).items() if name not in stored}
     for name, value in newer.items():
         section, _, field = name.rpartition('.')
         part = config

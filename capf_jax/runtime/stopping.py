@@ -8,13 +8,14 @@ from typing import Any
 
 from jax.experimental import multihost_utils
 
-from capf_jax.runtime import processes
+from capf_jax.runtime import processes, signals
 
 
 class StopRequest:
     """While entered, Ctrl-C and SIGTERM end no step; `reached` says after which step to stop.
 
-    A run of one process stops after the step under way, and a second signal acts as usual.
+    A run of one process stops after the step under way, and a second signal ends it at once: what
+    is on the disk is whole.
 
     In a run of several processes (`processes.join_processes`), all of them must stop after the same
     step. JAX's preemption service sees to that: it takes SIGTERM of any process, which is also how
@@ -60,6 +61,9 @@ class StopRequest:
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.signal = number
+        if processes.process_count() == 1:
+            signals.end_at_once_from_now_on()
+            return
         self._restore()
         if processes.process_count() > 1:
             signal.raise_signal(signal.SIGTERM)

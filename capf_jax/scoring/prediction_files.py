@@ -15,11 +15,11 @@ Labels are used where all five are there. Joints have the order of capf_jax/pose
 from __future__ import annotations
 
 import dataclasses
+import math
 import os
 import pathlib
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,6 +31,7 @@ from capf_jax.runtime import files
 from data_pipeline.records import LABELS
 
 UNITS = {'m': 1.0, 'mm': 0.001}  # in metres
+LARGEST = 2_000_000_000  # bytes of the arrays of a file
 FORMAT = 'the docstring of capf_jax/scoring/prediction_files.py has the format'
 
 
@@ -120,17 +121,44 @@ def load(path: str | os.PathLike, skeleton: Skeleton) -> Predictions:
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
-    """All arrays of an archive; UserError where it is none, or holds Python objects."""
+    """The arrays of the format in an archive; UserError where it is none, or holds Python objects.
+
+    What an archive declares is compared with what it holds before memory is taken.
+    """
+    wanted = {'poses', 'unit', 'skeleton', 'index', *LABELS}
     try:
-        with np.load(path, allow_pickle=False) as archive:
-            return {name: archive[name] for name in archive.files}
-    except (
-        ValueError, AttributeError, TypeError, EOFError, zipfile.BadZipFile, zlib.error,
-    ) as error:  # fmt: skip
+        with zipfile.ZipFile(path) as archive:
+            members = {info.filename.removesuffix('.npy'): info for info in archive.infolist()}
+            _check_sizes(archive, [info for name, info in members.items() if name in wanted])
+        with np.load(path, allow_pickle=False) as arrays:
+            # The others are only named in messages.
+            return {name: arrays[name] if name in wanted else np.empty(0) for name in arrays.files}
+    except Exception as error:  # NumPy's and Python's readers raise any error at damaged files.
+        if isinstance(error, OSError) and error.errno is not None:
+            raise
         raise UserError(
-            f'{path} is no NumPy archive of plain arrays ({" ".join(str(error).split())}); '
+            f'{path} is no NumPy archive of plain arrays ({" ".join(str(error).split())[:200]}); '
             'write it with numpy.savez, text as arrays of str'
         ) from error
+
+
+def _check_sizes(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> None:
+    """ValueError where arrays are gigantic, or their headers do not fit what is stored."""
+    if sum(member.file_size for member in members) > LARGEST:
+        raise ValueError(f'its arrays hold more than {LARGEST / 1e9:.0f} GB')
+    for member in members:
+        with archive.open(member) as stream:
+            version = np.lib.format.read_magic(stream)
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, _, kind = read(stream)
+            if kind.hasobject:
+                raise ValueError(f'{member.filename} is a pickle of Python objects')
+            if math.prod(shape) * kind.itemsize != member.file_size - stream.tell():
+                raise ValueError(f'{member.filename} declares {list(shape)} and holds another size')
 
 
 def _names(path: pathlib.Path, arrays: Mapping[str, np.ndarray], number: int) -> dict:

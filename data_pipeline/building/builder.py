@@ -27,9 +27,9 @@ from ml_collections import ConfigDict
 from tensorflow_datasets.core import splits as tfds_splits
 from tqdm import tqdm
 
-from capf_jax.errors import UserError
+from capf_jax.errors import StateError, UserError
 from capf_jax.pose.skeletons import Skeleton
-from data_pipeline import records
+from data_pipeline import records, safe_pickle
 from data_pipeline.building import parts, workers
 from data_pipeline.building.clips import Clip
 from data_pipeline.building.estimates import (
@@ -135,7 +135,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         Raises:
           UserError: all that is wrong with the source, or with pictures met on the way.
           FileNotFoundError: no source folder is named.
-          RuntimeError: another process is building it, or one of ours was ended from outside.
+          StateError: a process of ours was ended from outside.
           OSError: the disk is full.
         """
         if self.data_path.exists():
@@ -146,17 +146,32 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
                 'from is named; set config.data.builder.source to the one with its files, or '
                 'config.data.dir to where it is built'
             )
+        there = next(path for path in self.parts_folder.parents if path.exists())
         with parts.locked(self.parts_folder):
             for path in self.parts_folder.parent.glob(f'incomplete.*_{self.version}'):
                 shutil.rmtree(path)  # a folder that TFDS left when a process was killed
             try:
+                if self.data_path.exists():  # Another process has built it meanwhile.
+                    self.info.read_from_directory(self.data_path)
+                    return
                 super().download_and_prepare(**kwargs)
             finally:
                 # The clips that a failed build had finished are kept; without any, nothing is left.
                 if self.data_path.exists() or not any(self.parts_folder.glob(f'*{parts.SUFFIX}')):
                     shutil.rmtree(self.parts_folder, ignore_errors=True)
-                    with contextlib.suppress(OSError):  # it is not empty
-                        self.parts_folder.parent.rmdir()
+                    self._remove_empty_folders(there)
+
+    def _remove_empty_folders(self, there: pathlib.Path) -> None:
+        """Removes what TFDS and a failed build have made and left empty, but not `there`."""
+        downloads = pathlib.Path(os.fspath(self._data_dir_root), 'downloads')
+        for path in (downloads / 'extracted', downloads):
+            with contextlib.suppress(OSError):  # it is absent, or not empty
+                path.rmdir()
+        for path in self.parts_folder.parents:
+            if path == there:
+                return
+            with contextlib.suppress(OSError):
+                path.rmdir()
 
     def _download_and_prepare(self, dl_manager, download_config=None) -> None:
         if download_config is not None and download_config.beam_runner is not None:
@@ -247,7 +262,7 @@ class Builder(tfds.core.ShardBasedBuilder, skip_registration=True):
         counts = [parts.count(job.part) for job in jobs]
         for job, count in zip(jobs, counts, strict=True):
             if count != job.clip.size and not job.clip.may_lack:
-                raise RuntimeError(
+                raise StateError(
                     f'{job.part} holds {count} of its {job.clip.size} people; delete it and give '
                     'the same command again'
                 )
@@ -282,7 +297,7 @@ class _ClipExamples:
     path: str  # of the pickled clip
 
     def __call__(self) -> Iterator[tuple[int, dict[str, Any]]]:
-        clip = pickle.loads(pathlib.Path(self.path).read_bytes())
+        clip = safe_pickle.load_clip(pathlib.Path(self.path))
         for number, record in enumerate(clip.records()):
             yield number, records.to_example(record)
 

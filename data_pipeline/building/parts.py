@@ -8,8 +8,6 @@ mended therefore keeps the parts whose labels are the same, and makes the others
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
 import hashlib
 import itertools
 import os
@@ -23,7 +21,7 @@ import tensorflow_datasets as tfds
 from array_record.python import array_record_module  # pyright: ignore[reportAttributeAccessIssue] - compiled
 from tensorflow_datasets.core import example_serializer
 
-from capf_jax.runtime import files
+from capf_jax.runtime import files, locks
 from data_pipeline import records
 from data_pipeline.building.clips import Clip
 
@@ -32,37 +30,9 @@ _OPTIONS = 'group_size:1'  # of ArrayRecord files, as TFDS writes them: each rec
 _READ_AT_ONCE = 256  # number of records that are held in memory while parts are joined
 
 
-@contextlib.contextmanager
-def locked(folder: pathlib.Path) -> Iterator[None]:
-    """Makes the folder and keeps other processes out of it.
-
-    The lock belongs to the process and ends with it, however it ends.
-
-    Raises:
-      RuntimeError: another process builds there.
-    """
-    path = folder / 'lock'
-    while True:
-        folder.mkdir(parents=True, exist_ok=True)
-        with open(path, 'a+') as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                if error.errno not in (errno.EAGAIN, errno.EACCES):
-                    raise
-                file.seek(0)
-                raise RuntimeError(
-                    f'process {file.read().strip() or "unknown"} is building the same dataset in '
-                    f'{folder.parent}; wait until it has finished, or give another data folder'
-                ) from None
-            # The process that held the lock may have removed the folder meanwhile.
-            if not path.exists() or not os.path.samestat(os.stat(path), os.fstat(file.fileno())):
-                continue
-            file.truncate(0)
-            file.write(str(os.getpid()))
-            file.flush()
-            yield
-            return
+def locked(folder: pathlib.Path) -> contextlib.AbstractContextManager[None]:
+    """Makes the folder and keeps other processes out of it, which wait until this one has ended."""
+    return locks.locked(folder, 'is building the same dataset', 'lock')
 
 
 def count(path: pathlib.Path) -> int:

@@ -8,6 +8,19 @@ from typing import Any, ClassVar, TypeVar
 
 from capf_jax import errors
 from capf_jax.errors import UserError
+from capf_jax.runtime import value_checks
+
+# The largest values of fields that have a limit; any other number has LARGEST. Below the limits
+# are the least ones, which every kind of Settings checks itself.
+MOST: Mapping[str, int] = {
+    'height': 4096,
+    'width': 4096,
+    'jpeg_quality': 100,
+    'processes': 256,
+    'seed': value_checks.LARGEST_SEED,
+    'noise_sigma': 1000,
+}
+LARGEST = 10_000_000
 
 # Formats of stored crops -> what the name of a dataset has after the quality. JPEGs of 4:4:4 keep
 # the whole resolution of colours, those of 4:2:0 half of it on both axes; PNG keeps every bit.
@@ -43,10 +56,11 @@ class Settings:
                 )
             if isinstance(value, list):
                 object.__setattr__(self, field.name, tuple(value))
+        self._check_numbers()
         if min(self.height, self.width) < self.LEAST_SIDE:
             raise UserError(
-                f'config.data.builder asks for crops of {self.height}x{self.width} px; '
-                f'give >= {self.LEAST_SIDE}'
+                f'config.data.builder.height and width ask for crops of {self.height}x{self.width} '
+                f'px; give >= {self.LEAST_SIDE}'
             )
         if not 1 <= self.jpeg_quality <= 100:
             raise UserError(
@@ -83,6 +97,20 @@ class Settings:
     def crop_size(self) -> tuple[int, int]:
         """(width, height) of the crops, pixels."""
         return self.width, self.height
+
+    def _check_numbers(self) -> None:
+        """Raises one UserError for all fields that are no number of their kind, or gigantic."""
+        problems = []
+        for field in dataclasses.fields(self):
+            if not value_checks.is_number(field.default):
+                continue
+            value, most = getattr(self, field.name), MOST.get(field.name, LARGEST)
+            is_whole = isinstance(field.default, int)
+            check = value_checks.whole if is_whole else value_checks.number
+            if problem := check(-most, most)(value):
+                problems.append(f'config.data.builder.{field.name} is {value!r}; {problem}')
+        if problems:
+            raise UserError('; '.join(problems))
 
     def _check_least(self, least: float, *names: str) -> None:
         """Raises a UserError if one of these fields is smaller than `least`."""

@@ -10,9 +10,8 @@ import contextlib
 import multiprocessing
 import os
 import pathlib
-import signal
 import sys
-import threading
+import time
 import types
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -24,11 +23,13 @@ import cv2
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from capf_jax.errors import UserError
+from capf_jax.errors import StateError, UserError
+from capf_jax.runtime import signals, worker_start
 from data_pipeline.building import parts
 from data_pipeline.building.clips import Clip
 from data_pipeline.records import Record
 
+_TO_LEAVE = 2.0  # seconds that processes have to leave their clips
 _BETWEEN_LOOKS = 0.2  # seconds between two looks at how far the processes are
 _FAILED_CLIPS = 20  # a build gives up when so many clips have something wrong in them
 # With these variables of glibc a process keeps freed memory for its next picture. This avoids
@@ -52,9 +53,6 @@ class _Shared(NamedTuple):
 
     done: Any  # Value: records made by all
     stop: Any  # Event: every worker leaves its clip unfinished
-
-
-_shared: _Shared  # of this process, if it is a worker
 
 
 def run(
@@ -84,7 +82,8 @@ def run(
     shared = _Shared(context.Value('q', 0), context.Event())
     waiting, problems, failed = deque(jobs), [], 0
     count = min(processes, len(jobs))
-    with futures.ProcessPoolExecutor(count, context, _prepare, (shared,)) as pool:
+    beginning = worker_start.begin, (os.getpid(), shared)
+    with _ending(futures.ProcessPoolExecutor(count, context, *beginning), shared) as pool:
         try:
             running: set[futures.Future] = set()
             while waiting or running:
@@ -101,14 +100,32 @@ def run(
                 if failed >= _FAILED_CLIPS:
                     break
         except BrokenProcessPool as error:
-            raise RuntimeError(
+            raise StateError(
                 'a process that made crops was ended from outside, perhaps for lack of memory; '
-                'free some, or set config.data.builder.processes=1, and give the same command '
-                'again: clips that are finished are kept'
+                'free some, or set config.data.builder.processes=1 (--processes=1), and give the '
+                'same command again: clips that are finished are kept'
             ) from error
-        finally:
-            shared.stop.set()  # after an error or Ctrl-C nobody waits for unfinished clips
     return problems
+
+
+@contextlib.contextmanager
+def _ending(
+    pool: futures.ProcessPoolExecutor, shared: _Shared
+) -> Iterator[futures.ProcessPoolExecutor]:
+    """Ends the processes of a pool; after an error or Ctrl-C nobody waits for unfinished clips."""
+    others = set(multiprocessing.active_children())
+    try:
+        yield pool
+        shared.stop.set()
+        pool.shutdown()
+    finally:
+        shared.stop.set()
+        pool.shutdown(wait=False, cancel_futures=True)
+        workers = set(multiprocessing.active_children()) - others
+        deadline = time.monotonic() + _TO_LEAVE
+        for worker in workers:
+            worker.join(max(0, deadline - time.monotonic()))
+            worker.kill()  # The next build removes what it has left half-written.
 
 
 def _run_here(
@@ -145,13 +162,16 @@ def _problems_of(
 def _make_part(clip: Clip, part: pathlib.Path, features: tfds.features.FeaturesDict) -> list[Any]:
     """In a worker: one clip becomes one part; returns what is wrong with the clip."""
 
+    shared: _Shared = worker_start.shared
+    cv2.setNumThreads(1)  # the processes already share the cores
+
     def watched(examples: Iterator[Record]) -> Iterator[Record]:
         for record in examples:
-            if _shared.stop.is_set():
+            if shared.stop.is_set():
                 raise _Stopped
             yield record
-            with _shared.done.get_lock():
-                _shared.done.value += 1
+            with shared.done.get_lock():
+                shared.done.value += 1
 
     with contextlib.suppress(_Stopped):
         return _problems_of(Job(clip, part), watched(clip.records()), features)
@@ -165,6 +185,13 @@ def _starting() -> Iterator[None]:
     They need nothing of the program. A training would load JAX into each of them, and a script that
     lacks an `if __name__ == '__main__'` would start to build its dataset once more in each.
     """
+    with signals.held_back(), _as_workers():
+        yield
+
+
+@contextlib.contextmanager
+def _as_workers() -> Iterator[None]:
+    """See `_starting`."""
     main, environment = sys.modules['__main__'], dict(os.environ)
     sys.modules['__main__'] = types.ModuleType('__main__')
     os.environ.update(_MEMORY | environment)  # what the user has set stays
@@ -174,19 +201,3 @@ def _starting() -> Iterator[None]:
         sys.modules['__main__'] = main
         for name in _MEMORY.keys() - environment.keys():
             del os.environ[name]
-
-
-def _prepare(shared: _Shared) -> None:
-    """Makes this process a worker that ends with the process that started it."""
-    global _shared
-    _shared = shared
-    cv2.setNumThreads(1)  # the processes already share the cores
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends workers
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)

@@ -15,6 +15,7 @@ from capf_jax.pose.skeletons import Skeleton
 from data_pipeline import datasets
 from data_pipeline.checks import anatomy, contact_sheet, counts, people, pixels
 from data_pipeline.checks.findings import Finding, ok_if
+from data_pipeline.datasets import description
 
 # Names of 3D targets that are scaled to one body height; the metadata of a dataset names its own.
 _SCALED = ('univ_annot3',)
@@ -68,8 +69,12 @@ def check(path: pathlib.Path, choices: Choices) -> dict[str, list[Finding]]:
             'folder and build it again'
         )
     try:
+        description.check(path)  # TFDS would import and write what the files name.
         builder = tfds.builder_from_directory(path)
-    except (OSError, ValueError, json_format.ParseError) as error:
+    except (
+        OSError, ValueError, RecursionError, AssertionError, AttributeError, KeyError, TypeError,
+        json_format.ParseError,
+    ) as error:  # fmt: skip
         raise UserError(
             f'the dataset in {path} is not whole: its information does not read '
             f'({" ".join(str(error).split())}); delete this folder and build it again'

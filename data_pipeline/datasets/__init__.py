@@ -7,7 +7,17 @@ from data_pipeline.datasets.opening import (
     not_whole,
     open_or_build,
     package,
+    problems,
     quiet,
 )
 
-__all__ = ['check_whole', 'describe', 'names', 'not_whole', 'open_or_build', 'package', 'quiet']
+__all__ = [
+    'check_whole',
+    'describe',
+    'names',
+    'not_whole',
+    'open_or_build',
+    'package',
+    'problems',
+    'quiet',
+]

@@ -18,10 +18,17 @@ from ml_collections import ConfigDict
 
 import data_pipeline.datasets
 from capf_jax import errors
-from capf_jax.errors import UserError
+from capf_jax.errors import StateError, UserError
 from capf_jax.runtime import files
+from data_pipeline import building
 from data_pipeline.building import Builder, BuilderConfig
+from data_pipeline.datasets import description
 
+# What TFDS raises at a dataset_info.json that is damaged.
+_DAMAGED = (
+    json_format.ParseError, UnicodeDecodeError, RecursionError, AssertionError, AttributeError,
+    KeyError, TypeError,
+)  # fmt: skip
 BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 
 
@@ -46,6 +53,24 @@ def package(name: str, field: str = 'config.data.name') -> types.ModuleType:
     return importlib.import_module(f'data_pipeline.datasets.{name}')
 
 
+def problems(data: ConfigDict) -> list[str]:
+    """What is wrong with the fields under `config.data` by themselves; no file is read.
+
+    Args:
+      data: config.data.
+
+    Returns:
+      Clauses, each of which names its field.
+    """
+    try:
+        settings = getattr(package(data.name), 'Settings', None)
+        if settings is not None:  # A dataset may be a plain TFDS builder without Settings.
+            building.from_fields(settings, dict(data.builder), data.name)
+    except UserError as error:
+        return [str(error)]
+    return []
+
+
 def open_or_build(
     data: ConfigDict, build: bool, beam_runner: str = '', older: bool = True
 ) -> tfds.core.DatasetBuilder:
@@ -62,7 +87,7 @@ def open_or_build(
     Raises:
       UserError: no builder is called `data.name`, or the builder refuses its fields or its input.
       FileNotFoundError: the dataset is missing, and `build` is False.
-      RuntimeError: the dataset is there and not whole.
+      StateError: the dataset is there and not whole.
       OSError: the disk is full; of an unfinished dataset only the parts are left, from which its
         builder goes on.
     """
@@ -118,10 +143,14 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
     """Checks that every record of the dataset's information file is there.
 
     Raises:
-      RuntimeError: something is missing; the message says what.
+      StateError: something is missing; the message says what.
     """
     if not (builder.data_path / 'dataset_info.json').exists():
         raise not_whole(builder, 'dataset_info.json is missing')
+    try:
+        description.check(builder.data_path)
+    except UserError as error:
+        raise not_whole(builder, str(error)) from error
     try:
         _ = builder.info.metadata  # TFDS reads metadata.json when it is asked for them
     except ValueError as error:  # no JSON, or no text
@@ -130,18 +159,24 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
         for path, length in zip(split.filepaths, split.shard_lengths, strict=True):
             if not path.exists():
                 raise not_whole(builder, f'{path.name} is missing')
-            reader = array_record_module.ArrayRecordReader(str(path))
-            count = reader.num_records()  # 0 for a file that is cut short
+            if not path.is_file():
+                raise not_whole(builder, f'{path.name} is no file')
+            try:
+                reader = array_record_module.ArrayRecordReader(str(path))
+                count = reader.num_records()  # 0 for a file that is cut short
+            except (RuntimeError, ValueError) as error:
+                reason = str(error).split(' (')[0]
+                raise not_whole(builder, f'{path.name} is damaged, {reason}') from error
             if count != length:
                 raise not_whole(
                     builder, f'{path.name} is damaged, {count} of its {length} records are there'
                 )
 
 
-def not_whole(builder: tfds.core.DatasetBuilder, trouble: str) -> RuntimeError:
+def not_whole(builder: tfds.core.DatasetBuilder, trouble: str) -> StateError:
     """The error to raise where something is wrong with the files of a built dataset."""
     command = getattr(builder, 'COMMAND', BUILD_COMMAND)
-    return RuntimeError(
+    return StateError(
         f'the dataset in {builder.data_dir} is not whole: {trouble}; '
         f'delete this folder and build it again with `{command}`'
     )
@@ -179,7 +214,7 @@ def describe(data: ConfigDict, older: bool = True) -> tfds.core.DatasetBuilder:
 
     Raises:
       UserError: no builder is called `data.name`, or the builder refuses its fields.
-      RuntimeError: the dataset is there and not whole.
+      StateError: the dataset is there and not whole.
     """
     dataset = package(data.name)
     try:
@@ -188,8 +223,8 @@ def describe(data: ConfigDict, older: bool = True) -> tfds.core.DatasetBuilder:
             if older and not builder.data_path.exists():
                 builder = _built_before(builder, data) or builder
             return builder
-    except (json_format.ParseError, UnicodeDecodeError) as error:
-        raise RuntimeError(  # TFDS reads dataset_info.json when it is constructed
+    except _DAMAGED as error:
+        raise StateError(  # TFDS reads dataset_info.json when it is constructed
             f'the dataset in {data.dir}/{data.name} is not whole: dataset_info.json is damaged; '
             f'delete the folder that has it and build it again with `{BUILD_COMMAND}`'
         ) from error

@@ -154,11 +154,35 @@ def test_dropped_weights_that_published_code_asks_for_go_back_as_they_came_or_as
     assert zeros['1.num_batches_tracked'].dtype == np.int64
 
 
-def test_a_long_list_of_problems_is_cut(state, expected):
+def test_a_long_list_of_problems_is_cut_and_hides_no_kind(state, expected):
+    del state['3.bias']
     state |= {f'extra{i}': np.zeros(()) for i in range(engine.LISTED + 3)}
-    with pytest.raises(ValueError, match=r'43 problems') as error:
+    with pytest.raises(ValueError, match=r'14 problems'):
         engine.to_flax(state, RULES, expected, 'network')
-    assert str(error.value).endswith('unexpected: 3 more')
+    problems = engine.differences(state, RULES, expected)
+    lines = engine.report('network', problems, 'Try another file.').splitlines()[1:]
+    assert len(lines) == engine.LISTED + 2
+    assert lines[0] == '  missing: 3.bias'
+    assert lines[-2:] == ['  and 4 more unexpected', 'Try another file.']
+
+
+def test_several_keys_fill_the_rows_of_one_leaf_and_come_back():
+    rules = [
+        engine.Rule('query', ('params', 'qkv'), engine.LINEAR, rows=(0, 2)),
+        engine.Rule('value', ('params', 'qkv'), engine.LINEAR, rows=(3, 5)),
+        engine.Rule('key', ('params', 'qkv'), engine.LINEAR, rows=(2, 3)),
+    ]
+    weight = np.arange(20, dtype=np.float32).reshape(5, 4)
+    state = {'query': weight[:2], 'key': weight[2:3], 'value': weight[3:]}
+    expected = {'params': {'qkv': jax.ShapeDtypeStruct((4, 5), np.float32)}}
+    variables = engine.to_flax(state, rules, expected, 'rows')
+    np.testing.assert_array_equal(variables['params']['qkv'], weight.T)
+    back = engine.to_torch(variables, rules, consume=True)
+    for key, array in state.items():
+        np.testing.assert_array_equal(back[key], array)
+    state['key'] = weight[2:4]
+    with pytest.raises(ValueError, match=r'key is \(2, 4\), it should be \(1, 4\)'):
+        engine.to_flax(state, rules, expected, 'rows')
 
 
 def test_one_error_lists_everything_that_does_not_meet(state, expected):

@@ -13,7 +13,8 @@ from capf_jax.inference import weight_files
 from capf_jax.pose import skeletons
 from capf_jax.tasks.task import new_state
 from converters.conversion import convert
-from converters.export import export, model_of
+from converters.descriptions import model_of
+from converters.export import export
 from tests import tiny
 from tests.converters.test_recognise import OWN
 from tests.goldens import manifests
@@ -62,7 +63,7 @@ def test_a_run_is_exported_and_converts_back_to_the_same_bits(tmp_path, weight_t
     run, back, again = (tmp_path / n for n in ('run.safetensors', 'a.pth', 'again.safetensors'))
     trained = assembly.make_task(config).weights(state)
     weight_files.save_weights(run, trained, metadata_of(config), weight_type)
-    assert "left out: the detector's heatmap head" in export(run, back, wrapped=True)
+    assert "left out: the detector's heatmap head" in export(run, back)
     assert torch.load(back, weights_only=True).keys() == {'model'}
     convert(back, again)
     stored, converted = weight_files.load_weights(run)[0], weight_files.load_weights(again)[0]

@@ -10,12 +10,14 @@ import pickle
 import subprocess
 import sys
 import tarfile
+import types
 import zipfile
 
 import ml_collections
 import numpy as np
 import pytest
 import torch
+from etils import epath
 from safetensors.torch import save_file
 
 from converters import reading
@@ -279,4 +281,115 @@ def test_the_absence_of_torch_gives_the_line_that_installs_it(tmp_path, monkeypa
     path = saved(tmp_path / 'weights.pth', STATE)
     monkeypatch.setitem(sys.modules, 'torch', None)
     with pytest.raises(RuntimeError, match='pip install torch --index-url https://'):
+        reading.read(path)
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    'prefix',
+    ['model.', '_orig_mod.', 'module._orig_mod.', 'model._orig_mod.module.', 'net.', 'pose_model.'],
+)
+def test_prefixes_of_wrappers_are_taken_off_all_keys(tmp_path, as_zip, prefix):
+    content = {'state_dict': {f'{prefix}{key}': value for key, value in STATE.items()}}
+    source = reading.read(saved(tmp_path / 'weights.ckpt', content, as_zip))
+    assert_is_state(source)
+    assert source.prefix == prefix
+
+
+def test_compiled_parts_lose_their_mark(tmp_path):
+    content = {'stem._orig_mod.weight': STATE['stem.weight'], 'stem.bias': STATE['stem.bias']}
+    assert_is_state(reading.read(saved(tmp_path / 'weights.pth', content)))
+
+
+class _Module:
+    """What pickles as an object of a module that is not installed."""
+
+    def __init__(self, module, name, base):
+        self.kind = type(name, (base,), {'__module__': module, '__qualname__': name})
+        self.module = module
+
+    def __enter__(self):
+        parts = self.module.split('.')
+        for i in range(len(parts)):
+            name = '.'.join(parts[: i + 1])
+            sys.modules[name] = types.ModuleType(name)
+        setattr(sys.modules[self.module], self.kind.__name__, self.kind)
+        return self.kind
+
+    def __exit__(self, *_):
+        parts = self.module.split('.')
+        for i in range(len(parts)):
+            del sys.modules['.'.join(parts[: i + 1])]
+
+
+@FORMATS
+@pytest.mark.parametrize(
+    'module',
+    ['pytorch_lightning.utilities.parsing', 'lightning.fabric.utilities.data',
+     'lightning_fabric.utilities.data'],
+)  # fmt: skip
+def test_lightnings_hyper_parameters_beside_the_weights_do_not_stop_it(tmp_path, as_zip, module):
+    state = {f'model.{key}': value for key, value in STATE.items()}
+    with _Module(module, 'AttributeDict', dict) as kind:
+        content = {'state_dict': state, 'hyper_parameters': kind(lr=0.1, sizes=[1, 2]), 'epoch': 3}
+        path = saved(tmp_path / 'weights.ckpt', content, as_zip)
+    source = reading.read(path)
+    assert_is_state(source)
+    assert (source.wrappers, source.prefix) == (('state_dict',), 'model.')
+
+
+def _cycle(path):
+    content = {'epoch': 1}
+    content |= {'model': content, 'net': content, 'other': content}
+    saved(path, content)
+
+
+@pytest.mark.parametrize(
+    ('write', 'message'),
+    [
+        (_cycle, 'not a state dict of tensors'),
+        (lambda path: saved(path, {'a\x1b[31m\nerror: fake': torch.zeros(1)}),
+         r"a tensor called 'a\\x1b\[31m\\nerror: fake', which is no name"),
+    ],
+    ids=['cycle', 'control'],
+)  # fmt: skip
+def test_files_that_are_made_to_deceive_are_refused(tmp_path, write, message):
+    write(tmp_path / 'weights.pth')
+    with pytest.raises(ValueError, match=message):
+        reading.read(tmp_path / 'weights.pth')
+
+
+def test_more_tensors_than_any_network_has_are_refused():
+    content = dict.fromkeys(map(str, range(20_001)), np.zeros(1))
+    with pytest.raises(ValueError, match='holds 20,001 tensors'):
+        reading._unwrapped(epath.Path('weights.pth'), '', content)
+
+
+def test_dictionaries_deep_inside_each_other_are_refused():
+    content = dict(STATE)
+    for _ in range(20_000):
+        content = {'model': content}
+    with pytest.raises(ValueError, match='more than 16 dictionaries inside each other'):
+        reading._unwrapped(epath.Path('weights.pth'), '', content)
+
+
+def test_numbers_of_a_type_that_numpy_lacks_are_refused(tmp_path):
+    save_file({'w': torch.zeros(4).to(torch.float8_e4m3fn)}, tmp_path / 'weights.safetensors')
+    with pytest.raises(ValueError, match='a type that NumPy does not know'):
+        reading.read(tmp_path / 'weights.safetensors')
+
+
+def test_a_flipped_bit_of_a_zip_file_is_told(tmp_path):
+    path = saved(tmp_path / 'weights.pth', {'stem.weight': torch.ones(100)})
+    content = bytearray(path.read_bytes())
+    content[content.index(np.ones(100, np.float32).tobytes()) + 200] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r'is damaged: the checksum of .*download it again'):
+        reading.read(path)
+
+
+@FORMATS
+def test_tensors_that_claim_more_than_the_file_has_are_refused(tmp_path, as_zip):
+    path = saved(tmp_path / 'weights.pth', {'w': torch.zeros(1).expand(10**5, 10**5)}, as_zip)
+    with pytest.raises(ValueError, match=r'its tensors claim 40,000,000,000: .*made to deceive'):
         reading.read(path)

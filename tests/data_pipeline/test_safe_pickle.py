@@ -1,12 +1,15 @@
 """Only arrays and plain containers come out of a pickle, and nothing is called on the way."""
 
 import io
+import os
 import pickle
+import subprocess
 
 import numpy as np
 import pytest
 
-from data_pipeline import safe_pickle
+from capf_jax.errors import UserError
+from data_pipeline import building, safe_pickle
 
 
 class Malicious:
@@ -126,3 +129,16 @@ def test_an_npz_with_damaged_bytes_is_named(tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r'labels\.npz is no \.npz file, or is cut short'):
         safe_pickle.load_npz(path)
+
+
+def test_a_clip_comes_back_and_no_other_class(tmp_path):
+    from tests.data_pipeline.building import toy
+
+    path = tmp_path / 'one.clip'
+    clip = toy.ToyClip(1, 2, building.SourceSettings(source='toys', processes=1))
+    path.write_bytes(pickle.dumps(clip))
+    assert safe_pickle.load_clip(path) == clip
+    for other in (subprocess.Popen, os.system, eval):
+        path.write_bytes(pickle.dumps(other))
+        with pytest.raises(UserError, match='would call'):
+            safe_pickle.load_clip(path)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from capf_jax import Estimator
 from capf_jax.errors import UserError
 from capf_jax.inference import weight_files
 
@@ -117,3 +118,48 @@ def test_a_weight_file_cannot_name_a_detector_of_another_folder(beside, tmp_path
     weight_files.save_weights(lifter, {'lifter': whole['lifter']}, metadata)
     with pytest.raises(UserError, match='does not say which file its detector is in'):
         weight_files.load_weights(lifter)
+
+
+def test_nan_and_infinity_are_said(tmp_path):
+    weights = {'params': {'a': np.array([1, np.inf], np.float32), 'b': np.ones(2, np.float32)}}
+    weight_files.save_weights(tmp_path / 'w.safetensors', weights, {})
+    with pytest.warns(UserWarning, match=r'holds NaN or infinity in 1 tensors, first params/a'):
+        weight_files.load_weights(tmp_path / 'w.safetensors')
+
+
+@pytest.mark.parametrize(
+    ('tensors', 'message'),
+    [
+        ({'a': np.ones(1), 'a/b': np.ones(1)}, "a tensor called 'a' and others inside it"),
+        ({'a\x1b[31m': np.ones(1)}, r"a tensor called 'a\\x1b\[31m', which is no name"),
+    ],
+)
+def test_names_that_are_no_tree_are_refused(tmp_path, tensors, message):
+    weight_files.save_file(tensors, tmp_path / 'w.safetensors')
+    with pytest.raises(ValueError, match=message):
+        weight_files.load_weights(tmp_path / 'w.safetensors')
+
+
+@pytest.mark.parametrize('text', ['[' * 100_000, '9' * 5000], ids=['deep', 'long'])
+def test_metadata_that_is_no_json_stays_text(tmp_path, text):
+    tensors = {'a': np.ones(1, np.float32)}
+    weight_files.save_file(tensors, tmp_path / 'w.safetensors', metadata={'kind': text})
+    assert weight_files.load_weights(tmp_path / 'w.safetensors')[1] == {'kind': text}
+
+
+@pytest.mark.parametrize(
+    ('metadata', 'message'),
+    [
+        ({'kind': ['detector']}, 'does not say what model it holds'),
+        ({'kind': 'poseformer', 'model': {'layers': 10**6, 'frames': 3}},
+         'says that it has 1,000,000 layers, but it holds only 1 tensors'),
+        ({'kind': 'detector', 'model': {'detector': 'hrnet', 'hrnet': {'modules': [1, 4, 10**9]}}},
+         'says that it has 1,000,000,000 modules'),
+    ],
+    ids=['list', 'layers', 'modules'],
+)  # fmt: skip
+def test_a_file_that_lies_about_its_model_is_refused_at_once(tmp_path, metadata, message):
+    metadata = {'skeleton': 'h36m17', 'model': {}, **metadata}
+    weight_files.save_weights(tmp_path / 'w.safetensors', {'a': np.ones(1, np.float32)}, metadata)
+    with pytest.raises(ValueError, match=message):
+        Estimator.load(tmp_path / 'w.safetensors')

@@ -20,10 +20,11 @@ BASE = f'--config={ROOT / "configs" / "base.py"}'
 
 @pytest.fixture(autouse=True)
 def handler():
-    """Puts the handler of SIGTERM back."""
-    before = signal.getsignal(signal.SIGTERM)
+    """Puts the handlers of signals back."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
-    signal.signal(signal.SIGTERM, before)
+    for number, function in before.items():
+        signal.signal(number, function)
 
 
 def result_of(main, capsys):
@@ -33,13 +34,14 @@ def result_of(main, capsys):
     return stopped.value.code, capsys.readouterr().err
 
 
-def test_only_our_own_sentences_are_expected_errors():
+def test_our_own_sentences_and_known_libraries_are_expected_errors():
     with pytest.raises(ValueError, match='is missing') as ours:
         configuration.parse(['train', BASE])
     with pytest.raises(ValueError, match='Expecting value') as librarys:
         json.loads('')
     assert commands.is_expected(ours.value)
-    assert not commands.is_expected(librarys.value)
+    assert commands.is_expected(librarys.value)
+    assert not commands.is_expected(ValueError('shapes (3,) and (4,) do not fit'))
 
 
 def test_an_error_is_one_sentence_and_code_2(capsys, monkeypatch):

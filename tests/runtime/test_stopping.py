@@ -8,6 +8,7 @@ import sys
 
 import pytest
 
+from capf_jax.runtime import signals
 from capf_jax.runtime.stopping import StopRequest
 
 PROGRAM = """
@@ -48,11 +49,11 @@ def test_a_signal_is_answered_after_the_step(number):
 
 
 @pytest.mark.usefixtures('default_signals')
-def test_a_second_signal_acts_as_usual():
+def test_a_second_signal_ends_the_process_at_once():
     with StopRequest():
         signal.raise_signal(signal.SIGINT)
-        with pytest.raises(KeyboardInterrupt):
-            signal.raise_signal(signal.SIGINT)
+        handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    assert handlers == [signals.end_at_once] * 2
 
 
 @pytest.mark.usefixtures('default_signals')

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import json
+import os
 import pathlib
 from collections.abc import Iterable
 from typing import Any
@@ -18,6 +18,7 @@ from capf_jax import errors
 from capf_jax.errors import UserError
 from capf_jax.pose import skeletons
 from capf_jax.pose.cameras import Camera
+from capf_jax.runtime import files
 
 FILE = 'annotations.json'
 SPLITS = ('train', 'test')
@@ -94,7 +95,7 @@ class AnnotationError(UserError):
             if len(members) > _LISTED:
                 rest = len(members) - _LISTED
                 lines.append(f'     and {rest} more of this kind ({kind})')
-        super().__init__('\n'.join(lines))
+        super().__init__('\n'.join(map(errors.printable, lines)))
 
 
 def locate(source: str) -> pathlib.Path:
@@ -150,7 +151,7 @@ def read(source: pathlib.Path) -> tuple[Annotations, list[Problem]]:
 
 def _load(source: pathlib.Path) -> dict[str, Any]:
     try:
-        content = json.loads((source / FILE).read_text(encoding='utf-8'))
+        content = files.parse_json((source / FILE).read_bytes())
     except ValueError as error:  # bad JSON and bad UTF-8 alike
         raise AnnotationError(
             source, [Problem('format', 'the file', f'is not JSON: {error}')]
@@ -181,6 +182,15 @@ def _check_top(content: Any) -> list[Problem]:
     return problems
 
 
+def _is_path(medium: str) -> bool:
+    """Whether a file system may have a file of this name."""
+    try:
+        parts = os.fsencode(medium).split(b'/')
+    except UnicodeEncodeError:
+        return False
+    return b'\0' not in os.fsencode(medium) and len(medium) < 4096 and max(map(len, parts)) < 256
+
+
 def _unknown_names(where: str, fields: dict[str, Any], known: tuple[str, ...]) -> list[Problem]:
     return [
         Problem(
@@ -197,6 +207,8 @@ def _numbers(value: Any, shape: tuple[int, ...]) -> np.ndarray | str:
     """`value` as float64 of `shape`, or a text that says what it is instead."""
     try:
         array = np.asarray(value, np.float64)
+    except OverflowError:
+        return 'holds a number that is too large'
     except (TypeError, ValueError):
         return 'holds lists of unequal lengths or things that are no numbers'
     if array.shape != shape:
@@ -250,6 +262,8 @@ def _read_entry(
 
     if is_video == ('image' in fields) or not (isinstance(medium, str) and medium):
         wrong.append(Problem('medium', where, "needs either 'image' or 'video', a path"))
+    elif not _is_path(medium):
+        wrong.append(Problem('medium', where, 'no file can have this name; shorten or correct it'))
     if not (type(frame) is int and 0 <= frame < 2**31):
         wrong.append(Problem('frame', where, f"'frame' must be a number from 0, is {frame!r}"))
     shapes = {
@@ -276,6 +290,9 @@ def _read_entry(
     for name, value in labels.items():
         if not isinstance(value, str):
             wrong.append(Problem('label', where, f'{name!r} must be a text, is {value!r}'))
+        elif not value.isprintable():
+            what = f'{name!r} holds characters that cannot be printed: {value!r}'
+            wrong.append(Problem('label', where, what))
     if labels['split'] not in ('', *SPLITS):
         wrong.append(
             Problem('split', where, f"'split' must be train or test, is {labels['split']!r}")

@@ -115,6 +115,7 @@ def _read_checked(
         source,
         max_projection_distance=settings.max_projection_distance,
         skip_bad_images=skip_bad_images,
+        outside_source=settings.outside_source,
     )
     rules = {
         'camera': settings.test_cameras,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import os
 import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
@@ -18,6 +19,7 @@ from data_pipeline.images import Medium, UnreadableError
 _SMALLEST_POSE_MM, _LARGEST_POSE_MM = 200.0, 5000.0
 # 2D joints may lie outside the image, but not by more than its larger side.
 _OUTSIDE = 1.0
+_LARGEST_BOX = 20.0  # of a box's side, in larger sides of the image
 
 
 def check(
@@ -26,6 +28,7 @@ def check(
     *,
     max_projection_distance: float,
     skip_bad_images: bool,
+    outside_source: bool = False,
 ) -> list[Problem]:
     """Everything that is wrong with entries whose form is right.
 
@@ -35,11 +38,16 @@ def check(
       max_projection_distance: median distance of projected 3D joints to the detected 2D joints
         that is allowed, as a share of the diagonal of the projected person.
       skip_bad_images: do not report files that are there but do not decode.
+      outside_source: whether files may lie outside `source`.
 
     Returns:
       Problems in the order of the entries.
     """
-    problems: list[Problem] = []
+    if not outside_source:
+        problems = [problem for entry in annotations.entries for problem in _check_inside(entry)]
+        if problems:  # Nothing outside is opened.
+            return problems
+    problems = []
     media = _probe_all(annotations.entries, source, decode=not skip_bad_images)
     for entry in annotations.entries:
         medium = media[entry.medium, entry.is_video]
@@ -50,6 +58,16 @@ def check(
         problems += _check_pixels(entry, medium if isinstance(medium, Medium) else None)
         problems += _check_pose(entry, max_projection_distance)
     return problems
+
+
+def _check_inside(entry: Entry) -> Iterator[Problem]:
+    """Checks that a path leads to a file below the folder of the annotation file."""
+    if os.path.isabs(entry.medium) or os.path.normpath(entry.medium).split(os.sep)[0] == os.pardir:
+        what = (
+            'lies outside the folder of annotations.json; copy it there, or set '
+            'config.data.builder.outside_source=True (--outside_source=true) if you trust the file'
+        )
+        yield Problem('outside', entry.where, what)
 
 
 def unreadable(entry: Entry, error: UnreadableError) -> Problem:
@@ -111,7 +129,13 @@ def _check_pixels(entry: Entry, medium: Medium | None) -> Iterator[Problem]:
         yield Problem('far outside', entry.where, what)
     if entry.box is not None:
         first, last = entry.box[:2], entry.box[:2] + entry.box[2:]
-        if (last <= 0).any() or (first >= size).any():
+        if entry.box[2:].max() > _LARGEST_BOX * size.max():
+            what = (
+                f'the box {entry.box.tolist()} (x, y, width, height) is far larger than the image '
+                f'of {medium.width}x{medium.height} pixels'
+            )
+            yield Problem('box', entry.where, what)
+        elif (last <= 0).any() or (first >= size).any():
             what = f'the box {entry.box.tolist()} (x, y, width, height) misses the image'
             yield Problem('box', entry.where, what)
 

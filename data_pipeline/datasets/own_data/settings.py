@@ -15,7 +15,7 @@ from data_pipeline.datasets.own_data import annotations
 class Settings(building.SourceSettings):
     """What is built; `source` is the folder that holds annotations.json.
 
-    Every field but `processes` changes the data; see building.Settings.
+    Every field but `processes` and `outside_source` changes the data; see building.Settings.
 
     Raises:
       UserError: a field has a value that makes no dataset.
@@ -30,6 +30,7 @@ class Settings(building.SourceSettings):
     # Largest median distance of projected 3D joints to the 2D joints, as a share of the person's
     # size in pixels.
     max_projection_distance: float = 0.25
+    outside_source: bool = False  # whether pictures may lie outside the folder `source`
 
     @property
     def name(self) -> str:
@@ -51,7 +52,7 @@ class Settings(building.SourceSettings):
 
     def _name(self, fields: dict[str, Any]) -> str:
         """The name of a dataset of these fields, which are changed."""
-        del fields['processes']
+        del fields['processes'], fields['outside_source']
         if fields['crop_format'] == 'jpeg420':  # as datasets were that knew no other format
             del fields['crop_format']
         fields['source'] = annotations.content_hash(annotations.locate(self.source))
