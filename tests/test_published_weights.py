@@ -17,7 +17,8 @@ from capf_jax.pose.normalise import normalise_by_image
 from capf_jax.scoring import noise_sweep
 from configs import human36m_cpn, human36m_hrnet32, mpi_inf_3dhp_hrnet32
 from converters import engine, tables
-from converters.convert import convert
+from converters.conversion import convert
+from converters.export import form_of
 from data_pipeline import datasets
 from tests.data_pipeline.datasets.human36m import raw_tree
 from tests.data_pipeline.datasets.mpi_inf_3dhp import raw_tree as raw_3dhp
@@ -35,8 +36,9 @@ def published_file(path, name):
     tree = jax.tree.map(lambda leaf: np.zeros(leaf.shape, leaf.dtype), model.expected())
     keys = engine.to_torch(tree, model.rules, consume=True)
     state = recipe.state_dict({key: array.shape for key, array in keys.items()})
-    held = {size.prefix + key: torch.from_numpy(array) for key, array in state.items()}
-    for wrapper in reversed(size.wrappers):
+    around = form_of(model, {}, 'published')
+    held = {around.prefix + key: torch.from_numpy(array) for key, array in state.items()}
+    for wrapper in reversed(around.wrappers):
         held = {wrapper: held, 'epoch': 49}
     torch.save(held, path)
     return path

@@ -95,12 +95,16 @@ def check(config: ConfigDict, workdir: files.AnyPath) -> None:
         )
 
 
+def is_written(workdir: files.AnyPath) -> bool:
+    """Whether a run has left its configuration in the workdir."""
+    return (workdir / 'config.json').exists()
+
+
 def as_begun(config: ConfigDict, workdir: files.AnyPath) -> ConfigDict:
     """The configuration with the old values of `CHANGED` where the run in the workdir has them."""
-    path = workdir / 'config.json'
-    if not path.exists():
+    if not is_written(workdir):
         return config
-    before = _completed(configuration.flatten(files.read_json(path)))
+    before = _completed(_stored_fields(workdir / 'config.json'))
     now = configuration.flatten(config.to_dict())
     kept = {
         name: old

@@ -1,4 +1,4 @@
-"""What the data pipeline needs of capf_jax: poses, errors, and helpers for files and commands."""
+"""What the data pipeline needs of capf_jax: poses, errors, and helpers of its runtime."""
 
 import ast
 import pathlib
@@ -12,6 +12,10 @@ ALLOWED = (
     'capf_jax.runtime.commands',
     'capf_jax.runtime.configuration',
     'capf_jax.runtime.files',
+    'capf_jax.runtime.locks',
+    'capf_jax.runtime.signals',
+    'capf_jax.runtime.value_checks',
+    'capf_jax.runtime.worker_start',
 )
 
 

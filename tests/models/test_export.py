@@ -8,7 +8,6 @@ from jax import export
 from capf_jax.inference import model_settings
 from capf_jax.models.detectors import catalog
 from capf_jax.pose import skeletons
-from capf_jax.pose.batch import Batch
 from configs import base
 from tests import tiny
 
@@ -32,7 +31,7 @@ def published_model(detector):
 def exported(model, people):
     """The program from variables and a batch of any size to poses, for all platforms."""
     (size,) = export.symbolic_shape('b')
-    shapes = Batch(*(jax.ShapeDtypeStruct((size, *x.shape[1:]), x.dtype) for x in people))
+    shapes = jax.tree.map(lambda x: jax.ShapeDtypeStruct((size, *x.shape[1:]), x.dtype), people)
     variables = jax.eval_shape(lambda: model.init(jax.random.key(0), people))
     program = jax.jit(lambda variables, people: model.apply(variables, people)[0])
     return export.export(program, platforms=PLATFORMS)(variables, shapes)
@@ -47,7 +46,7 @@ def test_a_small_model_gives_its_poses():
     expected = jax.jit(lambda variables, people: model.apply(variables, people)[0])
     pose = program.call(variables, people)
     np.testing.assert_allclose(pose, expected(variables, people), rtol=0, atol=1e-5)
-    one = Batch(*(x[:1] for x in people))
+    one = jax.tree.map(lambda x: x[:1], people)
     np.testing.assert_allclose(program.call(variables, one), pose[:1], rtol=0, atol=1e-5)
 
 

@@ -93,5 +93,5 @@ class MpiInf3dhp:
     @pytest.mark.parametrize('flip_test', [False, True])
     def test_pose_of_the_3dhp_model(self, model, flip_test):
         expected = model.golden['3dhp/pose3d' + '_flip_test' * flip_test]
-        pose = model.lift(model.mpi_inf_3dhp, flip_test)
+        pose = 1000 * model.lift(model.mpi_inf_3dhp, flip_test)  # published in millimetres
         assert_passed(comparing.close('pose', pose, expected, comparing.POSE))

