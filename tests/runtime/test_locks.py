@@ -85,6 +85,11 @@ def alive(pid):
         return False
 
 
+def heed_interrupts():
+    """What a shell runs in the background ignores Ctrl-C, and so would these tests' commands."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.skipif(sys.platform != 'linux', reason='processes are found in /proc')
 @pytest.mark.parametrize(
     ('workers', 'numbers'),
@@ -102,7 +107,9 @@ def test_no_process_outlives_a_build(workers, numbers, tmp_path):
         *('--size=64x32', '--train_size=50000', '--test_size=10', '--processes=3'),
     ]
     root = pathlib.Path(__file__).parents[2]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=root) as process:
+    with subprocess.Popen(
+        command, stderr=subprocess.PIPE, text=True, cwd=root, preexec_fn=heed_interrupts
+    ) as process:
         deadline = time.monotonic() + 60
         while len(descendants(process.pid)) < workers + 1:  # Python's resource tracker is one.
             assert time.monotonic() < deadline
