@@ -85,9 +85,12 @@ def alive(pid):
         return False
 
 
-def heed_interrupts():
-    """What a shell runs in the background ignores Ctrl-C, and so would these tests' commands."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
+# What a shell runs in the background ignores Ctrl-C, and so would the command of this test.
+HEEDING_INTERRUPTS = """
+import os, signal, sys
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+os.execv(sys.executable, [sys.executable, *sys.argv[1:]])
+"""
 
 
 @pytest.mark.skipif(sys.platform != 'linux', reason='processes are found in /proc')
@@ -103,13 +106,12 @@ def heed_interrupts():
 )
 def test_no_process_outlives_a_build(workers, numbers, tmp_path):
     command = [
-        *(sys.executable, '-m', 'data_pipeline.build', 'synthetic', f'--data_dir={tmp_path}'),
+        *(sys.executable, '-c', HEEDING_INTERRUPTS),
+        *('-m', 'data_pipeline.build', 'synthetic', f'--data_dir={tmp_path}'),
         *('--size=64x32', '--train_size=50000', '--test_size=10', '--processes=3'),
     ]
     root = pathlib.Path(__file__).parents[2]
-    with subprocess.Popen(
-        command, stderr=subprocess.PIPE, text=True, cwd=root, preexec_fn=heed_interrupts
-    ) as process:
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=root) as process:
         deadline = time.monotonic() + 60
         while len(descendants(process.pid)) < workers + 1:  # Python's resource tracker is one.
             assert time.monotonic() < deadline
