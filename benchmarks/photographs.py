@@ -33,11 +33,12 @@ from benchmarks import real_samples
 from benchmarks.real_samples import Sample
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
-from capf_jax.inference import photographs, predictor
+from capf_jax.inference import person_boxes, photographs, predictor
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.joints2d_files import GivenJoints
+from capf_jax.inference.person_boxes import Finder
 from capf_jax.inference.photograph_camera import PhotographCamera, undistort_points, undistorted
-from capf_jax.inference.photographs import Finder, Models
+from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import metrics, viewing_ray
 from capf_jax.pose.skeletons import H36M17, Skeleton
 from capf_jax.runtime import commands
@@ -107,7 +108,7 @@ class Boxes:
         """
         box = true_box(joints2d)
         if self.finder is not None:
-            boxes, _ = photographs.find_boxes(pixels, self.finder)
+            boxes, _ = person_boxes.find_boxes(pixels, self.finder)
             overlaps = [overlap(one, box) for one in boxes]
             if not overlaps or max(overlaps) < LEAST_OVERLAP:
                 return None

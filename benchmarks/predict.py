@@ -21,8 +21,9 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from benchmarks.machine import Row
-from capf_jax.inference import photographs, predictor, result_files, sources
+from capf_jax.inference import person_boxes, photographs, predictor, result_files, sources
 from capf_jax.inference.estimator import Estimator
+from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.result_files import Output
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
@@ -80,7 +81,7 @@ def _seconds(arguments: list[str], cache: pathlib.Path) -> float:
 
 def _stages(weights: str, finder: str, picture: pathlib.Path) -> Mapping[str, float]:
     """Median seconds of each stage of one picture, once everything is compiled."""
-    models = photographs.Models.of(Estimator.load(weights, largest_batch=1))
+    models = Models.of(Estimator.load(weights, largest_batch=1))
     people_finder = predictor.default_finder(finder)
     times: dict[str, list[float]] = {}
 
@@ -95,8 +96,8 @@ def _stages(weights: str, finder: str, picture: pathlib.Path) -> Mapping[str, fl
         for _ in range(ROUNDS + 1):
             shown = timed('read', sources.read, picture)
             camera = predictor.CameraChoice().camera(shown)
-            boxes, _ = timed('find', photographs.find_boxes, shown.pixels, people_finder)
-            corners = photographs.corners_of(boxes)
+            boxes, _ = timed('find', person_boxes.find_boxes, shown.pixels, people_finder)
+            corners = person_boxes.corners_of(boxes)
             aimed = timed('aim', photographs.aim, shown.pixels, corners, camera, models)
             pose, aimed = timed('lift', photographs.lift, shown.pixels, aimed, models)
             people = timed(

@@ -50,7 +50,7 @@ from capf_jax.inference import (
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people import AXES, People
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW, Calibration, PhotographCamera
-from capf_jax.inference.photographs import Models
+from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import CameraChoice, Predictor
 from capf_jax.inference.result_files import FIGURE, Output, Writer
 from capf_jax.inference.sources import Picture, Sources

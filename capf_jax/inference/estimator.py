@@ -30,7 +30,7 @@ from capf_jax.pose.skeletons import Skeleton
 
 if TYPE_CHECKING:
     from capf_jax.inference.people import People
-    from capf_jax.inference.photographs import Finder
+    from capf_jax.inference.person_boxes import Finder
 
 LARGEST_BATCH = 64  # larger ones are cut
 LIFTERS = 'files of Context-Aware PoseFormer'

@@ -1,6 +1,6 @@
 """From a photograph to its people, stage by stage: boxes, crops, poses, places.
 
-1. `find_boxes`: where the people are.
+1. `person_boxes.find_boxes`: where the people are.
 2. `aim`: each person's crop, around the joints that the detector finds in the box.
 3. `lift`: poses relative to the root, in the camera's frame.
 4. `place`: where the roots are, and all of it as `People`.
@@ -13,9 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 from jaxtyping import Float, UInt8
 
@@ -23,16 +22,24 @@ from capf_jax.errors import UserError
 from capf_jax.inference import people as people_arrays
 from capf_jax.inference.joints2d_files import GivenJoints
 from capf_jax.inference.people import People
+from capf_jax.inference.person_boxes import (
+    LEAST_PERSON,
+    Finder,
+    boxes_of_joints,
+    checked_boxes,
+    distorted_boxes,
+    find_boxes,
+    undistorted_corners,
+)
 from capf_jax.inference.photograph_camera import (
     PhotographCamera,
     distort_points,
     undistort_points,
     undistorted,
 )
-from capf_jax.models.ca_pf import VIEWING_RAY
+from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import crops, joint_conversions, root_position, stature, viewing_ray
 from capf_jax.pose.crops import BoxCrop
-from capf_jax.pose.joint_conversions import Conversion
 from capf_jax.pose.normalise import normalise_by_image
 from capf_jax.pose.viewing_ray import ViewingRayCrop
 
@@ -41,102 +48,11 @@ if TYPE_CHECKING:
 
 Crop = ViewingRayCrop | BoxCrop
 
-THUMBNAIL = 256  # pixels a side of the picture that the finder sees
-LEAST_SCORE = 0.2  # of a person that the finder finds
 LEAST_CONFIDENCE = 0.2  # mean over the joints of a person whose pose is told
 SURE = 0.2  # confidence from which a joint counts when the crop is aimed
 FEWEST_SURE = 5  # joints that aim a crop
-LEAST_PERSON = 16.0  # pixels; the longer side of the smallest person whose pose can be told
 # Two people whose joints are this close, over the root of their box's area, are one.
 _DUPLICATE = 0.12
-
-
-class Finder(Protocol):
-    """What finds people in a whole picture, such as `people_finder.PeopleFinder`."""
-
-    def find(self, image: UInt8[np.ndarray, 'H W 3']) -> Any:
-        """Of an RGB picture `boxes` [N, 4] x y w h px and `scores` [N], among others."""
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Models:
-    """The networks of a prediction.
-
-    Attributes:
-      lifter: a file with a lifter.
-      detector: what finds the 2D joints; None where they are always given.
-      conversion: from the detector's joints to those of the lifter; None without a detector.
-    """
-
-    lifter: Estimator
-    detector: Estimator | None
-    conversion: Conversion | None
-
-    @classmethod
-    def of(cls, lifter: Estimator, detector: Estimator | None = None, rule: str = '') -> Models:
-        """Checks that the files can do it.
-
-        Args:
-          lifter: a file with a lifter.
-          detector: a file with a detector of 2D joints; None for the lifter's own detector.
-          rule: of the joint conversion; '' for the one that the lifter was trained with, if any.
-
-        Raises:
-          UserError: no lifter, or no detector of joints, or joints that are not convertible.
-        """
-        if lifter.lifter is None:
-            held = lifter.metadata.get('name', lifter.metadata.get('kind'))
-            raise UserError(
-                f'{lifter.path} holds {held}, which lifts no photograph to 3D; give the weights '
-                'of a Context-Aware PoseFormer'
-            )
-        finds = detector or (lifter if _finds_joints(lifter) else None)
-        if finds is None:
-            return cls(lifter, None, None)
-        if not _finds_joints(finds):
-            raise UserError(
-                f'{finds.path} finds no 2D joints; give the weights of a detector with heatmaps'
-            )
-        assert finds.detector is not None  # which _finds_joints has checked
-        assert finds.detector.joints is not None
-        pair = finds.detector.joints.name, lifter.skeleton.name
-        own_rule = lifter.metadata.get('model', {}).get('joint_conversion', '')
-        if not rule and own_rule in joint_conversions.RULES.get(pair, {}):
-            rule = own_rule
-        return cls(lifter, finds, joint_conversions.get(*pair, rule))
-
-    def check_detector(self) -> tuple[Estimator, Conversion]:
-        """The detector and the conversion of its joints.
-
-        Raises:
-          UserError: there is no detector of 2D joints.
-        """
-        if self.detector is None or self.conversion is None:
-            raise UserError(
-                f'{self.lifter.path} finds no 2D joints; give the weights of a detector with '
-                'heatmaps (--detector_weights), or the 2D joints (--joints2d)'
-            )
-        return self.detector, self.conversion
-
-    @property
-    def turns(self) -> bool:
-        """Whether crops are those of a camera that is turned at the person."""
-        return self.lifter.frame == VIEWING_RAY
-
-    @property
-    def lifts_own_joints(self) -> bool:
-        """Whether the lifter's own detector finds the joints on the very crop that is lifted."""
-        lifter = self.lifter.lifter
-        assert lifter is not None  # which `of` has checked
-        was_trained_so = lifter.whole is not None and lifter.whole.conversion is not None
-        return self.turns and self.detector is self.lifter and was_trained_so
-
-
-def _finds_joints(estimator: Estimator) -> bool:
-    detector = estimator.detector
-    return (
-        detector is not None and detector.entry is not None and detector.entry.heatmaps is not None
-    )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -198,8 +114,8 @@ def people_of(
     lens = camera.camera
     flat, scores = undistorted(pixels, lens), None
     if joints is not None:
-        boxes = _boxes_of_joints(joints) if boxes is None else boxes
-        boxes = _checked_boxes(boxes, pixels, source, len(joints))
+        boxes = boxes_of_joints(joints) if boxes is None else boxes
+        boxes = checked_boxes(boxes, pixels, source, len(joints))
         joints = dataclasses.replace(joints, joints=undistort_points(joints.joints, lens))
         aimed = aim_at_joints(joints, camera, models)
     else:
@@ -207,10 +123,10 @@ def people_of(
             if finder is None:
                 raise UserError('nobody says where the people are: give boxes, joints or a finder')
             boxes, scores = find_boxes(flat, finder)
-            boxes = _distorted_boxes(boxes, camera)
+            boxes = distorted_boxes(boxes, camera)
         else:
-            boxes = _checked_boxes(boxes, pixels, source)
-        aimed = aim(flat, _undistorted_corners(boxes, camera), camera, models)
+            boxes = checked_boxes(boxes, pixels, source)
+        aimed = aim(flat, undistorted_corners(boxes, camera), camera, models)
     if scores is not None:
         chosen = _distinct(aimed, boxes, scores, least_confidence)
         aimed, boxes = aimed.select(chosen), boxes[chosen]
@@ -228,41 +144,6 @@ def people_of(
         height=height,
         least_confidence=least_confidence,
     )
-
-
-def find_boxes(
-    pixels: UInt8[np.ndarray, 'H W 3'], finder: Finder, least_score: float = LEAST_SCORE
-) -> tuple[Float[np.ndarray, 'N 4'], Float[np.ndarray, ' N']]:
-    """Stage 1: where the people are.
-
-    Returns:
-      Boxes x, y, width, height, pixels, and scores, 0 to 1, the largest first. People of less than
-      `LEAST_PERSON` pixels are left out.
-    """
-    thumbnail, scale = _square(pixels)
-    people = finder.find(thumbnail)
-    boxes, scores = np.array(people.boxes, np.float64), np.asarray(people.scores, np.float64)
-    # Pixels are counted from the centre of the first one, so that its corner is at -0.5.
-    boxes[:, :2] = (boxes[:, :2] + 0.5) / scale - 0.5
-    boxes[:, 2:] /= scale
-    large = boxes[:, 2:].max(axis=1, initial=0) >= LEAST_PERSON
-    usable = large & (boxes[:, 2:].min(axis=1, initial=np.inf) > 0) & (scores >= least_score)
-    order = np.argsort(-scores[usable], kind='stable')
-    return boxes[usable][order], scores[usable][order]
-
-
-def _square(pixels: np.ndarray) -> tuple[np.ndarray, float]:
-    """A picture of `THUMBNAIL` pixels a side with black around it, and its scale.
-
-    Pictures of every shape are one shape for the finder, which is compiled once.
-    """
-    height, width = pixels.shape[:2]
-    scale = THUMBNAIL / max(height, width)
-    size = max(round(width * scale), 1), max(round(height * scale), 1)
-    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    square = np.zeros((THUMBNAIL, THUMBNAIL, 3), np.uint8)
-    square[: size[1], : size[0]] = cv2.resize(pixels, size, interpolation=way)
-    return square, scale
 
 
 def aim(
@@ -460,75 +341,6 @@ def _aiming_points(joints: np.ndarray, confidence: np.ndarray, corners: np.ndarr
     if len(points) < FEWEST_SURE or np.ptp(points, axis=0).max() < LEAST_PERSON:
         return corners
     return points
-
-
-def corners_of(boxes: Float[np.ndarray, 'N 4']) -> Float[np.ndarray, 'N 4 2']:
-    """The corners of boxes x, y, width, height, as `aim` takes them."""
-    x, y, width, height = np.moveaxis(boxes, -1, 0)
-    return np.stack(
-        [
-            np.stack([x, y], -1),
-            np.stack([x + width, y], -1),
-            np.stack([x, y + height], -1),
-            np.stack([x + width, y + height], -1),
-        ],
-        axis=1,
-    )
-
-
-def _undistorted_corners(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
-    return undistort_points(corners_of(boxes), camera.camera)
-
-
-def _distorted_boxes(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
-    """Boxes in the photograph as it is, of boxes in the one without lens distortion."""
-    if camera.camera.distortion is None or not len(boxes):
-        return boxes
-    corners = distort_points(corners_of(boxes), camera.camera)
-    first, last = corners.min(axis=1), corners.max(axis=1)
-    return np.concatenate([first, last - first], axis=-1)
-
-
-def _boxes_of_joints(joints: GivenJoints) -> np.ndarray:
-    """The smallest boxes around given joints, those of the file where it has some."""
-    if joints.boxes is not None:
-        return joints.boxes
-    boxes = np.zeros((len(joints), 4))
-    for n, (places, sureness) in enumerate(zip(joints.joints, joints.confidence, strict=True)):
-        points = places[sureness > 0] if (sureness > 0).any() else places
-        first, last = points.min(axis=0), points.max(axis=0)
-        boxes[n] = [*first, *(last - first)]
-    return boxes
-
-
-def _checked_boxes(
-    boxes: Any, pixels: np.ndarray, source: str, number: int | None = None
-) -> np.ndarray:
-    """Boxes [N, 4] that lie in the picture; UserError names the first that does not."""
-    try:
-        array = np.asarray(boxes, np.float64).reshape(-1, 4)
-    except (TypeError, ValueError):
-        raise UserError(
-            'boxes must be four numbers for each person: x, y, width, height in pixels'
-        ) from None
-    if number is not None and len(array) != number:
-        raise UserError(f'there are boxes of {len(array)} people and joints of {number}')
-    height, width = pixels.shape[:2]
-    where = f' of {source}' if source else ''
-    for n, (x, y, w, h) in enumerate(array.tolist()):
-        text = f'box {n}{where}, x,y,width,height {x:g},{y:g},{w:g},{h:g},'
-        if not np.isfinite([x, y, w, h]).all() or w <= 0 or h <= 0:
-            raise UserError(f'{text} is empty; give a width and a height above 0 px')
-        if x >= width or y >= height or x + w <= 0 or y + h <= 0:
-            raise UserError(
-                f'{text} lies outside of the picture of {width}x{height} px; give pixels of the '
-                'upright picture'
-            )
-        if max(w, h) < LEAST_PERSON:
-            raise UserError(
-                f'{text} is too small to tell a pose; a person needs {LEAST_PERSON:g} px at least'
-            )
-    return array
 
 
 def _distinct(

@@ -18,8 +18,9 @@ from capf_jax.errors import UserError
 from capf_jax.inference import joints2d_files, photograph_camera, photographs, sources
 from capf_jax.inference.joints2d_files import GivenJoints, JointsFile
 from capf_jax.inference.people import People
+from capf_jax.inference.person_boxes import Finder
 from capf_jax.inference.photograph_camera import Calibration, PhotographCamera
-from capf_jax.inference.photographs import Finder, Models
+from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.sources import Picture
 from capf_jax.inference.weight_files import PRETRAINED
 from capf_jax.pose.cameras import Camera

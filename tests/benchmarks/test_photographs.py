@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import photographs, real_samples
 from benchmarks.photographs import Boxes, Prediction, Way
-from capf_jax.inference.photographs import Models
+from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import cameras, viewing_ray
 from capf_jax.pose.skeletons import H36M17, MPI_INF_3DHP17
 from tests.inference import dotted_people

@@ -7,7 +7,7 @@ import pytest
 
 from capf_jax.errors import UserError
 from capf_jax.inference import joints2d_files, photograph_camera, photographs
-from capf_jax.inference.photographs import Models
+from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import cameras, stature, viewing_ray
 from tests.inference import dotted_people
 from tests.inference.dotted_people import Boxes, DotEstimator

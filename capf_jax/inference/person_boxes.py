@@ -1,0 +1,133 @@
+"""Boxes around the people of a photograph: what the finder gives, and checks of a user's."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+import cv2
+import numpy as np
+from jaxtyping import Float, UInt8
+
+from capf_jax.errors import UserError
+from capf_jax.inference.joints2d_files import GivenJoints
+from capf_jax.inference.photograph_camera import (
+    PhotographCamera,
+    distort_points,
+    undistort_points,
+)
+
+THUMBNAIL = 256  # pixels a side of the picture that the finder sees
+LEAST_SCORE = 0.2  # of a person that the finder finds
+LEAST_PERSON = 16.0  # pixels; the longer side of the smallest person whose pose can be told
+
+
+class Finder(Protocol):
+    """What finds people in a whole picture, such as `people_finder.PeopleFinder`."""
+
+    def find(self, image: UInt8[np.ndarray, 'H W 3']) -> Any:
+        """Of an RGB picture `boxes` [N, 4] x y w h px and `scores` [N], among others."""
+
+
+def find_boxes(
+    pixels: UInt8[np.ndarray, 'H W 3'], finder: Finder, least_score: float = LEAST_SCORE
+) -> tuple[Float[np.ndarray, 'N 4'], Float[np.ndarray, ' N']]:
+    """Stage 1: where the people are.
+
+    Returns:
+      Boxes x, y, width, height, pixels, and scores, 0 to 1, the largest first. People of less than
+      `LEAST_PERSON` pixels are left out.
+    """
+    thumbnail, scale = _square(pixels)
+    people = finder.find(thumbnail)
+    boxes, scores = np.array(people.boxes, np.float64), np.asarray(people.scores, np.float64)
+    # Pixels are counted from the centre of the first one, so that its corner is at -0.5.
+    boxes[:, :2] = (boxes[:, :2] + 0.5) / scale - 0.5
+    boxes[:, 2:] /= scale
+    large = boxes[:, 2:].max(axis=1, initial=0) >= LEAST_PERSON
+    usable = large & (boxes[:, 2:].min(axis=1, initial=np.inf) > 0) & (scores >= least_score)
+    order = np.argsort(-scores[usable], kind='stable')
+    return boxes[usable][order], scores[usable][order]
+
+
+def _square(pixels: np.ndarray) -> tuple[np.ndarray, float]:
+    """A picture of `THUMBNAIL` pixels a side with black around it, and its scale.
+
+    Pictures of every shape are one shape for the finder, which is compiled once.
+    """
+    height, width = pixels.shape[:2]
+    scale = THUMBNAIL / max(height, width)
+    size = max(round(width * scale), 1), max(round(height * scale), 1)
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    square = np.zeros((THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    square[: size[1], : size[0]] = cv2.resize(pixels, size, interpolation=way)
+    return square, scale
+
+
+def corners_of(boxes: Float[np.ndarray, 'N 4']) -> Float[np.ndarray, 'N 4 2']:
+    """The corners of boxes x, y, width, height, as `aim` takes them."""
+    x, y, width, height = np.moveaxis(boxes, -1, 0)
+    return np.stack(
+        [
+            np.stack([x, y], -1),
+            np.stack([x + width, y], -1),
+            np.stack([x, y + height], -1),
+            np.stack([x + width, y + height], -1),
+        ],
+        axis=1,
+    )
+
+
+def undistorted_corners(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
+    """[N, 4, 2] corners of boxes, moved to where the photograph without lens distortion has them."""
+    return undistort_points(corners_of(boxes), camera.camera)
+
+
+def distorted_boxes(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
+    """Boxes in the photograph as it is, of boxes in the one without lens distortion."""
+    if camera.camera.distortion is None or not len(boxes):
+        return boxes
+    corners = distort_points(corners_of(boxes), camera.camera)
+    first, last = corners.min(axis=1), corners.max(axis=1)
+    return np.concatenate([first, last - first], axis=-1)
+
+
+def boxes_of_joints(joints: GivenJoints) -> np.ndarray:
+    """The smallest boxes around given joints, those of the file where it has some."""
+    if joints.boxes is not None:
+        return joints.boxes
+    boxes = np.zeros((len(joints), 4))
+    for n, (places, sureness) in enumerate(zip(joints.joints, joints.confidence, strict=True)):
+        points = places[sureness > 0] if (sureness > 0).any() else places
+        first, last = points.min(axis=0), points.max(axis=0)
+        boxes[n] = [*first, *(last - first)]
+    return boxes
+
+
+def checked_boxes(
+    boxes: Any, pixels: np.ndarray, source: str, number: int | None = None
+) -> np.ndarray:
+    """Boxes [N, 4] that lie in the picture; UserError names the first that does not."""
+    try:
+        array = np.asarray(boxes, np.float64).reshape(-1, 4)
+    except (TypeError, ValueError):
+        raise UserError(
+            'boxes must be four numbers for each person: x, y, width, height in pixels'
+        ) from None
+    if number is not None and len(array) != number:
+        raise UserError(f'there are boxes of {len(array)} people and joints of {number}')
+    height, width = pixels.shape[:2]
+    where = f' of {source}' if source else ''
+    for n, (x, y, w, h) in enumerate(array.tolist()):
+        text = f'box {n}{where}, x,y,width,height {x:g},{y:g},{w:g},{h:g},'
+        if not np.isfinite([x, y, w, h]).all() or w <= 0 or h <= 0:
+            raise UserError(f'{text} is empty; give a width and a height above 0 px')
+        if x >= width or y >= height or x + w <= 0 or y + h <= 0:
+            raise UserError(
+                f'{text} lies outside of the picture of {width}x{height} px; give pixels of the '
+                'upright picture'
+            )
+        if max(w, h) < LEAST_PERSON:
+            raise UserError(
+                f'{text} is too small to tell a pose; a person needs {LEAST_PERSON:g} px at least'
+            )
+    return array

@@ -1,0 +1,95 @@
+"""`Models`: the networks that a prediction on photographs runs, checked to fit each other."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from capf_jax.errors import UserError
+from capf_jax.models.ca_pf import VIEWING_RAY
+from capf_jax.pose import joint_conversions
+from capf_jax.pose.joint_conversions import Conversion
+
+if TYPE_CHECKING:
+    from capf_jax.inference.estimator import Estimator
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Models:
+    """The networks of a prediction.
+
+    Attributes:
+      lifter: a file with a lifter.
+      detector: what finds the 2D joints; None where they are always given.
+      conversion: from the detector's joints to those of the lifter; None without a detector.
+    """
+
+    lifter: Estimator
+    detector: Estimator | None
+    conversion: Conversion | None
+
+    @classmethod
+    def of(cls, lifter: Estimator, detector: Estimator | None = None, rule: str = '') -> Models:
+        """Checks that the files can do it.
+
+        Args:
+          lifter: a file with a lifter.
+          detector: a file with a detector of 2D joints; None for the lifter's own detector.
+          rule: of the joint conversion; '' for the one that the lifter was trained with, if any.
+
+        Raises:
+          UserError: no lifter, or no detector of joints, or joints that are not convertible.
+        """
+        if lifter.lifter is None:
+            held = lifter.metadata.get('name', lifter.metadata.get('kind'))
+            raise UserError(
+                f'{lifter.path} holds {held}, which lifts no photograph to 3D; give the weights '
+                'of a Context-Aware PoseFormer'
+            )
+        finds = detector or (lifter if _finds_joints(lifter) else None)
+        if finds is None:
+            return cls(lifter, None, None)
+        if not _finds_joints(finds):
+            raise UserError(
+                f'{finds.path} finds no 2D joints; give the weights of a detector with heatmaps'
+            )
+        assert finds.detector is not None  # which _finds_joints has checked
+        assert finds.detector.joints is not None
+        pair = finds.detector.joints.name, lifter.skeleton.name
+        own_rule = lifter.metadata.get('model', {}).get('joint_conversion', '')
+        if not rule and own_rule in joint_conversions.RULES.get(pair, {}):
+            rule = own_rule
+        return cls(lifter, finds, joint_conversions.get(*pair, rule))
+
+    def check_detector(self) -> tuple[Estimator, Conversion]:
+        """The detector and the conversion of its joints.
+
+        Raises:
+          UserError: there is no detector of 2D joints.
+        """
+        if self.detector is None or self.conversion is None:
+            raise UserError(
+                f'{self.lifter.path} finds no 2D joints; give the weights of a detector with '
+                'heatmaps (--detector_weights), or the 2D joints (--joints2d)'
+            )
+        return self.detector, self.conversion
+
+    @property
+    def turns(self) -> bool:
+        """Whether crops are those of a camera that is turned at the person."""
+        return self.lifter.frame == VIEWING_RAY
+
+    @property
+    def lifts_own_joints(self) -> bool:
+        """Whether the lifter's own detector finds the joints on the very crop that is lifted."""
+        lifter = self.lifter.lifter
+        assert lifter is not None  # which `of` has checked
+        was_trained_so = lifter.whole is not None and lifter.whole.conversion is not None
+        return self.turns and self.detector is self.lifter and was_trained_so
+
+
+def _finds_joints(estimator: Estimator) -> bool:
+    detector = estimator.detector
+    return (
+        detector is not None and detector.entry is not None and detector.entry.heatmaps is not None
+    )
