@@ -42,19 +42,19 @@ _AT_ONCE = 32
 class People(NamedTuple):
     """Joints of N people, pixels of their crops."""
 
-    found: np.ndarray  # [N, S, 2] those that the detector finds
+    detected: np.ndarray  # [N, S, 2] those that the detector finds
     truth: np.ndarray  # [N, T, 2] the true ones, of the lifter's skeleton
 
 
 def detect(estimator: Estimator, reader: Reader, people: int) -> People:
     """The detector's joints of the first people of a split, and the true ones."""
     number = min(people, len(reader))
-    found, truth = [], []
+    detected, truth = [], []
     for start in tqdm(range(0, number, _AT_ONCE), desc='detecting', unit=' batches'):
         batch, _ = reader.batch(np.arange(start, min(start + _AT_ONCE, number)))
-        found.append(estimator.joints(batch.images)[0])
+        detected.append(estimator.joints(batch.images)[0])
         truth.append(batch.joints2d_crop_truth)
-    return People(np.concatenate(found), np.concatenate(truth))
+    return People(np.concatenate(detected), np.concatenate(truth))
 
 
 def fit(people: People, source: Skeleton, target: Skeleton, prior: np.ndarray) -> np.ndarray:
@@ -65,23 +65,26 @@ def fit(people: People, source: Skeleton, target: Skeleton, prior: np.ndarray) -
 
     Args:
       people: at least a few hundred.
-      source, target: the skeletons of `found` and `truth`.
+      source, target: the skeletons of `detected` and `truth`.
       prior: [T, S], rows sum to one; what is kept where the people do not tell.
     """
     centre, side = normalise.joints_extent(people.truth)
-    found, truth = (people.found - centre) / side, (people.truth - centre) / side  # in extents
+    detected, truth = (
+        (people.detected - centre) / side,
+        (people.truth - centre) / side,
+    )  # in extents
     # What moves with the person has no part in the change: its columns sum to zero.
-    relative = found - found.mean(axis=1, keepdims=True)
+    relative = detected - detected.mean(axis=1, keepdims=True)
     weights = np.zeros_like(prior)
     for row in range(len(target)):
-        residual = truth[:, row] - np.einsum('s,nsc->nc', prior[row], found)
+        residual = truth[:, row] - np.einsum('s,nsc->nc', prior[row], detected)
         change = np.zeros(len(source))
         for _ in range(ROUNDS):
             left = residual - np.einsum('s,nsc->nc', change, relative)
             distance = np.linalg.norm(left, axis=-1)
             counts = np.minimum(1, ROBUST / np.maximum(distance, 1e-9))
             square = np.einsum('n,nsc,ntc->st', counts, relative, relative)
-            square += RIDGE * len(found) * np.eye(len(source))
+            square += RIDGE * len(detected) * np.eye(len(source))
             change = np.linalg.solve(square, np.einsum('n,nsc,nc->s', counts, relative, residual))
         weights[row] = prior[row] + change
     mirrored = weights[np.ix_(list(target.flip), list(source.flip))]
@@ -98,11 +101,11 @@ def table(people: People, source: Skeleton, target: Skeleton, fitted: np.ndarray
     """Every rule's error, joint by joint."""
     columns = {
         rule: errors(
-            joint_conversions.get(source.name, target.name, rule).joints(people.found), people
+            joint_conversions.get(source.name, target.name, rule).joints(people.detected), people
         )
         for rule in joint_conversions.RULES[source.name, target.name]
     }
-    columns['fitted now'] = errors(np.einsum('ts,nsc->ntc', fitted, people.found), people)
+    columns['fitted now'] = errors(np.einsum('ts,nsc->ntc', fitted, people.detected), people)
     rows = [
         [name, *(column[joint] for column in columns.values())]
         for joint, name in enumerate(target.joints)

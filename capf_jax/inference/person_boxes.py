@@ -78,7 +78,7 @@ def corners_of(boxes: Float[np.ndarray, 'N 4']) -> Float[np.ndarray, 'N 4 2']:
 
 
 def undistorted_corners(boxes: np.ndarray, camera: PhotographCamera) -> np.ndarray:
-    """[N, 4, 2] corners of boxes, moved to where the photograph without lens distortion has them."""
+    """[N, 4, 2] corners of boxes, where the photograph without lens distortion has them."""
     return undistort_points(corners_of(boxes), camera.camera)
 
 

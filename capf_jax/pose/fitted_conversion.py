@@ -1,8 +1,9 @@
 """COCO's 17 joints to Human3.6M's 17 by the matrix of the rule 'fitted'.
 
 The numbers were fitted on rendered people, between the joints that MoveNet Thunder finds in their
-pictures and their true joints. Weight files name this rule, so these numbers never change: a new
-fit (`python -m benchmarks.joint_conversion`) becomes a rule with a name of its own.
+pictures and their true joints; `python -m benchmarks.joint_conversion` shows what a fit gives now.
+Weight files name this rule alone, so that other numbers would change what a lifter gets that was
+trained with these.
 """
 
 # Row: a joint of h36m17. Column: a joint of coco17. Each row sums to one.

@@ -17,11 +17,11 @@ PRIOR = joint_conversions.get('coco17', 'h36m17', 'motionbert').weights[..., 0]
 def people():
     """400 people whose true joints are the detector's, moved into the face and the trunk a bit."""
     random = np.random.default_rng(0)
-    found = random.uniform(0, 256, (400, 17, 2))
+    detected = random.uniform(0, 256, (400, 17, 2))
     weights = PRIOR.copy()
     nose, eyes = COCO17.index('nose'), [COCO17.index('left_eye'), COCO17.index('right_eye')]
     weights[H36M17.index('head'), nose], weights[H36M17.index('head'), eyes] = -0.6, 0.8
-    return People(found, np.einsum('ts,nsc->ntc', weights, found)), weights
+    return People(detected, np.einsum('ts,nsc->ntc', weights, detected)), weights
 
 
 def test_the_fit_gives_back_the_weights_that_made_the_joints(people):
@@ -30,14 +30,16 @@ def test_the_fit_gives_back_the_weights_that_made_the_joints(people):
 
 
 def test_a_few_gross_errors_of_the_detector_change_little(people):
-    found = people[0].found.copy()
-    found[:20] = found[:20, ::-1]
-    fitted = joint_conversion.fit(People(found, people[0].truth), COCO17, H36M17, PRIOR)
+    detected = people[0].detected.copy()
+    detected[:20] = detected[:20, ::-1]
+    fitted = joint_conversion.fit(People(detected, people[0].truth), COCO17, H36M17, PRIOR)
     np.testing.assert_allclose(fitted, people[1], atol=0.05)
 
 
 def test_the_fit_commutes_with_the_mirror_and_its_rows_sum_to_one(people):
-    noisy = People(people[0].found, people[0].truth + np.random.default_rng(1).normal(0, 9, (2,)))
+    noisy = People(
+        people[0].detected, people[0].truth + np.random.default_rng(1).normal(0, 9, (2,))
+    )
     fitted = joint_conversion.fit(noisy, COCO17, H36M17, PRIOR)
     mirrored = fitted[np.ix_(list(H36M17.flip), list(COCO17.flip))]
     np.testing.assert_allclose(fitted, mirrored, atol=1e-12)
