@@ -19,6 +19,7 @@ import jax
 import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 
+from capf_jax import errors
 from capf_jax.inference import model_settings, networks, weight_files
 from capf_jax.models import cost
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
@@ -95,8 +96,22 @@ def _ours(path: str | os.PathLike) -> list[str]:
         lines += [f'  {advice.of_joints(model, is_sure=True)}', *_figures(model, metadata)]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # A network that was never published is still one of ours, and metadata may be a stranger's.
-        return [*lines, f'it cannot be exported: {error}']
+        return [*lines, *_counted(variables, metadata), f'it cannot be exported: {error}']
     return [*lines, f'export it: python -m converters.export {path} FILE.pth']
+
+
+def _counted(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
+    """What the tensors and metadata alone tell: parameters by part, joints, and the pose's unit."""
+    lines = []
+    for part in ('detector', 'lifter'):
+        leaves: dict[tuple[str, ...], Any] = flatten_dict(variables.get(part) or {})
+        count = sum(leaf.size for path, leaf in leaves.items() if 'batch_stats' not in path)
+        if count:
+            lines.append(f'  {part}: {count:,} parameters')
+    lines.append(f'  joints: {errors.printable(str(metadata.get("skeleton")))}')
+    if 'lifter' in variables:
+        lines.append(f'  poses: {errors.printable(str(metadata.get("unit", "m")))}')
+    return lines
 
 
 def _unit(metadata: Mapping[str, Any], model: Model) -> str:
