@@ -47,7 +47,15 @@ from capf_jax.figures import curves
 from capf_jax.figures.drawing import save
 from capf_jax.inference import start_weights
 from capf_jax.pose import skeletons
-from capf_jax.runtime import commands, configuration, devices, files, processes, run_folder
+from capf_jax.runtime import (
+    agreement,
+    commands,
+    configuration,
+    devices,
+    files,
+    processes,
+    run_folder,
+)
 from capf_jax.runtime.checkpoints import Checkpoints, DamagedError
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.scoring import mean_pose, noise_sweep, predictions, protocols, report, tables
@@ -56,6 +64,9 @@ from capf_jax.scoring.poses import PoseResult
 from capf_jax.scoring.result import Result
 from capf_jax.tasks import task as tasks
 from capf_jax.tasks.task import Figures, Task, TrainState
+
+# Arguments whose effect the comparison of all processes has under another name.
+_COMPARED_APART = ('config', 'workdir', 'data_dir', 'distributed')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,9 +126,11 @@ def open_run(
     """
     devices.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
     builder = assembly.open_data(config, build=False)
+    processes.agree(lambda: agreement.of_dataset(builder), agreement.SAME_DATASET)
     split, task = assembly.open_split(builder, config), assembly.make_task(config)
     with Checkpoints(workdir) as checkpoints:
         step = checkpoints.step(checkpoint)
+        _agree_on_checkpoint(workdir, checkpoint, step)
         other = {'best': 'latest', 'latest': 'best'}[checkpoint]
         if step is None:
             there = checkpoints.step(other) is not None
@@ -131,6 +144,7 @@ def open_run(
             if checkpoints.step(other) is None:
                 raise
             raise UserError(f'{error.short}; use --checkpoint={other}') from error
+        _agree_on_checkpoint(workdir, checkpoint, step)  # A damaged one gives way to another.
     conditions = {
         'workdir': str(workdir),
         'checkpoint': checkpoint,
@@ -139,6 +153,14 @@ def open_run(
         'versions': run_folder.versions(),
     }
     return RestoredRun(task, state, split, conditions)
+
+
+def _agree_on_checkpoint(workdir: str | os.PathLike, name: str, step: int | None) -> None:
+    """UserError where processes see other checkpoints."""
+    processes.agree(
+        lambda: agreement.of_checkpoint(files.user_path(workdir), name, step),
+        agreement.SAME_WORKDIR,
+    )
 
 
 def open_weights(path: str | os.PathLike, config: ConfigDict) -> RestoredRun:
@@ -155,9 +177,11 @@ def open_weights(path: str | os.PathLike, config: ConfigDict) -> RestoredRun:
     """
     devices.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
     path = os.fspath(files.user_path(path))
+    processes.agree(lambda: agreement.of_files({'--weights': path}), agreement.SAME_FILES)
     weights = start_weights.read(path)
     config = start_weights.described(config, weights)
     builder = assembly.open_data(config, build=False)
+    processes.agree(lambda: agreement.of_dataset(builder), agreement.SAME_DATASET)
     split, task = assembly.open_split(builder, config), assembly.make_task(config)
     one = split.read(np.array([0]))
     start_weights.check_crops(weights, one.images.shape[1:3])
@@ -173,8 +197,17 @@ def open_weights(path: str | os.PathLike, config: ConfigDict) -> RestoredRun:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
+    with processes.joined(argv):
+        return _run(argv)
+
+
+def _run(argv: Sequence[str]) -> int:
     values, config = parse(argv)
-    processes.join_processes(argv)
+    workdir = files.user_path(values.workdir or _folder_beside(values.weights or ''))
+    others = {name: value for name, value in vars(values).items() if name not in _COMPARED_APART}
+    processes.agree(
+        lambda: agreement.of_start('evaluate', config, workdir, others), agreement.SAME_COMMAND
+    )
     programs.start_process()
     use_compilation_cache()
     form = {'group': values.group, 'form': values.format}
@@ -182,11 +215,9 @@ def main(argv: Sequence[str]) -> int:
         _without_run(values, config, {'command': shlex.join(argv[1:])})
         return 0
     if values.weights:
-        workdir = files.user_path(values.workdir or _folder_beside(values.weights))
         _warn_if_read_only(workdir)
         run = open_weights(values.weights, config)
     else:
-        workdir = files.user_path(values.workdir)
         _warn_if_read_only(workdir)
         run = open_run(workdir, config, values.checkpoint)
     stem = workdir / _name(values, config, run.task)

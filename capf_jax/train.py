@@ -34,7 +34,15 @@ from capf_jax import assembly
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import weight_files
-from capf_jax.runtime import commands, configuration, devices, files, processes, run_folder
+from capf_jax.runtime import (
+    agreement,
+    commands,
+    configuration,
+    devices,
+    files,
+    processes,
+    run_folder,
+)
 from capf_jax.runtime.checkpoints import Checkpoints, begun
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.runtime.logs import Logs, SilentLogs, was_evaluated
@@ -79,6 +87,7 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     for section in ('training', 'evaluation'):
         devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
     files.check_writable(workdir)
+    _agree_on_checkpoints(workdir)
     goes_on = begun(workdir)  # A run that never came to a checkpoint may be mended.
     stored = run_folder.load(workdir) if goes_on and run_folder.is_written(workdir) else None
     config = run_folder.as_begun(config, workdir) if goes_on else config
@@ -87,8 +96,13 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     assembly.make_task(config)
     if goes_on:
         run_folder.check(config, workdir)
+    else:
+        processes.agree(
+            lambda: agreement.of_weight_files(config), 'copy the same file to every host'
+        )
     with processes.main_process_first():
         builder = assembly.open_data(config, build=True)
+    processes.agree(lambda: agreement.of_dataset(builder), agreement.SAME_DATASET)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
     split = assembly.open_split(builder, config)  # A missing one is an error now, not at the end.
     task = assembly.make_task(config, steps_per_epoch)
@@ -97,6 +111,7 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
         processes.main_process_locks(workdir, 'is training'),
         Checkpoints(workdir, clean=True) as checkpoints,
     ):
+        _agree_on_checkpoints(workdir)  # The main process may have waited for the lock.
         if begun(workdir):  # Another command may have begun it meanwhile.
             run_folder.check(config, workdir)
         start = checkpoints.step() or checkpoints.step('best') or 0
@@ -109,6 +124,9 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
         )
         first = next(batches)
         state, step = first_state(task, config.seed, first, checkpoints)
+        processes.agree(
+            lambda: agreement.of_checkpoint(workdir, 'to go on from', step), agreement.SAME_WORKDIR
+        )
         if step != start:  # The newest checkpoint is damaged: the data go back with the state.
             start = step
             batches.set_state({'next_index': start})
@@ -125,7 +143,7 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
                 logs, stored,
             )  # fmt: skip
             missing = run.is_evaluated_at(start) and not was_evaluated(workdir, start)
-            if processes.anyone(missing):
+            if processes.told_by_main(missing):
                 run.evaluate(start, state)  # The run was stopped before it could do so.
             coming = itertools.islice(itertools.chain([first], batches), total - start)
             outcome = run.train(start, state, devices.prefetch(coming))
@@ -134,6 +152,16 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     tell_skipped(batches.bad_images, 'while training')
     tell_skipped(run.bad_images, 'in evaluations')
     return outcome
+
+
+def _agree_on_checkpoints(workdir: files.AnyPath) -> None:
+    """UserError where a process does not see the checkpoints that process 0 goes on from."""
+    checkpoints = Checkpoints(workdir)
+    for name in ('latest', 'best'):
+        processes.agree(
+            lambda name=name: agreement.of_checkpoint(workdir, name, checkpoints.step(name)),
+            agreement.SAME_WORKDIR,
+        )
 
 
 def tell_skipped(bad_images: Sequence[str], where: str) -> None:
@@ -310,6 +338,11 @@ class Run:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
+    with processes.joined(argv):
+        return _run(argv)
+
+
+def _run(argv: Sequence[str]) -> int:
     parser = commands.Parser('capf_jax.train', __doc__)
     parser.add_argument('--workdir', metavar='FOLDER', help='folder of the run')
     parser.add_argument(
@@ -317,7 +350,8 @@ def main(argv: Sequence[str]) -> int:
     )
     arguments = configuration.parse(argv, parser=parser, check=assembly.problems)
     assert arguments.config is not None  # `parse` requires one.
-    processes.join_processes(argv)
+    config, workdir = arguments.config, arguments.workdir
+    processes.agree(lambda: agreement.of_start('train', config, workdir), agreement.SAME_COMMAND)
     programs.start_process()
     use_compilation_cache()
     outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command)

@@ -1,5 +1,7 @@
 """Checkpoints to resume from: the only file that imports Orbax.
 
+Process 0 alone saves, so that the others need not see its disk until they resume.
+
 A run keeps two in `latest`, to go on from, and one in `best`, that with the lowest score (MPJPE in
 mm for a lifter, mean 2D error in pixels for a detector). Each is a numbered folder. A new one is
 written beside the old ones, and an old one goes only when the new one is whole. A checkpoint that
@@ -88,6 +90,9 @@ class Checkpoints:
 
         latest = preservation_policy.LatestN(LATEST_KEPT)
         best = preservation_policy.BestN(get_metric_fn=score, reverse=True, n=1)
+        alone = ocp.options.MultiprocessingOptions(
+            primary_host=0, active_processes={0}, barrier_sync_key_prefix='process_0'
+        )
         self._mend_scores()
         return {
             name: ocp.CheckpointManager(
@@ -99,13 +104,14 @@ class Checkpoints:
                     enable_async_checkpointing=False,  # so that an error rises from its own save
                     cleanup_tmp_directories=self._clean,
                     create=True,
+                    multiprocessing_options=alone,
                 ),
             )
             for name, policy in {'latest': latest, 'best': best}.items()
         }
 
     def __enter__(self) -> Checkpoints:
-        if self._clean:
+        if self._clean and processes.is_main_process():
             _ = self._managers  # A folder that cannot be written is an error now, not hours later.
         return self
 
@@ -161,20 +167,22 @@ class Checkpoints:
                 path.write_text(json.dumps({'score': math.inf}))
 
     def save_latest(self, step: int, state: Any) -> None:
-        """Saves the state to go on from. The step is also the position in the data.
+        """Saves the state to go on from, in the main process. The step is the position in the data.
 
         Raises:
           OSError: it could not be written; the checkpoint before it is still there.
         """
-        if self.step('latest') != step:
+        if processes.is_main_process() and self.step('latest') != step:
             self._save('latest', step, state, None)
 
     def save_best(self, step: int, state: Any, score: float) -> bool:
-        """Saves the state if its score is the lowest so far; returns whether it was.
+        """Saves the state if its score is the lowest so far; returns whether this process did.
 
         Raises:
           OSError: as `save_latest`.
         """
+        if not processes.is_main_process():
+            return False
         if not np.isfinite(score) or (self.best_score is not None and score >= self.best_score):
             return False
         if self.step('best') == step:  # the same state scored again, on other devices

@@ -142,28 +142,58 @@ def run(main: Callable[[Sequence[str]], int | None]) -> NoReturn:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors='backslashreplace')  # Names of files may be no text.
     try:
-        sys.exit(main(sys.argv))
-    except KeyboardInterrupt as interrupt:
-        number = next(iter(interrupt.args), signal.SIGINT)
+        code = main(sys.argv)
+    except SystemExit:
+        raise
+    except BaseException as error:
+        if isinstance(error, Exception) and not is_expected(error):
+            error.add_note(_note())
+            raise
+        code = tell(error)
+    sys.exit(code)
+
+
+def tell(error: BaseException) -> int:
+    """Prints to stderr why a command ends; returns its exit code.
+
+    That is one sentence for an expected error and for a signal, and a traceback for a fault of
+    ours.
+    """
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
+    if isinstance(error, KeyboardInterrupt):
         print(
             '\nstopped: what was under way is undone, what was finished before is kept; '
             'the same command begins again from there',
             file=sys.stderr,
         )
-        sys.exit(128 + number)
-    except BrokenPipeError:  # `command | head` has read enough.
+        return 128 + next(iter(error.args), signal.SIGINT)
+    if isinstance(error, BrokenPipeError):  # `command | head` has read enough.
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        sys.exit(128 + signal.SIGPIPE)
-    except Exception as error:
-        if not is_expected(error):
-            error.add_note(
-                'This is a fault of capf-jax, not of yours: please report it with these lines, the '
-                f'command ({shlex.join(sys.argv)}) and `pip freeze`.'
-            )
-            raise
+        return 128 + signal.SIGPIPE
+    if isinstance(error, Exception) and is_expected(error):
         print(f'error: {sentence(error)}', file=sys.stderr)
-        sys.exit(2)
+        return 2
+    error.add_note(_note())
+    traceback.print_exception(error)
+    return 1
+
+
+def last_words(error: BaseException) -> str:
+    """Why a command ends, as another process of its run tells it: one line."""
+    if isinstance(error, KeyboardInterrupt):
+        return 'it was stopped by a signal'
+    if isinstance(error, Exception) and is_expected(error):
+        return sentence(error)
+    return f'{type(error).__name__}: {library_errors.one_line(error)}'
+
+
+def _note() -> str:
+    return (
+        'This is a fault of capf-jax, not of yours: please report it with these lines, the '
+        f'command ({shlex.join(sys.argv)}) and `pip freeze`.'
+    )
 
 
 def console() -> NoReturn:

@@ -1,27 +1,62 @@
-"""The processes of one run: how they find each other, which of them writes, how they agree.
+"""The processes of one run: how they find each other, which of them writes, how they agree and end.
 
 A run has one process for each machine of a GPU cluster or TPU pod, or one in all.
 """
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
+import itertools
+import json
 import os
-from collections.abc import Iterator, Sequence
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
 
 import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
 from capf_jax.errors import UserError
-from capf_jax.runtime import files, locks
+from capf_jax.runtime import agreement, commands, files, locks, watch
+from capf_jax.runtime.relay import Relay
 
 DISTRIBUTED = '--distributed'  # argument of every command that may run as several processes
 # What JAX is told where it does not find the other processes itself; the first is JAX's own name.
 ENVIRONMENT = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
+ARRIVAL = 300.0  # seconds that processes wait for each other at the start
+_PATIENCE = 10.0  # seconds until a process says that it waits
 
 process_index = jax.process_index
 process_count = jax.process_count
+
+_watch: watch.Watch | None = None  # of this process, if it has joined others
+_agreements = itertools.count()  # all processes agree on the same things in the same order
+
+
+@contextlib.contextmanager
+def joined(argv: Sequence[str]) -> Iterator[None]:
+    """Joins the other processes if `--distributed` is among the arguments, until all have finished.
+
+    Where the block raises, this process tells why and ends, and the others hear of it and end too.
+    They would wait for ever for one that ended as a single process does.
+
+    Raises:
+      UserError: as `join_processes`.
+    """
+    if DISTRIBUTED not in argv:
+        yield
+        return
+    try:
+        join_processes(argv)
+        yield
+        _finish()
+    except BaseException as error:
+        _end_with(error)
 
 
 def join_processes(argv: Sequence[str]) -> list[str]:
@@ -31,6 +66,8 @@ def join_processes(argv: Sequence[str]) -> list[str]:
     environment names them: JAX_COORDINATOR_ADDRESS (host:port of process 0), JAX_NUM_PROCESSES and
     JAX_PROCESS_ID. The call must come before anything else is asked of JAX.
 
+    From then on this process ends with a sentence when another one has ended before its time.
+
     Args:
       argv: the command line.
 
@@ -38,25 +75,38 @@ def join_processes(argv: Sequence[str]) -> list[str]:
       The arguments without `--distributed`.
 
     Raises:
-      UserError: JAX does not find the others, or the environment names them in part.
+      UserError: JAX does not find the others, they do not come within `ARRIVAL` seconds, or the
+        environment names them in part.
     """
+    global _watch
     rest = [argument for argument in argv if argument != DISTRIBUTED]
     if len(rest) == len(argv):
         return rest
-    address, number, index = (os.environ.get(name) for name in ENVIRONMENT)
     missing = [name for name in ENVIRONMENT if name not in os.environ]
     if 0 < len(missing) < len(ENVIRONMENT):
         raise UserError(f'{DISTRIBUTED}: {" and ".join(missing)} must be set as well')
     try:
-        if number is None or index is None:
-            jax.distributed.initialize()
-        else:
-            jax.distributed.initialize(address, int(number), int(index))
-    except (ValueError, RuntimeError) as error:
+        address, number, index, devices = _places()
+        if not 0 <= index < number:
+            raise UserError(
+                f'{DISTRIBUTED}: JAX_PROCESS_ID is {index}, and JAX_NUM_PROCESSES is {number}: '
+                f'give each process a number of its own, 0 to {number - 1}'
+            )
+        relay = Relay(address, watch.SILENCE, _lose_main_process) if index else None
+        _connect(address, number, index, devices, relay)
+    except UserError:
+        raise
+    except (ValueError, RuntimeError, OSError) as error:
         raise UserError(
             f'{DISTRIBUTED}: the other processes were not found ({" ".join(str(error).split())}); '
             f'outside a TPU pod, Slurm or Open MPI set {", ".join(ENVIRONMENT)}'
         ) from error
+    if number > 1:
+        _watch = watch.Watch(_Store(), index, number, _end)
+        if relay is not None:
+            relay.watch(True)
+        # JAX's own end is registered before, and therefore comes after it.
+        atexit.register(_finish_at_exit, relay)
     return rest
 
 
@@ -69,24 +119,28 @@ def is_main_process() -> bool:
 def main_process_first() -> Iterator[None]:
     """Lets the main process go through the block before the other processes enter it.
 
-    What the main process makes there, such as a dataset, the others then only open.
+    What the main process makes there, such as a dataset, the others then only open. Where it fails
+    there, they end.
     """
     if not is_main_process():
-        _wait_for_all()
-    try:
-        yield
-    finally:
-        if is_main_process():
-            _wait_for_all()
+        gather('')
+    yield
+    if is_main_process():
+        gather('')
 
 
 @contextlib.contextmanager
 def main_process_locks(folder: files.AnyPath, doing: str) -> Iterator[None]:
-    """`locks.locked` by the main process alone, since the others are of the same run."""
+    """`locks.locked` by the main process alone, since the others are of the same run.
+
+    They wait until it has the lock, so that all see the folder as it is then.
+    """
     if not is_main_process():
+        gather('')
         yield
         return
     with locks.locked(folder, doing):
+        gather('')
         yield
 
 
@@ -94,9 +148,217 @@ def anyone(flag: bool) -> bool:
     """Whether the flag is set in any process; all processes must ask at the same place."""
     if jax.process_count() == 1:
         return flag
+    check()
     return bool(np.any(multihost_utils.process_allgather(np.array(flag))))
 
 
-def _wait_for_all() -> None:
-    if jax.process_count() > 1:
-        multihost_utils.sync_global_devices('main process first')
+def check() -> None:
+    """EndedError if another process of the run has ended."""
+    if _watch is not None:
+        _watch.check()
+
+
+def told_by_main(value: Any) -> Any:
+    """The main process's value, for what it alone decides; as `gather` in all else."""
+    return gather(value)[0]
+
+
+def gather(value: Any) -> list[Any]:
+    """What every process has to say, in their order; all of them must ask at the same place.
+
+    No device takes part, so that processes may wait for each other for hours.
+
+    Args:
+      value: anything that JSON holds.
+
+    Raises:
+      EndedError: another process has ended.
+    """
+    if _watch is None:
+        return [value]
+    store, folder, count = _Store(), f'gathered/{next(_agreements)}', jax.process_count()
+    store.put(f'{folder}/{jax.process_index()}', json.dumps(value, default=str))
+    return [json.loads(_awaited(store, f'{folder}/{index}')) for index in range(count)]
+
+
+def agree(what: Callable[[], Mapping[str, Any]], remedy: str) -> None:
+    """Ends all processes where they differ; all of them must ask at the same place.
+
+    Args:
+      what: gives what must be the same, by its name in words; a single process is not asked.
+      remedy: what to do where it is not.
+
+    Raises:
+      UserError: processes differ; the sentence says in what, with the values of which processes.
+      EndedError: another process has ended.
+    """
+    if _watch is not None:
+        agreement.check(gather(dict(what())), remedy)
+
+
+class _Store:
+    """JAX's key-value store, in process 0. JAX has no public name for it."""
+
+    def __init__(self) -> None:
+        from jax._src import distributed
+
+        assert distributed.global_state.client is not None
+        self._client = distributed.global_state.client
+
+    def put(self, key: str, value: str) -> None:
+        self._client.key_value_set(f'capf_jax/{key}', value, allow_overwrite=True)
+
+    def folder(self, name: str) -> dict[str, str]:
+        prefix = f'capf_jax/{name}/'
+        return {
+            key.removeprefix(prefix): value for key, value in self._client.key_value_dir_get(prefix)
+        }
+
+    def wait(self, key: str, seconds: float) -> str | None:
+        """A value; None where nobody has written it in time."""
+        try:
+            return self._client.blocking_key_value_get(f'capf_jax/{key}', round(1000 * seconds))
+        except jax.errors.JaxRuntimeError as error:
+            if 'DEADLINE_EXCEEDED' not in str(error):
+                raise
+            return None
+
+
+def _awaited(store: _Store, key: str) -> str:
+    while (value := store.wait(key, 1)) is None:
+        check()
+    return value
+
+
+def _places() -> tuple[str, int, int, list[int] | None]:
+    """The address of process 0, the number of processes, this one's index, and its devices."""
+    address, number, index = (os.environ.get(name) for name in ENVIRONMENT)
+    if address is not None and number is not None and index is not None:
+        return address, int(number), int(index), None
+    from jax._src import clusters  # JAX has no public name for what it finds.
+
+    found = clusters.ClusterEnv.auto_detect_unset_distributed_params(
+        None, None, None, None, None, round(ARRIVAL)
+    )
+    address, number, index, devices = found
+    if address is None or number is None or index is None:
+        raise UserError(
+            f'{DISTRIBUTED}: this is no TPU pod, Slurm or Open MPI that JAX knows: set '
+            f'{", ".join(ENVIRONMENT)}'
+        )
+    return address, number, index, None if devices is None else list(devices)
+
+
+def _connect(
+    address: str, number: int, index: int, devices: list[int] | None, relay: Relay | None
+) -> None:
+    """Joins the others, in a thread: JAX's call answers no Ctrl-C, and aborts when it is late."""
+    _reach_without_proxy()
+    join = functools.partial(
+        jax.distributed.initialize,
+        address if relay is None else relay.address,
+        number,
+        index,
+        local_device_ids=devices,
+        initialization_timeout=round(2 * ARRIVAL),
+    )
+    errors: list[Exception] = []
+
+    def run() -> None:
+        try:
+            join()
+        except Exception as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name='join', daemon=True)
+    thread.start()
+    begin, told = time.monotonic(), False
+    while thread.is_alive():
+        thread.join(0.1)
+        if relay is not None and relay.is_lost:
+            raise UserError(
+                f'{DISTRIBUTED}: process 0 at {address} has ended before all had found each other: '
+                'start all processes again'
+            )
+        waited = time.monotonic() - begin
+        if waited > _PATIENCE and not told:
+            told = True
+            print(
+                f'process {index} waits for the others of {number} at {address} (Ctrl-C gives up)',
+                file=sys.stderr,
+            )
+        if waited > ARRIVAL:
+            trouble = f' ({relay.trouble})' if relay is not None and relay.trouble else ''
+            raise UserError(
+                f'{DISTRIBUTED}: process {index} has waited {ARRIVAL:.0f} seconds for the others '
+                f'of {number} at {address}{trouble}: start each with the same {ENVIRONMENT[0]} '
+                f'and {ENVIRONMENT[1]}, and with a {ENVIRONMENT[2]} of its own'
+            )
+    if errors:
+        raise errors[0]
+
+
+def _reach_without_proxy() -> None:
+    """Keeps gRPC from looking for the relay behind a proxy for the web."""
+    if any(name in os.environ for name in ('grpc_proxy', 'https_proxy', 'http_proxy')):  # noqa: SIM112
+        names = os.environ.get('no_grpc_proxy', os.environ.get('no_proxy', ''))  # noqa: SIM112
+        os.environ['no_grpc_proxy'] = f'{names},127.0.0.1'.lstrip(',')  # noqa: SIM112
+
+
+def _lose_main_process() -> None:
+    if _watch is not None:
+        _watch.lose(0)
+
+
+def _finish() -> None:
+    """Waits until all processes have come to their end as they should."""
+    global _watch
+    if _watch is not None:
+        gather('finished')
+        _watch.stop()
+        _watch = None
+
+
+def _finish_at_exit(relay: Relay | None) -> None:
+    """The end of a process that was not `joined`, or the last of one that was."""
+    error = getattr(sys, 'last_value', None)
+    try:
+        if error is not None:
+            raise error
+        _finish()
+    except BaseException as trouble:
+        _end_with(trouble, is_told=trouble is error)
+    if relay is not None:
+        relay.watch(False)
+
+
+def _end_with(error: BaseException, is_told: bool = False) -> None:
+    """Tells an error, here and to the other processes, and ends the process."""
+    if _watch is not None and not _is_own(error):
+        # The devices failed to reach another process; which one will come to light.
+        reason = _watch.heard_within(watch.SILENCE + watch.GRACE)
+        if reason:
+            error, is_told = watch.EndedError(reason), False
+    if _watch is not None:
+        _watch.main_thread_ends()
+    code = 1 if is_told else commands.tell(error)
+    if _watch is not None:
+        _watch.say_last_words(commands.last_words(error))
+    watch.end_process(code)
+
+
+def _is_own(error: BaseException) -> bool:
+    """Whether an error is this process's own, and no consequence of another one's end."""
+    if not isinstance(error, Exception) or commands.is_expected(error):
+        return True
+    signs = ('Gloo', 'NCCL', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'Connection', 'ABORTED')
+    return not any(sign in str(error) for sign in signs)
+
+
+def _end(sentence: str) -> None:
+    """Ends the process where its main thread waits for devices that will never answer."""
+    error = watch.EndedError(sentence)
+    code = commands.tell(error)
+    if _watch is not None:
+        _watch.say_last_words(sentence)
+    watch.end_process(code)

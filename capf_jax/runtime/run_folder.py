@@ -218,10 +218,15 @@ def versions() -> dict[str, str]:
     """What a run depends on beside its configuration."""
     versions = {'started': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds')}
     versions['python'] = platform.python_version()
+    return {**versions, **package_versions(), 'git_commit': git_commit()}
+
+
+def package_versions() -> dict[str, str]:
+    """The version of each package of `PACKAGES` that is installed."""
+    versions = {}
     for package in PACKAGES:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             versions[package] = importlib.metadata.version(package)
-    versions['git_commit'] = git_commit()
     return versions
 
 

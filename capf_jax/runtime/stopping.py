@@ -20,7 +20,8 @@ class StopRequest:
     In a run of several processes (`processes.join_processes`), all of them must stop after the same
     step. JAX's preemption service sees to that: it takes SIGTERM of any process, which is also how
     Slurm and cloud machines announce that they will be taken away, and finds a step that none has
-    passed. Ctrl-C is passed on to it as SIGTERM, and a second Ctrl-C acts as usual.
+    passed. Ctrl-C is passed on to it as SIGTERM. From then on, and once that step is reached, the
+    next signal ends the process at once, and the others notice.
 
     Attributes:
       signal: number of the signal to stop for; None while there is none.
@@ -53,20 +54,19 @@ class StopRequest:
         """
         if processes.process_count() == 1:
             return self.signal is not None
+        processes.check()
         if not multihost_utils.reached_preemption_sync_point(step):
             return False
         self.signal = self.signal or signal.SIGTERM
+        signals.end_at_once_from_now_on()
         return True
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         del frame
         self.signal = number
-        if processes.process_count() == 1:
-            signals.end_at_once_from_now_on()
-            return
-        self._restore()
         if processes.process_count() > 1:
             signal.raise_signal(signal.SIGTERM)
+        signals.end_at_once_from_now_on()
 
     def _restore(self) -> None:
         while self._before:
