@@ -97,9 +97,10 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
     if goes_on:
         run_folder.check(config, workdir)
     else:
-        processes.agree(
-            lambda: agreement.of_weight_files(config), 'copy the same file to every host'
-        )
+        names = ('model.detector_weights', 'training.start')
+        fields = configuration.flatten(config.to_dict())
+        paths = {f'config.{name}': fields[name] for name in names}
+        processes.agree(lambda: agreement.of_files(paths), agreement.SAME_FILES)
     with processes.main_process_first():
         builder = assembly.open_data(config, build=True)
     processes.agree(lambda: agreement.of_dataset(builder), agreement.SAME_DATASET)

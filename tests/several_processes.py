@@ -4,7 +4,6 @@ import atexit
 import contextlib
 import multiprocessing
 import os
-import pathlib
 import signal
 import socket
 import sys
@@ -97,5 +96,4 @@ def _begin(function, own, index, count, port, folder):
     finally:
         if sys.exc_info()[0] not in (None, SystemExit):
             sys.last_value = sys.exc_info()[1]  # as the interpreter does
-        (pathlib.Path(folder) / f'seconds{index}').write_text(f'{time.process_time():.1f}')
         atexit._run_exitfuncs()

@@ -1,10 +1,17 @@
 """A run of several processes is the run of one, and ends whole when they differ or one dies."""
 
+import json
+import os
 import pathlib
+import re
 import signal
 import sys
+import time
 
-from capf_jax import assembly, train
+import numpy as np
+import pytest
+
+from capf_jax import assembly, evaluate, train
 from capf_jax.runtime import commands, processes, stopping
 from tests import tiny
 from tests.several_processes import several
@@ -140,13 +147,16 @@ def test_one_killed_ends_the_others_with_a_sentence(victim, tmp_path):
         assert time.monotonic() - begin < 30
         assert codes[victim] == -signal.SIGKILL
         assert codes[1 - victim] == 2, running.all_output()
-        (line,) = running.output(1 - victim).splitlines()
-        assert line.startswith(f'error: process {victim} of this run has ended without a word')
+        output = running.output(1 - victim)
+        last = output.splitlines()[-1]
+        assert last.startswith(f'error: process {victim} of this run has ended without a word')
+        assert output.count('error') == 1
+        assert not re.search('(?i)traceback|stack trace|coordination', output), output
     if victim:  # Process 0 has ended in order, and left nothing half-written.
         assert not [path for path in run.rglob('*') if 'tmp' in path.name or path.name == '.lock']
     with several(train_linear, arguments, tmp_path / 'output_again') as running:
         assert running.exit_codes() == [2, 2], running.all_output()
-        (line,) = running.output(0).splitlines()
+        line = running.output(0).splitlines()[-1]
         assert f"the checkpoint 'latest' in {here / 'run'} is of step " in line
         assert 'in process 0, absent in process 1: process 0 decides' in line
 

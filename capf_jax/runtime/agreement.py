@@ -21,7 +21,9 @@ SAME_COMMAND = 'start all of them with the same command, on the same code'
 SAME_DATASET = (
     'process 0 decides; copy its dataset to the other hosts, or give a config.data.dir that all see'
 )
-SAME_WORKDIR = 'process 0 decides; give a --workdir that all hosts see, or copy that of process 0 to the others'
+SAME_WORKDIR = (
+    'process 0 decides; give a --workdir that all hosts see, or copy it to the others by hand'
+)
 SAME_FILES = 'copy the same file to every host'
 _MOST = 10  # differences in one sentence
 _PACKAGES = ('capf_jax', 'data_pipeline')  # whose code must be the same

@@ -90,9 +90,13 @@ class Checkpoints:
 
         latest = preservation_policy.LatestN(LATEST_KEPT)
         best = preservation_policy.BestN(get_metric_fn=score, reverse=True, n=1)
-        alone = ocp.options.MultiprocessingOptions(
-            primary_host=0, active_processes={0}, barrier_sync_key_prefix='process_0'
-        )
+        others = ocp.options.MultiprocessingOptions()
+        if processes.process_count() > 1:
+            others = ocp.options.MultiprocessingOptions(
+                active_processes={0}, barrier_sync_key_prefix='process_0'
+            )
+        for name in ('latest', 'best'):
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
         self._mend_scores()
         return {
             name: ocp.CheckpointManager(
@@ -103,8 +107,8 @@ class Checkpoints:
                     best_mode='min',
                     enable_async_checkpointing=False,  # so that an error rises from its own save
                     cleanup_tmp_directories=self._clean,
-                    create=True,
-                    multiprocessing_options=alone,
+                    create=False,
+                    multiprocessing_options=others,
                 ),
             )
             for name, policy in {'latest': latest, 'best': best}.items()

@@ -300,7 +300,7 @@ def _connect(
 
 def _reach_without_proxy() -> None:
     """Keeps gRPC from looking for the relay behind a proxy for the web."""
-    if any(name in os.environ for name in ('grpc_proxy', 'https_proxy', 'http_proxy')):  # noqa: SIM112
+    if any(name in os.environ for name in ('grpc_proxy', 'https_proxy', 'http_proxy')):
         names = os.environ.get('no_grpc_proxy', os.environ.get('no_proxy', ''))  # noqa: SIM112
         os.environ['no_grpc_proxy'] = f'{names},127.0.0.1'.lstrip(',')  # noqa: SIM112
 
