@@ -86,14 +86,14 @@ def test_processes_that_differ_end_with_what_differs(tmp_path):
     with several(train_by_command, arguments, tmp_path / 'output') as running:
         assert running.exit_codes() == [2] * 4, running.all_output()
         for index in range(4):
-            lines = running.output(index).splitlines()
-            assert len(lines) == 1, lines
-            assert 'the processes of this run differ' in lines[0]
-            assert 'config.training.learning_rate is 0.001 in processes 0, 2 and 3, 0.5' in lines[0]
-            assert '4 in process 2' in lines[0]
-            assert '7 in process 3' in lines[0]
-            assert 'config.seed is 0 in processes 0, 2 and 3, 3 in process 1' in lines[0]
-            assert f'{tmp_path / "other"} in process 2' in lines[0]
+            line = running.output(index).splitlines()[-1]
+            assert line.startswith('error: the processes of this run differ')
+            assert running.output(index).count('error') == 1
+            assert 'config.training.learning_rate is 0.001 in processes 0, 2 and 3, 0.5' in line
+            assert '4 in process 2' in line
+            assert '7 in process 3' in line
+            assert 'config.seed is 0 in processes 0, 2 and 3, 3 in process 1' in line
+            assert f'{tmp_path / "other"} in process 2' in line
     assert not (tmp_path / 'run').exists()
 
 
@@ -102,7 +102,7 @@ def test_one_that_fails_before_the_others_are_ready_ends_them(tmp_path):
     arguments = [(f'--workdir={tmp_path / "run"}', *extra) for extra in ((), (bad,))]
     with several(train_by_command, arguments, tmp_path / 'output') as running:
         assert running.exit_codes() == [2, 2], running.all_output()
-        (line,) = running.output(0).splitlines()
+        line = running.output(0).splitlines()[-1]
         assert line.startswith('error: process 1 of this run has ended, and so do the others: ')
         assert 'config.training.epochs' in line
 

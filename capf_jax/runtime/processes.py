@@ -29,7 +29,7 @@ DISTRIBUTED = '--distributed'  # argument of every command that may run as sever
 # What JAX is told where it does not find the other processes itself; the first is JAX's own name.
 ENVIRONMENT = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
 ARRIVAL = 300.0  # seconds that processes wait for each other at the start
-_PATIENCE = 10.0  # seconds until a process says that it waits
+_PATIENCE = 30.0  # seconds until a process says that it waits
 
 process_index = jax.process_index
 process_count = jax.process_count

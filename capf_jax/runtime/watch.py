@@ -70,6 +70,7 @@ class Watch:
         self._store, self._index, self._count, self._end = store, index, count, end
         self._interval, self._silence, self._short = interval, silence, short_silence
         self._reason = ''
+        self._store_is_gone = False
         self._silent: frozenset[int] = frozenset()  # processes without a sign of life
         self._heard, self._main_ends, self._stopped = (threading.Event() for _ in range(3))
         threading.Thread(target=self._run, name='watch', daemon=True).start()
@@ -102,6 +103,7 @@ class Watch:
         """
         if self._reason or self._stopped.is_set():
             return
+        self._store_is_gone = index == 0 and not sentence
         if sentence:
             self._reason = (
                 f'process {index} of this run has ended, and so do the others: {sentence}'
@@ -121,7 +123,9 @@ class Watch:
         Args:
           sentence: for the users of the other processes.
         """
-        with contextlib.suppress(Exception):  # The store may be gone.
+        if self._store_is_gone:
+            return
+        with contextlib.suppress(Exception):
             if not self._reason:
                 self._store.put(f'{_ENDED}/{self._index}', sentence)
             self._store.put(f'{_LEFT}/{self._index}', '')

@@ -2,30 +2,35 @@
 
 import os
 import signal
-import socket
-import subprocess
-import sys
+import time
 
 import pytest
 
-from capf_jax.runtime import signals
+from capf_jax.runtime import processes, signals
 from capf_jax.runtime.stopping import StopRequest
+from tests.several_processes import several
 
-PROGRAM = """
-import sys, time
-import jax
-from capf_jax.runtime import processes
-from capf_jax.runtime.stopping import StopRequest
-processes.join_processes(['--distributed'])
-with StopRequest() as stop:
-    for step in range(1, 1000):
-        if step == 3:
-            print('third step', flush=True)
-        if stop.reached(step):
-            print(step, stop.signal, flush=True)
-            break
-        time.sleep(0.02)
-"""
+
+def stop_after_a_signal():
+    """Prints when it is ready, and after which step it stopped for which signal."""
+    with processes.joined(['--distributed']), StopRequest() as stop:
+        for step in range(1, 10_000):
+            if step == 3:
+                print('third step', flush=True)
+            if stop.reached(step):
+                print(step, stop.signal, flush=True)
+                break
+            time.sleep(0.02)
+
+
+def take_long_over_a_step():
+    """A step that the first Ctrl-C does not end."""
+    with processes.joined(['--distributed']), StopRequest() as stop:
+        print('third step', flush=True)
+        while True:
+            time.sleep(0.02)
+            if stop.signal is not None:
+                print('first', flush=True)
 
 
 @pytest.fixture
@@ -64,34 +69,25 @@ def test_signals_act_as_before_once_it_is_left():
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_two_processes_stop_after_the_same_step(number):
-    with socket.socket() as one:
-        one.bind(('localhost', 0))
-        port = one.getsockname()[1]
-    shared = {
-        **os.environ,
-        'JAX_PLATFORMS': 'cpu',
-        'JAX_COORDINATOR_ADDRESS': f'localhost:{port}',
-        'JAX_NUM_PROCESSES': '2',
-        'XLA_FLAGS': '',
-    }
-    processes = [
-        subprocess.Popen(
-            [sys.executable, '-c', PROGRAM],
-            env={**shared, 'JAX_PROCESS_ID': str(index)},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for index in range(2)
-    ]
-    for process in processes:
-        assert process.stdout.readline() == 'third step\n', process.stderr.read()
-    processes[1].send_signal(number)
-    ends = []
-    for process in processes:
-        output, errors = process.communicate(timeout=120)
-        assert process.returncode == 0, errors
-        ends.append(output.split())
+def test_two_processes_stop_after_the_same_step(number, tmp_path):
+    with several(stop_after_a_signal, [()] * 2, tmp_path) as running:
+        running.wait_until(lambda: all(running.output(i, 'stdout') for i in range(2)))
+        os.kill(running.processes[1].pid, number)
+        assert running.exit_codes() == [0, 0], running.all_output()
+        ends = [running.output(i, 'stdout').split()[2:] for i in range(2)]
     assert ends[0][0] == ends[1][0]
     assert [int(end[1]) for end in ends] == [signal.SIGTERM, number]
+
+
+def test_a_second_ctrl_c_ends_a_process_of_several_at_once(tmp_path):
+    with several(take_long_over_a_step, [()] * 2, tmp_path) as running:
+        running.wait_until(lambda: all(running.output(i, 'stdout') for i in range(2)))
+        os.kill(running.processes[0].pid, signal.SIGINT)
+        running.wait_until(lambda: 'first' in running.output(0, 'stdout'))
+        begin = time.monotonic()
+        os.kill(running.processes[0].pid, signal.SIGINT)
+        running.processes[0].join()
+        assert time.monotonic() - begin < 5
+        assert running.exit_codes() == [128 + signal.SIGINT, 2], running.all_output()
+        assert running.output(0).splitlines()[1:] == ['stopped at once by a second signal']
+        assert running.output(1).startswith('error: process 0 of this run has ended without a word')
