@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import sys
+import threading
 import time
 
 import jax
@@ -82,7 +83,13 @@ def several(function, arguments, folder):
             process.join()
 
 
+def _end_with_the_tests():
+    multiprocessing.parent_process().join()
+    os._exit(1)
+
+
 def _begin(function, own, index, count, port, folder):
+    threading.Thread(target=_end_with_the_tests, daemon=True).start()
     for number, stream in ((1, 'stdout'), (2, 'stderr')):
         file = os.open(f'{folder}/{stream}{index}', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, number)

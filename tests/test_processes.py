@@ -69,6 +69,12 @@ def train_and_evaluate_all(data_dir, workdir):
     command(main)
 
 
+def wait_in_vain():
+    """Joins another process that never comes, with less patience than usual."""
+    os.environ['JAX_NUM_PROCESSES'], processes.ARRIVAL = '2', 1.0
+    command(train.main, f'--config={SYNTHETIC}', '--workdir=never')
+
+
 def log(workdir, part, name):
     """A number of log.jsonl by the step."""
     lines = [json.loads(line) for line in (workdir / 'log.jsonl').read_text().splitlines()]
@@ -107,6 +113,13 @@ def test_one_that_fails_before_the_others_are_ready_ends_them(tmp_path):
         assert 'config.training.epochs' in line
 
 
+def test_one_that_never_comes_is_not_waited_for_for_ever(tmp_path):
+    with several(wait_in_vain, [()], tmp_path) as running:
+        assert running.exit_codes() == [2], running.all_output()
+        (line,) = running.output(0).splitlines()
+        assert 'process 0 has waited 1 seconds for the others of 2 at localhost:' in line
+
+
 def test_four_processes_then_one_then_two_train_and_score_as_one(tmp_path, monkeypatch):
     data_dir = tmp_path / 'data'  # It is built by process 0 of the four.
 
@@ -133,9 +146,9 @@ def test_four_processes_then_one_then_two_train_and_score_as_one(tmp_path, monke
         np.testing.assert_allclose(list(many.values()), list(one.values()), rtol=1e-4)
 
 
-@pytest.mark.parametrize('victim', [0, 1])
-def test_one_killed_ends_the_others_with_a_sentence(victim, tmp_path):
-    hosts = [tmp_path / 'host0', tmp_path / 'host1']  # They share no disk.
+@pytest.mark.parametrize(('count', 'victim'), [(2, 0), (4, 2)])
+def test_one_killed_ends_the_others_with_a_sentence(count, victim, tmp_path):
+    hosts = [tmp_path / f'host{index}' for index in range(count)]  # They share no disk.
     here, training = pathlib.Path('/proc/self/cwd'), {'epochs': 10_000}
     arguments = [(host, here / 'data', here / 'run', training) for host in hosts]
     run = hosts[0] / 'run'
@@ -145,15 +158,17 @@ def test_one_killed_ends_the_others_with_a_sentence(victim, tmp_path):
         os.kill(running.processes[victim].pid, signal.SIGKILL)
         codes = running.exit_codes()
         assert time.monotonic() - begin < 30
-        assert codes[victim] == -signal.SIGKILL
-        assert codes[1 - victim] == 2, running.all_output()
-        output = running.output(1 - victim)
-        last = output.splitlines()[-1]
-        assert last.startswith(f'error: process {victim} of this run has ended without a word')
-        assert output.count('error') == 1
-        assert not re.search('(?i)traceback|stack trace|coordination', output), output
+        expected = [-signal.SIGKILL if index == victim else 2 for index in range(count)]
+        assert codes == expected, running.all_output()
+        for index in set(range(count)) - {victim}:
+            output = running.output(index)
+            last = output.splitlines()[-1]
+            assert last.startswith(f'error: process {victim} of this run has ended without a word')
+            assert output.count('error') == 1
+            assert not re.search('(?i)traceback|stack trace|coordination', output), output
     if victim:  # Process 0 has ended in order, and left nothing half-written.
         assert not [path for path in run.rglob('*') if 'tmp' in path.name or path.name == '.lock']
+        return
     with several(train_linear, arguments, tmp_path / 'output_again') as running:
         assert running.exit_codes() == [2, 2], running.all_output()
         line = running.output(0).splitlines()[-1]
