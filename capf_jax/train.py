@@ -88,7 +88,9 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
         devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
     files.check_writable(workdir)
     _agree_on_checkpoints(workdir)
-    goes_on = begun(workdir)  # A run that never came to a checkpoint may be mended.
+    goes_on = processes.told_by_main(
+        begun(workdir)
+    )  # A run that never came to a checkpoint may be mended.
     stored = run_folder.load(workdir) if goes_on and run_folder.is_written(workdir) else None
     config = run_folder.as_begun(config, workdir) if goes_on else config
     config = assembly.with_head_of_start(config, stored)

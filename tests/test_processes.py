@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from capf_jax import assembly, evaluate, train
-from capf_jax.runtime import commands, processes, stopping
+from capf_jax.runtime import checkpoints, commands, processes, stopping
 from tests import tiny
 from tests.several_processes import several
 
@@ -153,7 +153,7 @@ def test_one_killed_ends_the_others_with_a_sentence(count, victim, tmp_path):
     arguments = [(host, here / 'data', here / 'run', training) for host in hosts]
     run = hosts[0] / 'run'
     with several(train_linear, arguments, tmp_path / 'output') as running:
-        running.wait_until(lambda: any((run / 'checkpoints' / 'latest').glob('[0-9]*')))
+        running.wait_until(lambda: checkpoints.begun(run))
         begin = time.monotonic()
         os.kill(running.processes[victim].pid, signal.SIGKILL)
         codes = running.exit_codes()

@@ -41,8 +41,8 @@ _MARGIN = 1_000_000  # bytes of a checkpoint beside its arrays
 
 def begun(workdir: str | os.PathLike) -> bool:
     """Whether a workdir has a checkpoint to go on from; the question makes no folder there."""
-    folder = files.user_path(workdir) / 'checkpoints'
-    return any(any((folder / name).glob('[0-9]*')) for name in ('latest', 'best'))
+    checkpoints = Checkpoints(workdir)
+    return any(checkpoints.steps(name) for name in ('latest', 'best'))
 
 
 @contextlib.contextmanager
