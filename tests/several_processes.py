@@ -12,11 +12,11 @@ import time
 
 import jax
 
-from capf_jax.runtime import processes
+from capf_jax.runtime import joining
 
 CONTEXT = multiprocessing.get_context('forkserver')
 CONTEXT.set_forkserver_preload(['capf_jax.train', 'capf_jax.evaluate', 'tests.tiny', __name__])
-LONGEST = 300  # seconds that a machine with much else to do may take
+LONGEST = 600  # seconds that a machine with much else to do may take
 
 
 class Several:
@@ -94,7 +94,7 @@ def _begin(function, own, index, count, port, folder):
         file = os.open(f'{folder}/{stream}{index}', os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(file, number)
     values = (f'localhost:{port}', str(count), str(index))
-    os.environ.update(zip(processes.ENVIRONMENT, values, strict=True))
+    os.environ.update(zip(joining.ENVIRONMENT, values, strict=True))
     os.environ['XLA_FLAGS'] = ''
     jax.config.update('jax_platforms', 'cpu')
     signal.signal(signal.SIGINT, signal.default_int_handler)

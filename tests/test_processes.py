@@ -8,11 +8,12 @@ import signal
 import sys
 import time
 
+import jax
 import numpy as np
 import pytest
 
 from capf_jax import assembly, evaluate, train
-from capf_jax.runtime import checkpoints, commands, processes, stopping
+from capf_jax.runtime import checkpoints, commands, joining, processes, stopping
 from tests import tiny
 from tests.several_processes import several
 
@@ -59,6 +60,7 @@ def train_and_evaluate_all(data_dir, workdir):
 
     def main(argv):
         with processes.joined(argv):
+            jax.config.update('jax_disable_most_optimizations', True)  # It compiles faster.
             config = tiny.config(data_dir, epochs=1)
             config.model.lifter.ablation_step = 3
             config.evaluation.pictures = 2
@@ -71,7 +73,7 @@ def train_and_evaluate_all(data_dir, workdir):
 
 def wait_in_vain():
     """Joins another process that never comes, with less patience than usual."""
-    os.environ['JAX_NUM_PROCESSES'], processes.ARRIVAL = '2', 1.0
+    os.environ['JAX_NUM_PROCESSES'], joining.ARRIVAL = '2', 1.0
     command(train.main, f'--config={SYNTHETIC}', '--workdir=never')
 
 

@@ -7,13 +7,9 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import functools
 import itertools
 import json
-import os
 import sys
-import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -21,16 +17,10 @@ import jax
 import numpy as np
 from jax.experimental import multihost_utils
 
-from capf_jax.errors import UserError
-from capf_jax.runtime import agreement, commands, files, locks, watch
+from capf_jax.runtime import agreement, commands, files, joining, locks, watch
 from capf_jax.runtime.relay import Relay
 
-DISTRIBUTED = '--distributed'  # argument of every command that may run as several processes
-# What JAX is told where it does not find the other processes itself; the first is JAX's own name.
-ENVIRONMENT = ('JAX_COORDINATOR_ADDRESS', 'JAX_NUM_PROCESSES', 'JAX_PROCESS_ID')
-ARRIVAL = 300.0  # seconds that processes wait for each other at the start
-_PATIENCE = 30.0  # seconds until a process says that it waits
-
+DISTRIBUTED = joining.DISTRIBUTED
 process_index = jax.process_index
 process_count = jax.process_count
 
@@ -42,13 +32,15 @@ _agreements = itertools.count()  # all processes agree on the same things in the
 def joined(argv: Sequence[str]) -> Iterator[None]:
     """Joins the other processes if `--distributed` is among the arguments, until all have finished.
 
+    Whoever asks for `--help` waits for nobody.
+
     Where the block raises, this process tells why and ends, and the others hear of it and end too.
     They would wait for ever for one that ended as a single process does.
 
     Raises:
       UserError: as `join_processes`.
     """
-    if DISTRIBUTED not in argv:
+    if DISTRIBUTED not in argv or '--help' in argv:
         yield
         return
     try:
@@ -75,34 +67,15 @@ def join_processes(argv: Sequence[str]) -> list[str]:
       The arguments without `--distributed`.
 
     Raises:
-      UserError: JAX does not find the others, they do not come within `ARRIVAL` seconds, or the
-        environment names them in part.
+      UserError: as `joining.connect`.
     """
     global _watch
     rest = [argument for argument in argv if argument != DISTRIBUTED]
     if len(rest) == len(argv):
         return rest
-    missing = [name for name in ENVIRONMENT if name not in os.environ]
-    if 0 < len(missing) < len(ENVIRONMENT):
-        raise UserError(f'{DISTRIBUTED}: {" and ".join(missing)} must be set as well')
-    try:
-        address, number, index, devices = _places()
-        if not 0 <= index < number:
-            raise UserError(
-                f'{DISTRIBUTED}: JAX_PROCESS_ID is {index}, and JAX_NUM_PROCESSES is {number}: '
-                f'give each process a number of its own, 0 to {number - 1}'
-            )
-        relay = Relay(address, watch.SILENCE, _lose_main_process) if index else None
-        _connect(address, number, index, devices, relay)
-    except UserError:
-        raise
-    except (ValueError, RuntimeError, OSError) as error:
-        raise UserError(
-            f'{DISTRIBUTED}: the other processes were not found ({" ".join(str(error).split())}); '
-            f'outside a TPU pod, Slurm or Open MPI set {", ".join(ENVIRONMENT)}'
-        ) from error
-    if number > 1:
-        _watch = watch.Watch(_Store(), index, number, _end)
+    place, relay = joining.connect(_lose_main_process)
+    if place.count > 1:
+        _watch = watch.Watch(_Store(), place.index, place.count, _end)
         if relay is not None:
             relay.watch(True)
         # JAX's own end is registered before, and therefore comes after it.
@@ -228,81 +201,6 @@ def _awaited(store: _Store, key: str) -> str:
     while (value := store.wait(key, 1)) is None:
         check()
     return value
-
-
-def _places() -> tuple[str, int, int, list[int] | None]:
-    """The address of process 0, the number of processes, this one's index, and its devices."""
-    address, number, index = (os.environ.get(name) for name in ENVIRONMENT)
-    if address is not None and number is not None and index is not None:
-        return address, int(number), int(index), None
-    from jax._src import clusters  # JAX has no public name for what it finds.
-
-    found = clusters.ClusterEnv.auto_detect_unset_distributed_params(
-        None, None, None, None, None, round(ARRIVAL)
-    )
-    address, number, index, devices = found
-    if address is None or number is None or index is None:
-        raise UserError(
-            f'{DISTRIBUTED}: this is no TPU pod, Slurm or Open MPI that JAX knows: set '
-            f'{", ".join(ENVIRONMENT)}'
-        )
-    return address, number, index, None if devices is None else list(devices)
-
-
-def _connect(
-    address: str, number: int, index: int, devices: list[int] | None, relay: Relay | None
-) -> None:
-    """Joins the others, in a thread: JAX's call answers no Ctrl-C, and aborts when it is late."""
-    _reach_without_proxy()
-    join = functools.partial(
-        jax.distributed.initialize,
-        address if relay is None else relay.address,
-        number,
-        index,
-        local_device_ids=devices,
-        initialization_timeout=round(2 * ARRIVAL),
-    )
-    errors: list[Exception] = []
-
-    def run() -> None:
-        try:
-            join()
-        except Exception as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run, name='join', daemon=True)
-    thread.start()
-    begin, told = time.monotonic(), False
-    while thread.is_alive():
-        thread.join(0.1)
-        if relay is not None and relay.is_lost:
-            raise UserError(
-                f'{DISTRIBUTED}: process 0 at {address} has ended before all had found each other: '
-                'start all processes again'
-            )
-        waited = time.monotonic() - begin
-        if waited > _PATIENCE and not told:
-            told = True
-            print(
-                f'process {index} waits for the others of {number} at {address} (Ctrl-C gives up)',
-                file=sys.stderr,
-            )
-        if waited > ARRIVAL:
-            trouble = f' ({relay.trouble})' if relay is not None and relay.trouble else ''
-            raise UserError(
-                f'{DISTRIBUTED}: process {index} has waited {ARRIVAL:.0f} seconds for the others '
-                f'of {number} at {address}{trouble}: start each with the same {ENVIRONMENT[0]} '
-                f'and {ENVIRONMENT[1]}, and with a {ENVIRONMENT[2]} of its own'
-            )
-    if errors:
-        raise errors[0]
-
-
-def _reach_without_proxy() -> None:
-    """Keeps gRPC from looking for the relay behind a proxy for the web."""
-    if any(name in os.environ for name in ('grpc_proxy', 'https_proxy', 'http_proxy')):
-        names = os.environ.get('no_grpc_proxy', os.environ.get('no_proxy', ''))  # noqa: SIM112
-        os.environ['no_grpc_proxy'] = f'{names},127.0.0.1'.lstrip(',')  # noqa: SIM112
 
 
 def _lose_main_process() -> None:
