@@ -80,25 +80,33 @@ class Relay:
             selector.register(one, selectors.EVENT_READ, one is far)
 
     def _forward(self, source: socket.socket, selector: selectors.BaseSelector) -> None:
-        is_far = selector.get_key(source).data
+        other, is_far = self._far[source], selector.get_key(source).data
+        far = source if is_far else other
+        ended = None
         try:
             block = source.recv(_BLOCK)
-            if block:
-                self._far[source].sendall(block)
         except OSError:
             block = b''
-        if block and is_far:
-            self._heard_at = time.monotonic()
-        if block:
+        if not block:
+            ended = source
+        else:
+            try:
+                other.sendall(block)
+            except OSError:
+                ended = other
+        if ended is None:
+            if is_far:
+                self._heard_at = time.monotonic()
             return
-        if is_far:  # The near half stays open, which is what all this is for.
-            selector.unregister(source)
+        with contextlib.suppress(KeyError):  # The far half may have been left already.
+            selector.unregister(far)
+        if ended is far:  # The near half stays open, which is what all this is for.
             self._tell()
             return
-        for one in (source, self._far[source]):
-            self._far.pop(one)
-            with contextlib.suppress(KeyError):
-                selector.unregister(one)
+        near = other if is_far else source
+        selector.unregister(near)
+        for one in (near, far):
+            del self._far[one]
             one.close()
 
     def _tell(self) -> None:

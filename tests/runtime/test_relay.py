@@ -1,0 +1,55 @@
+"""Behind the relay a process's connection outlives process 0."""
+
+import socket
+import struct
+import threading
+
+import pytest
+
+from capf_jax.runtime.relay import Relay
+
+
+@pytest.fixture
+def ends():
+    """The two ends of a relayed connection, and the event that process 0 was lost."""
+    lost = threading.Event()
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        relay = Relay(f'127.0.0.1:{server.getsockname()[1]}', 30, lost.set)
+        host, port = relay.address.split(':')
+        near = socket.create_connection((host, int(port)))
+        far, _ = server.accept()
+        with near, far:
+            near.settimeout(30)
+            far.settimeout(30)
+            yield near, far, lost
+
+
+def test_both_ways_are_forwarded(ends):
+    near, far, lost = ends
+    near.sendall(b'question')
+    assert far.recv(100) == b'question'
+    far.sendall(b'answer')
+    assert near.recv(100) == b'answer'
+    assert not lost.is_set()
+
+
+@pytest.mark.parametrize('is_reset', [False, True])
+def test_the_end_of_process_0_is_told_and_not_passed_on(ends, is_reset):
+    near, far, lost = ends
+    if is_reset:  # as for a process that is killed before it has read everything
+        near.sendall(b'unread')
+        far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
+    far.close()
+    near.sendall(b'more')  # The relay may meet the end while it writes.
+    assert lost.wait(30)
+    near.sendall(b'still more')
+    near.settimeout(0.2)
+    with pytest.raises(TimeoutError):
+        near.recv(100)
+
+
+def test_the_end_of_this_process_is_passed_on(ends):
+    near, far, lost = ends
+    near.close()
+    assert far.recv(100) == b''
+    assert not lost.is_set()
