@@ -62,7 +62,7 @@ def connect(lost: Callable[[], None]) -> tuple[Place, Relay | None]:
                 f'{DISTRIBUTED}: {ENVIRONMENT[2]} is {place.index}, and {ENVIRONMENT[1]} is '
                 f'{place.count}: give each process a number of its own, 0 to {place.count - 1}'
             )
-        relay = Relay(place.address, watch.SILENCE, lost) if place.index else None
+        relay = Relay(place.address, watch.LONG_SILENCE, lost) if place.index else None
         _join(place, relay)
     except UserError:
         raise

@@ -59,7 +59,7 @@ class Relay:
                     assert isinstance(source, socket.socket)
                     if source is self._listener:
                         self._connect(selector)
-                    elif source in self._far:  # The other half may have closed it just now.
+                    elif source in selector.get_map():  # Its other half may have ended just now.
                         self._forward(source, selector)
                 if self._watching and time.monotonic() - self._heard_at > self._silence:
                     self._tell()
@@ -75,7 +75,8 @@ class Relay:
         self.trouble = ''
         far.settimeout(self._silence)
         for one, other in ((near, far), (far, near)):
-            one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with contextlib.suppress(OSError):  # It may have ended already.
+                one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._far[one] = other
             selector.register(one, selectors.EVENT_READ, one is far)
 

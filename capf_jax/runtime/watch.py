@@ -1,14 +1,17 @@
 """How the processes of a run notice that one of them has ended, and end too.
 
 Every process says once a second that it lives, in JAX's key-value store, which is in process 0.
-Process 0 looks for one that has fallen silent. A process that fails says so there, with its
+Process 0 looks for one that has fallen silent; of one on its own machine it asks the system, so
+that a machine with too much to do ends no run. A process that fails says so there, with its
 sentence. The others then end by themselves, also where the devices would wait for ever.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
+import pathlib
 import sys
 import threading
 import time
@@ -19,11 +22,12 @@ from capf_jax.errors import UserError
 
 INTERVAL = 1.0  # seconds between two signs of life
 SILENCE = 20.0  # seconds without one after which a process counts as gone
+LONG_SILENCE = 60.0  # the same of process 0, whose connections end with it where it is killed
 SHORT_SILENCE = 6.0  # the same once the devices have failed to reach somebody
 GRACE = 2.0  # seconds that the main thread has to end by itself
 _LAST_WORDS = 5.0  # seconds that process 0 stays for the others to hear why
 
-_ALIVE, _ENDED, _LEFT = 'alive', 'ended', 'left'  # folders of the store
+_ALIVE, _ENDED, _LEFT, _PLACE = 'alive', 'ended', 'left', 'place'  # folders of the store
 
 
 class Store(Protocol):
@@ -142,13 +146,16 @@ class Watch:
     def _run(self) -> None:
         signs: dict[str, str] = {}
         heard_at: dict[str, float] = dict.fromkeys(map(str, range(self._count)), time.monotonic())
-        number = 0
+        number, here = 0, _machine()
+        with contextlib.suppress(Exception):
+            self._store.put(f'{_PLACE}/{self._index}', f'{here} {os.getpid()}')
         while not self._stopped.wait(self._interval):
             number += 1
             try:
                 self._store.put(f'{_ALIVE}/{self._index}', str(number))
                 ended = self._store.folder(_ENDED)
                 there = self._store.folder(_ALIVE) if self._index == 0 else {}
+                places = self._store.folder(_PLACE) if self._index == 0 else {}
             except Exception:  # `Relay` and JAX itself notice that the store is gone.
                 continue
             for index, sentence in sorted(ended.items()):
@@ -159,12 +166,38 @@ class Watch:
             now = time.monotonic()
             heard_at |= {key: now for key, sign in there.items() if signs.get(key) != sign}
             signs = there
+            for key, place in places.items():
+                machine, _, process = place.rpartition(' ')
+                if here and machine == here:
+                    heard_at[key] = now if _lives(process) else -math.inf
             silent = [int(key) for key, at in heard_at.items() if now - at > self._silence]
             self._silent = frozenset(silent) - {0}
             for index in sorted(self._silent):
                 with contextlib.suppress(Exception):
                     self._store.put(f'{_ENDED}/{index}', '')
                 self.lose(index)
+
+
+def _machine() -> str:
+    """What two processes have in common that see the same process numbers; '' if not known."""
+    try:
+        boot = pathlib.Path('/proc/sys/kernel/random/boot_id').read_text().strip()
+        return f'{boot} {os.readlink("/proc/self/ns/pid")}'
+    except OSError:
+        return ''
+
+
+def _lives(process: str) -> bool:
+    """Whether a process of this machine runs; one whose parent has not asked for its end does not.
+
+    Args:
+      process: its number.
+    """
+    try:
+        state = pathlib.Path('/proc', process, 'stat').read_text().rpartition(')')[2].split()[0]
+    except OSError:
+        return False
+    return state not in 'ZX'
 
 
 def end_process(code: int) -> NoReturn:
