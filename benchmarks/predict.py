@@ -95,7 +95,7 @@ def _stages(weights: str, finder: str, picture: pathlib.Path) -> Mapping[str, fl
         stem = pathlib.Path(scratch, 'result')
         for _ in range(ROUNDS + 1):
             shown = timed('read', sources.read, picture)
-            camera = predictor.CameraChoice().camera(shown)
+            camera = CameraChoice().camera(shown)
             boxes, _ = timed('find', person_boxes.find_boxes, shown.pixels, people_finder)
             corners = person_boxes.corners_of(boxes)
             aimed = timed('aim', photographs.aim, shown.pixels, corners, camera, models)

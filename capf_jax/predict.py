@@ -31,27 +31,26 @@ from __future__ import annotations
 import argparse
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import jax
-import numpy as np
 from tqdm import tqdm
 
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import (
     joints2d_files,
-    photograph_camera,
-    photographs,
+    predict_arguments,
     predictor,
     sources,
 )
+from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.estimator import Estimator
-from capf_jax.inference.people import AXES, People
-from capf_jax.inference.photograph_camera import FIELD_OF_VIEW, Calibration, PhotographCamera
+from capf_jax.inference.people import People
+from capf_jax.inference.photograph_camera import Calibration, PhotographCamera
 from capf_jax.inference.photograph_models import Models
-from capf_jax.inference.predictor import CameraChoice, Predictor
+from capf_jax.inference.predictor import Predictor
 from capf_jax.inference.result_files import FIGURE, Output, Writer
 from capf_jax.inference.sources import Picture, Sources
 from capf_jax.pose import cameras
@@ -63,8 +62,7 @@ _AHEAD = 4  # pictures that are decoded before their turn
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code: 1 if a picture among several could not be done."""
-    values = _parser().parse(argv)
-    _check(values)
+    values = predict_arguments.parse(argv, __doc__)
     pictures = sources.find(values.source[0] if len(values.source) == 1 else values.source)
     if values.box is not None and not pictures.single:
         raise UserError('--box is for one picture; for several give --joints2d with their boxes')
@@ -207,70 +205,6 @@ def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
                     'folder with --output'
                 )
     return outputs
-
-
-def _check(values: argparse.Namespace) -> None:
-    """Refuses arguments that exclude each other."""
-    ways = [
-        name for name in ('intrinsics', 'calibration', 'fov') if getattr(values, name) is not None
-    ]
-    if len(ways) > 1:
-        raise UserError(f'--{ways[0]} and --{ways[1]} both say what the camera is; give one')
-    if values.camera and values.calibration is None:
-        raise UserError('--camera names a camera of a calibration file; give --calibration too')
-    if values.box is not None and values.joints2d is not None:
-        raise UserError('--box and --joints2d both say where the people are; give one')
-    if values.fov is not None:
-        photograph_camera.from_field_of_view(values.fov, (1, 1))  # which refuses what is no angle
-    if values.height is not None:
-        photographs.check_height(values.height)
-    if values.world == 'camera' and (values.pitch or values.tilt):
-        raise UserError('--pitch and --tilt are for --world=y_up or z_up; add it')
-
-
-def _parser() -> commands.Parser:
-    parser = commands.Parser('capf_jax.predict', __doc__)
-    add = parser.add_argument
-    add('source', nargs='+', help='pictures, a folder, or a pattern in quotes')
-    add('--output', default='predictions', metavar='FOLDER', help='default predictions')
-    add('--weights', default=str(predictor.LIFTER), help='default pretrained/photographs')
-    add('--detector_weights', help='what finds the 2D joints; default: the detector in --weights')
-    add('--finder_weights', default=str(predictor.FINDER), help='what finds the people')
-    add('--joints2d', metavar='FILE', help='2D joints that another program found')
-    add('--box', type=_numbers(4, 'x,y,width,height'), action='append', metavar='X,Y,WIDTH,HEIGHT',
-        help='a person, pixels; may be given several times')  # fmt: skip
-    add('--intrinsics', type=_numbers(4, 'fx,fy,cx,cy'), metavar='FX,FY,CX,CY', help='pixels')
-    add('--calibration', metavar='FILE', help='of Pose2Sim (.toml) or OpenCV (.yml, .xml)')
-    add('--camera', default='', metavar='NAME', help='camera of the calibration')
-    add('--fov', type=float, metavar='DEGREES',
-        help=f'field of view of the longer side; {FIELD_OF_VIEW:g} is assumed')  # fmt: skip
-    add('--height', type=float, metavar='METRES', help='standing height of everyone')
-    add('--world', default='camera', choices=tuple(AXES), help='axes of the 3D joints')
-    add('--pitch', type=float, default=0.0, metavar='DEGREES', help='how far the camera looks down')
-    add('--tilt', type=float, default=0.0, metavar='DEGREES',
-        help='how far the camera is turned clockwise about its axis')  # fmt: skip
-    add('--least_confidence', type=float, default=photographs.LEAST_CONFIDENCE,
-        help=f'of a person, 0 to 1; default {photographs.LEAST_CONFIDENCE:g}')  # fmt: skip
-    parser.add_flag('csv', default=False, help='write NAME.csv too')
-    parser.add_flag('picture', default=True, help='write NAME.png')
-    parser.add_flag('overwrite', default=False, help='make finished pictures again')
-    parser.add_flag('flip_test', default=True, help='average with the mirrored person')
-    return parser
-
-
-def _numbers(count: int, names: str) -> Callable[[str], list[float]]:
-    """What reads 'a,b,c' as so many numbers."""
-
-    def read(text: str) -> list[float]:
-        try:
-            numbers = [float(part) for part in text.split(',')]
-        except ValueError:
-            numbers = []
-        if len(numbers) != count or not np.isfinite(numbers).all():
-            raise argparse.ArgumentTypeError(f'must be {count} numbers {names}, not {text!r}')
-        return numbers
-
-    return read
 
 
 if __name__ == '__main__':
