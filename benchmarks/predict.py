@@ -22,6 +22,7 @@ from typing import Any
 
 from benchmarks.machine import Row
 from capf_jax.inference import person_boxes, photographs, predictor, result_files, sources
+from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.result_files import Output

@@ -40,6 +40,7 @@ from tqdm import tqdm
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import (
+    ahead,
     joints2d_files,
     predict_arguments,
     predictor,
@@ -80,9 +81,13 @@ def main(argv: Sequence[str]) -> int:
     programs.start_process()
     use_compilation_cache()
     use_stored_programs()
-    with Writer(len(outputs), finished, values.picture) as writer:
-        people_of = predictor.with_own_data(_predictor(values), pictures)
-        _check_models(values, people_of)
+    with Writer(len(outputs), finished) as writer:
+        people_of = predictor.with_own_data(_predictor(values, pictures), pictures)
+        if people_of.joints is None:
+            people_of.models.check_detector()
+            ahead.compile_lifter(people_of.models)
+        if values.picture:
+            writer.prepare_figures()
         failures = _run(values, people_of, pictures, jobs, writer)
     for failure in failures:
         print(f'error: {failure}', file=sys.stderr)
@@ -149,10 +154,13 @@ def _along(people: People, values: argparse.Namespace) -> People:
     return people.along(values.world, cameras.upright_rotation(values.pitch, values.tilt))
 
 
-def _predictor(values: argparse.Namespace) -> Predictor:
-    """The networks and settings that the arguments name."""
+def _predictor(values: argparse.Namespace, pictures: Sources) -> Predictor:
+    """The networks and settings that the arguments name, before the first picture is opened."""
     calibration = Calibration.read(values.calibration) if values.calibration else None
     joints = joints2d_files.read(values.joints2d) if values.joints2d else None
+    if joints is None and pictures.joints is None and values.box is None:
+        # It is compiled while the other networks are read.
+        ahead.compile_finder(predictor.default_finder(values.finder_weights))
     lifter = _load(values.weights)
     detector = _load(values.detector_weights) if values.detector_weights else None
     return Predictor(
@@ -175,15 +183,6 @@ def _load(path: str) -> Estimator:
     # On a CPU batches are no faster than one person after the other, and each size of them is a
     # program that has to be compiled.
     return Estimator.load(path, largest_batch=1 if jax.default_backend() == 'cpu' else 8)
-
-
-def _check_models(values: argparse.Namespace, people_of: Predictor) -> None:
-    """Refuses weights that cannot do it, before the first of perhaps many pictures is opened."""
-    if people_of.joints is not None:
-        return
-    people_of.models.check_detector()
-    if values.box is None:
-        predictor.default_finder(values.finder_weights)
 
 
 def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:

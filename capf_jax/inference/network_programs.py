@@ -1,7 +1,9 @@
 """The compiled programs behind an `Estimator`: its networks, run in batches of few sizes.
 
 The functions that are compiled belong to no Estimator, so that two of the same networks share them.
-Those of the mirrored person (the flip test) run the same programs once more.
+The mirrored person of the flip test runs through the same programs once more. The two poses are
+averaged on the host, since each small operation on a device would be a program of its own to
+compile.
 """
 
 from __future__ import annotations
@@ -109,7 +111,9 @@ def lift(
     size = images.shape[1:3]
     levels = () if detector is None else maps(detector, precision, images)
     by_crop = normalise_by_crop(joints2d_crop, size[::-1])
-    pose = _lift(lifter.module, precision, lifter.variables, joints2d, by_crop, levels)
+    pose = jax.device_get(
+        _lift(lifter.module, precision, lifter.variables, joints2d, by_crop, levels)
+    )
     if mirror is None:
         return pose
     mirrored = lift(
@@ -147,11 +151,13 @@ def lift_crops(
         'lifter': lifter.variables,
     }
     places2d = () if joints2d_crop is None else (joints2d_crop,)
-    pose, places, confidence = _lift_crops(lifter.whole, precision, variables, images, *places2d)
+    pose, places, confidence = jax.device_get(
+        _lift_crops(lifter.whole, precision, variables, images, *places2d)
+    )
     if mirror is not None:
         flipped = tuple(flip_joints(each, images.shape[2] - 1, mirror) for each in places2d)
         other, _, _ = _lift_crops(lifter.whole, precision, variables, images[:, :, ::-1], *flipped)
-        pose = (pose + flip_pose(other, mirror)) / 2
+        pose = (pose + flip_pose(jax.device_get(other), mirror)) / 2
     return pose, places, confidence
 
 

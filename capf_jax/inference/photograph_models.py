@@ -36,6 +36,7 @@ class Models:
           lifter: a file with a lifter.
           detector: a file with a detector of 2D joints; None for the lifter's own detector.
           rule: of the joint conversion; '' for the one that the lifter was trained with, if any.
+            Joints of another rule are foreign to the lifter.
 
         Raises:
           UserError: no lifter, or no detector of joints, or joints that are not convertible.
@@ -46,6 +47,8 @@ class Models:
                 f'{lifter.path} holds {held}, which lifts no photograph to 3D; give the weights '
                 'of a Context-Aware PoseFormer'
             )
+        if rule and detector is None:
+            lifter = _by_rule(lifter, rule)
         finds = detector or (lifter if _finds_joints(lifter) else None)
         if finds is None:
             return cls(lifter, None, None)
@@ -86,6 +89,18 @@ class Models:
         assert lifter is not None  # which `of` has checked
         was_trained_so = lifter.whole is not None and lifter.whole.conversion is not None
         return self.turns and self.detector is self.lifter and was_trained_so
+
+
+def _by_rule(lifter: Estimator, rule: str) -> Estimator:
+    """The file, whose lifter gets the joints that another rule makes of its own detector's."""
+    network = lifter.lifter
+    assert network is not None  # which `of` has checked
+    if network.whole is None or network.whole.conversion is None:
+        return lifter
+    own = network.whole.conversion
+    conversion = joint_conversions.get(own.source, own.target, rule)
+    whole = dataclasses.replace(network.whole, conversion=conversion)
+    return dataclasses.replace(lifter, lifter=dataclasses.replace(network, whole=whole))
 
 
 def _finds_joints(estimator: Estimator) -> bool:
