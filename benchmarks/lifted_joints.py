@@ -30,7 +30,7 @@ from benchmarks.real_samples import Sample
 from benchmarks.sample_boxes import Boxes
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
-from capf_jax.inference import person_boxes, photographs, predictor
+from capf_jax.inference import aiming, person_boxes, predictor
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.photograph_camera import PhotographCamera, undistort_points, undistorted
 from capf_jax.inference.photograph_models import Models
@@ -70,7 +70,7 @@ def of_samples(samples: Sequence[Sample], models: Models, boxes: Boxes) -> Crops
             continue
         camera = PhotographCamera(sample.camera, False, 'the set')
         corners = person_boxes.corners_of(box[None])
-        view = photographs.aim(pixels, corners, camera, models).views[0]
+        view = aiming.aim(pixels, corners, camera, models).views[0]
         images.append(view.crop(pixels))
         joints2d.append(view.to_crop(places))
         pose = sample.joints3d - sample.joints3d[:1]

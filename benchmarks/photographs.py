@@ -35,7 +35,7 @@ from benchmarks.sample_boxes import Boxes, true_box
 from benchmarks.sample_errors import Prediction, details, numbers
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
-from capf_jax.inference import photographs, predictor
+from capf_jax.inference import aiming, photographs, predictor
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.joints2d_files import GivenJoints
 from capf_jax.inference.photograph_camera import PhotographCamera, undistort_points, undistorted
@@ -85,11 +85,11 @@ def lift(
     """
     if box is None:
         true = GivenJoints(H36M17.name, joints2d[None], np.ones((1, len(H36M17))))
-        aimed = photographs.aim_at_joints(true, camera, models)
+        aimed = aiming.aim_at_joints(true, camera, models)
     else:
         x, y, width, height = box
         corners = np.array([[x, y], [x + width, y], [x, y + height], [x + width, y + height]])
-        aimed = photographs.aim(pixels, corners[None], camera, models)
+        aimed = aiming.aim(pixels, corners[None], camera, models)
     pose, aimed = photographs.lift(
         pixels, aimed, models, flip_test=flip_test, with_given_joints=box is None
     )

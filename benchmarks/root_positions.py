@@ -32,7 +32,13 @@ from benchmarks.real_samples import Sample
 from benchmarks.rendered_people import RenderedPeople
 from benchmarks.sample_boxes import Boxes
 from capf_jax.backends import programs
-from capf_jax.inference import person_boxes, photograph_camera, photographs, predictor
+from capf_jax.inference import (
+    aiming,
+    person_boxes,
+    photograph_camera,
+    photographs,
+    predictor,
+)
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.photograph_camera import PhotographCamera, undistort_points, undistorted
 from capf_jax.inference.photograph_models import Models
@@ -120,7 +126,7 @@ def of_samples(
         truth.append(sample.joints3d[0] / 1000)
         for name, camera in cameras.items():
             flat = undistorted(image, camera.camera)
-            aimed = photographs.aim(flat, person_boxes.corners_of(box[None]), camera, models)
+            aimed = aiming.aim(flat, person_boxes.corners_of(box[None]), camera, models)
             pose, aimed = photographs.lift(flat, aimed, models, flip_test=flip_test)
             for words, known in (('as lifted', None), ('true', float(height))):
                 people = photographs.place(

@@ -46,10 +46,11 @@ from capf_jax.inference import (
     predictor,
     sources,
 )
+from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people import People
-from capf_jax.inference.photograph_camera import Calibration, PhotographCamera
+from capf_jax.inference.photograph_camera import PhotographCamera
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import Predictor
 from capf_jax.inference.result_files import FIGURE, Output, Writer

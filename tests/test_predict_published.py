@@ -5,7 +5,7 @@ from PIL import Image
 from safetensors.numpy import save_file
 
 from capf_jax import predict
-from capf_jax.inference import people_files, photographs
+from capf_jax.inference import people_files
 from capf_jax.inference.estimator import Estimator
 from capf_jax.pose import crops
 from capf_jax.pose.normalise import normalise_by_image
@@ -45,9 +45,9 @@ def test_the_command_runs_the_published_model(tmp_path):
     assert people.skeleton == 'h36m17'
 
     # The crop lies around the joints that are sure; the recipe's weights may find none.
-    sure = people.confidence[0] >= photographs.SURE
+    sure = people.confidence[0] >= aiming.SURE
     corners = BOX[:2] + np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * BOX[2:]
-    around = people.joints2d[0][sure] if sure.sum() >= photographs.FEWEST_SURE else corners
+    around = people.joints2d[0][sure] if sure.sum() >= aiming.FEWEST_SURE else corners
     view = crops.around_points(around, (192, 256))
     joints_crop = view.to_crop(people.joints2d[0])[None]
     by_image = normalise_by_image(people.joints2d, np.array([SIZE], np.float64))

@@ -11,7 +11,8 @@ import numpy as np
 
 from capf_jax.errors import UserError
 from capf_jax.inference import photograph_camera
-from capf_jax.inference.photograph_camera import Calibration, PhotographCamera
+from capf_jax.inference.calibration_files import Calibration
+from capf_jax.inference.photograph_camera import PhotographCamera
 from capf_jax.inference.sources import Picture
 from capf_jax.pose.cameras import Camera
 

@@ -16,11 +16,11 @@ import numpy as np
 
 from capf_jax.errors import UserError
 from capf_jax.inference import joints2d_files, photographs, sources
+from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.joints2d_files import GivenJoints, JointsFile
 from capf_jax.inference.people import People
 from capf_jax.inference.person_boxes import Finder
-from capf_jax.inference.photograph_camera import Calibration
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.sources import Picture
 from capf_jax.inference.weight_files import PRETRAINED
