@@ -24,6 +24,11 @@ With published weights, converted by python -m converters.convert:
 
     python -m capf_jax.predict photo.jpg --weights=ca_pf.safetensors \\
         --detector_weights=hrnet_w32.safetensors
+
+With 2D joints by ONNX files of YOLOX and RTMPose, which are no part of this repository:
+
+    python -m capf_jax.predict photo.jpg --detector=rtmpose \\
+        --detector_files=yolox_m.onnx,rtmpose-m.onnx
 """
 
 from __future__ import annotations
@@ -42,6 +47,7 @@ from capf_jax.errors import UserError
 from capf_jax.inference import (
     ahead,
     joints2d_files,
+    other_detectors,
     predict_arguments,
     predictor,
     sources,
@@ -159,11 +165,15 @@ def _predictor(values: argparse.Namespace, pictures: Sources) -> Predictor:
     """The networks and settings that the arguments name, before the first picture is opened."""
     calibration = Calibration.read(values.calibration) if values.calibration else None
     joints = joints2d_files.read(values.joints2d) if values.joints2d else None
-    if joints is None and pictures.joints is None and values.box is None:
+    detector, finder = None, None
+    if values.detector:
+        detector, finder = other_detectors.load(values.detector, values.detector_files)
+    if joints is None and pictures.joints is None and values.box is None and finder is None:
         # It is compiled while the other networks are read.
         ahead.compile_finder(predictor.default_finder(values.finder_weights))
     lifter = _load(values.weights)
-    detector = _load(values.detector_weights) if values.detector_weights else None
+    if values.detector_weights:
+        detector = _load(values.detector_weights)
     return Predictor(
         Models.of(lifter, detector),
         CameraChoice(
@@ -172,7 +182,7 @@ def _predictor(values: argparse.Namespace, pictures: Sources) -> Predictor:
             values.camera,
             values.fov,
         ),
-        lambda: predictor.default_finder(values.finder_weights),
+        lambda: finder or predictor.default_finder(values.finder_weights),
         joints,
         values.height,
         values.flip_test,

@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 from capf_jax.inference.joints2d_files import GivenJoints
 from capf_jax.inference.person_boxes import LEAST_PERSON
 from capf_jax.inference.photograph_camera import PhotographCamera
-from capf_jax.inference.photograph_models import Models
+from capf_jax.inference.photograph_models import JointDetector, Models
 from capf_jax.pose import crops, joint_conversions, viewing_ray
 from capf_jax.pose.crops import BoxCrop
 from capf_jax.pose.viewing_ray import ViewingRayCrop
@@ -103,10 +103,10 @@ def aim_at_joints(joints: GivenJoints, camera: PhotographCamera, models: Models)
     return Aimed(_views(list(joints2d), camera, models, size), joints2d, confidence)
 
 
-def crop_size(estimator: Estimator) -> tuple[int, int]:
+def crop_size(network: Estimator | JointDetector) -> tuple[int, int]:
     """(width, height) of the crops that a file's networks take."""
-    if estimator.crop_size is not None:
-        return estimator.crop_size[1], estimator.crop_size[0]
+    if network.crop_size is not None:
+        return network.crop_size[1], network.crop_size[0]
     return crops.CROP_SIZE
 
 

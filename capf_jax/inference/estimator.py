@@ -20,6 +20,7 @@ from capf_jax.pose.skeletons import Skeleton
 if TYPE_CHECKING:
     from capf_jax.inference.people import People
     from capf_jax.inference.person_boxes import Finder
+    from capf_jax.inference.photograph_models import JointDetector
 
 LARGEST_BATCH = 64  # larger ones are cut
 
@@ -185,6 +186,14 @@ class Estimator:
         )
 
     @property
+    def joint_skeleton(self) -> Skeleton | None:
+        """What `joints` finds; None of a file without a detector that finds any."""
+        detector = self.detector
+        if detector is None or detector.entry is None or detector.entry.heatmaps is None:
+            return None
+        return detector.joints
+
+    @property
     def frame(self) -> str:
         """The frame of the lifter's poses: 'camera', or 'viewing_ray' of the crop's middle.
 
@@ -257,7 +266,7 @@ class Estimator:
         joints2d: Any = None,
         camera: Any = None,
         *,
-        detector: Estimator | None = None,
+        detector: JointDetector | None = None,
         finder: Finder | None = None,
         height: float | None = None,
         flip_test: bool = True,

@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from capf_jax.errors import UserError
 from capf_jax.models.ca_pf import VIEWING_RAY
 from capf_jax.pose import joint_conversions
 from capf_jax.pose.joint_conversions import Conversion
+from capf_jax.pose.skeletons import Skeleton
 
 if TYPE_CHECKING:
     from capf_jax.inference.estimator import Estimator
+
+
+class JointDetector(Protocol):
+    """What finds the 2D joints of a person in a crop: an `Estimator`, or a model of others."""
+
+    @property
+    def path(self) -> str:
+        """Its file."""
+        ...
+
+    @property
+    def crop_size(self) -> tuple[int, int] | None:
+        """(H, W) of the crops; None for any."""
+        ...
+
+    @property
+    def joint_skeleton(self) -> Skeleton | None:
+        """The joints that it finds; None if it finds none."""
+        ...
+
+    def joints(self, crops: np.ndarray) -> tuple[Any, Any]:
+        """Joints [B, J, 2], pixels, and confidences [B, J] of RGB crops, uint8 [B, H, W, 3]."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,16 +51,16 @@ class Models:
     """
 
     lifter: Estimator
-    detector: Estimator | None
+    detector: JointDetector | None
     conversion: Conversion | None
 
     @classmethod
-    def of(cls, lifter: Estimator, detector: Estimator | None = None, rule: str = '') -> Models:
+    def of(cls, lifter: Estimator, detector: JointDetector | None = None, rule: str = '') -> Models:
         """Checks that the files can do it.
 
         Args:
           lifter: a file with a lifter.
-          detector: a file with a detector of 2D joints; None for the lifter's own detector.
+          detector: a detector of 2D joints; None for the lifter's own.
           rule: of the joint conversion; '' for the one that the lifter was trained with, if any.
             Joints of another rule are foreign to the lifter.
 
@@ -49,22 +75,20 @@ class Models:
             )
         if rule and detector is None:
             lifter = _by_rule(lifter, rule)
-        finds = detector or (lifter if _finds_joints(lifter) else None)
-        if finds is None:
-            return cls(lifter, None, None)
-        if not _finds_joints(finds):
+        finds = detector or lifter
+        if finds.joint_skeleton is None:
+            if detector is None:
+                return cls(lifter, None, None)
             raise UserError(
                 f'{finds.path} finds no 2D joints; give the weights of a detector with heatmaps'
             )
-        assert finds.detector is not None  # which _finds_joints has checked
-        assert finds.detector.joints is not None
-        pair = finds.detector.joints.name, lifter.skeleton.name
+        pair = finds.joint_skeleton.name, lifter.skeleton.name
         own_rule = lifter.metadata.get('model', {}).get('joint_conversion', '')
         if not rule and own_rule in joint_conversions.RULES.get(pair, {}):
             rule = own_rule
         return cls(lifter, finds, joint_conversions.get(*pair, rule))
 
-    def check_detector(self) -> tuple[Estimator, Conversion]:
+    def check_detector(self) -> tuple[JointDetector, Conversion]:
         """The detector and the conversion of its joints.
 
         Raises:
@@ -101,10 +125,3 @@ def _by_rule(lifter: Estimator, rule: str) -> Estimator:
     conversion = joint_conversions.get(own.source, own.target, rule)
     whole = dataclasses.replace(network.whole, conversion=conversion)
     return dataclasses.replace(lifter, lifter=dataclasses.replace(network, whole=whole))
-
-
-def _finds_joints(estimator: Estimator) -> bool:
-    detector = estimator.detector
-    return (
-        detector is not None and detector.entry is not None and detector.entry.heatmaps is not None
-    )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.inference import photograph_camera, photographs, predictor
+from capf_jax.inference import other_detectors, photograph_camera, photographs, predictor
 from capf_jax.inference.people import AXES
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW
 from capf_jax.runtime import commands
@@ -40,6 +40,12 @@ def _check(values: argparse.Namespace) -> None:
         raise UserError('--camera names a camera of a calibration file; give --calibration too')
     if values.box is not None and values.joints2d is not None:
         raise UserError('--box and --joints2d both say where the people are; give one')
+    if values.detector and values.detector_weights:
+        raise UserError('--detector and --detector_weights both say what finds joints; give one')
+    if bool(values.detector) != bool(values.detector_files):
+        raise UserError(
+            f'--detector and --detector_files go together; give {other_detectors.EXAMPLE}'
+        )
     if values.fov is not None:
         photograph_camera.from_field_of_view(values.fov, (1, 1))  # which refuses what is no angle
     if values.height is not None:
@@ -55,6 +61,10 @@ def _parser(description: str) -> commands.Parser:
     add('--output', default='predictions', metavar='FOLDER', help='default predictions')
     add('--weights', default=str(predictor.LIFTER), help='default pretrained/photographs')
     add('--detector_weights', help='what finds the 2D joints; default: the detector in --weights')
+    add('--detector', choices=tuple(other_detectors.NAMES),
+        help='what finds the 2D joints: of another program, in --detector_files')  # fmt: skip
+    add('--detector_files', metavar='FILE[,FILE]', type=lambda text: text.split(','),
+        help='ONNX files of --detector=rtmpose: of YOLOX and of RTMPose')  # fmt: skip
     add('--finder_weights', default=str(predictor.FINDER), help='what finds the people')
     add('--joints2d', metavar='FILE', help='2D joints that another program found')
     add('--box', type=_numbers(4, 'x,y,width,height'), action='append', metavar='X,Y,WIDTH,HEIGHT',

@@ -21,7 +21,7 @@ from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.joints2d_files import GivenJoints, JointsFile
 from capf_jax.inference.people import People
 from capf_jax.inference.person_boxes import Finder
-from capf_jax.inference.photograph_models import Models
+from capf_jax.inference.photograph_models import JointDetector, Models
 from capf_jax.inference.sources import Picture
 from capf_jax.inference.weight_files import PRETRAINED
 
@@ -112,7 +112,7 @@ def predict(
     joints2d: Any = None,
     camera: Any = None,
     *,
-    detector: Estimator | None = None,
+    detector: JointDetector | None = None,
     finder: Finder | None = None,
     height: float | None = None,
     flip_test: bool = True,

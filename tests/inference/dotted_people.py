@@ -58,6 +58,7 @@ class DotEstimator:
         self.skeleton = SKELETON
         entry = catalog.get('hrnet_w32')
         self.detector = types.SimpleNamespace(entry=entry, joints=SKELETON)
+        self.joint_skeleton = SKELETON
         whole = types.SimpleNamespace(conversion=joint_conversions.get('h36m17', 'h36m17'))
         self.lifter, self.frame = types.SimpleNamespace(whole=whole), frame
         self.crops = []
