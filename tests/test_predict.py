@@ -238,6 +238,9 @@ def test_one_picture_that_is_none_is_an_error(run, folder):
         (['--height=-3', f'--box={BOX}'], 'standing height'),
         (['--calibration=a.npz'], 'no calibration file'),
         (['--formats=bvh'], 'unknown argument'),
+        (['--detector=rtmpose'], 'give --detector=rtmpose --detector_files='),
+        (['--detector_files=a.onnx'], 'go together'),
+        (['--detector=rtmpose', '--detector_weights=a'], 'both say what finds joints'),
     ],
 )
 def test_arguments_that_fit_nothing_are_refused(run, folder, arguments, sentence):

@@ -59,7 +59,7 @@ def rtmpose(path, joints=17, size=(256, 192)):
 
 
 def yolox(path, rows, size=(64, 64)):
-    """Gives these rows [N, 85] whatever the picture is, with scores times the mean blue over 255."""
+    """Gives these rows [N, 85] for any picture, the scores times the mean blue over 255."""
     columns = np.zeros(85, np.float32)
     columns[4] = 1
     constants = {
