@@ -79,7 +79,7 @@ def aim(
         images = crops_of(pixels, views)
         if models.lifts_own_joints:
             # The poses are not used: one program less is compiled than for the joints alone.
-            _, joints_crop, sureness = models.lifter.liftcrops_of(images, flip_test=False)
+            _, joints_crop, sureness = models.lifter.lift_crops(images, flip_test=False)
             joints2d, confidence = on_photograph(joints_crop, views), sureness
         else:
             joints_crop, sureness = detector.joints(images)
