@@ -58,10 +58,15 @@ class DotEstimator:
         self.skeleton = SKELETON
         entry = catalog.get('hrnet_w32')
         self.detector = types.SimpleNamespace(entry=entry, joints=SKELETON)
-        self.joint_skeleton = SKELETON
         whole = types.SimpleNamespace(conversion=joint_conversions.get('h36m17', 'h36m17'))
         self.lifter, self.frame = types.SimpleNamespace(whole=whole), frame
         self.crops = []
+
+    @property
+    def joint_skeleton(self):
+        """What `joints` finds."""
+        finds = self.detector is not None and self.detector.entry.heatmaps
+        return self.detector.joints if finds else None
 
     def joints(self, crops, *, flip_test=False):
         """The dots of each crop."""
