@@ -36,7 +36,7 @@ from __future__ import annotations
 import argparse
 import pathlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import jax
@@ -89,12 +89,8 @@ def main(argv: Sequence[str]) -> int:
     use_compilation_cache()
     use_stored_programs()
     with Writer(len(outputs), finished) as writer:
-        people_of = predictor.with_own_data(_predictor(values, pictures), pictures)
-        if people_of.joints is None:
-            people_of.models.check_detector()
-            ahead.compile_lifter(people_of.models)
-        if values.picture:
-            writer.prepare_figures()
+        prepare = writer.prepare_figures if values.picture else lambda: None
+        people_of = predictor.with_own_data(_predictor(values, pictures, prepare), pictures)
         failures = _run(values, people_of, pictures, jobs, writer)
     for failure in failures:
         print(f'error: {failure}', file=sys.stderr)
@@ -161,21 +157,36 @@ def _along(people: People, values: argparse.Namespace) -> People:
     return people.along(values.world, cameras.upright_rotation(values.pitch, values.tilt))
 
 
-def _predictor(values: argparse.Namespace, pictures: Sources) -> Predictor:
-    """The networks and settings that the arguments name, before the first picture is opened."""
+def _predictor(
+    values: argparse.Namespace, pictures: Sources, prepare: Callable[[], None]
+) -> Predictor:
+    """The networks and settings that the arguments name, before the first picture is opened.
+
+    Args:
+      values: the arguments.
+      pictures: whose people are to be predicted.
+      prepare: is called once, when it holds up the compilers least.
+    """
     calibration = Calibration.read(values.calibration) if values.calibration else None
     joints = joints2d_files.read(values.joints2d) if values.joints2d else None
     detector, finder = None, None
     if values.detector:
         detector, finder = other_detectors.load(values.detector, values.detector_files)
-    if joints is None and pictures.joints is None and values.box is None and finder is None:
-        # It is compiled while the other networks are read.
-        ahead.compile_finder(predictor.default_finder(values.finder_weights))
     lifter = _load(values.weights)
     if values.detector_weights:
         detector = _load(values.detector_weights)
+    models = Models.of(lifter, detector)
+    detects = joints is None and pictures.joints is None
+    if detects:
+        models.check_detector()
+        ahead.compile_lifter(models)
+    if detects and values.box is None and finder is None:
+        # It is read while the lifter is compiled, which takes longer.
+        ahead.compile_finder(predictor.default_finder(values.finder_weights), prepare)
+    else:
+        prepare()
     return Predictor(
-        Models.of(lifter, detector),
+        models,
         CameraChoice(
             values.intrinsics,
             calibration,

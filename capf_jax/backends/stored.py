@@ -77,7 +77,7 @@ def program(
     function: Callable[..., Any],
     jitted: Callable[[], Callable[..., Any]],
     static: tuple[int, ...],
-    few_rows: bool,
+    choices: tuple[bool, ...],
 ) -> Callable[..., Any]:
     """The function that runs a stored executable where it can, and `jitted()` otherwise.
 
@@ -85,7 +85,7 @@ def program(
       function: what is compiled, which gives the program its name.
       jitted: gives `jax.jit` of it.
       static: positions of its static arguments.
-      few_rows: as of `programs.jit`, which chooses the compiler's options by it.
+      choices: those of `programs.jit` by which it chooses the compiler's options.
 
     Returns:
       A function of the same arguments, all positional.
@@ -102,7 +102,7 @@ def program(
         shapes = [(leaf.shape, str(leaf.dtype)) for leaf in leaves]
         fixed = [args[place] for place in static]
         try:
-            described = [describe(fixed), str(tree), shapes, few_rows]
+            described = [describe(fixed), str(tree), shapes, choices]
         except _NamelessError:
             return jitted()(*args)
         key = json.dumps(described)

@@ -18,10 +18,15 @@ from capf_jax.inference.person_boxes import THUMBNAIL, Finder
 from capf_jax.inference.photograph_models import Models
 
 
-def compile_finder(finder: Finder) -> None:
-    """Starts to compile the finder of people."""
+def compile_finder(finder: Finder, afterwards: Callable[[], None]) -> None:
+    """Starts to compile the finder of people.
+
+    Args:
+      finder: the network.
+      afterwards: is called when it is ready, for what would hold up the compilers.
+    """
     picture = np.zeros((THUMBNAIL, THUMBNAIL, 3), np.uint8)
-    _run_aside(lambda: finder.find(picture))
+    _run_aside(lambda: finder.find(picture), afterwards)
 
 
 def compile_lifter(models: Models) -> None:
@@ -36,10 +41,12 @@ def compile_lifter(models: Models) -> None:
     _run_aside(lambda: models.lifter.lift_crops(crops, flip_test=False))
 
 
-def _run_aside(function: Callable[[], Any]) -> None:
+def _run_aside(function: Callable[[], Any], afterwards: Callable[[], None] = lambda: None) -> None:
     def run() -> None:
         # What goes wrong here goes wrong again, and is told, when the network is used.
         with contextlib.suppress(Exception):
             function()
+        with contextlib.suppress(RuntimeError):  # The command may have ended in the meantime.
+            afterwards()
 
     threading.Thread(target=run).start()

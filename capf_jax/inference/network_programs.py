@@ -193,7 +193,7 @@ def _lift(module: nn.Module, precision: str, variables: Any, *inputs: Any) -> ja
         return module.apply(variables, *inputs)[0]
 
 
-@functools.partial(programs.jit, static_argnums=(0, 1))
+@functools.partial(programs.jit, static_argnums=(0, 1), quickly=True)
 def _lift_crops(
     model: ContextAwarePoseFormer,
     precision: str,

@@ -19,8 +19,8 @@ def test_errors_are_along_the_line_of_sight_and_across_it():
     truth = np.array([[0.0, 3.0, 4.0], [0.0, 0.0, 10.0]])
     predicted = np.array([[0.0, 3.3, 4.4], [0.2, 0.0, 9.8]])
     numbers = root_positions.row('true', 'true', Places(predicted, truth))
-    assert numbers == ['true', 'true', pytest.approx(6), pytest.approx(350), pytest.approx(150),
-                       pytest.approx(100), 2]  # fmt: skip
+    assert numbers == ['true', 'true', pytest.approx(6), pytest.approx(9.2), pytest.approx(4),
+                       pytest.approx(1), 2]  # fmt: skip
 
 
 def test_true_pose_and_camera_give_the_true_place(samples, models):
@@ -31,7 +31,7 @@ def test_true_pose_and_camera_give_the_true_place(samples, models):
     table = {tuple(row[:2]): row[2:] for row in rows}
     assert len(table) == 4
     share, _, signed, across, people = table['true', 'true']
-    assert (people, share < 1, across < 20) == (1, True, True)
+    assert (people, share < 1, across < 1) == (1, True, True)
     # 640 px span 56 degrees with the true focal length, and 55 are assumed.
-    assert 0 < table['assumed', 'true'][2] - signed < 200
+    assert 0 < table['assumed', 'true'][2] - signed < 5
     assert real_samples.SETS.keys() >= set(root_positions.ONE_PERSON)
