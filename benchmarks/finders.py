@@ -182,7 +182,7 @@ def _add_person(
     edges = np.array([[0, height / 2], [width, height / 2]])
     first, last = aimed.views[0].to_photograph(edges)
     true_first, true_last = truth.to_photograph(edges)
-    side = np.linalg.norm(true_last - true_first)
+    side = float(np.linalg.norm(true_last - true_first))
     score.middle.append(
         100 * float(np.linalg.norm((first + last - true_first - true_last) / 2)) / side
     )

@@ -164,7 +164,7 @@ def main(argv: Sequence[str]) -> int:
 
 def print_table(name: str, rows: Iterator[list]) -> None:
     """Prints the table of a set."""
-    table = tabulate.tabulate(rows, HEADER, floatfmt='.1f')
+    table = tabulate.tabulate(list(rows), HEADER, floatfmt='.1f')
     print(f'\n{name}\n{table}', flush=True)
 
 

@@ -176,14 +176,13 @@ class Estimator:
         input_checks.same_length(crops=crops, joints2d=joints2d, joints2d_crop=joints2d_crop)
 
         mirror = self.skeleton if flip_test else None
-        return self._in_batches(
-            lambda *arrays: network_programs.lift(
-                lifter, self.detector, self.precision, *arrays, mirror
-            ),
-            crops,
-            joints2d,
-            joints2d_crop,
-        )
+
+        def predict(images: Any, by_image: Any, places: Any) -> Any:
+            return network_programs.lift(
+                lifter, self.detector, self.precision, images, by_image, places, mirror
+            )
+
+        return self._in_batches(predict, crops, joints2d, joints2d_crop)
 
     @property
     def joint_skeleton(self) -> Skeleton | None:

@@ -14,7 +14,7 @@ from capf_jax.inference.photograph_camera import FIELD_OF_VIEW
 from capf_jax.runtime import commands
 
 
-def parse(argv: Sequence[str], description: str) -> argparse.Namespace:
+def parse(argv: Sequence[str], description: str | None) -> argparse.Namespace:
     """The arguments of a command line.
 
     Args:
@@ -54,7 +54,7 @@ def _check(values: argparse.Namespace) -> None:
         raise UserError('--pitch and --tilt are for --world=y_up or z_up; add it')
 
 
-def _parser(description: str) -> commands.Parser:
+def _parser(description: str | None) -> commands.Parser:
     parser = commands.Parser('capf_jax.predict', description)
     add = parser.add_argument
     add('source', nargs='+', help='pictures, a folder, or a pattern in quotes')
