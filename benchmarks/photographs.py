@@ -31,15 +31,16 @@ from tqdm import tqdm
 
 from benchmarks import real_samples
 from benchmarks.real_samples import Sample
+from benchmarks.sample_boxes import Boxes, true_box
+from benchmarks.sample_errors import Prediction, details, numbers
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
-from capf_jax.inference import person_boxes, photographs, predictor
+from capf_jax.inference import aiming, photographs, predictor
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.joints2d_files import GivenJoints
-from capf_jax.inference.person_boxes import Finder
 from capf_jax.inference.photograph_camera import PhotographCamera, undistort_points, undistorted
 from capf_jax.inference.photograph_models import Models
-from capf_jax.pose import metrics, viewing_ray
+from capf_jax.pose import viewing_ray
 from capf_jax.pose.skeletons import H36M17, Skeleton
 from capf_jax.runtime import commands
 from capf_jax.runtime.commands import Parser
@@ -48,13 +49,7 @@ from data_pipeline.datasets.synthetic import samples as rendered
 from data_pipeline.datasets.synthetic.settings import Settings
 
 HEADER = ('', 'MPJPE', 'N-MPJPE', 'PA-MPJPE', '2D %', 'people')
-LEAST_OVERLAP = 0.2  # Intersection over union from which a box is that of the person.
 MEAN_OF = 400  # Rendered people of the mean pose.
-LIMBS = [
-    H36M17.index(f'{side}_{joint}')
-    for joint in ('shoulder', 'elbow', 'wrist', 'hip', 'knee', 'ankle')
-    for side in ('left', 'right')
-]
 # MPJPE, N-MPJPE, PA-MPJPE in mm, from a study of the same samples in November 2026.
 QUOTED = {
     'BlazePose full, its own 3D (quoted)': {
@@ -68,74 +63,6 @@ QUOTED = {
         'mpi-inf-3dhp-mmpose': (143, 122, 110),
     },
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Prediction:
-    """One person, of whom there is a pose.
-
-    Attributes:
-      pose: [17, 3], H36M17 relative to the pelvis, camera frame, mm.
-      joints2d: [17, 2], the joints that were lifted, pixels of the picture without distortion.
-    """
-
-    pose: np.ndarray
-    joints2d: np.ndarray
-
-
-@dataclasses.dataclass(frozen=True)
-class Boxes:
-    """Where the person of a sample is looked for.
-
-    Attributes:
-      finder: what finds people in the whole picture; None for the box of the true joints.
-      error: how far the box is off: moved by this share of its longer side, in a random direction,
-        and larger or smaller by this share.
-    """
-
-    finder: Finder | None
-    error: float = 0.0
-
-    def of(
-        self, pixels: np.ndarray, joints2d: np.ndarray, rng: np.random.Generator
-    ) -> np.ndarray | None:
-        """The box [x, y, width, height] of the person with these true joints, or None.
-
-        Args:
-          pixels: [H, W, 3] uint8, the picture without distortion.
-          joints2d: [17, 2], true joints, pixels of it.
-          rng: source of the error.
-        """
-        box = true_box(joints2d)
-        if self.finder is not None:
-            boxes, _ = person_boxes.find_boxes(pixels, self.finder)
-            overlaps = [overlap(one, box) for one in boxes]
-            if not overlaps or max(overlaps) < LEAST_OVERLAP:
-                return None
-            box = boxes[int(np.argmax(overlaps))]
-        return wrong_box(box, self.error, rng) if self.error else box
-
-
-def true_box(joints2d: np.ndarray) -> np.ndarray:
-    """The smallest box [x, y, width, height] around joints [17, 2]."""
-    first, last = joints2d.min(0), joints2d.max(0)
-    return np.concatenate([first, last - first])
-
-
-def wrong_box(box: np.ndarray, error: float, rng: np.random.Generator) -> np.ndarray:
-    """A box [x, y, width, height] that is off by a share, as `Boxes` describes it."""
-    angle, sign = rng.uniform(0, 2 * np.pi), rng.choice([-1, 1])
-    move = error * box[2:].max() * np.array([np.cos(angle), np.sin(angle)])
-    size = box[2:] * (1 + sign * error)
-    return np.concatenate([box[:2] + box[2:] / 2 + move - size / 2, size])
-
-
-def overlap(one: np.ndarray, other: np.ndarray) -> float:
-    """Intersection over union of two boxes [x, y, width, height]."""
-    first = np.maximum(one[:2], other[:2])
-    last = np.minimum(one[:2] + one[2:], other[:2] + other[2:])
-    common = np.prod(np.maximum(last - first, 0))
-    return float(common / (one[2:].prod() + other[2:].prod() - common))
 
 
 def lift(
@@ -158,11 +85,11 @@ def lift(
     """
     if box is None:
         true = GivenJoints(H36M17.name, joints2d[None], np.ones((1, len(H36M17))))
-        aimed = photographs.aim_at_joints(true, camera, models)
+        aimed = aiming.aim_at_joints(true, camera, models)
     else:
         x, y, width, height = box
         corners = np.array([[x, y], [x + width, y], [x, y + height], [x + width, y + height]])
-        aimed = photographs.aim(pixels, corners[None], camera, models)
+        aimed = aiming.aim(pixels, corners[None], camera, models)
     pose, aimed = photographs.lift(
         pixels, aimed, models, flip_test=flip_test, with_given_joints=box is None
     )
@@ -188,47 +115,6 @@ def mean_pose(number: int = MEAN_OF) -> np.ndarray:
     rng = np.random.default_rng(0)
     poses = [rendered.sample_person(rng, settings, 'train').joints3d for _ in range(number)]
     return 1000 * np.mean([pose - pose[:1] for pose in poses], axis=0)
-
-
-def numbers(
-    predictions: Sequence[Prediction | None], samples: Sequence[Sample]
-) -> tuple[float, ...]:
-    """MPJPE, N-MPJPE and PA-MPJPE in mm, 2D error in percent, and the number of people scored.
-
-    Args:
-      predictions: of each sample; None for a person who was not found.
-      samples: with the true joints.
-    """
-    pairs = [
-        (prediction, sample)
-        for prediction, sample in zip(predictions, samples, strict=True)
-        if prediction is not None
-    ]
-    if not pairs:
-        return (np.nan, np.nan, np.nan, np.nan, 0)
-    pose = np.stack([prediction.pose for prediction, _ in pairs])
-    truth = np.stack([sample.joints3d - sample.joints3d[0] for _, sample in pairs])
-    errors = [f(pose, truth).mean() for f in (metrics.mpjpe, metrics.n_mpjpe, metrics.pa_mpjpe)]
-    shares = []
-    for prediction, sample in pairs:
-        joints2d = undistort_points(sample.joints2d, sample.camera)
-        distance = np.linalg.norm(prediction.joints2d - joints2d, axis=1)[LIMBS]
-        shares.append(100 * distance / np.ptp(joints2d, axis=0).max())
-    return (*errors, float(np.median(shares)), len(pairs))
-
-
-def details(predictions: Sequence[Prediction | None], samples: Sequence[Sample]) -> list[list]:
-    """What limits a result: of each joint the error, and its mean size along x, y and z, mm."""
-    pairs = [
-        (prediction.pose, sample.joints3d - sample.joints3d[0])
-        for prediction, sample in zip(predictions, samples, strict=True)
-        if prediction is not None
-    ]
-    difference = np.stack([pose - truth for pose, truth in pairs])
-    along = np.abs(difference).mean(0)
-    error = np.linalg.norm(difference, axis=-1).mean(0)
-    rows = [[joint, error[j], *along[j]] for j, joint in enumerate(H36M17.joints)]
-    return [*rows, ['mean', error.mean(), *along.mean(0)]]
 
 
 @dataclasses.dataclass(frozen=True)

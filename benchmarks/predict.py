@@ -21,7 +21,15 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from benchmarks.machine import Row
-from capf_jax.inference import person_boxes, photographs, predictor, result_files, sources
+from capf_jax.inference import (
+    aiming,
+    person_boxes,
+    photographs,
+    predictor,
+    result_files,
+    sources,
+)
+from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.result_files import Output
@@ -95,10 +103,10 @@ def _stages(weights: str, finder: str, picture: pathlib.Path) -> Mapping[str, fl
         stem = pathlib.Path(scratch, 'result')
         for _ in range(ROUNDS + 1):
             shown = timed('read', sources.read, picture)
-            camera = predictor.CameraChoice().camera(shown)
+            camera = CameraChoice().camera(shown)
             boxes, _ = timed('find', person_boxes.find_boxes, shown.pixels, people_finder)
             corners = person_boxes.corners_of(boxes)
-            aimed = timed('aim', photographs.aim, shown.pixels, corners, camera, models)
+            aimed = timed('aim', aiming.aim, shown.pixels, corners, camera, models)
             pose, aimed = timed('lift', photographs.lift, shown.pixels, aimed, models)
             people = timed(
                 'place', photographs.place, pose, aimed, boxes, camera, models,

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from capf_jax.errors import UserError, unknown
 from capf_jax.inference import model_settings, start_weights
 from capf_jax.models.published_sizes import ca_pf_name
-from capf_jax.pose import skeletons
+from capf_jax.pose import joint_conversions, skeletons
 from capf_jax.pose.batch import AXIS, Batch
 from capf_jax.runtime import configuration, files, processes, value_checks
 from capf_jax.scoring import protocols
@@ -188,6 +188,11 @@ def features_settings(config: ConfigDict) -> features.Settings:
     if whole.conversion is not None:
         joints2d = f'{whole.conversion.source}_{whole.conversion.rule}'
         numbers = whole.conversion.weights.tobytes()
+        if whole.other_conversions:
+            _check_splits_differ(config)
+            joints2d += f'_{whole.other_conversions:g}others'
+            others = joint_conversions.published(whole.conversion)
+            numbers += b''.join(rule.weights.tobytes() for rule in others)
     else:
         joints2d, numbers = config.data.joints2d, b''
     source = datasets.describe(config.data)
@@ -204,6 +209,19 @@ def features_settings(config: ConfigDict) -> features.Settings:
         joints=len(joint_set),
         channels=sum(whole.entry.channels),
     )
+
+
+def _check_splits_differ(config: ConfigDict) -> None:
+    """UserError where the people to test on would get the joints of those to learn from."""
+    train, test = (
+        str(split).partition('[')[0] for split in (config.data.train_split, config.data.test_split)
+    )
+    if train == test:
+        raise UserError(
+            'config.model.other_conversions changes the joints of config.data.train_split, and '
+            f'features of {train!r} are those to test on too: choose splits of different names, '
+            'set other_conversions to 0, or config.data.features to False'
+        )
 
 
 def with_head_of_start(config: ConfigDict, stored: ConfigDict | None = None) -> ConfigDict:

@@ -104,23 +104,31 @@ def extractor(config: ConfigDict) -> features.Extract:
     variables = jax.device_put(programs.prepared(jax.tree.map(np.asarray, variables)))
     run = _two_copies(dataclasses.replace(model, detector=detector), config.evaluation.precision)
 
-    def extract(batch: Batch) -> PeopleFeatures:
+    train_split = str(config.data.train_split).partition('[')[0]
+
+    def extract(batch: Batch, split: str) -> PeopleFeatures:
+        people = batch.index if split == train_split else np.full_like(batch.index, -1)
         width = batch.images.shape[2]
         joints = np.stack(
             [batch.joints2d_crop, flip_joints(batch.joints2d_crop, width - 1, joint_set)], axis=1
         )
-        return PeopleFeatures(*jax.device_get(run(variables, batch.images, joints)))
+        return PeopleFeatures(*jax.device_get(run(variables, batch.images, joints, people)))
 
     return extract
 
 
 def _two_copies(model: ContextAwarePoseFormer, precision: str) -> Callable[..., Any]:
-    """(detector's variables, images, joints [B, 2, J, 2]) -> the parts of `PeopleFeatures`."""
+    """The function that gives the parts of `PeopleFeatures`.
 
-    def run(variables: Any, images: jax.Array, joints: jax.Array) -> tuple[jax.Array, ...]:
+    It takes the detector's variables, images, joints [B, 2, J, 2], and the people's numbers [B].
+    """
+
+    def run(
+        variables: Any, images: jax.Array, joints: jax.Array, people: jax.Array
+    ) -> tuple[jax.Array, ...]:
         with jax.default_matmul_precision(precision):
             copies = [
-                model.features(variables, pictures, joints[:, copy])
+                model.features(variables, pictures, joints[:, copy], people)
                 for copy, pictures in enumerate((images, images[:, :, ::-1]))
             ]
         both = jax.tree.map(lambda *arrays: jnp.stack(arrays, axis=1), *copies)

@@ -24,6 +24,11 @@ With published weights, converted by python -m converters.convert:
 
     python -m capf_jax.predict photo.jpg --weights=ca_pf.safetensors \\
         --detector_weights=hrnet_w32.safetensors
+
+With 2D joints by ONNX files of YOLOX and RTMPose, which are no part of this repository:
+
+    python -m capf_jax.predict photo.jpg --detector=rtmpose \\
+        --detector_files=yolox_m.onnx,rtmpose-m.onnx
 """
 
 from __future__ import annotations
@@ -35,23 +40,25 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 import jax
-import numpy as np
 from tqdm import tqdm
 
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import (
+    ahead,
     joints2d_files,
-    photograph_camera,
-    photographs,
+    other_detectors,
+    predict_arguments,
     predictor,
     sources,
 )
+from capf_jax.inference.calibration_files import Calibration
+from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.estimator import Estimator
-from capf_jax.inference.people import AXES, People
-from capf_jax.inference.photograph_camera import FIELD_OF_VIEW, Calibration, PhotographCamera
+from capf_jax.inference.people import People
+from capf_jax.inference.photograph_camera import PhotographCamera
 from capf_jax.inference.photograph_models import Models
-from capf_jax.inference.predictor import CameraChoice, Predictor
+from capf_jax.inference.predictor import Predictor
 from capf_jax.inference.result_files import FIGURE, Output, Writer
 from capf_jax.inference.sources import Picture, Sources
 from capf_jax.pose import cameras
@@ -63,8 +70,7 @@ _AHEAD = 4  # pictures that are decoded before their turn
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code: 1 if a picture among several could not be done."""
-    values = _parser().parse(argv)
-    _check(values)
+    values = predict_arguments.parse(argv, __doc__)
     pictures = sources.find(values.source[0] if len(values.source) == 1 else values.source)
     if values.box is not None and not pictures.single:
         raise UserError('--box is for one picture; for several give --joints2d with their boxes')
@@ -82,9 +88,9 @@ def main(argv: Sequence[str]) -> int:
     programs.start_process()
     use_compilation_cache()
     use_stored_programs()
-    with Writer(len(outputs), finished, values.picture) as writer:
-        people_of = predictor.with_own_data(_predictor(values), pictures)
-        _check_models(values, people_of)
+    with Writer(len(outputs), finished) as writer:
+        prepare = writer.prepare_figures if values.picture else lambda: None
+        people_of = predictor.with_own_data(_predictor(values, pictures, prepare), pictures)
         failures = _run(values, people_of, pictures, jobs, writer)
     for failure in failures:
         print(f'error: {failure}', file=sys.stderr)
@@ -151,21 +157,43 @@ def _along(people: People, values: argparse.Namespace) -> People:
     return people.along(values.world, cameras.upright_rotation(values.pitch, values.tilt))
 
 
-def _predictor(values: argparse.Namespace) -> Predictor:
-    """The networks and settings that the arguments name."""
+def _predictor(
+    values: argparse.Namespace, pictures: Sources, prepare: Callable[[], None]
+) -> Predictor:
+    """The networks and settings that the arguments name, before the first picture is opened.
+
+    Args:
+      values: the arguments.
+      pictures: whose people are to be predicted.
+      prepare: is called once, when it holds up the compilers least.
+    """
     calibration = Calibration.read(values.calibration) if values.calibration else None
     joints = joints2d_files.read(values.joints2d) if values.joints2d else None
+    detector, finder = None, None
+    if values.detector:
+        detector, finder = other_detectors.load(values.detector, values.detector_files)
     lifter = _load(values.weights)
-    detector = _load(values.detector_weights) if values.detector_weights else None
+    if values.detector_weights:
+        detector = _load(values.detector_weights)
+    models = Models.of(lifter, detector)
+    detects = joints is None and pictures.joints is None
+    if detects:
+        models.check_detector()
+        ahead.compile_lifter(models)
+    if detects and values.box is None and finder is None:
+        # It is read while the lifter is compiled, which takes longer.
+        ahead.compile_finder(predictor.default_finder(values.finder_weights), prepare)
+    else:
+        prepare()
     return Predictor(
-        Models.of(lifter, detector),
+        models,
         CameraChoice(
             values.intrinsics,
             calibration,
             values.camera,
             values.fov,
         ),
-        lambda: predictor.default_finder(values.finder_weights),
+        lambda: finder or predictor.default_finder(values.finder_weights),
         joints,
         values.height,
         values.flip_test,
@@ -177,15 +205,6 @@ def _load(path: str) -> Estimator:
     # On a CPU batches are no faster than one person after the other, and each size of them is a
     # program that has to be compiled.
     return Estimator.load(path, largest_batch=1 if jax.default_backend() == 'cpu' else 8)
-
-
-def _check_models(values: argparse.Namespace, people_of: Predictor) -> None:
-    """Refuses weights that cannot do it, before the first of perhaps many pictures is opened."""
-    if people_of.joints is not None:
-        return
-    people_of.models.check_detector()
-    if values.box is None:
-        predictor.default_finder(values.finder_weights)
 
 
 def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
@@ -207,70 +226,6 @@ def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
                     'folder with --output'
                 )
     return outputs
-
-
-def _check(values: argparse.Namespace) -> None:
-    """Refuses arguments that exclude each other."""
-    ways = [
-        name for name in ('intrinsics', 'calibration', 'fov') if getattr(values, name) is not None
-    ]
-    if len(ways) > 1:
-        raise UserError(f'--{ways[0]} and --{ways[1]} both say what the camera is; give one')
-    if values.camera and values.calibration is None:
-        raise UserError('--camera names a camera of a calibration file; give --calibration too')
-    if values.box is not None and values.joints2d is not None:
-        raise UserError('--box and --joints2d both say where the people are; give one')
-    if values.fov is not None:
-        photograph_camera.from_field_of_view(values.fov, (1, 1))  # which refuses what is no angle
-    if values.height is not None:
-        photographs.check_height(values.height)
-    if values.world == 'camera' and (values.pitch or values.tilt):
-        raise UserError('--pitch and --tilt are for --world=y_up or z_up; add it')
-
-
-def _parser() -> commands.Parser:
-    parser = commands.Parser('capf_jax.predict', __doc__)
-    add = parser.add_argument
-    add('source', nargs='+', help='pictures, a folder, or a pattern in quotes')
-    add('--output', default='predictions', metavar='FOLDER', help='default predictions')
-    add('--weights', default=str(predictor.LIFTER), help='default pretrained/photographs')
-    add('--detector_weights', help='what finds the 2D joints; default: the detector in --weights')
-    add('--finder_weights', default=str(predictor.FINDER), help='what finds the people')
-    add('--joints2d', metavar='FILE', help='2D joints that another program found')
-    add('--box', type=_numbers(4, 'x,y,width,height'), action='append', metavar='X,Y,WIDTH,HEIGHT',
-        help='a person, pixels; may be given several times')  # fmt: skip
-    add('--intrinsics', type=_numbers(4, 'fx,fy,cx,cy'), metavar='FX,FY,CX,CY', help='pixels')
-    add('--calibration', metavar='FILE', help='of Pose2Sim (.toml) or OpenCV (.yml, .xml)')
-    add('--camera', default='', metavar='NAME', help='camera of the calibration')
-    add('--fov', type=float, metavar='DEGREES',
-        help=f'field of view of the longer side; {FIELD_OF_VIEW:g} is assumed')  # fmt: skip
-    add('--height', type=float, metavar='METRES', help='standing height of everyone')
-    add('--world', default='camera', choices=tuple(AXES), help='axes of the 3D joints')
-    add('--pitch', type=float, default=0.0, metavar='DEGREES', help='how far the camera looks down')
-    add('--tilt', type=float, default=0.0, metavar='DEGREES',
-        help='how far the camera is turned clockwise about its axis')  # fmt: skip
-    add('--least_confidence', type=float, default=photographs.LEAST_CONFIDENCE,
-        help=f'of a person, 0 to 1; default {photographs.LEAST_CONFIDENCE:g}')  # fmt: skip
-    parser.add_flag('csv', default=False, help='write NAME.csv too')
-    parser.add_flag('picture', default=True, help='write NAME.png')
-    parser.add_flag('overwrite', default=False, help='make finished pictures again')
-    parser.add_flag('flip_test', default=True, help='average with the mirrored person')
-    return parser
-
-
-def _numbers(count: int, names: str) -> Callable[[str], list[float]]:
-    """What reads 'a,b,c' as so many numbers."""
-
-    def read(text: str) -> list[float]:
-        try:
-            numbers = [float(part) for part in text.split(',')]
-        except ValueError:
-            numbers = []
-        if len(numbers) != count or not np.isfinite(numbers).all():
-            raise argparse.ArgumentTypeError(f'must be {count} numbers {names}, not {text!r}')
-        return numbers
-
-    return read
 
 
 if __name__ == '__main__':

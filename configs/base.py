@@ -36,6 +36,8 @@ def get_config() -> ConfigDict:
     # The rule of capf_jax/pose/joint_conversions.py that makes the lifter's joints of the
     # detector's; read if model.joints2d is 'detector'.
     config.model.joint_conversion = 'fitted'
+    # Chance of a training person that the joints are made by another published rule instead.
+    config.model.other_conversions = 0.0
     config.model.detector_head = True  # False: an HRNet without heatmaps, as published CA-PFs hold
 
     hrnet = config.model.hrnet = ConfigDict()  # your own size; read if the detector is 'hrnet'

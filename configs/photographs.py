@@ -15,6 +15,8 @@ Arguments follow a colon, `--config=configs/photographs.py:step=0,seed=1`:
   step             ablation step 0-3: coordinates only, + context, + fusion, + deformable extraction
   maps             false: the control, the detector's joints without its maps, which is step 0
   conversion       a rule of capf_jax/pose/joint_conversions.py, from COCO's joints to Human3.6M's
+  others           chance of a person to learn from that the joints are made by one of the other
+                   published rules; nothing has been trained with any
   features         true: train on what `python -m capf_jax.features` has stored; not for step 3
   people           rendered people to train on
   poses            motion-capture files (.npz or .bvh), joined by +, beside the built-in activities
@@ -33,6 +35,7 @@ def get_config(arg: str = '') -> ConfigDict:
         step=2,
         maps=True,
         conversion='fitted',
+        others=0.0,
         features=False,
         people=40_000,
         poses='',
@@ -63,6 +66,7 @@ def get_config(arg: str = '') -> ConfigDict:
     config.model.frame = 'viewing_ray'
     config.model.joints2d = 'detector'
     config.model.joint_conversion = chosen.conversion
+    config.model.other_conversions = chosen.others
 
     lifter = config.model.lifter
     lifter.ablation_step = chosen.step if chosen.maps else 0

@@ -43,7 +43,7 @@ class PeopleFeatures(NamedTuple):
     context_confidence: np.ndarray  # [B, 2, J] float32
 
 
-Extract = Callable[[Batch], PeopleFeatures]
+Extract = Callable[[Batch, str], PeopleFeatures]  # of people of a split
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -128,7 +128,7 @@ class _People(building.Clip):
             # A last batch of another size would be compiled anew.
             padded = np.pad(positions, (0, work.at_once - len(positions)), 'edge')
             batch, complaints = reader.batch(padded)
-            made = work.extract(batch)
+            made = work.extract(batch, self.split)
             return _Made(reader.examples(positions), batch.valid, made, complaints)
 
         with futures.ThreadPoolExecutor(work.threads) as pool:

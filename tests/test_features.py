@@ -1,5 +1,7 @@
 """`python -m capf_jax.features`: a lifter that reads what it stored computes what it did before."""
 
+import functools
+
 import jax
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ from capf_jax.models.detectors.initial import random_variables
 from capf_jax.pose import skeletons
 from capf_jax.pose.flip import flip_batch
 from data_pipeline import datasets, loader
+from data_pipeline.reader import Reader
 from tests import tiny
 
 
@@ -88,6 +91,30 @@ def test_a_lifter_on_features_has_the_same_parameters(config, batches):
     assert shapes[0].frozen == shapes[1].frozen
 
 
+def test_some_people_learn_from_joints_of_another_rule_with_features_and_without(config, batches):
+    mixed = config.copy_and_resolve_references()
+    mixed.model.other_conversions = 0.5
+    features.make_features(mixed)
+    reader = Reader(
+        assembly.open_data(with_features(mixed), build=False), 'train', skeletons.H36M17
+    )
+    stored, _ = reader.batch(np.arange(4))
+    source = Reader(datasets.open_or_build(config.data, build=False), 'train', skeletons.H36M17)
+    pictures, _ = source.batch(np.arange(4))
+    variables, model = batches[3], tiny.ca_pf(mixed)
+    apply = jax.jit(functools.partial(model.apply, train=True))
+    key = jax.random.key(0)
+    _, beside = apply(variables, pictures, drop_path_key=key)
+    _, plain = batches[2](variables, pictures)
+    np.testing.assert_allclose(beside['detector_joints'], stored.context_joints[:, 0], atol=1e-3)
+    differ = np.abs(beside['detector_joints'] - plain['detector_joints']).max(axis=(1, 2)) > 0.01
+    assert 0 < differ.sum() < 4
+    tested = next(
+        loader.evaluation_batches(assembly.open_data(with_features(mixed), build=False), mixed)
+    )
+    np.testing.assert_array_equal(tested.context_joints, batches[1].context_joints)
+
+
 def test_making_them_again_changes_nothing(config, batches):
     builder = features.make_features(config)
     assert builder.info.splits['train'].num_examples == 24
@@ -100,6 +127,10 @@ def test_making_them_again_changes_nothing(config, batches):
         ({'model.detector_weights': ''}, 'detector with weights'),
         ({'training.detector_statistics': 'batch'}, 'detector that never changes'),
         ({'training.start': 'a.safetensors'}, 'which may bring another detector'),
+        (
+            {'model.other_conversions': 0.1, 'data.train_split': 'test[:50%]'},
+            'splits of different names',
+        ),
         ({'model.joints2d': 'dataset', 'model.lifter.detector_joints': True}, 'one set of 2D'),
     ],
 )

@@ -194,6 +194,21 @@ def test_nobody_in_the_picture_is_an_empty_result(run, tmp_path, capsys):
     assert '0 people in 1 picture' in capsys.readouterr().out
 
 
+def test_joints_of_onnx_files(run, folder, tmp_path):
+    pytest.importorskip('onnxruntime')
+    onnx_models = pytest.importorskip('tests.inference.onnx_models')
+    boxes = np.array([[10, 8, 30, 40, 0.9]])  # of a square of 64 pixels; the picture has 160
+    files = [
+        onnx_models.rtmpose(tmp_path / 'rtmpose.onnx'),
+        onnx_models.yolox_without_duplicates(tmp_path / 'yolox.onnx', boxes, [0]),
+    ]
+    option = f'--detector_files={",".join(map(str, files))}'
+    assert run(folder / 'a.png', '--detector=rtmpose', option, '--least_confidence=0') == 0
+    people = people_files.read(tmp_path / 'out' / 'a.json')
+    np.testing.assert_allclose(people.boxes, [[24.5, 19.5, 50, 80]], atol=1e-3)
+    assert np.ptp(people.joints2d[0], axis=0).max() < 1  # they all are in one place
+
+
 def test_a_finder_that_is_not_there_is_told_at_once(run, folder):
     with pytest.raises(FileNotFoundError, match='no weight file'):
         run(folder, '--finder_weights=nothing.safetensors')
@@ -223,6 +238,9 @@ def test_one_picture_that_is_none_is_an_error(run, folder):
         (['--height=-3', f'--box={BOX}'], 'standing height'),
         (['--calibration=a.npz'], 'no calibration file'),
         (['--formats=bvh'], 'unknown argument'),
+        (['--detector=rtmpose'], 'give --detector=rtmpose --detector_files='),
+        (['--detector_files=a.onnx'], 'go together'),
+        (['--detector=rtmpose', '--detector_weights=a'], 'both say what finds joints'),
     ],
 )
 def test_arguments_that_fit_nothing_are_refused(run, folder, arguments, sentence):

@@ -18,7 +18,11 @@ from capf_jax.backends.cpu import folding, memory, options, replacements
 
 
 def jit(
-    function: Callable[..., Any], *, few_rows: bool = False, **jit_arguments: Any
+    function: Callable[..., Any],
+    *,
+    few_rows: bool = False,
+    quickly: bool = False,
+    **jit_arguments: Any,
 ) -> Callable[..., Any]:
     """`jax.jit` for the backend at hand, with its compiler options and its replacements.
 
@@ -29,6 +33,7 @@ def jit(
     Args:
       function: a function of the models' plain formulas.
       few_rows: whether the program's matrix products may be of few rows, as one person's are.
+      quickly: whether the compiler is to take less time, for what runs a few times alone.
       **jit_arguments: what `jax.jit` takes beside.
 
     Returns:
@@ -37,13 +42,15 @@ def jit(
 
     @functools.cache
     def jitted() -> Callable[..., Any]:
-        return jax.jit(
-            specialised(function), compiler_options=compiler_options(few_rows), **jit_arguments
-        )
+        options = compiler_options(few_rows, quickly)
+        return jax.jit(specialised(function), compiler_options=options, **jit_arguments)
 
     static = jit_arguments.get('static_argnums', ())
     run_stored = stored.program(
-        function, jitted, (static,) if isinstance(static, int) else tuple(static), few_rows
+        function,
+        jitted,
+        (static,) if isinstance(static, int) else tuple(static),
+        (few_rows, quickly),
     )
 
     @functools.wraps(function)
@@ -56,15 +63,16 @@ def jit(
     return call
 
 
-def compiler_options(few_rows: bool = False) -> dict[str, str | int]:
+def compiler_options(few_rows: bool = False, quickly: bool = False) -> dict[str, str | int]:
     """The options for `jax.jit` on the backend at hand, without those that this JAX does not know.
 
     The call starts the backend, so that it must come after processes have joined.
 
     Args:
       few_rows: whether the program's matrix products may be of few rows, as one person's are.
+      quickly: whether the compiler is to take less time.
     """
-    return options.compiler_options(few_rows) if _on_cpu() else {}
+    return options.compiler_options(few_rows, quickly) if _on_cpu() else {}
 
 
 def specialised(function: Callable[..., Any]) -> Callable[..., Any]:

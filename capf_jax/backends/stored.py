@@ -21,6 +21,7 @@ import os
 import pathlib
 import pickle
 import platform
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -32,9 +33,13 @@ import numpy as np
 from jax.core import Tracer
 
 MOST_FILES = 200  # those used longest ago are removed beyond that
+_CACHE = 'jax_enable_compilation_cache'
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 
 _folder: list[pathlib.Path] = []  # at most one
+_compiling = threading.Lock()  # for the two below
+_compilations = 0  # that are under way without JAX's cache
+_cache_of_jax = True  # JAX's own setting, while there are any
 
 
 class _NamelessError(Exception):
@@ -72,7 +77,7 @@ def program(
     function: Callable[..., Any],
     jitted: Callable[[], Callable[..., Any]],
     static: tuple[int, ...],
-    few_rows: bool,
+    choices: tuple[bool, ...],
 ) -> Callable[..., Any]:
     """The function that runs a stored executable where it can, and `jitted()` otherwise.
 
@@ -80,12 +85,13 @@ def program(
       function: what is compiled, which gives the program its name.
       jitted: gives `jax.jit` of it.
       static: positions of its static arguments.
-      few_rows: as of `programs.jit`, which chooses the compiler's options by it.
+      choices: those of `programs.jit` by which it chooses the compiler's options.
 
     Returns:
       A function of the same arguments, all positional.
     """
     executables: dict[Any, Any] = {}
+    only_one = threading.Lock()  # compiles, and the other threads of this function wait for it
 
     def call(*args: Any) -> Any:
         dynamic = [arg for place, arg in enumerate(args) if place not in static]
@@ -96,22 +102,25 @@ def program(
         shapes = [(leaf.shape, str(leaf.dtype)) for leaf in leaves]
         fixed = [args[place] for place in static]
         try:
-            described = [describe(fixed), str(tree), shapes, few_rows]
+            described = [describe(fixed), str(tree), shapes, choices]
         except _NamelessError:
             return jitted()(*args)
         key = json.dumps(described)
-        if key in executables:
-            return executables[key](*dynamic)
-        path = _path(f'{function.__module__}.{function.__qualname__}', described)
-        loaded = _load(path)
-        if loaded is not None:
-            # A file that cannot be run shows it at the first call. What goes wrong for another
-            # reason goes wrong again below.
-            with contextlib.suppress(jax.errors.JaxRuntimeError):
-                output = jax.block_until_ready(loaded(*dynamic))
-                executables[key] = loaded
-                return output
-        executables[key] = _compile(path, jitted().lower(*args))
+        with contextlib.ExitStack() as stack:
+            if key not in executables:
+                stack.enter_context(only_one)
+            if key in executables:
+                return executables[key](*dynamic)
+            path = _path(f'{function.__module__}.{function.__qualname__}', described)
+            loaded = _load(path)
+            if loaded is not None:
+                # A file that cannot be run shows it at the first call. What goes wrong for another
+                # reason goes wrong again below.
+                with contextlib.suppress(jax.errors.JaxRuntimeError):
+                    output = jax.block_until_ready(loaded(*dynamic))
+                    executables[key] = loaded
+                    return output
+            executables[key] = _compile(path, jitted().lower(*args))
         return executables[key](*dynamic)
 
     return call
@@ -145,18 +154,31 @@ def _compile(path: pathlib.Path | None, lowered: Any) -> Any:
 
 @contextlib.contextmanager
 def _without_cache_of_jax() -> Iterator[None]:
-    """Compiles here: an executable that JAX read from its own cache is incomplete when written."""
-    from jax.experimental.compilation_cache import compilation_cache
+    """Compiles here: an executable that JAX read from its own cache is incomplete when written.
 
-    name = 'jax_enable_compilation_cache'
-    enabled = jax.config.values[name]
-    jax.config.update(name, False)
-    compilation_cache.reset_cache()  # JAX asks for its setting only once after this
+    The setting is the process's. Of threads that compile at the same time, the first changes it and
+    the last changes it back.
+    """
+    global _compilations, _cache_of_jax
+    with _compiling:
+        if not _compilations:
+            _cache_of_jax = jax.config.values[_CACHE]
+            _set_cache_of_jax(False)
+        _compilations += 1
     try:
         yield
     finally:
-        jax.config.update(name, enabled)
-        compilation_cache.reset_cache()
+        with _compiling:
+            _compilations -= 1
+            if not _compilations:
+                _set_cache_of_jax(_cache_of_jax)
+
+
+def _set_cache_of_jax(enabled: bool) -> None:
+    from jax.experimental.compilation_cache import compilation_cache
+
+    jax.config.update(_CACHE, enabled)
+    compilation_cache.reset_cache()  # JAX asks for its setting only once after this
 
 
 def _is_traced(leaf: Any) -> bool:

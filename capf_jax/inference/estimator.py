@@ -3,37 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import flax.linen as nn
-import jax
 import numpy as np
 
-from capf_jax.backends import programs
 from capf_jax.errors import UserError
-from capf_jax.inference import input_checks, networks
+from capf_jax.inference import abilities, input_checks, network_programs, networks
 from capf_jax.inference.networks import Network
 from capf_jax.inference.weight_files import load_weights
 from capf_jax.models import ca_pf
-from capf_jax.models.ca_pf import ContextAwarePoseFormer
-from capf_jax.models.detectors import catalog
-from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
-from capf_jax.models.detectors.detection import Detection
-from capf_jax.models.detectors.heatmaps import average_flipped, joints_of
 from capf_jax.pose import skeletons
-from capf_jax.pose.flip import flip_joints, flip_pose
-from capf_jax.pose.normalise import normalise_by_crop
 from capf_jax.pose.skeletons import Skeleton
 
 if TYPE_CHECKING:
     from capf_jax.inference.people import People
     from capf_jax.inference.person_boxes import Finder
+    from capf_jax.inference.photograph_models import JointDetector
 
 LARGEST_BATCH = 64  # larger ones are cut
-LIFTERS = 'files of Context-Aware PoseFormer'
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -111,11 +100,9 @@ class Estimator:
         Raises:
           UserError: wrong crops, or the file holds no detector.
         """
-        detector = self._need(
-            self.detector, 'feature_maps', f'files of {_detectors()} and {LIFTERS}'
-        )
+        detector = abilities.map_maker(self)
         return self._in_batches(
-            lambda images: _detect(detector, self.precision, images, 'maps'),
+            lambda images: network_programs.maps(detector, self.precision, images),
             input_checks.crops(crops, self.crop_size),
         )
 
@@ -133,9 +120,11 @@ class Estimator:
         Raises:
           UserError: wrong crops, or the file holds no detector with a heatmap head.
         """
-        detector = self._with_heatmaps()
+        detector = abilities.joint_finder(self)
         return self._in_batches(
-            lambda images: self._detection(detector, images, flip_test).heatmaps,
+            lambda images: (
+                network_programs.detection(detector, self.precision, images, flip_test).heatmaps
+            ),
             input_checks.crops(crops, self.crop_size),
         )
 
@@ -154,20 +143,11 @@ class Estimator:
         Raises:
           UserError: wrong crops, or the file holds no detector with a heatmap head.
         """
-        detector = self._with_heatmaps()
-        entry, joint_set = detector.entry, detector.joints
-        assert entry is not None  # every detector has an entry and joints
-        assert joint_set is not None
-
-        def find(images: np.ndarray) -> tuple[jax.Array, jax.Array]:
-            if not flip_test or entry.decode != 'refined':
-                return joints_of(self._detection(detector, images, flip_test), entry)
-            joints, confidence = joints_of(self._detection(detector, images, False), entry)
-            mirrored = joints_of(self._detection(detector, images[:, :, ::-1], False), entry)
-            back = flip_joints(mirrored[0], images.shape[2] - 1, joint_set)
-            return (joints + back) / 2, (confidence + mirrored[1][:, list(joint_set.flip)]) / 2
-
-        return self._in_batches(find, input_checks.crops(crops, self.crop_size))
+        detector = abilities.joint_finder(self)
+        return self._in_batches(
+            lambda images: network_programs.joints(detector, self.precision, images, flip_test),
+            input_checks.crops(crops, self.crop_size),
+        )
 
     def lift(
         self, crops: Any, joints2d: Any, joints2d_crop: Any, flip_test: bool = False
@@ -188,40 +168,29 @@ class Estimator:
         Raises:
           UserError: wrong inputs, or the file holds no lifter that takes them.
         """
-        lifter = self._need(self.lifter, 'lift', LIFTERS)
-        if self.frame != ca_pf.CAMERA:
-            raise UserError(
-                f'the poses of {self.path} are in the frame of the viewing ray, and its joints are '
-                'not normalised by the image: use lift_crops'
-            )
-        if lifter.module.detector_joints:
-            raise UserError(
-                f"{self.path} was trained with the detector's own joints as further input; "
-                f'evaluate it with python -m capf_jax.evaluate, which knows where the crops lie'
-            )
+        lifter = abilities.lifter(self)
         crops = input_checks.crops(crops, self.crop_size)
         shape, size = (len(self.skeleton), 2), crops.shape[1:3]
         joints2d = input_checks.normalised_joints(joints2d, shape)
         joints2d_crop = input_checks.crop_joints(joints2d_crop, shape, size)
         input_checks.same_length(crops=crops, joints2d=joints2d, joints2d_crop=joints2d_crop)
 
-        def predict(images: Any, joints2d: Any, joints2d_crop: Any) -> jax.Array:
-            maps = ()
-            if self.detector is not None:
-                maps = _detect(self.detector, self.precision, images, 'maps')
-            by_crop = normalise_by_crop(joints2d_crop, size[::-1])
-            return _lift(lifter.module, self.precision, lifter.variables, joints2d, by_crop, maps)
+        mirror = self.skeleton if flip_test else None
 
-        pose = self._in_batches(predict, crops, joints2d, joints2d_crop)
-        if not flip_test:
-            return pose
-        mirrored = self._in_batches(
-            predict,
-            crops[:, :, ::-1],
-            flip_joints(joints2d, 0, self.skeleton),
-            flip_joints(joints2d_crop, size[1] - 1, self.skeleton),
-        )
-        return (pose + flip_pose(mirrored, self.skeleton)) / 2
+        def predict(images: Any, by_image: Any, places: Any) -> Any:
+            return network_programs.lift(
+                lifter, self.detector, self.precision, images, by_image, places, mirror
+            )
+
+        return self._in_batches(predict, crops, joints2d, joints2d_crop)
+
+    @property
+    def joint_skeleton(self) -> Skeleton | None:
+        """What `joints` finds; None of a file without a detector that finds any."""
+        detector = self.detector
+        if detector is None or detector.entry is None or detector.entry.heatmaps is None:
+            return None
+        return detector.joints
 
     @property
     def frame(self) -> str:
@@ -254,38 +223,21 @@ class Estimator:
           UserError: wrong inputs, or the file holds no lifter of this frame, or joints must be
             given and are not.
         """
-        lifter = self._need(self.lifter, 'lift_crops', LIFTERS)
-        whole = lifter.whole
-        assert whole is not None  # every lifter has its model
-        if whole.frame != ca_pf.VIEWING_RAY:
-            raise UserError(
-                f'the poses of {self.path} are in the frame of the camera, which needs to know '
-                'where in the image the crops lie: use lift'
-            )
-        if joints2d_crop is None and whole.conversion is None:
-            raise UserError(
-                f'{self.path} was not trained with the joints of its detector: give joints2d_crop'
-            )
+        lifter = abilities.crop_lifter(self, with_joints=joints2d_crop is not None)
         crops = input_checks.crops(crops, self.crop_size)
         shape, size = (len(self.skeleton), 2), crops.shape[1:3]
         arrays: list[Any] = [crops]
         if joints2d_crop is not None:
             arrays.append(input_checks.crop_joints(joints2d_crop, shape, size))
             input_checks.same_length(crops=crops, joints2d_crop=arrays[1])
-        detector = {} if self.detector is None else self.detector.variables
-        variables = {'detector': detector, 'lifter': lifter.variables}
+        mirror = self.skeleton if flip_test else None
 
-        def predict(*arrays: Any) -> Any:
-            return _lift_crops(whole, self.precision, variables, *arrays)
+        def predict(images: Any, places: Any = None) -> Any:
+            return network_programs.lift_crops(
+                lifter, self.detector, self.precision, images, places, mirror
+            )
 
-        pose, joints, confidence = self._in_batches(predict, *arrays)
-        if flip_test:
-            mirrored = [crops[:, :, ::-1]]
-            if joints2d_crop is not None:
-                mirrored.append(flip_joints(arrays[1], size[1] - 1, self.skeleton))
-            other, _, _ = self._in_batches(predict, *mirrored)
-            pose = (pose + flip_pose(other, self.skeleton)) / 2
-        return pose, joints, confidence
+        return self._in_batches(predict, *arrays)
 
     def lift_sequence(self, joints2d: Any) -> np.ndarray:
         """3D poses of the middle frames of sequences of 2D joints.
@@ -299,10 +251,10 @@ class Estimator:
         Raises:
           UserError: wrong joints, or the file holds no PoseFormer.
         """
-        lifter = self._need(self.sequence_lifter, 'lift_sequence', 'files of PoseFormer')
+        lifter = abilities.sequence_lifter(self)
         shape = (lifter.module.frames, len(self.skeleton), 2)
         return self._in_batches(
-            lambda joints: _lift(lifter.module, self.precision, lifter.variables, joints),
+            lambda joints: network_programs.lift_sequence(lifter, self.precision, joints),
             input_checks.normalised_joints(joints2d, shape),
         )
 
@@ -313,7 +265,7 @@ class Estimator:
         joints2d: Any = None,
         camera: Any = None,
         *,
-        detector: Estimator | None = None,
+        detector: JointDetector | None = None,
         finder: Finder | None = None,
         height: float | None = None,
         flip_test: bool = True,
@@ -356,99 +308,6 @@ class Estimator:
             flip_test=flip_test,
         )
 
-    def _with_heatmaps(self) -> Network:
-        """The detector, which finds joints; UserError says which files have one."""
-        holders = f'files of {_detectors(with_heatmaps=True)}'
-        detector = self._need(self.detector, 'heatmaps and joints', holders)
-        assert detector.entry is not None  # every detector has an entry
-        if detector.entry.heatmaps is None:
-            raise UserError(
-                f'{self.path} holds no heatmap head, so that it has no heatmaps and joints; '
-                f'those are in {holders}'
-            )
-        return detector
-
-    def _detection(self, detector: Network, images: np.ndarray, flip_test: bool) -> Detection:
-        """What the detector finds, without the maps; with the flip test, its heatmaps alone."""
-        plain = _detect(detector, self.precision, images, 'joints')
-        if not flip_test:
-            return plain
-        assert detector.joints is not None  # every detector has joints
-        mirrored = _detect(detector, self.precision, images[:, :, ::-1], 'joints')
-        both = average_flipped(plain.heatmaps, mirrored.heatmaps, detector.joints.flip)
-        return Detection((), both)
-
-    def _need(self, network: Network | None, method: str, holders: str) -> Network:
-        """The network behind a method; UserError says which files have it."""
-        if network is None:
-            raise UserError(
-                f'{self.path} holds {self.metadata.get("name", self.metadata["kind"])}, '
-                f'which has no {method}; those are in {holders}'
-            )
-        return network
-
     def _in_batches(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
-        """The function's outputs for any number of samples, run in few batch sizes, on the host."""
-        number, parts = len(arrays[0]), []
-        for start in range(0, max(number, 1), self.largest_batch):
-            chunk = [array[start : start + self.largest_batch] for array in arrays]
-            size = len(chunk[0])
-            padding = padded_size(size, self.largest_batch) - size
-            padded = [np.pad(x, [(0, padding)] + [(0, 0)] * (x.ndim - 1)) for x in chunk]
-            outputs = jax.device_get(function(*padded))
-            parts.append(jax.tree.map(lambda output, size=size: output[:size], outputs))
-        return parts[0] if len(parts) == 1 else jax.tree.map(lambda *x: np.concatenate(x), *parts)
-
-
-def _detectors(with_heatmaps: bool = False) -> str:
-    """The detectors of the catalog, for messages."""
-    entries = [catalog.get(name) for name in catalog.names()]
-    return ', '.join(entry.name for entry in entries if entry.heatmaps or not with_heatmaps)
-
-
-def padded_size(number: int, largest: int) -> int:
-    """The batch size that `number` samples are run with: a power of two, at most `largest`."""
-    return min(1 << max(number - 1, 0).bit_length(), largest)
-
-
-def _detect(detector: Network, precision: str, images: Any, what: str) -> Any:
-    """Of images [B, H, W, 3] uint8 the 'maps', or the Detection without them for the 'joints'.
-
-    What is not asked for is never computed.
-    """
-    return _run_detector(
-        detector.module, detector.entry, precision, what, detector.variables, images
-    )
-
-
-# The functions that are compiled belong to no Estimator: two of the same networks share them.
-@functools.partial(programs.jit, static_argnums=(0, 1, 2, 3))
-def _run_detector(
-    module: nn.Module,
-    entry: DetectorEntry,
-    precision: str,
-    what: str,
-    variables: Any,
-    images: jax.Array,
-) -> Any:
-    with jax.default_matmul_precision(precision):
-        detection = cast(Detection, module.apply(variables, normalise_images(images, entry)))
-        return detection.maps if what == 'maps' else detection._replace(maps=())
-
-
-@functools.partial(programs.jit, static_argnums=(0, 1), few_rows=True)
-def _lift(module: nn.Module, precision: str, variables: Any, *inputs: Any) -> jax.Array:
-    with jax.default_matmul_precision(precision):
-        return module.apply(variables, *inputs)[0]
-
-
-@functools.partial(programs.jit, static_argnums=(0, 1))
-def _lift_crops(
-    model: ContextAwarePoseFormer,
-    precision: str,
-    variables: Any,
-    images: jax.Array,
-    joints2d_crop: jax.Array | None = None,
-) -> tuple[jax.Array, jax.Array, jax.Array]:
-    with jax.default_matmul_precision(precision):
-        return model.lift_crops(variables, images, joints2d_crop)
+        """The function's outputs for any number of samples, on the host."""
+        return network_programs.in_batches(function, self.largest_batch, *arrays)

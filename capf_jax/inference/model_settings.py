@@ -201,6 +201,7 @@ def context_aware_pose_former(
         joint_places=() if missing else tuple(map(finds.index, joint_set.joints)),
         detector_joints=model.lifter.detector_joints,
         conversion=conversion,
+        other_conversions=0.0 if conversion is None else model.get('other_conversions', 0.0),
         frame=frame,
         moving_statistics=moving_statistics_axis is not None,
     )

@@ -168,7 +168,7 @@ def _on_picture(
     )
 
 
-@functools.partial(programs.jit, static_argnums=0)
+@functools.partial(programs.jit, static_argnums=0, quickly=True)
 def _run(module: MoveNetMultiPose, variables: Any, images: jax.Array) -> PictureDetection:
     """The likeliest people of one picture [1, H, W, 3] uint8, in its pixels."""
     normal = catalog.normalise_images(images, catalog.get('movenet_thunder'))

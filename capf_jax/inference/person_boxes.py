@@ -22,7 +22,11 @@ LEAST_PERSON = 16.0  # pixels; the longer side of the smallest person whose pose
 
 
 class Finder(Protocol):
-    """What finds people in a whole picture, such as `people_finder.PeopleFinder`."""
+    """What finds people in a whole picture, such as `people_finder.PeopleFinder`.
+
+    A finder with an attribute `thumbnail` that is None is given the picture itself, and others one
+    of `THUMBNAIL` pixels a side.
+    """
 
     def find(self, image: UInt8[np.ndarray, 'H W 3']) -> Any:
         """Of an RGB picture `boxes` [N, 4] x y w h px and `scores` [N], among others."""
@@ -37,7 +41,8 @@ def find_boxes(
       Boxes x, y, width, height, pixels, and scores, 0 to 1, the largest first. People of less than
       `LEAST_PERSON` pixels are left out.
     """
-    thumbnail, scale = _square(pixels)
+    sees_all = getattr(finder, 'thumbnail', THUMBNAIL) is None
+    thumbnail, scale = (pixels, 1.0) if sees_all else _square(pixels)
     people = finder.find(thumbnail)
     boxes, scores = np.array(people.boxes, np.float64), np.asarray(people.scores, np.float64)
     # Pixels are counted from the centre of the first one, so that its corner is at -0.5.

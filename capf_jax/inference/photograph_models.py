@@ -3,15 +3,41 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
 
 from capf_jax.errors import UserError
 from capf_jax.models.ca_pf import VIEWING_RAY
 from capf_jax.pose import joint_conversions
 from capf_jax.pose.joint_conversions import Conversion
+from capf_jax.pose.skeletons import Skeleton
 
 if TYPE_CHECKING:
     from capf_jax.inference.estimator import Estimator
+
+
+class JointDetector(Protocol):
+    """What finds the 2D joints of a person in a crop: an `Estimator`, or a model of others."""
+
+    @property
+    def path(self) -> str:
+        """Its file."""
+        ...
+
+    @property
+    def crop_size(self) -> tuple[int, int] | None:
+        """(H, W) of the crops; None for any."""
+        ...
+
+    @property
+    def joint_skeleton(self) -> Skeleton | None:
+        """The joints that it finds; None if it finds none."""
+        ...
+
+    def joints(self, crops: np.ndarray) -> tuple[Any, Any]:
+        """Joints [B, J, 2], pixels, and confidences [B, J] of RGB crops, uint8 [B, H, W, 3]."""
+        ...
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -25,17 +51,18 @@ class Models:
     """
 
     lifter: Estimator
-    detector: Estimator | None
+    detector: JointDetector | None
     conversion: Conversion | None
 
     @classmethod
-    def of(cls, lifter: Estimator, detector: Estimator | None = None, rule: str = '') -> Models:
+    def of(cls, lifter: Estimator, detector: JointDetector | None = None, rule: str = '') -> Models:
         """Checks that the files can do it.
 
         Args:
           lifter: a file with a lifter.
-          detector: a file with a detector of 2D joints; None for the lifter's own detector.
+          detector: a detector of 2D joints; None for the lifter's own.
           rule: of the joint conversion; '' for the one that the lifter was trained with, if any.
+            Joints of another rule are foreign to the lifter.
 
         Raises:
           UserError: no lifter, or no detector of joints, or joints that are not convertible.
@@ -46,22 +73,22 @@ class Models:
                 f'{lifter.path} holds {held}, which lifts no photograph to 3D; give the weights '
                 'of a Context-Aware PoseFormer'
             )
-        finds = detector or (lifter if _finds_joints(lifter) else None)
-        if finds is None:
-            return cls(lifter, None, None)
-        if not _finds_joints(finds):
+        if rule and detector is None:
+            lifter = _by_rule(lifter, rule)
+        finds = detector or lifter
+        if finds.joint_skeleton is None:
+            if detector is None:
+                return cls(lifter, None, None)
             raise UserError(
                 f'{finds.path} finds no 2D joints; give the weights of a detector with heatmaps'
             )
-        assert finds.detector is not None  # which _finds_joints has checked
-        assert finds.detector.joints is not None
-        pair = finds.detector.joints.name, lifter.skeleton.name
+        pair = finds.joint_skeleton.name, lifter.skeleton.name
         own_rule = lifter.metadata.get('model', {}).get('joint_conversion', '')
         if not rule and own_rule in joint_conversions.RULES.get(pair, {}):
             rule = own_rule
         return cls(lifter, finds, joint_conversions.get(*pair, rule))
 
-    def check_detector(self) -> tuple[Estimator, Conversion]:
+    def check_detector(self) -> tuple[JointDetector, Conversion]:
         """The detector and the conversion of its joints.
 
         Raises:
@@ -88,8 +115,13 @@ class Models:
         return self.turns and self.detector is self.lifter and was_trained_so
 
 
-def _finds_joints(estimator: Estimator) -> bool:
-    detector = estimator.detector
-    return (
-        detector is not None and detector.entry is not None and detector.entry.heatmaps is not None
-    )
+def _by_rule(lifter: Estimator, rule: str) -> Estimator:
+    """The file, whose lifter gets the joints that another rule makes of its own detector's."""
+    network = lifter.lifter
+    assert network is not None  # which `of` has checked
+    if network.whole is None or network.whole.conversion is None:
+        return lifter
+    own = network.whole.conversion
+    conversion = joint_conversions.get(own.source, own.target, rule)
+    whole = dataclasses.replace(network.whole, conversion=conversion)
+    return dataclasses.replace(lifter, lifter=dataclasses.replace(network, whole=whole))

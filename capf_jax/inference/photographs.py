@@ -1,7 +1,7 @@
 """From a photograph to its people, stage by stage: boxes, crops, poses, places.
 
 1. `person_boxes.find_boxes`: where the people are.
-2. `aim`: each person's crop, around the joints that the detector finds in the box.
+2. `aiming.aim`: each person's crop, around the joints that the detector finds in the box.
 3. `lift`: poses relative to the root, in the camera's frame.
 4. `place`: where the roots are, and all of it as `People`.
 
@@ -12,18 +12,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
 from capf_jax.errors import UserError
 from capf_jax.inference import people as people_arrays
+from capf_jax.inference.aiming import Aimed, aim, aim_at_joints, crops_of, on_photograph
 from capf_jax.inference.joints2d_files import GivenJoints
 from capf_jax.inference.people import People
 from capf_jax.inference.person_boxes import (
-    LEAST_PERSON,
     Finder,
     boxes_of_joints,
     checked_boxes,
@@ -38,41 +37,12 @@ from capf_jax.inference.photograph_camera import (
     undistorted,
 )
 from capf_jax.inference.photograph_models import Models
-from capf_jax.pose import crops, joint_conversions, root_position, stature, viewing_ray
-from capf_jax.pose.crops import BoxCrop
+from capf_jax.pose import root_position, stature, viewing_ray
 from capf_jax.pose.normalise import normalise_by_image
-from capf_jax.pose.viewing_ray import ViewingRayCrop
-
-if TYPE_CHECKING:
-    from capf_jax.inference.estimator import Estimator
-
-Crop = ViewingRayCrop | BoxCrop
 
 LEAST_CONFIDENCE = 0.2  # mean over the joints of a person whose pose is told
-SURE = 0.2  # confidence from which a joint counts when the crop is aimed
-FEWEST_SURE = 5  # joints that aim a crop
 # Two people whose joints are this close, over the root of their box's area, are one.
 _DUPLICATE = 0.12
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class Aimed:
-    """N people's crops and joints.
-
-    Attributes:
-      views: the crop of each person, of the lifter's size.
-      joints2d: [N, J, 2] pixels, the lifter's joints.
-      confidence: [N, J], 0 to 1.
-    """
-
-    views: tuple[Crop, ...]
-    joints2d: Float[np.ndarray, 'N J 2']
-    confidence: Float[np.ndarray, 'N J']
-
-    def select(self, chosen: np.ndarray) -> Aimed:
-        """Some of the people, by their numbers."""
-        views = tuple(self.views[n] for n in chosen)
-        return Aimed(views, self.joints2d[chosen], self.confidence[chosen])
 
 
 def people_of(
@@ -128,7 +98,7 @@ def people_of(
             boxes = checked_boxes(boxes, pixels, source)
         aimed = aim(flat, undistorted_corners(boxes, camera), camera, models)
     if scores is not None:
-        chosen = _distinct(aimed, boxes, scores, least_confidence)
+        chosen = distinct(aimed, boxes, scores, least_confidence)
         aimed, boxes = aimed.select(chosen), boxes[chosen]
     pose, aimed = lift(
         flat, aimed, models, flip_test=flip_test, with_given_joints=joints is not None
@@ -144,59 +114,6 @@ def people_of(
         height=height,
         least_confidence=least_confidence,
     )
-
-
-def aim(
-    pixels: UInt8[np.ndarray, 'H W 3'],
-    corners: Float[np.ndarray, 'N P 2'],
-    camera: PhotographCamera,
-    models: Models,
-) -> Aimed:
-    """Stage 2: each person's crop, around the joints that the detector finds in the box.
-
-    Args:
-      pixels: RGB, without lens distortion.
-      corners: points of each person's box, pixels.
-      camera: of the photograph.
-      models: the networks.
-
-    Raises:
-      UserError: there is no detector of 2D joints.
-    """
-    detector, conversion = models.check_detector()
-    number, joint_count = len(corners), len(models.lifter.skeleton)
-    joints2d, confidence = np.zeros((number, joint_count, 2)), np.zeros((number, joint_count))
-    if not number:
-        return Aimed((), joints2d, confidence)
-    around = list(corners)
-    # What the lifter's own detector finds on the crop that is lifted comes with the pose.
-    for _ in range(1 if models.lifts_own_joints else 2):
-        views = _views(around, camera, models, _size(detector))
-        images = _crops(pixels, views)
-        if models.lifts_own_joints:
-            # The poses are not used: one program less is compiled than for the joints alone.
-            _, joints_crop, sureness = models.lifter.lift_crops(images, flip_test=False)
-            joints2d, confidence = _on_photograph(joints_crop, views), sureness
-        else:
-            joints_crop, sureness = detector.joints(images)
-            joints2d = conversion.joints(_on_photograph(joints_crop, views))
-            confidence = conversion.confidence(sureness)
-        confidence = np.asarray(confidence, np.float64)
-        around = [_aiming_points(*each) for each in zip(joints2d, confidence, corners, strict=True)]
-    return Aimed(_views(around, camera, models, _size(models.lifter)), joints2d, confidence)
-
-
-def aim_at_joints(joints: GivenJoints, camera: PhotographCamera, models: Models) -> Aimed:
-    """Stage 2 where the 2D joints are given: each person's crop around them.
-
-    Raises:
-      UserError: joints that cannot be converted to the lifter's.
-    """
-    conversion = joint_conversions.get(joints.skeleton, models.lifter.skeleton.name)
-    joints2d = np.asarray(conversion.joints(joints.joints), np.float64)
-    confidence = np.asarray(conversion.confidence(joints.confidence), np.float64)
-    size = _size(models.lifter)
-    return Aimed(_views(list(joints2d), camera, models, size), joints2d, confidence)
 
 
 def lift(
@@ -223,7 +140,7 @@ def lift(
     if not aimed.views:
         return np.zeros((0, len(lifter.skeleton), 3)), aimed
     views = aimed.views
-    images = _crops(pixels, views)
+    images = crops_of(pixels, views)
     joints_crop = np.stack(
         [view.to_crop(one) for view, one in zip(views, aimed.joints2d, strict=True)]
     )
@@ -233,7 +150,7 @@ def lift(
             images, None if own else joints_crop, flip_test=flip_test
         )
         if own:
-            joints2d = _on_photograph(joints_crop, views)
+            joints2d = on_photograph(joints_crop, views)
             aimed = Aimed(views, joints2d, np.asarray(confidence, np.float64))
     else:
         size = np.tile([float(pixels.shape[1]), float(pixels.shape[0])], (len(views), 1))
@@ -308,42 +225,7 @@ def check_height(height: float) -> None:
         raise UserError(f'a standing height of {height:g} is none; give metres, such as 1.75')
 
 
-def _size(estimator: Estimator) -> tuple[int, int]:
-    """(width, height) of the crops that a file's networks take."""
-    if estimator.crop_size is not None:
-        return estimator.crop_size[1], estimator.crop_size[0]
-    return crops.CROP_SIZE
-
-
-def _views(
-    around: Sequence[np.ndarray], camera: PhotographCamera, models: Models, size: tuple[int, int]
-) -> tuple[Crop, ...]:
-    """The crops around each person's points."""
-    if models.turns:
-        numbers = camera.camera.intrinsics
-        return tuple(viewing_ray.around_points(points, numbers, size) for points in around)
-    return tuple(crops.around_points(points, size) for points in around)
-
-
-def _crops(pixels: np.ndarray, views: Sequence[Crop]) -> np.ndarray:
-    return np.stack([view.crop(pixels) for view in views])
-
-
-def _on_photograph(joints_crop: np.ndarray, views: Sequence[Crop]) -> np.ndarray:
-    """[N, J, 2] joints in pixels of the photograph, of those in pixels of the crops."""
-    return np.stack([view.to_photograph(one) for view, one in zip(views, joints_crop, strict=True)])
-
-
-def _aiming_points(joints: np.ndarray, confidence: np.ndarray, corners: np.ndarray) -> np.ndarray:
-    """The points that a person's crop lies around: the sure joints, or the box without enough."""
-    sure = confidence >= SURE
-    points = joints[sure]
-    if len(points) < FEWEST_SURE or np.ptp(points, axis=0).max() < LEAST_PERSON:
-        return corners
-    return points
-
-
-def _distinct(
+def distinct(
     aimed: Aimed, boxes: np.ndarray, scores: np.ndarray, least_confidence: float
 ) -> np.ndarray:
     """The numbers of the people that are sure enough, each once; the order stays."""

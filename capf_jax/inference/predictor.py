@@ -9,101 +9,27 @@ import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.inference import joints2d_files, photograph_camera, photographs, sources
+from capf_jax.inference import joints2d_files, photographs, sources
+from capf_jax.inference.calibration_files import Calibration
+from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.joints2d_files import GivenJoints, JointsFile
 from capf_jax.inference.people import People
 from capf_jax.inference.person_boxes import Finder
-from capf_jax.inference.photograph_camera import Calibration, PhotographCamera
-from capf_jax.inference.photograph_models import Models
+from capf_jax.inference.photograph_models import JointDetector, Models
 from capf_jax.inference.sources import Picture
 from capf_jax.inference.weight_files import PRETRAINED
-from capf_jax.pose.cameras import Camera
 
 if TYPE_CHECKING:
     from capf_jax.inference.estimator import Estimator
 
 FINDER = PRETRAINED / 'movenet_multipose.safetensors'
 LIFTER = PRETRAINED / 'photographs.safetensors'
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class CameraChoice:
-    """How the camera of each picture is come by; the first that is there counts.
-
-    Attributes:
-      intrinsics: fx, fy, cx, cy of every picture, pixels.
-      calibration: a calibration file.
-      camera_name: the camera of the calibration; '' to choose it by the picture's name.
-      field_of_view: degrees of the longer side; None to read the picture's EXIF, or else to assume
-        `photograph_camera.FIELD_OF_VIEW`.
-      given: a camera of every picture.
-    """
-
-    intrinsics: Sequence[float] | None = None
-    calibration: Calibration | None = None
-    camera_name: str = ''
-    field_of_view: float | None = None
-    given: PhotographCamera | None = None
-
-    @classmethod
-    def of(cls, camera: Any) -> CameraChoice:
-        """The choice that an argument `camera` means.
-
-        Args:
-          camera: None; a `Camera` or `PhotographCamera`; four numbers fx, fy, cx, cy; a calibration
-            file or its path.
-
-        Raises:
-          UserError: anything else.
-          FileNotFoundError: there is no such file.
-        """
-        if camera is None:
-            return cls()
-        if isinstance(camera, cls):
-            return camera
-        if isinstance(camera, PhotographCamera):
-            return cls(given=camera)
-        if isinstance(camera, Camera):
-            return cls(given=PhotographCamera(camera, False, f'camera {camera.name}'))
-        if isinstance(camera, Calibration):
-            return cls(calibration=camera)
-        if isinstance(camera, (str, os.PathLike)):
-            return cls(calibration=Calibration.read(camera))
-        if np.shape(camera) == (4,):
-            return cls(intrinsics=tuple(float(number) for number in camera))
-        raise UserError(
-            'camera must be a Camera, four numbers fx, fy, cx, cy, or a calibration file'
-        )
-
-    def camera(self, picture: Picture, path: str = '', name: str = '') -> PhotographCamera:
-        """The camera of a picture.
-
-        Args:
-          picture: the picture.
-          path: its file, whose name may choose the camera of a calibration.
-          name: the name of its camera, where the source says it.
-
-        Raises:
-          UserError: the calibration has no camera for it.
-        """
-        if self.given is not None:
-            return self.given
-        if self.intrinsics is not None:
-            return photograph_camera.from_intrinsics(self.intrinsics, picture.size)
-        if self.calibration is not None:
-            return self.calibration.camera(picture.size, path, self.camera_name or name)
-        if self.field_of_view is not None:
-            return photograph_camera.from_field_of_view(self.field_of_view, picture.size)
-        by_exif = photograph_camera.from_exif(picture.lens, picture.size)
-        return by_exif or photograph_camera.from_field_of_view(
-            photograph_camera.FIELD_OF_VIEW, picture.size, assumed=True
-        )
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -186,7 +112,7 @@ def predict(
     joints2d: Any = None,
     camera: Any = None,
     *,
-    detector: Estimator | None = None,
+    detector: JointDetector | None = None,
     finder: Finder | None = None,
     height: float | None = None,
     flip_test: bool = True,

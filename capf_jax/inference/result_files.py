@@ -62,20 +62,21 @@ class Writer:
     What goes wrong there is raised at a later call, and at the latest at the end of the `with`.
     """
 
-    def __init__(self, total: int, finished: int, figures: bool) -> None:
+    def __init__(self, total: int, finished: int) -> None:
         """A writer of results.
 
         Args:
           total: pictures that there are.
           finished: those whose results are there already.
-          figures: whether results have a figure, for which Matplotlib is imported ahead.
         """
         self._total, self._finished = total, finished
         self._has_failed = False
         self._pool = ThreadPoolExecutor(1)
         self._waiting: collections.deque[tuple[Output, Future[None]]] = collections.deque()
-        if figures:
-            self._pool.submit(_import_figures)
+
+    def prepare_figures(self) -> None:
+        """Imports Matplotlib ahead, for results that have a figure."""
+        self._pool.submit(_import_figures)
 
     def write(self, people: People, picture: Picture, output: Output) -> None:
         """Lets the files of a picture be written; waits where too many are waiting.

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Int, UInt8
 
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.detection import Detection
@@ -17,7 +17,7 @@ from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter
 from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import Array, Batch
-from capf_jax.pose.joint_conversions import Conversion
+from capf_jax.pose.joint_conversions import Conversion, Mixture, published
 from capf_jax.pose.normalise import normalise_by_box, normalise_by_crop, normalise_by_image
 
 CAMERA, VIEWING_RAY = FRAMES = ('camera', 'viewing_ray')  # of `config.model.frame`
@@ -61,6 +61,8 @@ class ContextAwarePoseFormer:
         is a control experiment: it shows what better 2D joints bring without any context.
       conversion: makes the lifter's 2D joints of those that the detector finds on the very crop;
         None where the 2D joints come with the batch.
+      other_conversions: chance of a person to learn from that the joints are made by one of the
+        other published rules.
       frame: the frame of the poses. 'camera': that of the camera, and the joint token is
         normalised by the whole image. 'viewing_ray': that of a camera which is turned at the
         middle of the crop, and the joint token is normalised by the joints' own box, so that
@@ -76,6 +78,7 @@ class ContextAwarePoseFormer:
     joint_places: tuple[int, ...] = ()
     detector_joints: bool = False
     conversion: Conversion | None = None
+    other_conversions: float = 0.0
     frame: str = CAMERA
     moving_statistics: bool = False
 
@@ -154,7 +157,11 @@ class ContextAwarePoseFormer:
         return pose, joints2d_crop, confidence
 
     def features(
-        self, detector_variables: dict[str, Any], images: UInt8[Array, 'B H W 3'], joints: Array
+        self,
+        detector_variables: dict[str, Any],
+        images: UInt8[Array, 'B H W 3'],
+        joints: Array,
+        people: Int[Array, ' B'] | None = None,
     ) -> Features:
         """What `apply` reads from a batch with features made in advance, for one of its two copies.
 
@@ -163,11 +170,13 @@ class ContextAwarePoseFormer:
           images: RGB crops.
           joints: [B, J, 2] the 2D joints that come with the batch, pixels of the crop; not read
             where the model takes those of the detector.
+          people: their numbers in the split to learn from, of which `other_conversions` chooses
+            some; None for people of whom nothing is learnt.
         """
         detection, _ = self._detect(detector_variables, images)
         joints2d_crop, confidence = joints, jnp.ones(joints.shape[:-1])
         if self.conversion is not None:
-            joints2d_crop, confidence = self._joints_of(detection)
+            joints2d_crop, confidence = self._joints_of(detection, people)
         contexts = self.lifter.apply(
             {}, detection.maps, self._by_crop(joints2d_crop, images), method='context'
         )
@@ -206,7 +215,7 @@ class ContextAwarePoseFormer:
             return self._inputs(batch, joints2d_crop, detection.maps), outputs
         outputs['heatmaps'] = detection.heatmaps
         if self.conversion is not None:
-            joints2d_crop, _ = self._joints_of(detection)
+            joints2d_crop, _ = self._joints_of(detection, batch.index if train else None)
             outputs['detector_joints'] = joints2d_crop
         elif self.joint_places:
             joints, _ = joints_of(detection, self.entry)
@@ -259,8 +268,14 @@ class ContextAwarePoseFormer:
             detection = self.detector.apply(variables, images)
         return cast(Detection, jax.lax.stop_gradient(detection)), dict(changes)
 
-    def _joints_of(self, detection: Detection) -> tuple[jax.Array, jax.Array]:
+    def _joints_of(
+        self, detection: Detection, people: Array | None = None
+    ) -> tuple[jax.Array, jax.Array]:
         """The lifter's joints [B, J, 2], pixels of the crop, and confidences [B, J]."""
         assert self.conversion is not None
         joints, confidence = joints_of(detection, self.entry)
+        if people is not None and self.other_conversions:
+            others = published(self.conversion)
+            mixture = Mixture(self.conversion, others, self.other_conversions)
+            return mixture.convert(joints, confidence, people)
         return self.conversion.joints(joints), self.conversion.confidence(confidence)

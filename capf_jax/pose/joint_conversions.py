@@ -16,7 +16,7 @@ import functools
 from collections.abc import Mapping
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from capf_jax import errors
 from capf_jax.pose import skeletons
@@ -104,6 +104,7 @@ RULES: dict[tuple[str, str], dict[str, Rule]] = {
     ('halpe26', 'h36m17'): {'motionbert': _MOTIONBERT_HALPE},
     ('body_25', 'h36m17'): {'openpose': _OPENPOSE_BODY_25},
 }
+FITTED_RULES = ('fitted',)  # those that were made here and not published
 NAMES = tuple(dict.fromkeys(name for rules in RULES.values() for name in rules))  # of all rules
 
 
@@ -142,6 +143,67 @@ class Conversion:
         sizes = np.abs(self.weights).mean(axis=-1)  # [T, S]
         shares = _like(confidence, sizes / sizes.sum(axis=-1, keepdims=True))
         return (confidence[..., None, :] * shares).sum(axis=-1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Mixture:
+    """Joints of people of whom some are converted by one rule, and the others by further ones.
+
+    Which rule a person gets depends on the person's number alone, so that stored features and a
+    detector that runs in every step give the same.
+
+    Attributes:
+      rule: what most people get.
+      others: the further rules, each as likely as the others.
+      chance: share of the people who get one of the others, 0 to 1.
+    """
+
+    rule: Conversion
+    others: tuple[Conversion, ...] = ()
+    chance: float = 0.0
+
+    def convert(
+        self,
+        joints: Float[Array, 'B S 2'],
+        confidence: Float[Array, 'B S'],
+        people: Int[Array, ' B'],
+    ) -> tuple[Float[Array, 'B T 2'], Float[Array, 'B T']]:
+        """The target's joints and their confidences.
+
+        Args:
+          joints, confidence: the source's.
+          people: numbers of the people; a negative one stands for `rule`.
+        """
+        made, sureness = self.rule.joints(joints), self.rule.confidence(confidence)
+        chosen = self.choice(people)
+        for number, other in enumerate(self.others, start=1):
+            is_other = (chosen == number)[:, None]
+            made = _where(is_other[..., None], other.joints(joints), made)
+            sureness = _where(is_other, other.confidence(confidence), sureness)
+        return made, sureness
+
+    def choice(self, people: Int[Array, ' B']) -> Int[Array, ' B']:
+        """The number of each person's rule: 0 for `rule`, n for the n-th of the others."""
+        library = people.__array_namespace__()
+        # The last step of MurmurHash3 makes of neighbouring numbers ones that look random.
+        mixed = people.astype(library.uint32)
+        for factor, shift in ((0x85EBCA6B, 16), (0xC2B2AE35, 13)):
+            mixed = (mixed ^ (mixed >> shift)) * library.uint32(factor)
+        share = (mixed ^ (mixed >> 16)).astype(library.float32) / 2.0**32
+        other = 1 + library.floor(share / max(self.chance, 1e-9) * len(self.others))
+        is_other = (share < self.chance) & (people >= 0) & bool(self.others)
+        return _where(is_other, other, 0.0).astype(library.int32)
+
+
+def published(conversion: Conversion) -> tuple[Conversion, ...]:
+    """The published rules between the same skeletons that give other joints, each once."""
+    rules: list[Conversion] = []
+    for name in RULES.get((conversion.source, conversion.target), {}):
+        rule = Conversion(conversion.source, conversion.target, name)
+        alike = (np.array_equal(rule.weights, each.weights) for each in (conversion, *rules))
+        if name not in FITTED_RULES and not any(alike):
+            rules.append(rule)
+    return tuple(rules)
 
 
 def get(source: str, target: str, rule: str = '') -> Conversion:
@@ -189,6 +251,10 @@ def _weights(conversion: Conversion) -> Float[np.ndarray, 'T S 2']:
                 weights[row, source.index(joint), axis] = weight
     weights.setflags(write=False)
     return weights
+
+
+def _where(condition: Array, one: Array, other: Array | float) -> Array:
+    return condition.__array_namespace__().where(condition, one, other)
 
 
 def _like(array: Array, values: np.ndarray) -> Array:

@@ -45,6 +45,7 @@ NEWER = {
     'model.frame': 'camera',
     'model.joints2d': 'dataset',
     'model.joint_conversion': 'fitted',
+    'model.other_conversions': 0.0,
     'training.weight_detector': 'inside',
     'model.detector_head': True,
     'training.start': '',

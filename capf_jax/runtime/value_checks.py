@@ -125,6 +125,7 @@ CHECKS: Mapping[str, Check] = {
     'model.frame': name_of('camera', 'viewing_ray'),
     'model.joints2d': name_of('dataset', 'detector'),
     'model.joint_conversion': name_of(*joint_conversions.NAMES),
+    'model.other_conversions': number(0, 1),
     'model.hrnet.width': whole(1, 512),
     'model.hrnet.stem_channels': whole(1, 1024),
     'model.hrnet.bottlenecks': whole(1, 32),

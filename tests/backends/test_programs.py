@@ -39,6 +39,11 @@ def test_this_jax_knows_all_options():
     assert set(programs.compiler_options()) == {options.YNNPACK, *options.VECTORS}
 
 
+def test_programs_that_are_compiled_quickly_have_an_option_of_their_own():
+    quick = programs.compiler_options(quickly=True)
+    assert quick == programs.compiler_options() | options.QUICKLY
+
+
 def test_programs_of_few_rows_have_an_option_of_their_own():
     few, many = programs.compiler_options(few_rows=True), programs.compiler_options()
     assert {name for name in many if many[name] != few[name]} == {options.YNNPACK}

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import jax.numpy as jnp
@@ -13,6 +14,7 @@ import pytest
 from capf_jax.backends import programs, stored
 
 TRACES = []
+CACHE = 'jax_enable_compilation_cache'
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +65,29 @@ def test_other_shapes_types_and_numbers_are_other_programs(folder):
         np.testing.assert_array_equal(function(Scale(scale), {'a': array})['a'], scale * array)
     assert len(TRACES) == 4
     assert len(list(folder.iterdir())) == 4
+
+
+@pytest.fixture
+def cache_of_jax():
+    """JAX's cache is on, without a folder, as it is where nobody has switched it off."""
+    before = jax.config.values[CACHE]
+    jax.config.update(CACHE, True)
+    yield
+    jax.config.update(CACHE, before)
+
+
+def test_threads_compile_a_program_once_and_leave_the_cache_of_jax_on(folder, cache_of_jax):
+    functions = [compiled(), compiled()]
+    trees = [{'a': np.ones(n, np.float32)} for n in (3, 4)]
+    with ThreadPoolExecutor(4) as pool:
+        calls = [
+            pool.submit(function, Scale(2.0), tree)
+            for function, tree in zip(functions * 2, trees * 2, strict=True)
+        ]
+        sums = [float(call.result()['a'].sum()) for call in calls]
+    assert sums == [6, 8, 6, 8]
+    assert TRACES == [2.0, 2.0]
+    assert jax.config.values[CACHE]
 
 
 def test_a_damaged_file_is_made_anew(folder):

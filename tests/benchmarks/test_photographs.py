@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from benchmarks import photographs, real_samples
-from benchmarks.photographs import Boxes, Prediction, Way
+from benchmarks import photographs, real_samples, sample_boxes, sample_errors
+from benchmarks.photographs import Way
+from benchmarks.sample_boxes import Boxes
+from benchmarks.sample_errors import Prediction
 from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import cameras, viewing_ray
 from capf_jax.pose.skeletons import H36M17, MPI_INF_3DHP17
@@ -76,7 +78,7 @@ def predict(samples, models, boxes):
 @pytest.mark.parametrize('way', [0, 1])
 def test_a_lifter_that_is_right_has_no_error(samples, models, way):
     _, predictions = predict(samples, models, Boxes(None))
-    *errors, share, people = photographs.numbers(predictions[way], samples)
+    *errors, share, people = sample_errors.numbers(predictions[way], samples)
     assert max(errors) < 12  # mm: hidden dots move the middle of the crop
     assert share < 1.0
     assert people == 1
@@ -100,7 +102,7 @@ def test_mean_pose_stands_upright():
 
 def test_found_person_is_the_one_that_overlaps(samples, models):
     pixels = next(real_samples.pictures(samples))
-    truth = photographs.true_box(samples[0].joints2d)
+    truth = sample_boxes.true_box(samples[0].joints2d)
     near = truth + np.array([5, -5, 8, 0])
     finder = Finder([0, 0, 60, 60], near)
     rng = np.random.default_rng(0)
@@ -112,13 +114,13 @@ def test_a_person_who_is_not_found_is_not_scored(samples, models, boxes):
     _, predictions = predict(samples, models, Boxes(Finder(*boxes)))
     assert predictions[0] == [None]
     assert predictions[1] != [None]  # The true joints need no box.
-    assert photographs.numbers(predictions[0], samples)[-1] == 0
+    assert sample_errors.numbers(predictions[0], samples)[-1] == 0
 
 
 def test_wrong_boxes_are_off_by_the_share():
     box = np.array([100.0, 50.0, 40.0, 80.0])
     rng = np.random.default_rng(0)
-    boxes = np.stack([photographs.wrong_box(box, 0.1, rng) for _ in range(50)])
+    boxes = np.stack([sample_boxes.wrong_box(box, 0.1, rng) for _ in range(50)])
     middle = boxes[:, :2] + boxes[:, 2:] / 2
     np.testing.assert_allclose(np.linalg.norm(middle - [120, 90], axis=1), 8)
     assert set(np.round(boxes[:, 2])) == {36, 44}
@@ -127,9 +129,9 @@ def test_wrong_boxes_are_off_by_the_share():
 
 def test_overlap_is_intersection_over_union():
     box = np.array([0.0, 0.0, 10.0, 10.0])
-    assert photographs.overlap(box, box) == 1
-    assert photographs.overlap(box, box + np.array([5, 0, 0, 0])) == pytest.approx(50 / 150)
-    assert photographs.overlap(box, box + np.array([20, 0, 0, 0])) == 0
+    assert sample_boxes.overlap(box, box) == 1
+    assert sample_boxes.overlap(box, box + np.array([5, 0, 0, 0])) == pytest.approx(50 / 150)
+    assert sample_boxes.overlap(box, box + np.array([20, 0, 0, 0])) == 0
 
 
 def test_numbers_are_millimetres_and_percent(samples):
@@ -139,7 +141,7 @@ def test_numbers_are_millimetres_and_percent(samples):
     moved[0] = 0
     longer = np.ptp(sample.joints2d, axis=0).max()
     prediction = Prediction(moved, sample.joints2d + np.array([0.02 * longer, 0]))
-    mpjpe, _, pa, share, _ = photographs.numbers([prediction], samples)
+    mpjpe, _, pa, share, _ = sample_errors.numbers([prediction], samples)
     assert mpjpe == pytest.approx(30 * 16 / 17)
     assert 0 < pa < mpjpe
     assert share == pytest.approx(2)
@@ -148,7 +150,7 @@ def test_numbers_are_millimetres_and_percent(samples):
 def test_details_say_along_which_axis(samples):
     sample = samples[0]
     moved = sample.joints3d - sample.joints3d[0] + [1, -2, 2]
-    rows = photographs.details([None, Prediction(moved, sample.joints2d)], [*samples, *samples])
+    rows = sample_errors.details([None, Prediction(moved, sample.joints2d)], [*samples, *samples])
     assert [row[0] for row in rows] == [*H36M17.joints, 'mean']
     np.testing.assert_allclose(rows[5][1:], [3, 1, 2, 2])
 

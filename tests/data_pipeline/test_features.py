@@ -15,8 +15,9 @@ SETTINGS = features.Settings(
 H36M = skeletons.get('h36m17')
 
 
-def extract(batch):
+def extract(batch, split):
     """What person i has is i, in the mirrored copy -i."""
+    assert split in ('train', 'test')
     both = np.stack([batch.index, -batch.index], axis=1)
     return PeopleFeatures(
         np.broadcast_to(both[..., None, None], (len(both), 2, 17, 3)).astype(np.float16),
@@ -72,11 +73,11 @@ def test_what_was_interrupted_goes_on(tmp_path, capsys):
     source = tiny_people.build(tmp_path)
     people = []
 
-    def stops(batch):
+    def stops(batch, split):
         people.extend(batch.index)
         if len(people) > 30:  # two passes to estimate the time, and the training split, came first
             raise KeyboardInterrupt
-        return extract(batch)
+        return extract(batch, split)
 
     with pytest.raises(KeyboardInterrupt):
         builder_of(source, stops).download_and_prepare(file_format='array_record')
@@ -103,8 +104,8 @@ def test_people_whose_picture_does_not_decode_are_left_out(tmp_path, capsys):
 
 
 def test_features_that_are_not_finite_are_an_error(tmp_path):
-    def broken(batch):
-        made = extract(batch)
+    def broken(batch, split):
+        made = extract(batch, split)
         return made._replace(contexts=np.full_like(made.contexts, np.inf))
 
     with pytest.raises(RuntimeError, match='contexts of a person are not finite'):

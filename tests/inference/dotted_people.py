@@ -62,6 +62,12 @@ class DotEstimator:
         self.lifter, self.frame = types.SimpleNamespace(whole=whole), frame
         self.crops = []
 
+    @property
+    def joint_skeleton(self):
+        """What `joints` finds."""
+        finds = self.detector is not None and self.detector.entry.heatmaps
+        return self.detector.joints if finds else None
+
     def joints(self, crops, *, flip_test=False):
         """The dots of each crop."""
         self.crops.append(np.array(crops))

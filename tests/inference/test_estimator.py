@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import capf_jax
-from capf_jax.inference import estimator
+from capf_jax.inference import network_programs
 from capf_jax.inference.weight_files import load_weights, save_weights
 from capf_jax.models.poseformer import PoseFormer
 from capf_jax.pose import skeletons
@@ -140,11 +140,11 @@ def test_flip_test_of_heatmaps_is_the_mean_with_the_mirrored_crops_moved_by_a_pi
 def test_any_number_of_people_runs_in_few_shapes(ca_pf):
     people, _ = inputs(11)
     whole = ca_pf.lift(*people)
-    compiled = estimator._lift.jitted()._cache_size()
+    compiled = network_programs._lift.jitted()._cache_size()
     for size in (4, 3, 8, 11):
         part = ca_pf.lift(*(array[:size] for array in people))
         np.testing.assert_allclose(part, whole[:size], rtol=0, atol=1e-5)
-    assert estimator._lift.jitted()._cache_size() == compiled  # all in batches of 4
+    assert network_programs._lift.jitted()._cache_size() == compiled  # all in batches of 4
 
 
 @pytest.mark.parametrize(
@@ -152,7 +152,7 @@ def test_any_number_of_people_runs_in_few_shapes(ca_pf):
 )
 def test_batches_are_padded_to_powers_of_two(number, size):
     largest = 48 if size == 48 else 64
-    assert estimator.padded_size(number, largest) == size
+    assert network_programs.padded_size(number, largest) == size
 
 
 def test_a_detector_file_gives_what_the_whole_model_gives(ca_pf, config, variables, tmp_path):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 import capf_jax
+from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import skeletons
 from capf_jax.pose.flip import flip_batch, flip_joints, flip_pose
 from tests import tiny
@@ -56,6 +57,13 @@ def test_joints_from_outside_take_the_place_of_the_detectors(estimator):
     np.testing.assert_array_equal(confidence, np.ones((3, tiny.JOINTS)))
     own, _, _ = estimator.lift_crops(batch.images, flip_test=False)
     assert not np.allclose(pose, own, atol=1e-3)
+
+
+def test_another_rule_is_one_of_the_lifter_too(estimator):
+    models = Models.of(estimator, rule='gast')
+    assert models.conversion.rule == models.lifter.lifter.whole.conversion.rule == 'gast'
+    assert models.lifts_own_joints
+    assert Models.of(estimator).lifter.lifter.whole.conversion.rule == 'motionbert'
 
 
 def test_the_flip_test_of_a_mirrored_crop_is_the_mirrored_pose(estimator):

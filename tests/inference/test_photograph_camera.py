@@ -9,7 +9,7 @@ from PIL import Image
 
 from capf_jax.errors import UserError
 from capf_jax.inference import photograph_camera
-from capf_jax.inference.photograph_camera import Calibration
+from capf_jax.inference.calibration_files import Calibration
 from data_pipeline import images
 
 SIZE = (1200, 800)

@@ -105,3 +105,33 @@ def test_an_unknown_rule_names_the_nearest():
 def test_skeletons_without_a_rule_are_one_sentence():
     with pytest.raises(ValueError, match='no rule that makes the joints'):
         joint_conversions.get('mpi_inf_3dhp17', 'coco17')
+
+
+def test_published_rules_are_those_that_differ_each_once():
+    fitted, gast = (joint_conversions.get('coco17', 'h36m17', rule) for rule in ('', 'gast'))
+    assert [rule.rule for rule in joint_conversions.published(fitted)] == ['motionbert', 'gast']
+    assert [rule.rule for rule in joint_conversions.published(gast)] == ['motionbert']
+
+
+@pytest.mark.parametrize('asarray', [np.asarray, jnp.asarray])
+def test_a_mixture_gives_a_share_of_the_people_another_rule(asarray):
+    rule = joint_conversions.get('coco17', 'h36m17')
+    others = joint_conversions.published(rule)
+    numbers = asarray(np.arange(4000, dtype=np.int32))
+    choice = np.asarray(joint_conversions.Mixture(rule, others, 0.3).choice(numbers))
+    assert np.bincount(choice) / 4000 == pytest.approx([0.7, 0.15, 0.15], abs=0.02)
+    joints = asarray(people('coco17', 40))
+    confidence = asarray(np.random.default_rng(1).uniform(0, 1, (40, 17)))
+    mixture = joint_conversions.Mixture(rule, others, 0.3)
+    mixed, sure = mixture.convert(joints, confidence, numbers[:40])
+    for person, number in enumerate(choice[:40]):
+        own = (rule, *others)[number]
+        np.testing.assert_allclose(mixed[person], own.joints(joints)[person], rtol=1e-6)
+        np.testing.assert_allclose(sure[person], own.confidence(confidence)[person], rtol=1e-6)
+
+
+def test_people_to_test_on_get_no_other_rule():
+    rule = joint_conversions.get('coco17', 'h36m17')
+    mixture = joint_conversions.Mixture(rule, joint_conversions.published(rule), 1.0)
+    assert set(mixture.choice(np.arange(50, dtype=np.int32)).tolist()) == {1, 2}
+    assert not mixture.choice(np.full(50, -1, np.int32)).any()

@@ -16,19 +16,24 @@ YNNPACK = 'xla_cpu_experimental_ynn_fusion_type'
 MATRIX_PRODUCTS_ALONE = 'LIBRARY_FUSION_TYPE_INDIVIDUAL_DOT'
 # Bits of a vector register, where the CPU has them; LLVM's own choice is 256.
 VECTORS = {'xla_cpu_prefer_vector_width': 512}
+# How much LLVM works on the loops around the libraries' matrix products, 0 to 3.
+QUICKLY = {'xla_backend_optimization_level': 1}
 
 
-def compiler_options(few_rows: bool = False) -> dict[str, str | int]:
+def compiler_options(few_rows: bool = False, quickly: bool = False) -> dict[str, str | int]:
     """The options for `jax.jit`, without those that this JAX does not know.
 
     Args:
       few_rows: whether the program's matrix products may be of few rows, as one person's are.
+      quickly: whether the compiler is to take less time.
     """
     options: dict[str, str | int] = {}
     if tricks.is_on('ynnpack'):
         options[YNNPACK] = '' if few_rows and tricks.is_on('few_rows') else MATRIX_PRODUCTS_ALONE
     if tricks.is_on('wide_vectors'):
         options |= VECTORS
+    if quickly:
+        options |= QUICKLY
     return {name: value for name, value in options.items() if is_known(name, value)}
 
 
