@@ -21,7 +21,7 @@ from data_pipeline.datasets.synthetic.detections import Detections, detect_clip,
 from data_pipeline.datasets.synthetic.motion import Motion
 from data_pipeline.datasets.synthetic.primitives import Primitives, first_hit
 from data_pipeline.datasets.synthetic.recorded_motion import Recording
-from data_pipeline.datasets.synthetic.renderer import render
+from data_pipeline.datasets.synthetic.renderer import render, sample_film
 from data_pipeline.datasets.synthetic.samples import (
     ACTIVITIES_TRIED,
     BORDER,
@@ -40,6 +40,7 @@ from data_pipeline.records import Record
 _CLIP = 3  # In seeds, beside the numbers of samples.py.
 PLACES = 40  # Number of places and directions to try for a motion that stays in the whole image.
 BOX_SECONDS = 0.5  # Time in which the error of the box changes.
+SMOOTHING = 0.1  # Seconds over which boxes, and the height of a body on the floor, are averaged.
 STANDING_SHARE = 0.8  # Share of a recording's frames in which the person floats at most.
 
 
@@ -86,6 +87,7 @@ def make_clip(settings: Settings, split: str, number: int, frames: int) -> Itera
     )
     assert camera.rotation is not None  # Every camera of this dataset has a place.
     scene = sample_scene(rng, settings.light, camera.rotation[2])
+    film = sample_film(rng)
     affines = _affines(rng, detections, settings)
     for frame in range(frames):
         image = render(
@@ -98,6 +100,7 @@ def make_clip(settings: Settings, split: str, number: int, frames: int) -> Itera
             affines[frame],
             settings.crop_size,
             settings.supersample,
+            film,
         )
         yield Record(
             image=encode_crop(image[..., ::-1], settings),
@@ -152,10 +155,7 @@ def _heights(moving: Motion, bodies: list[Body], fps: float) -> np.ndarray:
     if moving.flies:
         heights = np.maximum(heights, np.quantile(heights, STANDING_SHARE))
     # The lowest point changes at once from one foot to the other, and the body does not.
-    reach = max(1, round(0.08 * fps))
-    kernel = np.hanning(2 * reach + 3)[1:-1]
-    padded = np.pad(heights, reach, 'edge')
-    heights = np.convolve(padded, kernel / kernel.sum(), 'valid')
+    heights = smoothed(heights[:, None], fps)[:, 0]
     return np.stack([0 * heights, 0 * heights, heights], axis=1)
 
 
@@ -193,14 +193,30 @@ def _hidden(camera: Camera, solids: Primitives, joints3d: np.ndarray) -> np.ndar
 def _affines(
     rng: np.random.Generator, detections: list[Detections], settings: Settings
 ) -> list[np.ndarray]:
-    """From pixels of the whole image to those of the crops [2, 3], whose boxes err as a tracker's."""
+    """From pixels of the whole image to pixels of the crops [2, 3], of each frame.
+
+    The boxes lie around the detected joints as a tracker's: they follow them with little haste, and
+    their errors last.
+    """
+    first = len(H36M17)
+    boxes = [
+        crops.joints_box(one.joints2d[:first], settings.crop_size, BOX_MARGIN) for one in detections
+    ]
+    middles = smoothed(np.array([[*centre, width] for centre, width in boxes]), settings.fps)
     decay = np.exp(-1.0 / (BOX_SECONDS * settings.fps))
     error, result = rng.normal(size=3), []
-    for detection in detections:
-        joints = detection.joints2d[: len(H36M17)]
-        centre, width = crops.joints_box(joints, settings.crop_size, BOX_MARGIN)
-        centre = centre + BOX_SHIFT * error[:2] * width
+    for x, y, width in middles:
+        centre = np.array([x, y]) + BOX_SHIFT * error[:2] * width
         width = float(width * np.exp(BOX_SCALE * error[2]))
         result.append(crops.box_affine(centre, width, settings.crop_size))
         error = decay * error + np.sqrt(1 - decay**2) * rng.normal(size=3)
     return result
+
+
+def smoothed(values: np.ndarray, fps: float) -> np.ndarray:
+    """Means of values [F, N] over neighbouring frames, about SMOOTHING seconds before and after."""
+    reach = max(1, round(SMOOTHING * fps))
+    kernel = np.hanning(2 * reach + 3)[1:-1]
+    padded = np.pad(values, ((reach, reach), (0, 0)), 'edge')
+    columns = [np.convolve(column, kernel / kernel.sum(), 'valid') for column in padded.T]
+    return np.stack(columns, axis=1)
