@@ -41,6 +41,7 @@ def problems(config: ConfigDict) -> list[str]:
     # Modules are made of the numbers, which therefore must be right.
     if not value_checks.problems(configuration.flatten(config.to_dict())):
         questions += [lambda: _check_levels(config), lambda: make_task(config)]
+        questions += [lambda: _check_pictures(config)]
     for question in questions:
         try:
             question()
@@ -60,6 +61,22 @@ def _check_levels(config: ConfigDict) -> None:
         raise UserError(
             f'config.model.lifter.levels is {tuple(levels)}, but the detector '
             f'{config.model.detector!r} gives {maps} maps; use levels 0 to {maps - 1}'
+        )
+
+
+def _check_pictures(config: ConfigDict) -> None:
+    """UserError where a detector gets no pictures; sequence lifters have a check of their own."""
+    if config.data.get('pictures', True) or config.data.features:
+        return
+    joint_set = skeletons.get(config.skeleton)
+    needs = config.task == 'detector' or (
+        config.task == 'lifter'
+        and model_settings.context_aware_pose_former(config.model, joint_set).detector is not None
+    )
+    if needs:
+        raise UserError(
+            'config.data.pictures is False, but a detector has to see pictures: set it to True, or '
+            'config.model.lifter.ablation_step to 0, which learns from coordinates alone'
         )
 
 

@@ -6,9 +6,9 @@ import pytest
 from capf_jax.errors import UserError
 from capf_jax.pose import skeletons
 from configs import base
-from data_pipeline import loader, windows
+from data_pipeline import features, loader, windows
 from data_pipeline.reader import Reader
-from tests.data_pipeline import tiny_people
+from tests.data_pipeline import test_features, tiny_people
 
 # Of the training split of tiny_people, subjects change from frame to frame, and sequences after
 # four frames: frames 0 and 2 are one video, 1 and 3 another, 4 and 6 a third.
@@ -208,3 +208,15 @@ def test_a_dataset_of_single_pictures_has_no_sequences(tmp_path, config):
 
 def test_actions_name_a_video_only_where_frames_would_be_there_twice(builder):
     assert 'action' not in windows.videos_of(builder, 'train').names[0]
+
+
+def test_windows_of_stored_features_hold_those_of_their_frames(builder, config):
+    work = features.Work(
+        test_features.extract, {'train': Reader(builder, 'train', skeletons.H36M17)}, 4, 1
+    )
+    made = features.Builder(builder, test_features.SETTINGS, work)
+    made.download_and_prepare(file_format='array_record')
+    batch = next(loader.training_batches(made, config))
+    assert batch.frames.contexts.shape == (12, 2, 17, 3)
+    np.testing.assert_array_equal(batch.frames.contexts[:, 0, 0, 0], batch.frames.index)
+    np.testing.assert_array_equal(batch.contexts, batch.frames.contexts[1::3])

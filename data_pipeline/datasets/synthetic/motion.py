@@ -40,7 +40,8 @@ REST, REST_TIME = 0.15, 0.4  # Chance of a rest after a movement, and its mean l
 SWAY = math.radians(1.5)  # Standard deviation of the sway of pelvis, chest and head.
 SWAY_TIME = 0.3  # Time in which the sway changes, seconds.
 CIRCLE = 0.7  # Chance that a person who walks goes in a circle.
-STRIDES = 0.55, 0.33  # Strides a second of the slowest walk, and what vigour adds.
+VIGOUR = 0.6, 1.2  # Least and greatest vigour of a walk, see `standing_activities.walking`.
+STRIDES = 0.60, 0.30  # Strides a second without vigour, and what vigour adds.
 _TRIALS = 8  # Number of poses to try for a movement through which the body does not pass itself.
 _SHARES = (0.2, 0.4, 0.6, 0.8)  # of a movement, where the body is looked at
 
@@ -321,7 +322,7 @@ def _walk(
 ) -> list[Pose]:
     """Poses of a person who walks."""
     seed, first_phase = int(rng.integers(2**32)), rng.uniform(0.0, 2.0 * math.pi)
-    vigour = rng.uniform(0.45, 1.3)
+    vigour = rng.uniform(*VIGOUR)
 
     def moment(phase: float) -> Pose:
         figure, support = standing.walking(
@@ -332,7 +333,7 @@ def _walk(
     for _ in range(_TRIALS):
         if all(poses.violation(moment(phase)) is None for phase in np.arange(0, 6.2, 0.7)):
             break
-        seed, vigour = int(rng.integers(2**32)), rng.uniform(0.45, 1.3)
+        seed, vigour = int(rng.integers(2**32)), rng.uniform(*VIGOUR)
     strides = STRIDES[0] + STRIDES[1] * vigour
     phases = first_phase + 2.0 * math.pi * strides / fps * np.arange(frames)
     walk = [moment(phase) for phase in phases]
