@@ -178,7 +178,8 @@ class Reader:
             joints3d=joints3d,
             valid=valid,
             index=np.asarray(indices, np.int32),
-            **stored,
+            contexts=stored.get('contexts'),
+            context_joints=stored.get('context_joints'),
         ), tuple(complaints)
 
     def examples(self, indices: Sequence[int] | np.ndarray) -> list[Any]:

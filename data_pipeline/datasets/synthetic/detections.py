@@ -131,7 +131,7 @@ def detect_clip(
     for limb in LIMBS:
         left = [H36M17.index(f'left_{joint}') for joint in limb]
         right = [H36M17.index(f'right_{joint}') for joint in limb]
-        chance = SWAP * (1 + 2 * hidden[:, left + right].any(1)) * (noise_sigma > 0)
+        chance = np.where(hidden[:, left + right].any(1), 3 * SWAP, SWAP) * (noise_sigma > 0)
         for frame in np.flatnonzero(_spells(rng, chance, SWAP_SECONDS * fps)):
             joints2d[frame, left + right] = joints2d[frame, right + left]
     distance = np.linalg.norm(joints2d - truth, axis=-1)

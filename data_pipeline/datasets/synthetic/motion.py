@@ -114,8 +114,9 @@ def turned(motion: Sequence[Pose], degrees: float, mirrored: bool) -> tuple[Pose
     for pose in motion:
         moved = dataclasses.replace(pose, joints=pose.joints - start)
         moved = poses.mirror(moved) if mirrored else moved
-        axes = (about @ part for part in (moved.pelvis, moved.chest, moved.head))
-        result.append(Pose(moved.joints @ about.T, *axes, moved.feet @ about.T, moved.support))
+        pelvis, chest, head = (about @ part for part in (moved.pelvis, moved.chest, moved.head))
+        joints, feet = moved.joints @ about.T, moved.feet @ about.T
+        result.append(Pose(joints, pelvis, chest, head, feet, moved.support))
     return tuple(result)
 
 
@@ -168,7 +169,8 @@ def _movements(
         joints[..., 2] += height
     feet = _level(feet, joints)
     return [
-        Pose(joints[f], *axes[f], feet[f], first.support if on_feet else ()) for f in range(frames)
+        Pose(joints[f], *_three(axes[f]), feet[f], first.support if on_feet else ())
+        for f in range(frames)
     ]
 
 
@@ -236,8 +238,13 @@ def _is_free(
     joints, axes, feet = articulation.place(parts, directions, lengths)
     lowest = (joints[..., 2] - CLEARANCE).min(-1)[:, None]
     joints[..., 2] += -lowest if height is None else height
-    way = (Pose(joints[f], *axes[f], feet[f]) for f in range(len(shares)))
+    way = (Pose(joints[f], *_three(axes[f]), feet[f]) for f in range(len(shares)))
     return all(poses.violation(pose) is None for pose in way)
+
+
+def _three(axes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Axes [3, 3, 3] of pelvis, chest and head, one by one."""
+    return axes[0], axes[1], axes[2]
 
 
 def _times_of(shares: np.ndarray) -> np.ndarray:
