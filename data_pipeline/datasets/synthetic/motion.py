@@ -355,8 +355,7 @@ def _walk(
         about = rotation(0.0, 0.0, math.degrees(heading[frame]))
         if frame:
             place = place + about[:, :2] @ steps[frame - 1]
-        axes = (about @ part for part in (pose.pelvis, pose.chest, pose.head))
-        result.append(
-            Pose(joints[frame] @ about.T + place, *axes, pose.feet @ about.T, pose.support)
-        )
+        pelvis, chest, head = (about @ part for part in (pose.pelvis, pose.chest, pose.head))
+        moved, feet = joints[frame] @ about.T + place, pose.feet @ about.T
+        result.append(Pose(moved, pelvis, chest, head, feet, pose.support))
     return result
