@@ -34,7 +34,8 @@ FRAMES = 27
 VIDEO = 400  # frames of a video
 BATCH = 64  # windows
 PEOPLE, CHANNELS = 4096, 480  # whose features are read for the speed
-FEW, MANY, SMALL = 4_000, 40_000, 4  # people, and channels of their features, for the memory
+# People, and channels of their features, for the memory: so many that a batch repeats few of them.
+FEW, MANY, SMALL = 16_000, 48_000, 4
 CLIP_FRAMES = 4_050  # frames that are rendered
 PROCESSES = 2
 

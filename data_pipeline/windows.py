@@ -154,13 +154,13 @@ def _read(builder: tfds.core.DatasetBuilder, split: str) -> Videos:
     """The videos of a split, from all its records."""
     videos: dict[tuple[str, ...], int] = {}
     acts: dict[tuple[str, ...], int] = {}
-    rows = []
-    for example in stored_examples(builder, split):
+    rows = np.empty((len(open_split(builder, split)), 3), np.int32)
+    for row, example in zip(rows, stored_examples(builder, split), strict=True):
         subject, action, sequence, camera, frame = (label(example, name) for name in LABELS)
         video = videos.setdefault((f'{subject}', f'{sequence}', f'{camera}'), len(videos))
         act = acts.setdefault((f'{subject}', f'{action}', f'{sequence}', f'{camera}'), len(acts))
-        rows.append(np.array([video, act, frame], np.int32))
-    numbers, actions, frames = np.stack(rows, axis=1)
+        row[:] = video, act, frame
+    numbers, actions, frames = np.ascontiguousarray(rows.T)
     if len(np.unique(np.stack([numbers, frames]), axis=1)[0]) == len(frames):
         names = [f'subject {s!r}, sequence {q!r}, camera {c!r}' for s, q, c in videos]
         return Videos(np.array(names), numbers, frames)
