@@ -41,6 +41,7 @@ def problems(config: ConfigDict) -> list[str]:
     # Modules are made of the numbers, which therefore must be right.
     if not value_checks.problems(configuration.flatten(config.to_dict())):
         questions += [lambda: _check_levels(config), lambda: make_task(config)]
+        questions += [lambda: _check_pictures(config)]
     for question in questions:
         try:
             question()
@@ -60,6 +61,22 @@ def _check_levels(config: ConfigDict) -> None:
         raise UserError(
             f'config.model.lifter.levels is {tuple(levels)}, but the detector '
             f'{config.model.detector!r} gives {maps} maps; use levels 0 to {maps - 1}'
+        )
+
+
+def _check_pictures(config: ConfigDict) -> None:
+    """UserError where a detector gets no pictures; sequence lifters have a check of their own."""
+    if config.data.get('pictures', True) or config.data.features:
+        return
+    joint_set = skeletons.get(config.skeleton)
+    needs = config.task == 'detector' or (
+        config.task == 'lifter'
+        and model_settings.context_aware_pose_former(config.model, joint_set).detector is not None
+    )
+    if needs:
+        raise UserError(
+            'config.data.pictures is False, but a detector has to see pictures: set it to True, or '
+            'config.model.lifter.ablation_step to 0, which learns from coordinates alone'
         )
 
 
@@ -275,14 +292,7 @@ def open_split(
       UserError: the split is missing or empty, or cannot be read as the configuration says.
     """
     split = str(name or config.data.test_split)
-    reader = Reader(
-        builder,
-        split,
-        skeletons.get(config.skeleton),
-        joints2d=config.data.joints2d,
-        bad_image=config.data.bad_image,
-        frame=config.model.frame,
-    )
+    reader = loader.open_reader(builder, config, split)
 
     def batches() -> loader.Batches:
         return loader.evaluation_batches(
@@ -312,11 +322,14 @@ def open_split(
 
 
 def _pictures(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> Reader | None:
-    """What reads the pictures of a dataset of features; None where they are not at hand.
+    """What reads pictures that batches lack; None where they have them, or none are at hand.
 
-    Positions are those of the source where no picture was skipped.
+    Positions of features are those of the source where no picture was skipped.
     """
-    if not isinstance(builder, features.Builder) or not builder.source.data_path.exists():
+    if not isinstance(builder, features.Builder):
+        has_pictures = config.data.pictures
+        return None if has_pictures else Reader(builder, split, skeletons.get(config.skeleton))
+    if not builder.source.data_path.exists():
         return None
     pictures = Reader(builder.source, split, skeletons.get(config.skeleton))
     is_same = len(pictures) == len(Reader(builder, split, skeletons.get(config.skeleton)))

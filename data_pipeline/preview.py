@@ -2,6 +2,7 @@
 
     python -m data_pipeline.preview --out=people.png
     python -m data_pipeline.preview --out=people.png --size=256x192 --light=random --count=20
+    python -m data_pipeline.preview --out=clips.png --clip_frames=50 --poses=FILE.bvh
 
     --out=FILE         picture to write
     --count=N          samples to show (default 40)
@@ -11,12 +12,13 @@
     --FIELD=VALUE      any field of data_pipeline/datasets/synthetic/settings.py, as for
                        data_pipeline.build
 
-Green dots are true 2D joints, red ones detected.
+Green dots are true 2D joints, red ones detected. With --clip_frames, every row is a film strip:
+frames of one clip at equal distances.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -26,6 +28,7 @@ from capf_jax.pose import crops
 from capf_jax.runtime import commands, files
 from data_pipeline import arguments
 from data_pipeline.building import from_fields
+from data_pipeline.datasets.synthetic.clip_samples import make_clip
 from data_pipeline.datasets.synthetic.samples import make_sample
 from data_pipeline.datasets.synthetic.settings import SPLITS, Settings
 from data_pipeline.records import Record
@@ -53,11 +56,28 @@ def draw(record: Record, joints: bool = True, zoom: int = 2) -> np.ndarray:
 def contact_sheet(
     settings: Settings, split: str, count: int, joints: bool, zoom: int
 ) -> np.ndarray:
-    """The first `count` samples of a split in rows of COLUMNS, uint8 BGR."""
-    tiles = [draw(make_sample(settings, split, i), joints, zoom) for i in range(count)]
-    tiles += [np.zeros_like(tiles[0])] * (-count % COLUMNS)
+    """The first `count` samples of a split in rows of COLUMNS, uint8 BGR.
+
+    Of clips, a row shows one.
+    """
+    records = (
+        _strips(settings, split, count)
+        if settings.clip_frames
+        else (make_sample(settings, split, i) for i in range(count))
+    )
+    tiles = [draw(record, joints, zoom) for record in records]
+    tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
     rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
     return np.vstack(rows)
+
+
+def _strips(settings: Settings, split: str, count: int) -> Iterator[Record]:
+    """Of each of the first clips, up to COLUMNS frames at equal distances."""
+    frames = settings.clip_frames
+    shown = np.linspace(0, frames - 1, COLUMNS).round().astype(int)
+    for number in range(-(-count // COLUMNS)):
+        clip = list(make_clip(settings, split, number, frames))
+        yield from (clip[frame] for frame in shown)
 
 
 def main(argv: Sequence[str]) -> int:

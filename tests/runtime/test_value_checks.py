@@ -33,6 +33,12 @@ def test_a_value_without_sense_is_one_sentence_that_names_its_field(field):
     assert '\n' not in str(caught.value)
 
 
+def test_a_detector_without_pictures_is_refused_and_coordinates_alone_are_not():
+    with pytest.raises(UserError, match=r'data\.pictures is False'):
+        parse('data.pictures=False')
+    parse('data.pictures=False', 'model.lifter.ablation_step=0')
+
+
 def test_all_problems_are_told_at_once():
     with pytest.raises(UserError) as caught:
         parse('seed=-1', 'model.lifter.heads=0', 'data.builder.width=-5', 'evaluation.pictures=-1')

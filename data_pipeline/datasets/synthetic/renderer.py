@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import cv2
 import numpy as np
 
@@ -28,6 +30,7 @@ def render(
     affine: np.ndarray,
     crop_size: tuple[int, int],
     supersample: int = 2,
+    film: Film | None = None,
 ) -> np.ndarray:
     """A picture of a person in a room.
 
@@ -41,6 +44,7 @@ def render(
       affine: [2, 3], maps pixels of the whole image to pixels of the crop, without rotation.
       crop_size: width and height of the crop, pixels.
       supersample: number of rays in each row and in each column of a pixel.
+      film: of the camera; None draws one.
 
     Returns:
       The crop [H, W, 3] uint8, RGB.
@@ -68,7 +72,7 @@ def render(
     person[solid, 3] = 1
     person = person.reshape(size[1], size[0], 4)
     person = cv2.resize(person, crop_size, interpolation=cv2.INTER_AREA)
-    return _photograph(rng, person[..., :3] + (1 - person[..., 3:]) * room, affine)
+    return _photograph(rng, person[..., :3] + (1 - person[..., 3:]) * room, affine, film)
 
 
 def _crop_intrinsics(camera: Camera, affine: np.ndarray, supersample: int) -> np.ndarray:
@@ -256,17 +260,36 @@ def _coordinates(points: np.ndarray, frame: np.ndarray) -> np.ndarray:
     return ((points - frame[0]) @ frame[1:].T).astype(np.float32)
 
 
-def _photograph(rng: np.random.Generator, linear: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    """A photograph [H, W, 3] uint8 of linear light [H, W, 3].
+@dataclasses.dataclass(frozen=True)
+class Film:
+    """How a camera makes a picture of light; the frames of a video have one film.
 
-    The photograph has a random exposure, white balance, blur and noise.
+    Attributes:
+      exposure: [3], factors of red, green and blue.
+      blur: standard deviation of the blur, pixels of the crop.
+      noise: standard deviation of the noise, 0 to 255.
     """
+
+    exposure: np.ndarray
+    blur: float
+    noise: float
+
+
+def sample_film(rng: np.random.Generator) -> Film:
+    """A random exposure, white balance, blur and noise."""
     exposure = rng.uniform(1.1, 1.6) * (1 + rng.normal(0, 0.03, 3))
-    image = 255 * np.clip(linear * exposure, 0, 1) ** (1 / 2.2)
-    blur = rng.uniform(0, 0.7)
-    if blur > 0.25:
-        image = cv2.GaussianBlur(image, (0, 0), blur)
-    image = image + rng.normal(0, rng.uniform(0.5, 3.5), image.shape)
+    return Film(exposure, rng.uniform(0, 0.7), rng.uniform(0.5, 3.5))
+
+
+def _photograph(
+    rng: np.random.Generator, linear: np.ndarray, affine: np.ndarray, film: Film | None
+) -> np.ndarray:
+    """A photograph [H, W, 3] uint8 of linear light [H, W, 3] on a film, or on a random one."""
+    film = sample_film(rng) if film is None else film
+    image = 255 * np.clip(linear * film.exposure, 0, 1) ** (1 / 2.2)
+    if film.blur > 0.25:
+        image = cv2.GaussianBlur(image, (0, 0), film.blur)
+    image = image + rng.normal(0, film.noise, image.shape)
     # The part of the crop outside the whole image is black, as in the crops of real photographs.
     height, width = image.shape[:2]
     x = (np.arange(width) - affine[0, 2]) / affine[0, 0]

@@ -110,6 +110,30 @@ def test_bvh_is_thinned_to_ten_poses_a_second(tmp_path):
     assert len(motion_capture.load_poses(tmp_path / 'fast.bvh')) == 3
 
 
+def test_bvh_tells_how_many_poses_a_second_were_read(tmp_path):
+    (tmp_path / 'fast.bvh').write_text(bvh_text([frame()] * 25, seconds=1 / 120))
+    capture = motion_capture.load(tmp_path / 'fast.bvh', rate=60.0)
+    assert len(capture.joints) == 13
+    assert capture.rates['fast'] == pytest.approx(60.0)
+
+
+@pytest.mark.parametrize(
+    ('fps', 'rates'), [(25.0, [25.0] * 10), (np.arange(1.0, 11.0), list(np.arange(1.0, 11.0)))]
+)
+def test_npz_has_one_rate_or_one_for_each_recording(npz, fps, rates):
+    path, arrays, _ = npz
+    np.savez(path, **arrays, fps=np.float32(fps))
+    assert list(motion_capture.load(path).rates.values()) == rates
+
+
+@pytest.mark.parametrize('fps', [0.0, np.nan, np.ones(3)])
+def test_npz_with_senseless_rates_is_refused(npz, fps):
+    path, arrays, _ = npz
+    np.savez(path, **arrays, fps=np.asarray(fps))
+    with pytest.raises(UserError, match='fps must be a positive number'):
+        motion_capture.load(path)
+
+
 def test_retarget_replaces_lengths_and_keeps_directions(npz):
     recorded = motion_capture.load_poses(npz[0])
     target = poses.sample_proportions(np.random.default_rng(9))

@@ -192,7 +192,7 @@ def test_picture_of_a_mirrored_person_is_the_mirrored_picture(number, monkeypatc
         scenes, 'look_up_noise', lambda x, y: 0 * x
     )  # Folds do not turn with the person.
     monkeypatch.setattr(renderer, '_room', lambda scene, shadow, eye, rays: 0 * rays)
-    monkeypatch.setattr(renderer, '_photograph', lambda rng, linear, affine: 255 * linear)
+    monkeypatch.setattr(renderer, '_photograph', lambda rng, linear, affine, film: 255 * linear)
     subject = samples.subject_of(0, 'train', number)
     pose = poses.sample_pose(np.random.default_rng(number), 'handling', subject.proportions)
     # The camera looks along -x and the light comes from above, so the mirror plane is y = 0.

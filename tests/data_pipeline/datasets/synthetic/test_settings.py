@@ -24,7 +24,7 @@ def test_names_are_those_of_datasets_built_before():
 
 
 def test_names_do_not_follow_later_fields_at_their_defaults():
-    same = Settings(activities_share=0.0, cameras='studio', truncation=0.0)
+    same = Settings(activities_share=0.0, cameras='studio', truncation=0.0, fps=50.0)
     assert same.name == Settings().name
 
 
@@ -36,6 +36,9 @@ def test_later_fields_change_the_name(tmp_path):
         {},
         {'cameras': 'photographs'},
         {'cameras': 'photographs', 'truncation': 0.1},
+        {'clip_frames': 9},
+        {'clip_frames': 9, 'fps': 50.0},
+        {'clip_frames': 9, 'noise_seconds': 0.0},
         {'poses': str(paths[0])},
         {'poses': str(paths[0]), 'activities_share': 0.5},
         {'poses': f'{paths[0]},{paths[1]}'},
@@ -68,6 +71,11 @@ def test_cut_people_need_photographs():
         Settings(truncation=0.1)
 
 
+def test_clips_need_a_camera_that_stands_still():
+    with pytest.raises(ValueError, match="cameras = 'studio'"):
+        Settings(clip_frames=9, cameras='photographs')
+
+
 def test_unknown_field_is_named():
     with pytest.raises(ValueError, match=r"no field 'hieght'.*nearest is 'height'"):
         from_fields(Settings, {'hieght': 64}, 'synthetic')
@@ -85,6 +93,11 @@ def test_unknown_field_is_named():
         {'cameras': 'phone'},
         {'truncation': 1.5},
         {'activities_share': -0.1},
+        {'clip_frames': -1},
+        {'clip_frames': 100_000},
+        {'fps': 0.0},
+        {'noise_seconds': -1.0},
+        {'noise_bursts': 9.0},
     ],
 )
 def test_senseless_fields_are_refused(fields):
