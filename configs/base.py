@@ -9,7 +9,9 @@ from ml_collections import ConfigDict
 def get_config() -> ConfigDict:
     """All fields, locked: an unknown field is an error."""
     config = ConfigDict()
-    config.task = 'lifter'  # what is learnt: 'lifter' (the detector is frozen) or 'detector'
+    # What is learnt: 'lifter' (the detector is frozen), 'detector', or 'sequence', a lifter of
+    # windows of frames.
+    config.task = 'lifter'
     config.seed = 0  # initial weights, data order, flips and drop path
     config.dtype = 'float32'  # to compute in: 'float32' or 'bfloat16'; parameters stay float32
     config.skeleton = 'h36m17'  # a name in capf_jax/pose/skeletons.py
@@ -26,6 +28,10 @@ def get_config() -> ConfigDict:
     # Whether to read what `python -m capf_jax.features` has stored of the frozen detector, instead
     # of running it in every step; for lifters without deformable extraction.
     data.features = False
+    data.frames = 1  # F, frames of a window around its target; read if the task is 'sequence'
+    data.frame_step = 1  # frames from one frame of a window to the next
+    data.causal = False  # whether a window ends with its target, so that none reads the future
+    data.pictures = True  # whether pictures are read; False for lifters of coordinates alone
 
     config.model = ConfigDict()
     config.model.detector = 'hrnet_w32'  # a name in capf_jax/models/detectors/catalog.py
