@@ -329,14 +329,7 @@ def open_split(
       UserError: the split is missing or empty, or cannot be read as the configuration says.
     """
     split = str(name or config.data.test_split)
-    reader = Reader(
-        builder,
-        split,
-        skeletons.get(config.skeleton),
-        joints2d=config.data.joints2d,
-        bad_image=config.data.bad_image,
-        frame=config.model.frame,
-    )
+    reader = loader.open_reader(builder, config, split)
 
     def batches() -> loader.Batches:
         return loader.evaluation_batches(
@@ -366,11 +359,14 @@ def open_split(
 
 
 def _pictures(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> Reader | None:
-    """What reads the pictures of a dataset of features; None where they are not at hand.
+    """What reads pictures that batches lack; None where they have them, or none are at hand.
 
-    Positions are those of the source where no picture was skipped.
+    Positions of features are those of the source where no picture was skipped.
     """
-    if not isinstance(builder, features.Builder) or not builder.source.data_path.exists():
+    if not isinstance(builder, features.Builder):
+        has_pictures = config.data.pictures
+        return None if has_pictures else Reader(builder, split, skeletons.get(config.skeleton))
+    if not builder.source.data_path.exists():
         return None
     pictures = Reader(builder.source, split, skeletons.get(config.skeleton))
     is_same = len(pictures) == len(Reader(builder, split, skeletons.get(config.skeleton)))
