@@ -295,6 +295,7 @@ class Estimator:
         crops: Any = None,
         joints2d_crop: Any = None,
         *,
+        contexts: Any = None,
         flip_test: bool = False,
     ) -> np.ndarray:
         """3D poses of the target frames of windows of F frames.
@@ -305,7 +306,11 @@ class Estimator:
           joints2d: [B, F, J, 2], normalised by the image as for `lift`.
           crops: uint8 RGB [B, F, H, W, 3] of `crop_size`; for a PoseFormer None.
           joints2d_crop: [B, F, J, 2], the same joints in pixels of the crops, or None likewise.
-          flip_test: average with the prediction for the mirrored person.
+          contexts: [B, F, J, C], in place of the crops and their joints: what the maps show at the
+            joints, all levels one after the other, projected where the lifter was trained so; for
+            lifters without deformable extraction, and for published ones the only way.
+          flip_test: average with the prediction for the mirrored person; not with contexts, which
+            the mirrored crop has of its own.
 
         Returns:
           float32 [B, J, 3], metres, in the frame that the lifter has learnt (the camera's, if the
@@ -317,6 +322,8 @@ class Estimator:
         lifter = self._need(
             self.sequence_lifter, 'lift_sequence', 'files of PoseFormer and CA-PF-S'
         )
+        if contexts is not None:
+            return self._lift_contexts(lifter, joints2d, contexts, flip_test)
         windows = sequences.checked(self, joints2d, crops, joints2d_crop)
         pose = self._in_batches(functools.partial(sequences.lift, self, lifter), *windows)
         if not flip_test:
@@ -324,6 +331,19 @@ class Estimator:
         mirrored = sequences.mirrored(self, *windows)
         other = self._in_batches(functools.partial(sequences.lift, self, lifter), *mirrored)
         return (pose + flip_pose(other, self.skeleton)) / 2
+
+    def _lift_contexts(
+        self, lifter: Network, joints2d: Any, contexts: Any, flip_test: bool
+    ) -> np.ndarray:
+        """See `lift_sequence`."""
+        if flip_test:
+            raise UserError(
+                'contexts are of the plain crops: lift those of the mirrored crops by themselves, '
+                'and leave flip_test out'
+            )
+        windows = sequences.checked_contexts(self, lifter, joints2d, contexts)
+        lift = functools.partial(sequences.lift_contexts, self, lifter)
+        return self._in_batches(lift, *windows)
 
     def predict(
         self,

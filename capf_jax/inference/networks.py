@@ -147,7 +147,8 @@ def _on_a_detector(
     """The detector of a whole model, where it has one, and its lifter by the name `part`."""
     settings, joint_set = model_section(metadata), skeletons.get(metadata['skeleton'])
     networks, maps = {}, ()
-    if model.detector is not None:
+    # The published files of CA-PF-S are lifters of context vectors, without what makes these.
+    if model.detector is not None and (part == 'lifter' or 'detector' in variables):
         finds = model_settings.detector_joints(settings, joint_set)
         crop = crop_size(metadata) or model.entry.crop
         detector = _frozen(model.detector, model.entry, finds, variables['detector'], crop)
@@ -163,8 +164,10 @@ def _on_a_detector(
 
     joints2d, joints2d_crop = floats(joints, 4 if model.detector_joints else 2), floats(joints, 2)
     inputs: tuple[Any, ...] = joints2d, joints2d_crop, tuple(floats(*m.shape[1:]) for m in maps)
-    if model.projection is not None:
-        widths = [model.projection.channels] * len(model.entry.levels)
+    if part == 'sequence_lifter' and model.detector and not model.lifter.runs_deformable:
+        widths = model.entry.channels
+        if model.projection is not None:
+            widths = [model.projection.channels] * len(widths)
         inputs = joints2d, joints2d_crop, (), tuple(floats(joints, width) for width in widths)
     check(variables['lifter'], model.lifter, *inputs)
     in_metres = units.in_unit(variables['lifter'], units.unit_of(metadata), 'm')
@@ -178,7 +181,7 @@ def _ca_pf_s(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[
         settings, joint_set, frames=int(metadata['frames'])
     )
     networks = _on_a_detector(variables, metadata, whole, 'sequence_lifter')
-    if whole.projection is not None:
+    if whole.projection is not None and 'projection' in variables:
         contexts = [
             jax.ShapeDtypeStruct((1, len(joint_set), channels), jnp.float32)
             for channels in whole.entry.channels

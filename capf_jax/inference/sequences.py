@@ -83,6 +83,31 @@ def checked(
     return joints2d, flat.reshape(crops.shape), joints2d_crop
 
 
+def checked_contexts(
+    estimator: Estimator, lifter: Network, joints2d: Any, contexts: Any
+) -> tuple[np.ndarray, np.ndarray]:
+    """joints2d [B, F, J, 2] and contexts [B, F, J, C], float32, for a lifter that takes them.
+
+    Raises:
+      UserError: they are not of these shapes, or the lifter takes none.
+    """
+    whole, frames, joints = lifter.whole, lifter.module.frames, len(estimator.skeleton)
+    if whole is None or whole.detector is None or whole.lifter.runs_deformable:
+        raise UserError(
+            f'{estimator.path} takes no contexts: it lifts coordinates alone, or looks around the '
+            'joints in the maps'
+        )
+    joints2d = input_checks.normalised_joints(joints2d, (frames, joints, 2))
+    contexts, channels = np.asarray(contexts), sum(whole.context_channels)
+    if contexts.shape[1:] != (frames, joints, channels) or contexts.dtype.kind != 'f':
+        raise UserError(
+            f'contexts is {contexts.dtype} {list(contexts.shape)}; it must be float32 '
+            f'[B, {frames}, {joints}, {channels}]'
+        )
+    input_checks.same_length(joints2d=joints2d, contexts=contexts)
+    return joints2d, contexts.astype(np.float32)
+
+
 def check_model(estimator: Estimator, lifter: Network) -> None:
     """UserError where a sequence lifter needs more than crops, joints and what the file holds."""
     whole = lifter.whole
@@ -149,6 +174,13 @@ def encode(estimator: Estimator, joints2d: Any, *pictures: Any) -> jax.Array:
     return _encode_frames(whole, precision, variables_of(estimator), joints2d, *pictures)
 
 
+def lift_contexts(estimator: Estimator, lifter: Network, joints2d: Any, contexts: Any) -> jax.Array:
+    """The poses [B, J, 3] of windows in the form of `checked_contexts`."""
+    whole = cast(ContextAwarePoseFormer, lifter.whole)
+    rows = _rows(joints2d), _rows(contexts)
+    return _lift_vectors(whole, estimator.precision, lifter.variables, *rows)
+
+
 @functools.partial(programs.jit, static_argnums=(0, 1, 2))
 def over_time(
     module: nn.Module, precision: str, step: int, variables: Any, tokens: jax.Array
@@ -183,6 +215,15 @@ def _encode_joints(module: PoseFormer, precision: str, variables: Any, joints: A
     with jax.default_matmul_precision(precision):
         tokens = module.apply(variables, joints[:, None], method='relate_joints')
         return cast(jax.Array, tokens)[:, 0]
+
+
+@functools.partial(programs.jit, static_argnums=(0, 1))
+def _lift_vectors(
+    whole: ContextAwarePoseFormer, precision: str, variables: Any, joints2d: Any, contexts: Any
+) -> jax.Array:
+    with jax.default_matmul_precision(precision):
+        by_level = whole.split_contexts(contexts)
+        return cast(Any, whole.lifter.apply(variables, joints2d, joints2d, (), by_level))[0]
 
 
 @functools.partial(programs.jit, static_argnums=(0, 1))

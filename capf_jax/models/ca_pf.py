@@ -255,10 +255,8 @@ class ContextAwarePoseFormer:
             outputs: dict[str, Any] = {}
             if self.conversion is not None:
                 joints2d_crop = outputs['detector_joints'] = batch.context_joints[:, 0]
-            contexts = batch.contexts[:, 0].astype(jnp.float32)
-            ends = list(itertools.accumulate(self.context_channels))
-            levels = jnp.split(contexts, ends[:-1], axis=-1)
-            return self._inputs(batch, joints2d_crop, contexts=self._by_level(levels)), outputs
+            contexts = self.split_contexts(batch.contexts[:, 0].astype(jnp.float32))
+            return self._inputs(batch, joints2d_crop, contexts=contexts), outputs
         if self.detector is None:
             return self._inputs(batch, joints2d_crop), {}
 
@@ -279,6 +277,11 @@ class ContextAwarePoseFormer:
                 joints2d=jnp.concatenate([inputs.joints2d, own], axis=-1)
             )
         return inputs, outputs
+
+    def split_contexts(self, contexts: Float[Array, 'B J C']) -> tuple[jax.Array, ...]:
+        """Context vectors of all levels one after the other -> the lifter's argument."""
+        ends = list(itertools.accumulate(self.context_channels))
+        return self._by_level(jnp.split(contexts, ends[:-1], axis=-1))
 
     def _with_context(
         self,
