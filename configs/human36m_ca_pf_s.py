@@ -8,8 +8,8 @@
 The second command runs the frozen HRNet-W32 once over all pictures and stores what its maps show at
 the 2D joints; it tells size and time before it begins. Not run here: the dataset is licensed. The
 paper's score, not ours, at 1, 3, 9 and 27 frames: 44.7, 44.2, 43.4, 40.2 mm MPJPE and 8.5, 4.8,
-3.4, 2.1 mm MPJVE. Hardware and time, estimated and not measured: one H100, about 6 hours at 27
-frames (78 million windows of 2.8 GFLOP forward, three times that with the gradients, at 30
+3.4, 2.1 mm MPJVE. Hardware and time, estimated and not measured: one H100, about 4 hours at 27
+frames (78 million windows of 1.7 GFLOP forward, three times that with the gradients, at 30
 TFLOP/s), if the stored features can be read as fast.
 
 The paper's training settings are not published; a later file of its authors hints at batches of 64.

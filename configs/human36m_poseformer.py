@@ -6,8 +6,8 @@
 
 It reads 2D joints alone: no picture is decoded, and no detector runs. Not run here: the dataset is
 licensed. The paper's score, not ours, of PoseFormer at 1, 3, 9 and 81 frames: 53.2, 51.0, 49.9 and
-44.3 mm MPJPE. Hardware and time, estimated and not measured: one H100, about 20 hours at 81 frames
-(156 million windows of 2.7 GFLOP forward, three times that with the gradients, at 20 TFLOP/s).
+44.3 mm MPJPE. Hardware and time, estimated and not measured: one H100, about 10 hours at 81 frames
+(156 million windows of 1.6 GFLOP forward, three times that with the gradients, at 20 TFLOP/s).
 
 The settings are those of the published command for detected joints: learning rate 4e-5 (4e-4 for
 true 2D joints), times 0.99 after every epoch, AdamW with a weight decay of 0.1, drop path 0.1. Its

@@ -66,6 +66,13 @@ class StartWeights:
         Args:
           expected: the shapes of the variables that a weight file of this model holds.
         """
+        is_lifter_alone = self.metadata['kind'] == 'ca_pf_s' and not self.parts.get('detector')
+        if is_lifter_alone and expected.get('detector'):
+            raise UserError(
+                f'{self.path} holds the lifter of a CA-PF-S alone, without the detector whose '
+                'context it was trained on: give the file of a training run, or begin one from '
+                'this file by config.training.start'
+            )
         different = differing_tensors(self.variables, expected)
         if different:
             raise UserError(
