@@ -119,6 +119,7 @@ class TemporalLifter(Lifter):
         """The poses of windows whose frames `of_one_frame` has encoded already."""
         return self.regress(self.relate_frames(tokens)[0])
 
+    @nn.nowrap
     def of_one_frame(self) -> Lifter:
         """The lifter of a single frame, to be run on the same parameters.
 
@@ -126,7 +127,8 @@ class TemporalLifter(Lifter):
         it, so that a new frame is encoded once and not in each of its F windows.
         """
         fields = {name: getattr(self, name) for name in Lifter.__dataclass_fields__}
-        return Lifter(**{name: value for name, value in fields.items() if name not in _FLAX})
+        own = {name: value for name, value in fields.items() if name not in _FLAX}
+        return Lifter(**own, parent=None)
 
 
 _FLAX = ('parent', 'name')  # what every Flax module has beside its own fields

@@ -10,6 +10,7 @@ import dataclasses
 from typing import Any, cast
 
 import jax
+import jax.numpy as jnp
 import optax
 
 from capf_jax.inference import start_weights, units
@@ -216,7 +217,7 @@ def poseformer_task(model: PoseFormer, learning: Learning) -> Task:
 
     def init(key: Array, batch: Batch) -> TrainState:
         key_model, key_steps = jax.random.split(key)
-        one = jax.numpy.zeros((1, model.frames, model.num_joints, 2))
+        one = jnp.zeros((1, model.frames, model.num_joints, 2))
         variables = jax.jit(model.init)(key_model, one)
         return new_state(learning.optimizer, key_steps, variables['params'])
 
@@ -227,7 +228,7 @@ def poseformer_task(model: PoseFormer, learning: Learning) -> Task:
         file.taken('lifter')
         lifter = file.lifter({'params': state.params}, joint_set.name)
         lifter = units.in_unit(lifter, 'm', learning.target_unit)
-        return state.replace(params=jax.tree.map(jax.numpy.asarray, lifter['params']))
+        return state.replace(params=jax.tree.map(jnp.asarray, lifter['params']))
 
     def predict(
         state: TrainState, params: Any, batch: Batch, key: Array | None
