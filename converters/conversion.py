@@ -155,7 +155,9 @@ def describe(opened: Source, model: Model, crop: tuple[int, int] | None = None) 
         'kind': model.kind,
         'name': model.name,
         'skeleton': model.skeleton,
-        **({'unit': units.published(model.skeleton)} if model.kind == CA_PF_KIND else {}),
+        **(
+            {'unit': units.published(model.skeleton)} if model.kind in (CA_PF_KIND, CA_PF_S) else {}
+        ),
         **_of_windows(model),
         'model': dict(model.settings),
         'naming': model.naming,
