@@ -46,7 +46,7 @@ def test_poseformer_is_trained_and_its_weights_are_scored_by_command(folder, tmp
     ]
     one, two = (result['mean_over_frames']['mpjpe'] for result in results)
     assert one == pytest.approx(two, rel=1e-6)
-    assert results[1]['protocol']['frames'] == 3
+    assert results[1]['protocol']['window'] == '3 frames, the target in the middle'
     estimator = capf_jax.Estimator.load(file)
     assert estimator.lift_sequence(np.zeros((2, 3, tiny.JOINTS, 2))).shape == (2, tiny.JOINTS, 3)
 
@@ -67,5 +67,5 @@ def test_ca_pf_s_on_features_scores_as_on_pictures(folder, tmp_path):
     config.data.features = False
     seen = evaluate.open_weights(file, config).evaluate()
     np.testing.assert_allclose(stored.predictions, seen.predictions, atol=2e-3)
-    assert stored.conditions['frames'] == 3
+    assert stored.conditions['window'] == seen.conditions['window']
     assert capf_jax.Estimator.load(file).sequence_lifter.module.frames == 3

@@ -52,7 +52,7 @@ def checked(
     """
     lifter = estimator.sequence_lifter
     assert lifter is not None  # the caller has looked
-    frames, joints = frames or lifter.module.frames, len(estimator.skeleton)
+    frames, joints = frames or int(lifter.module.frames), len(estimator.skeleton)
     joints2d = input_checks.normalised_joints(joints2d, (frames, joints, 2))
     if not needs_crops(lifter):
         if crops is not None or joints2d_crop is not None:

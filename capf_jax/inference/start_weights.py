@@ -190,7 +190,7 @@ def read(path: str) -> StartWeights:
             f'{path} does not say what model it holds (kind, skeleton, model): make it with '
             'python -m converters.convert, or train again'
         )
-    parts = {BARE[kind]: variables} if kind in BARE else dict(variables)
+    parts: dict[str, Any] = {BARE[kind]: variables} if kind in BARE else dict(variables)
     try:
         unit = units.unit_of(metadata)
     except UserError as error:

@@ -59,6 +59,13 @@ class Window:
         """Of values [B * F, ...] of all frames those of the targets, [B, ...]."""
         return rows.reshape(-1, self.frames, *rows.shape[1:])[:, self.target]
 
+    def __str__(self) -> str:
+        """For the conditions of a result, such as '27 frames, the target in the middle'."""
+        steps = f', {self.step} apart' if self.step > 1 else ''
+        return (
+            f'{self.frames} frames{steps}, the target {"last" if self.causal else "in the middle"}'
+        )
+
     @property
     def metadata(self) -> dict[str, Any]:
         """What a weight file says of the window that its lifter was trained for."""
@@ -101,7 +108,9 @@ class Learning:
             flip_test=self.flip_test,
             target_unit=self.target_unit,
         )
-        conditions = {'flip_test': self.flip_test, **self.window.metadata, **parts['conditions']}
+        conditions = {
+            'flip_test': self.flip_test, 'window': str(self.window), **parts['conditions'],
+        }  # fmt: skip
         metadata = {
             'unit': self.target_unit, **self.window.metadata, **parts['weight_metadata'],
         }  # fmt: skip
