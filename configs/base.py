@@ -68,6 +68,17 @@ def get_config() -> ConfigDict:
     lifter.mlp_ratio = 2  # hidden width of an MLP over its input width
     lifter.drop_path = 0.2  # drop path of each module's last block, rising linearly from 0
 
+    # The task 'sequence' alone reads these. Its lifter has the fields of config.model.lifter, too.
+    model = config.model
+    model.sequence_lifter = 'ca_pf_s'  # 'ca_pf_s', or 'poseformer', the one without context
+    model.temporal_layers = 4  # CA-PF-S: transformer blocks over the frames
+    model.temporal_heads = 8  # CA-PF-S: attention heads of these blocks
+    model.temporal_position = False  # CA-PF-S: a learnt embedding of the frames' places in time
+    # CA-PF-S: numbers that the frozen projection of another lifter makes of each level's context
+    # vector before the lifter sees it; 0 gives it the vectors as the maps have them.
+    model.projection_channels = 0
+    model.projection_weights = ''  # file of the single-frame lifter it is of; '' for random weights
+
     training = config.training = ConfigDict()
     training.start = ''  # weight file to begin from: of a lifter with its detector, or a detector
     training.start_part = 'all'  # what is taken of it: 'all', 'lifter' or 'detector'

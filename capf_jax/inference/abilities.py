@@ -90,12 +90,13 @@ def crop_lifter(estimator: Estimator, *, with_joints: bool) -> Network:
 
 
 def sequence_lifter(estimator: Estimator) -> Network:
-    """The lifter of sequences of 2D joints.
+    """The lifter of windows of frames.
 
     Raises:
-      UserError: the file holds no PoseFormer.
+      UserError: the file holds neither PoseFormer nor CA-PF-S.
     """
-    return _need(estimator, estimator.sequence_lifter, 'lift_sequence', 'files of PoseFormer')
+    holders = 'files of PoseFormer and CA-PF-S'
+    return _need(estimator, estimator.sequence_lifter, 'lift_sequence', holders)
 
 
 def _need(estimator: Estimator, network: Network | None, method: str, holders: str) -> Network:
