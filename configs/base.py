@@ -71,6 +71,7 @@ def get_config() -> ConfigDict:
     training.learning_rate_decay = 0.99  # factor after every epoch
     training.weight_decay = 0.1  # AdamW, on every trained parameter
     training.offset_learning_rate_factor = 1.0  # the sampling-offset layers' share of the rate
+    training.weight_average = 0.0  # decay of the weights' moving average, such as 0.999; 0: none
     training.flip_probability = 0.5  # chance that a sample is mirrored
     training.checkpoint_minutes = 10.0  # time between checkpoints inside an epoch
     training.precision = 'default'  # of matrix products: a jax.default_matmul_precision

@@ -145,6 +145,7 @@ CHECKS: Mapping[str, Check] = {
     'training.learning_rate_decay': number(0, 1, above=True),
     'training.weight_decay': number(0),
     'training.offset_learning_rate_factor': number(0),
+    'training.weight_average': number(0, 1, below=True),
     'training.flip_probability': number(0, 1),
     'training.checkpoint_minutes': number(0),
     'training.start': text,
