@@ -23,6 +23,7 @@ from capf_jax.scoring.protocols import Protocol
 from capf_jax.tasks.detector import detector_task
 from capf_jax.tasks.lifter import lifter_task
 from capf_jax.tasks.optimizer import make_optimizer
+from capf_jax.tasks.sequence import Learning, Window, ca_pf_s_task, poseformer_task
 from capf_jax.tasks.task import Task, with_precision
 from data_pipeline import datasets, features, loader
 from data_pipeline.reader import Reader
@@ -118,6 +119,47 @@ def _detector(config: ConfigDict, steps_per_epoch: int) -> Task:
     )
 
 
+def _sequence(config: ConfigDict, steps_per_epoch: int) -> Task:
+    model, joint_set, data = config.model, skeletons.get(config.skeleton), config.data
+    learning = Learning(
+        optimizer=make_optimizer(config.training, steps_per_epoch),
+        joint_set=joint_set,
+        window=Window(data.frames, data.frame_step, bool(data.causal)),
+        flip_probability=config.training.flip_probability,
+        flip_test=bool(config.evaluation.flip_test),
+        protocol=protocol(config),
+        start_file=config.training.start,
+        target_unit=config.training.target_unit,
+        joints2d=data.joints2d,
+    )
+    dtype = jnp.dtype(config.dtype)
+    if model.sequence_lifter == 'poseformer':
+        if model.frame != 'camera' or model.joints2d != 'dataset':
+            raise UserError(
+                "PoseFormer lifts the dataset's 2D joints to poses of the camera's frame: set "
+                "config.model.joints2d to 'dataset' and config.model.frame to 'camera'"
+            )
+        network = model_settings.poseformer(model, joint_set, data.frames, dtype)
+        return poseformer_task(network, learning)
+    if 'height' in data.builder and 'width' in data.builder:
+        model_settings.check_crop(model, data.builder.height, data.builder.width)
+    axis = AXIS if config.training.detector_statistics == 'batch' else None
+    whole = model_settings.context_aware_pose_former(model, joint_set, dtype, axis, data.frames)
+    if whole.detector is not None and not (data.pictures or data.features):
+        raise UserError(
+            'config.data.pictures is False, but the lifter needs the maps of '
+            f'{model.detector!r}: set it to True, or config.model.lifter.ablation_step to 0'
+        )
+    return ca_pf_s_task(
+        whole,
+        learning,
+        detector_file=model.detector_weights,
+        detector_joints=model_settings.detector_joints(model, joint_set).name,
+        projection_file=model.projection_weights,
+        start_part=config.training.start_part,
+    )
+
+
 def open_data(config: ConfigDict, build: bool) -> tfds.core.DatasetBuilder:
     """The dataset that a configuration trains on: `config.data`, or features made of it in advance.
 
@@ -145,12 +187,13 @@ def features_settings(config: ConfigDict) -> features.Settings:
       FileNotFoundError: there is no weight file of the detector.
     """
     model, joint_set = config.model, skeletons.get(config.skeleton)
-    whole = model_settings.context_aware_pose_former(model, joint_set)
-    if config.task != 'lifter':
+    if not make_task(config).takes_features:
         raise UserError(
-            f'features made in advance are for lifters; config.task is {config.task!r}: set '
-            'config.data.features to False'
+            'features made in advance are for lifters with context; what config.task '
+            f'{config.task!r} and config.model describe is none: set config.data.features to False'
         )
+    frames = config.data.frames if config.task in WINDOWED else None
+    whole = model_settings.context_aware_pose_former(model, joint_set, frames=frames)
     if config.data.features and whole.lifter.runs_deformable:
         raise UserError(
             'config.data.features gives what the maps show at the joints, and the deformable '
@@ -194,6 +237,8 @@ def features_settings(config: ConfigDict) -> features.Settings:
     source_config = source.builder_config
     assert source_config is not None  # all our datasets have one
     parts = [path.read_bytes(), numbers, config.dtype.encode()]
+    if whole.projection is not None:
+        parts.append(_projection_bytes(config))
     parts += [repr(model.get(name)).encode() for name in ('hrnet', 'detector_skeleton')]
     digest = hashlib.sha256(b'|'.join(parts)).hexdigest()[:8]
     name = '-'.join([source.name, source_config.name, whole.entry.name, joints2d, digest])
@@ -202,8 +247,29 @@ def features_settings(config: ConfigDict) -> features.Settings:
         detector=whole.entry.name,
         joints2d=joints2d,
         joints=len(joint_set),
-        channels=sum(whole.entry.channels),
+        channels=sum(whole.context_channels),
     )
+
+
+def _projection_bytes(config: ConfigDict) -> bytes:
+    """The file of the projection through which features go.
+
+    Raises:
+      UserError: the configuration names none.
+      FileNotFoundError: it is missing.
+    """
+    name = config.model.projection_weights
+    if not name:
+        raise UserError(
+            'features are projected by a network with weights: set config.model.projection_weights '
+            'to the file of a single-frame lifter, or config.model.projection_channels to 0'
+        )
+    path = files.user_path(name)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f'no weight file at {path.resolve()}: train it, or mend config.model.projection_weights'
+        )
+    return path.read_bytes() + str(config.model.projection_channels).encode()
 
 
 def with_head_of_start(config: ConfigDict, stored: ConfigDict | None = None) -> ConfigDict:
@@ -218,7 +284,7 @@ def with_head_of_start(config: ConfigDict, stored: ConfigDict | None = None) -> 
       UserError: it is no weight file of ours.
     """
     training, head = config.training, True
-    if config.task != 'lifter' or not training.start:
+    if config.task not in ON_A_DETECTOR or not training.start:
         return config
     if stored is not None:
         head = bool(stored.model.get('detector_head', True))
@@ -229,7 +295,13 @@ def with_head_of_start(config: ConfigDict, stored: ConfigDict | None = None) -> 
     return config
 
 
-TASKS: dict[str, Callable[[ConfigDict, int], Task]] = {'lifter': _lifter, 'detector': _detector}
+TASKS: dict[str, Callable[[ConfigDict, int], Task]] = {
+    'lifter': _lifter,
+    'detector': _detector,
+    'sequence': _sequence,
+}
+WINDOWED = ('sequence',)  # tasks whose data are windows of frames
+ON_A_DETECTOR = ('lifter', 'sequence')  # tasks that learn on a frozen detector
 
 
 def protocol(config: ConfigDict) -> Protocol:
@@ -257,14 +329,7 @@ def open_split(
       UserError: the split is missing or empty, or cannot be read as the configuration says.
     """
     split = str(name or config.data.test_split)
-    reader = Reader(
-        builder,
-        split,
-        skeletons.get(config.skeleton),
-        joints2d=config.data.joints2d,
-        bad_image=config.data.bad_image,
-        frame=config.model.frame,
-    )
+    reader = loader.open_reader(builder, config, split)
 
     def batches() -> loader.Batches:
         return loader.evaluation_batches(
@@ -294,11 +359,14 @@ def open_split(
 
 
 def _pictures(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> Reader | None:
-    """What reads the pictures of a dataset of features; None where they are not at hand.
+    """What reads pictures that batches lack; None where they have them, or none are at hand.
 
-    Positions are those of the source where no picture was skipped.
+    Positions of features are those of the source where no picture was skipped.
     """
-    if not isinstance(builder, features.Builder) or not builder.source.data_path.exists():
+    if not isinstance(builder, features.Builder):
+        has_pictures = config.data.pictures
+        return None if has_pictures else Reader(builder, split, skeletons.get(config.skeleton))
+    if not builder.source.data_path.exists():
         return None
     pictures = Reader(builder.source, split, skeletons.get(config.skeleton))
     is_same = len(pictures) == len(Reader(builder, split, skeletons.get(config.skeleton)))

@@ -162,13 +162,12 @@ def open_weights(path: str | os.PathLike, config: ConfigDict) -> RestoredRun:
     one = split.read(np.array([0]))
     start_weights.check_crops(weights, one.images.shape[1:3])
     weights.check(task.weights(jax.eval_shape(task.init, jax.random.PRNGKey(config.seed), one)))
-    variables = weights.parts if weights.task == 'lifter' else weights.parts['detector']
     conditions = {
         'weights': path,
         'model': weights.metadata.get('name', 'unknown'),
         'versions': run_folder.versions(),
     }
-    return RestoredRun(task, devices.replicate(task.loaded(variables)), split, conditions)
+    return RestoredRun(task, devices.replicate(task.loaded(weights.variables)), split, conditions)
 
 
 def main(argv: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ from ml_collections import ConfigDict
 
 from capf_jax import assembly
 from capf_jax.backends import programs
-from capf_jax.inference import model_settings
+from capf_jax.inference import model_settings, start_weights
 from capf_jax.inference.detector_weights import load_detector
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.initial import random_variables
@@ -85,7 +85,10 @@ def extractor(config: ConfigDict) -> features.Extract:
     """
     model_config, joint_set = config.model, skeletons.get(config.skeleton)
     model = model_settings.context_aware_pose_former(
-        model_config, joint_set, jnp.dtype(config.dtype)
+        model_config,
+        joint_set,
+        jnp.dtype(config.dtype),
+        frames=config.data.frames if config.task in assembly.WINDOWED else None,
     )
     detector = model.entry.build(
         len(model_settings.detector_joints(model_config, joint_set)), dtype=jnp.dtype(config.dtype)
@@ -101,7 +104,11 @@ def extractor(config: ConfigDict) -> features.Extract:
         joints if model.entry.heatmaps else '',
         model.entry.name,
     )
-    variables = jax.device_put(programs.prepared(jax.tree.map(np.asarray, variables)))
+    variables = {'detector': programs.prepared(jax.tree.map(np.asarray, variables))}
+    if model.projection is not None:
+        file = start_weights.read(model_config.projection_weights)
+        variables['projection'] = file.projection_of(model)
+    variables = jax.device_put(variables)
     run = _two_copies(dataclasses.replace(model, detector=detector), config.evaluation.precision)
 
     def extract(batch: Batch) -> PeopleFeatures:
@@ -115,7 +122,7 @@ def extractor(config: ConfigDict) -> features.Extract:
 
 
 def _two_copies(model: ContextAwarePoseFormer, precision: str) -> Callable[..., Any]:
-    """(detector's variables, images, joints [B, 2, J, 2]) -> the parts of `PeopleFeatures`."""
+    """(frozen variables, images, joints [B, 2, J, 2]) -> the parts of `PeopleFeatures`."""
 
     def run(variables: Any, images: jax.Array, joints: jax.Array) -> tuple[jax.Array, ...]:
         with jax.default_matmul_precision(precision):

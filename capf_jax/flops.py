@@ -6,7 +6,8 @@
 
 Nothing is computed, and no file of weights or data is read. FLOPs are those of one forward pass for
 one person, counted as the paper's Table 3 counts them: 2 x the multiply-adds of dense layers and
-convolutions, without the products of attention.
+convolutions, without the products of attention. Of a sequence lifter they are those of one new
+frame of a stream, which is encoded once; below stand those of a whole window, and PoseFormer's.
 """
 
 from __future__ import annotations
@@ -15,36 +16,33 @@ from collections.abc import Sequence
 
 from ml_collections import ConfigDict
 
+from capf_jax import assembly
 from capf_jax.inference import model_settings
-from capf_jax.models import cost
 from capf_jax.models.cost import Cost
-from capf_jax.pose import skeletons
 from capf_jax.runtime import commands, configuration
 from capf_jax.scoring import tables
 
 
-def costs(config: ConfigDict) -> dict[str, Cost]:
-    """The costs of a configuration's model by its part: detector, lifter.
+def costs(config: ConfigDict) -> tuple[dict[str, Cost], dict[str, Cost]]:
+    """The costs of a configuration's model by its part, and those of what stands beside it.
 
     Raises:
       UserError: the configuration describes no model.
     """
-    joint_set, data = skeletons.get(config.skeleton), config.data.builder
-    entry = model_settings.detector_entry(config.model)
+    entry, data = model_settings.detector_entry(config.model), config.data.builder
     crop = int(data.get('height', entry.crop[0])), int(data.get('width', entry.crop[1]))
-    if config.task == 'detector':
-        detector = entry.build(len(joint_set))
-        return {'detector': cost.detector_cost(detector, crop)}
-    model = model_settings.context_aware_pose_former(config.model, joint_set)
-    return cost.costs(model, crop)
+    task = assembly.make_task(config)
+    return task.costs(crop), task.costs_beside(crop)
 
 
-def table(parts: dict[str, Cost], form: str = 'text') -> str:
-    """One row a part and one for the whole; `form` is one of `tables.FORMATS`."""
+def table(parts: dict[str, Cost], beside: dict[str, Cost], form: str = 'text') -> str:
+    """One row a part, one for the whole, and those of `beside`; `form` is of `tables.FORMATS`."""
     rows = [[name, f'{part.parameters:,}', _words(part.flops)] for name, part in parts.items()]
     if len(parts) > 1:
         whole = sum(parts.values(), Cost(0, 0))
         rows += [tables.SEPARATOR, ['together', f'{whole.parameters:,}', _words(whole.flops)]]
+    others = [[name, f'{one.parameters:,}', _words(one.flops)] for name, one in beside.items()]
+    rows += [tables.SEPARATOR, *others] if others else []
     return tables.grid(rows, ['', 'parameters', 'FLOPs'], form)
 
 
@@ -61,7 +59,7 @@ def main(argv: Sequence[str]) -> int:
     )
     arguments = configuration.parse(argv, required=('config',), parser=parser)
     assert arguments.config is not None  # `parse` requires one.
-    print(table(costs(arguments.config), arguments.values.format))
+    print(table(*costs(arguments.config), form=arguments.values.format))
     return 0
 
 

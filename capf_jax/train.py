@@ -335,9 +335,9 @@ class Run:
         """The metadata of the weight file: what the weights are and where they come from."""
         return {
             'task': self.task.name,
-            **self.task.weight_metadata,
             'skeleton': self.config.skeleton,
             'model': self.config.model.to_dict(),
+            **self.task.weight_metadata,
             'dataset': self.dataset,
             'step': int(state.step),
             'best_score': self.checkpoints.best_score,

@@ -60,6 +60,11 @@ def _convert(name: str, text: str, default: Any) -> Any:
         ) from None
 
 
+def switch(name: str, text: str, auto: bool) -> bool:
+    """'true' or 'false' of the argument `name`, and `auto` for 'auto'; UserError for others."""
+    return auto if text == 'auto' else _convert(name, text, True)
+
+
 def resolution(text: str) -> tuple[int, int]:
     """'128x96' -> (height 128, width 96), pixels; UserError for anything else."""
     height, _, width = text.partition('x')

@@ -9,7 +9,9 @@ from ml_collections import ConfigDict
 def get_config() -> ConfigDict:
     """All fields, locked: an unknown field is an error."""
     config = ConfigDict()
-    config.task = 'lifter'  # what is learnt: 'lifter' (the detector is frozen) or 'detector'
+    # What is learnt: 'lifter' (the detector is frozen), 'detector', or 'sequence', a lifter of
+    # windows of frames.
+    config.task = 'lifter'
     config.seed = 0  # initial weights, data order, flips and drop path
     config.dtype = 'float32'  # to compute in: 'float32' or 'bfloat16'; parameters stay float32
     config.skeleton = 'h36m17'  # a name in capf_jax/pose/skeletons.py
@@ -26,6 +28,10 @@ def get_config() -> ConfigDict:
     # Whether to read what `python -m capf_jax.features` has stored of the frozen detector, instead
     # of running it in every step; for lifters without deformable extraction.
     data.features = False
+    data.frames = 1  # F, frames of a window around its target; read if the task is 'sequence'
+    data.frame_step = 1  # frames from one frame of a window to the next
+    data.causal = False  # whether a window ends with its target, so that none reads the future
+    data.pictures = True  # whether pictures are read; False for lifters of coordinates alone
 
     config.model = ConfigDict()
     config.model.detector = 'hrnet_w32'  # a name in capf_jax/models/detectors/catalog.py
@@ -59,6 +65,17 @@ def get_config() -> ConfigDict:
     lifter.sampling_points = 4  # K, sampling points a head
     lifter.mlp_ratio = 2  # hidden width of an MLP over its input width
     lifter.drop_path = 0.2  # drop path of each module's last block, rising linearly from 0
+
+    # The task 'sequence' alone reads these. Its lifter has the fields of config.model.lifter, too.
+    model = config.model
+    model.sequence_lifter = 'ca_pf_s'  # 'ca_pf_s', or 'poseformer', the one without context
+    model.temporal_layers = 4  # CA-PF-S: transformer blocks over the frames
+    model.temporal_heads = 8  # CA-PF-S: attention heads of these blocks
+    model.temporal_position = False  # CA-PF-S: a learnt embedding of the frames' places in time
+    # CA-PF-S: numbers that the frozen projection of another lifter makes of each level's context
+    # vector before the lifter sees it; 0 gives it the vectors as the maps have them.
+    model.projection_channels = 0
+    model.projection_weights = ''  # file of the single-frame lifter it is of; '' for random weights
 
     training = config.training = ConfigDict()
     training.start = ''  # weight file to begin from: of a lifter with its detector, or a detector

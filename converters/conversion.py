@@ -17,7 +17,7 @@ from capf_jax.runtime import files
 from converters import advice, engine, namings, reading, recognise, spare_keys, tables
 from converters.origins import ORIGINS, PUBLISHED
 from converters.reading import Source
-from converters.tables import CA_PF_KIND, Model
+from converters.tables import CA_PF_KIND, CA_PF_S, Model
 
 
 def convert(
@@ -156,6 +156,7 @@ def describe(opened: Source, model: Model, crop: tuple[int, int] | None = None) 
         'name': model.name,
         'skeleton': model.skeleton,
         **({'unit': units.published(model.skeleton)} if model.kind == CA_PF_KIND else {}),
+        **_of_windows(model),
         'model': dict(model.settings),
         'naming': model.naming,
         **({'crop': list(crop)} if crop else {}),
@@ -172,6 +173,13 @@ def describe(opened: Source, model: Model, crop: tuple[int, int] | None = None) 
         'converter': capf_jax.__version__,
         'dropped': dropped,
     }
+
+
+def _of_windows(model: Model) -> dict[str, Any]:
+    """What the metadata of a CA-PF-S say beside its model."""
+    if model.kind != CA_PF_S:
+        return {}
+    return {'frames': model.frames, 'temporal_names': list(model.temporal_names)}
 
 
 def summary(

@@ -13,6 +13,7 @@ from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.hrnet import HRNet
 from converters import namings, tables
 from converters.tables import Model
+from converters.temporal_names import NAMES, TemporalNames
 
 
 def model_of(
@@ -43,7 +44,8 @@ def model_of(
             f'{path} is a lifter of coordinates alone, which was never published: there is '
             f'no PyTorch layout for it'
         )
-    if metadata.get('naming') == namings.TENSORFLOW or _is_of_movenet(metadata):
+    is_of_movenet = metadata['kind'] != tables.CA_PF_S and _is_of_movenet(metadata)
+    if metadata.get('naming') == namings.TENSORFLOW or is_of_movenet:
         raise UserError(
             f'{path} holds a MoveNet, which was published for TensorFlow alone: there is no '
             f'PyTorch layout for it'
@@ -56,6 +58,12 @@ def model_of(
         has_first_row=bool(metadata.get('has_first_row', True)),
     )
     try:
+        if model.kind == tables.CA_PF_S:
+            model = dataclasses.replace(
+                model,
+                frames=int(metadata['frames']),
+                temporal_names=TemporalNames(*metadata.get('temporal_names', NAMES)),
+            )
         if is_ca_pf and isinstance(model.detector, HRNet):
             model = dataclasses.replace(model, head=False)
         _ = model.rules

@@ -6,7 +6,8 @@
 The source is a file that `python -m converters.convert` or a training run has written. The target
 has the form that the published evaluation script of its model reads: {'model': state dict} for a
 CA-PF of Human3.6M, a bare state dict with 'module.' before every key for one of MPI-INF-3DHP,
-{'model_pos': state dict} for PoseFormer. With --bare it is a state dict and nothing around it, for
+{'model_pos': state dict} for PoseFormer. Of a CA-PF-S the lifter alone is written, as {'model':
+state dict}. With --bare it is a state dict and nothing around it, for
 load_state_dict. With --wrapped it has the form of the file that was converted.
 """
 
@@ -51,6 +52,7 @@ _STATE_DICT = ('state_dict',)
 # PoseFormer's loads into a DataParallel whose keys begin with 'module.', without being strict.
 HUMAN36M = Form(('model',), '', 'the published train.py --eval of Human3.6M')
 MPI_INF_3DHP = Form((), 'module.', 'the published run_3dhp.py --reload 1')
+CA_PF_S = Form(('model',), '', 'a script like the published train.py of Human3.6M')
 PUBLISHED = {
     'cpn50': Form(_STATE_DICT, 'module.', 'the published train.py as the detector'),
     tables.POSEFORMER: Form(
@@ -88,10 +90,14 @@ def export(source: str | os.PathLike, target: str | os.PathLike, form: str = 'pu
     variables, metadata = weight_files.load_weights(source, as_stored=True)
     model = model_of(source, variables, metadata)
     notes = []
-    if not model.head and 'head' in variables['detector'].get('params', {}):
+    if model.kind == tables.CA_PF_S:
+        beside = [part for part in ('detector', 'projection') if variables.pop(part, None)]
+        if beside:
+            notes.append(f'  left out: the {" and the ".join(beside)}; it is given context vectors')
+    elif not model.head and 'head' in variables['detector'].get('params', {}):
         del variables['detector']['params']['head']
         notes.append("  left out: the detector's heatmap head, which published files do not have")
-    if model.kind == tables.CA_PF_KIND:
+    if model.kind in (tables.CA_PF_KIND, tables.CA_PF_S):
         # A run of ours may give another unit than the published code of these joints.
         variables['lifter'] = units.in_unit(
             variables['lifter'], units.unit_of(metadata), units.published(model.skeleton)
@@ -128,6 +134,8 @@ def form_of(model: Model, metadata: Mapping[str, Any], form: str) -> Form:
     if form == 'source' and 'wrappers' in source:
         reader = f'what reads {source.get("file", "the file that was converted")}'
         return Form(tuple(source['wrappers']), source.get('prefix', ''), reader)
+    if model.kind == tables.CA_PF_S:
+        return CA_PF_S
     if model.kind == tables.CA_PF_KIND:
         return MPI_INF_3DHP if model.skeleton == tables.MPI_INF_3DHP else HUMAN36M
     if model.naming in namings.MMPOSE_HEADS or model.name.startswith('vitpose'):

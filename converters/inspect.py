@@ -129,6 +129,9 @@ def _figures(model: Model, metadata: Mapping[str, Any]) -> list[str]:
     ]
     if model.kind == tables.POSEFORMER:
         crops = f'input: 2D joints of {model.poseformer.frames} frames'
+    elif model.kind == tables.CA_PF_S:
+        what = 'maps' if model.temporal_lifter.runs_deformable else 'context vectors'
+        crops = f'input: 2D joints and {what} of {model.frames} frames'
     elif model.kind == tables.PERSON_FINDER:
         crops = 'input: RGB pictures of any size; the FLOPs are those of {}x{} pixels'.format(
             *model.crop
@@ -151,6 +154,8 @@ def costs(model: Model) -> dict[str, Cost]:
         module = model.poseformer
         joints = jax.ShapeDtypeStruct((1, module.frames, module.num_joints, 2), jnp.float32)
         return {'lifter': cost.cost(module, joints)}
+    if model.kind == tables.CA_PF_S:
+        return {'lifter': cost.cost(model.temporal_lifter, *model.temporal_inputs)}
     if model.kind == tables.DETECTOR:
         return {'detector': cost.detector_cost(model.detector, model.crop)}
     if model.kind == tables.PERSON_FINDER:

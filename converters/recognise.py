@@ -20,10 +20,12 @@ from capf_jax.models.published_sizes import OWN_SIZE, ca_pf_name
 from converters import namings, spare_keys, tables, vitpose_names
 from converters.movenet_names import PREFIX as TENSORFLOW_PREFIX
 from converters.tables import Model
+from converters.temporal_names import NAMES, POSITION, TemporalNames
 
 Shapes = Mapping[str, tuple[int, ...]]
 LIFTER, BACKBONE = 'volume_net.', namings.BACKBONE
 MOST = 100  # every known model has fewer layers and modules
+CONTEXT_OF = ('hrnet_w32', 'hrnet_w48', 'cpn50')  # detectors whose context is published
 VITPOSE = {384: 'vitpose_s', 768: 'vitpose_b', 1024: 'vitpose_l', 1280: 'vitpose_h'}
 
 
@@ -71,6 +73,8 @@ def candidates(shapes: Shapes) -> list[Model]:
     if any(key.startswith(TENSORFLOW_PREFIX) for key in shapes):
         return [tables.detector('movenet_thunder', namings.TENSORFLOW), tables.multipose()]
     members = [*detectors(shapes), _poseformer(shapes)]
+    if any(key.startswith('coord_embed.') for key in shapes):
+        members.append(_ca_pf_s(shapes))
     if any(key.startswith(LIFTER) for key in shapes):
         members.append(_ca_pf(shapes))
     return members
@@ -176,6 +180,47 @@ def _poseformer(shapes: Shapes) -> Model:
         'drop_path': 0.1,
     }
     return Model(tables.POSEFORMER, tables.POSEFORMER, tables.HUMAN36M, fields)
+
+
+def _ca_pf_s(shapes: Shapes) -> Model:
+    """A CA-PF-S of any number of frames, layers and channels, for Human3.6M's joints."""
+    levels = _count(shapes, r'feat_embed\.(\d+)\.', 4)
+    widths = tuple(_size(shapes, 32, (f'feat_embed.{i}.weight', 1)) for i in range(levels))
+    # Raw vectors tell their detector; others have been projected, nobody knows of which maps.
+    names = [name for name in CONTEXT_OF if tables.detector(name).entry.channels == widths]
+    detector = tables.detector(names[0] if names else 'hrnet_w32')
+    fields = _lifter(shapes, detector)
+    fields['levels'] = tuple(range(levels))
+    blocks, mean, frames = _temporal_names(shapes)
+    settings = tables.settings(
+        detector.name,
+        lifter=fields,
+        projection_channels=0 if names else widths[0],
+        temporal_layers=_count(shapes, rf'{re.escape(blocks)}\.(\d+)\.', 4),
+        temporal_position=POSITION in shapes,
+    )
+    return Model(
+        tables.CA_PF_S,
+        tables.CA_PF_S,
+        tables.HUMAN36M,
+        settings,
+        frames=frames,
+        temporal_names=TemporalNames(blocks, mean),
+    )
+
+
+def _temporal_names(shapes: Shapes) -> tuple[str, str, int]:
+    """What the temporal blocks and the mean over the frames are called, and the frames F.
+
+    The blocks are those that are none of the lifter's, and the mean is the one convolution.
+    """
+    matches = (re.fullmatch(r'(\w+)\.0\.attn\.qkv\.weight', key) for key in shapes)
+    others = {match[1] for match in matches if match} - {'res_blocks', 'joint_blocks'}
+    blocks = min(others, default=NAMES.blocks)
+    for key, shape in shapes.items():
+        if key.endswith('.weight') and len(shape) == 3 and (shape[0], shape[2]) == (1, 1):
+            return blocks, key.removesuffix('.weight'), max(shape[1], 1)
+    return blocks, NAMES.mean, 27 if others else 1
 
 
 def _ca_pf(shapes: Shapes) -> Model:

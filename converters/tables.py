@@ -26,6 +26,7 @@ from capf_jax.models.detectors.vitpose import ViTPose
 from capf_jax.models.lifter import Lifter
 from capf_jax.models.poseformer import PoseFormer
 from capf_jax.models.published_sizes import CA_PF, OWN_SIZE, ca_pf_name
+from capf_jax.models.temporal import TemporalLifter
 from capf_jax.pose import skeletons
 from configs import base
 from converters.cpn_names import cpn_rules
@@ -45,9 +46,11 @@ from converters.namings import (
 from converters.poseformer_names import poseformer_rules
 from converters.resnet_names import resnet_rules
 from converters.simplebaseline_names import simplebaseline_rules
+from converters.temporal_names import NAMES, TemporalNames, temporal_rules
 from converters.vitpose_names import vitpose_rules
 
 DETECTOR, CA_PF_KIND, POSEFORMER = 'detector', 'ca_pf', 'poseformer'
+CA_PF_S = 'ca_pf_s'
 MULTIPOSE = 'movenet_multipose'
 PICTURE = (256, 256)  # (H, W), the pixels at which the person finder's FLOPs are counted
 COCO, HUMAN36M, MPI_INF_3DHP = 'coco17', 'h36m17', 'mpi_inf_3dhp17'
@@ -64,6 +67,7 @@ NAMINGS: dict[type[nn.Module], tuple[str, ...]] = {
 JOINT_AXES: dict[str, dict[Path, int]] = {
     DETECTOR: {('params', 'head', 'bias'): 0, ('params', 'head', 'norm', 'bias'): 0},
     CA_PF_KIND: {('lifter', 'params', 'position_embedding'): 2},
+    CA_PF_S: {('lifter', 'params', 'position_embedding'): 2},
     POSEFORMER: {('params', 'spatial_position'): 1},
     PERSON_FINDER: {},
 }
@@ -74,8 +78,8 @@ class Model:
     """One model of one size, and one way of naming its parts in PyTorch.
 
     Attributes:
-      kind: 'detector', 'ca_pf', 'poseformer' or 'person_finder'.
-      name: a catalog name, one of capf_jax/models/published_sizes.py, 'poseformer' or
+      kind: 'detector', 'ca_pf', 'ca_pf_s', 'poseformer' or 'person_finder'.
+      name: a catalog name, one of capf_jax/models/published_sizes.py, 'ca_pf_s', 'poseformer' or
         'movenet_multipose'.
       skeleton: name of its skeleton.
       settings: `config.model` of it as a dict; for PoseFormer and the person finder the module's
@@ -86,6 +90,8 @@ class Model:
         embedding tells it.
       expert_rows, has_first_row: of a ViTPose's file, see `vitpose_rules`.
       spare: (key, reason) of what the file holds beyond the model and is dropped.
+      frames: F of a CA-PF-S; its file holds the lifter alone, which is given context vectors.
+      temporal_names: what its keys call the parts over time.
     """
 
     kind: str
@@ -98,6 +104,8 @@ class Model:
     expert_rows: int = 0
     has_first_row: bool = True
     spare: tuple[tuple[str, str], ...] = ()
+    frames: int = 1
+    temporal_names: TemporalNames = NAMES
 
     @functools.cached_property
     def rules(self) -> tuple[Rule, ...]:
@@ -117,6 +125,8 @@ class Model:
             return poseformer_rules(self.poseformer)
         if self.kind == PERSON_FINDER:
             return multipose_rules(self.person_finder)
+        if self.kind == CA_PF_S:
+            return _under('lifter', temporal_rules(self.temporal_lifter, self.temporal_names))
         vitpose = {'expert_rows': self.expert_rows, 'has_first_row': self.has_first_row}
         if self.kind == DETECTOR:
             return detector_rules(self.detector, self.naming, classifier=True, **vitpose)
@@ -142,6 +152,25 @@ class Model:
     def poseformer(self) -> PoseFormer:
         """The module of a PoseFormer."""
         return PoseFormer(**self.settings)
+
+    @property
+    def temporal_lifter(self) -> TemporalLifter:
+        """The module of a CA-PF-S."""
+        joints = skeletons.get(self.skeleton)
+        return model_settings.temporal_lifter(self.config.model, joints, self.frames)
+
+    @property
+    def temporal_inputs(self) -> tuple[Any, ...]:
+        """The shapes of what a CA-PF-S is called with for one window."""
+        lifter, channels = self.temporal_lifter, self.entry.channels
+        rows, joints = self.frames, lifter.num_joints
+        joints2d, in_crop = (
+            _float32(rows, joints, numbers) for numbers in (4 if lifter.detector_joints else 2, 2)
+        )
+        if lifter.runs_deformable:  # Parameters do not depend on the size of the maps.
+            return joints2d, in_crop, tuple(_float32(rows, 2, 2, width) for width in channels)
+        widths = [self.settings['projection_channels'] or width for width in channels]
+        return joints2d, in_crop, (), tuple(_float32(rows, joints, width) for width in widths)
 
     @property
     def person_finder(self) -> MoveNetMultiPose:
@@ -195,6 +224,9 @@ class Model:
             return jax.eval_shape(model.init, key, joints)
         if self.kind == PERSON_FINDER:
             return jax.eval_shape(self.person_finder.init, key, _float32(1, *self.crop, 3))
+        if self.kind == CA_PF_S:
+            init = self.temporal_lifter.init
+            return {'lifter': jax.eval_shape(init, key, *self.temporal_inputs)}
         detection, variables = jax.eval_shape(
             self.detector.init_with_output, key, _float32(1, *self.crop, 3)
         )
@@ -223,6 +255,7 @@ def settings(
     detector: str,
     hrnet: Mapping[str, Any] | None = None,
     lifter: Mapping[str, Any] | None = None,
+    **fields: Any,
 ) -> dict[str, Any]:
     """`config.model` as a dict: the base configuration's with these values.
 
@@ -230,19 +263,20 @@ def settings(
       detector: name of the catalog.
       hrnet: fields of `config.model.hrnet` that differ from the base configuration's.
       lifter: fields of `config.model.lifter` that differ likewise.
+      **fields: of `config.model` itself that differ likewise.
     """
     model = base.get_config().model.to_dict()
     model['detector'] = detector
     model['detector_skeleton'] = COCO  # the joints that published detectors learnt
     model['hrnet'] |= hrnet or {}
     model['lifter'] |= lifter or {}
-    return model
+    return model | fields
 
 
 def names() -> tuple[str, ...]:
     """The names of all models to which a file can be converted."""
     detectors = [name for name in catalog.names() if has_table(catalog.get(name).build(17))]
-    return (*detectors, *(size.name for size in CA_PF), OWN_SIZE, POSEFORMER, MULTIPOSE)
+    return (*detectors, *(size.name for size in CA_PF), OWN_SIZE, CA_PF_S, POSEFORMER, MULTIPOSE)
 
 
 def has_table(module: nn.Module) -> bool:

@@ -4,7 +4,8 @@ One Grain element is one whole batch of positions, so that Grain's threads read 
 side by side (OpenCV decodes outside Python's lock) and Python's cost is paid once a batch.
 Grain imports JAX, and its threads share this process: no reading process is ever forked or spawned.
 Every process knows the order of all samples and reads its own part of each global batch, so that
-the global batches do not depend on the number of processes.
+the global batches do not depend on the number of processes. A batch for a sequence lifter is one of
+target frames, whose windows the reader adds.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from ml_collections import ConfigDict
 from capf_jax.errors import UserError
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import Batch
+from data_pipeline import windows
 from data_pipeline.reader import Labels, Reader, labels
+from data_pipeline.windows import WindowReader
 
 __all__ = [
     'Batches',
@@ -28,6 +31,7 @@ __all__ = [
     'check_split',
     'evaluation_batches',
     'labels',
+    'open_reader',
     'steps_per_epoch',
     'training_batches',
 ]
@@ -48,7 +52,7 @@ class Batches(Iterator[Batch]):
 
     def __next__(self) -> Batch:
         batch, complaints = next(self._iterator)
-        self.bad_images += [c for c in complaints if c not in self.bad_images]
+        self.bad_images += [c for c in dict.fromkeys(complaints) if c not in self.bad_images]
         return batch
 
     def __len__(self) -> int:
@@ -76,12 +80,12 @@ def steps_per_epoch(builder: tfds.core.DatasetBuilder, config: ConfigDict) -> in
     Raises:
       UserError: the split is missing or smaller than a batch.
     """
-    return _training_steps(_reader(builder, config, config.data.train_split), config)
+    return _training_steps(open_reader(builder, config, config.data.train_split), config)
 
 
 def check_split(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> None:
     """UserError if the split is missing or empty, or cannot be read as the configuration says."""
-    _reader(builder, config, split)
+    open_reader(builder, config, split)
 
 
 def training_batches(
@@ -109,7 +113,7 @@ def training_batches(
       UserError: the split is missing or smaller than a batch, the batch does not divide by the
         processes, or, while iterating, a record is bad (see Reader.batch).
     """
-    reader = _reader(builder, config, config.data.train_split)
+    reader = open_reader(builder, config, config.data.train_split)
     batch_size = config.training.batch_size
     share = _share('training', batch_size, process_index, process_count)
     _training_steps(reader, config)
@@ -119,7 +123,7 @@ def training_batches(
         grain.MapDataset.range(len(reader))
         .shuffle(seed=shuffle_seed)
         .batch(batch_size, drop_remainder=True, batch_fn=np.asarray)
-        .map(lambda positions: reader.valid_batch(positions[share]))
+        .map(lambda positions: _valid(reader, positions[share]))
         .repeat()
     )
     return _iterate(batches, config.data.threads, None, start_step)
@@ -150,7 +154,7 @@ def evaluation_batches(
       UserError: the split is missing, the batch does not divide by the processes, or, while
         iterating, a record is bad (see Reader.batch).
     """
-    reader = _reader(builder, config, split or config.data.test_split)
+    reader = open_reader(builder, config, split or config.data.test_split)
     batch_size = config.evaluation.batch_size
     share = _share('evaluation', batch_size, process_index, process_count)
     steps = -(-len(reader) // batch_size)
@@ -162,18 +166,36 @@ def evaluation_batches(
     return _iterate(batches, config.data.threads, steps, 0)
 
 
-def _reader(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> Reader:
-    return Reader(
+def open_reader(
+    builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str
+) -> Reader | WindowReader:
+    """What reads the samples of a split; with the frames of their windows for sequence lifters.
+
+    Args:
+      builder: a built dataset.
+      config: fields task, skeleton, data and model.frame.
+      split: a TFDS split.
+
+    Raises:
+      UserError: the split is missing or empty, or cannot be read as the configuration says.
+    """
+    data = config.data
+    reader = Reader(
         builder,
         split,
         skeletons.get(config.skeleton),
-        joints2d=config.data.joints2d,
-        bad_image=config.data.bad_image,
+        joints2d=data.joints2d,
+        bad_image=data.bad_image,
         frame=config.model.frame,
+        pictures=data.pictures,
     )
+    if config.task != 'sequence':
+        return reader
+    runs = windows.runs_of(windows.videos_of(builder, split), reader.where)
+    return WindowReader(reader, runs, frames=data.frames, step=data.frame_step, causal=data.causal)
 
 
-def _training_steps(reader: Reader, config: ConfigDict) -> int:
+def _training_steps(reader: Reader | WindowReader, config: ConfigDict) -> int:
     """Number of full batches in the split; UserError if there is none."""
     steps = len(reader) // config.training.batch_size
     if not steps:
@@ -195,13 +217,27 @@ def _share(name: str, batch_size: int, process_index: int, process_count: int) -
     return slice(process_index * local, (process_index + 1) * local)
 
 
-def _padded(reader: Reader, positions: np.ndarray) -> tuple[Batch, tuple[str, ...]]:
+def _valid(reader: Reader | WindowReader, indices: np.ndarray) -> tuple[Batch, tuple[str, ...]]:
+    """The batch at these positions; the next sample replaces one whose image does not decode.
+
+    Raises:
+      UserError: as `Reader.batch`, or no image of the split decodes.
+      RuntimeError: as `Reader.batch`.
+    """
+    positions, complaints = np.array(indices), []
+    for _ in range(len(reader) + 1):
+        batch, more = reader.batch(positions)
+        complaints += more
+        if batch.valid.all():
+            return batch, tuple(complaints)
+        positions = np.where(batch.valid, positions, (positions + 1) % len(reader))
+    raise UserError(f'no image of {reader.where} decodes; build the dataset again')
+
+
+def _padded(reader: Reader | WindowReader, positions: np.ndarray) -> tuple[Batch, tuple[str, ...]]:
     """The batch at `positions`; past the end it repeats the last sample with valid=False."""
     inside = positions < len(reader)
-    present, rows = np.unique(np.minimum(positions, len(reader) - 1), return_inverse=True)
-    batch, complaints = reader.batch(present)
-    if len(present) < len(rows):
-        batch = Batch(*(None if array is None else array[rows] for array in batch))
+    batch, complaints = reader.batch(np.minimum(positions, len(reader) - 1))
     # A share that is all padding reads the last sample again; another share reports its faults.
     return batch._replace(valid=batch.valid & inside), complaints if inside.any() else ()
 

@@ -8,7 +8,7 @@ imported.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -29,6 +29,7 @@ from data_pipeline.records import LABELS
 _FLOATS = ('joints2d_detected', 'joints2d_truth', 'joints3d', 'affine', 'intrinsics')
 _JOINTS = _FLOATS[:3]
 _FEATURES = {'contexts': np.float16, 'context_joints': np.float32}  # stored as their bytes
+_AT_ONCE = 1024  # records that are in memory while all of a split are read
 FRAMES = ('camera', 'viewing_ray')
 
 
@@ -44,7 +45,11 @@ class Labels:
 
 
 class Reader:
-    """Random access to the records of one split of a built dataset."""
+    """Random access to the records of one split of a built dataset.
+
+    Attributes:
+      where: the split and its dataset, for a message.
+    """
 
     def __init__(
         self,
@@ -55,6 +60,7 @@ class Reader:
         joints2d: str = 'detected',
         bad_image: str = 'error',
         frame: str = 'camera',
+        pictures: bool = True,
     ):
         """Opens a split.
 
@@ -65,6 +71,7 @@ class Reader:
           joints2d: which 2D joints become `Batch.joints2d`, 'detected' or 'truth'.
           bad_image: what an image that does not decode does, 'error' or 'skip'.
           frame: of the poses: 'camera', or 'viewing_ray' of the middle of each crop.
+          pictures: whether pictures are decoded; `Batch.images` has no channels otherwise.
 
         Raises:
           UserError: a choice is unknown, the split is missing or empty, or the dataset has
@@ -74,12 +81,12 @@ class Reader:
         _check_choice('data.bad_image', bad_image, ('error', 'skip'))
         _check_choice('model.frame', frame, FRAMES)
         self._builder, self._split = builder, split
-        self._where = f'split {split!r} of {builder.data_dir}'
+        self.where = f'split {split!r} of {builder.data_dir}'
         self._root = skeleton.root
         self._joints2d = f'joints2d_{joints2d}'
         self._skip = bad_image == 'skip'
         self._turns = frame == 'viewing_ray'
-        self._source = _open_split(builder, split)
+        self._source = open_split(builder, split)
         features: Any = builder.info.features
         self._shapes = {name: features[name].shape for name in _FLOATS}
         metadata = builder.info.metadata  # TFDS reads it from disk at items(), but not at get()
@@ -88,7 +95,8 @@ class Reader:
         if self._features:  # without pictures; the axis of no channels keeps their size
             self._image_shape = (*_crop_size(builder, notes), 0)
         else:
-            self._image_shape = features['image'].shape
+            shape = features['image'].shape
+            self._image_shape = shape if pictures else (*shape[:2], 0)
         num_joints = self._shapes['joints3d'][0]
         if num_joints != len(skeleton):
             raise _wrong_skeleton(builder, f'{num_joints} joints', f'has {len(skeleton)}', skeleton)
@@ -133,7 +141,7 @@ class Reader:
                 for name, array in stored.items():
                     values = np.frombuffer(example[name].bytes_list.value[0], array.dtype)
                     array[row] = values.reshape(array.shape[1:])
-                if stored:
+                if not self._image_shape[-1]:
                     continue
                 encoded = example['image'].bytes_list.value[0]
             except (ValueError, IndexError) as error:
@@ -181,31 +189,10 @@ class Reader:
         """
         return _parsed(self._source, indices, self._builder, self._split)
 
-    def valid_batch(self, indices: Sequence[int] | np.ndarray) -> tuple[Batch, tuple[str, ...]]:
-        """Like `batch`, but a sample whose image does not decode gives way to the next that does.
-
-        Raises:
-          UserError: as `batch`, or no image of the split decodes.
-          RuntimeError: as `batch`.
-        """
-        positions = np.array(indices)
-        batch, complaints = self.batch(positions)
-        for _ in range(len(self)):
-            if batch.valid.all():
-                return batch, complaints
-            bad = np.flatnonzero(~batch.valid)
-            positions[bad] = (positions[bad] + 1) % len(self)
-            others, more = self.batch(positions[bad])
-            complaints += more
-            for array, replacement in zip(batch, others, strict=True):
-                if array is not None:
-                    array[bad] = replacement
-        raise UserError(f'no image of {self._where} decodes; build the dataset again')
-
     def _name(self, index: Any, example: Any) -> str:
         """Which sample this is, for a sentence."""
-        labels = ', '.join(f'{name} {_label(example, name)}' for name in LABELS)
-        return f'sample {index} of {self._where} ({labels})'
+        labels = ', '.join(f'{name} {label(example, name)}' for name in LABELS)
+        return f'sample {index} of {self.where} ({labels})'
 
 
 def _crop_size(builder: tfds.core.DatasetBuilder, notes: Mapping[str, Any]) -> tuple[int, int]:
@@ -246,17 +233,31 @@ def labels(builder: tfds.core.DatasetBuilder, split: str) -> Labels:
       UserError: the split is missing or empty.
       RuntimeError: a file of the dataset is damaged.
     """
-    source = _open_split(builder, split)
     lists = {name: [] for name in LABELS}
-    for start in range(0, len(source), 1024):
-        indices = range(start, min(start + 1024, len(source)))
-        for example in _parsed(source, indices, builder, split):
-            for name, values in lists.items():
-                values.append(_label(example, name))
+    for example in stored_examples(builder, split):
+        for name, values in lists.items():
+            values.append(label(example, name))
     return Labels(**{name: np.array(values) for name, values in lists.items()})
 
 
-def _open_split(builder: tfds.core.DatasetBuilder, split: str) -> Any:
+def stored_examples(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[Any]:
+    """All records of a split as `Reader.examples` gives them, a few of which are in memory.
+
+    Raises:
+      UserError: the split is missing or empty.
+      RuntimeError: a file of the dataset is damaged.
+    """
+    source = open_split(builder, split)
+    for start in range(0, len(source), _AT_ONCE):
+        yield from _parsed(source, range(start, min(start + _AT_ONCE, len(source))), builder, split)
+
+
+def take(batch: Batch, rows: np.ndarray) -> Batch:
+    """The samples of a batch in these rows, which may repeat; it holds no frames of windows."""
+    return Batch(*(None if array is None else array[rows] for array in batch))
+
+
+def open_split(builder: tfds.core.DatasetBuilder, split: str) -> Any:
     """TFDS's source of undecoded records; UserError where the split is missing or empty."""
     try:
         open_source: Any = builder.as_data_source  # TFDS's decorator hides its signature.
@@ -309,8 +310,8 @@ def _decode(encoded: bytes, image: np.ndarray) -> str:
     return ''
 
 
-def _label(example, name: str) -> str | int:
-    """One of the fields in LABELS."""
+def label(example: Any, name: str) -> str | int:
+    """One of the fields in LABELS of a stored record."""
     if name == 'frame':
         return example[name].int64_list.value[0]
     text = example[name].bytes_list.value[0].decode(errors='backslashreplace')

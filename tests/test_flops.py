@@ -23,3 +23,18 @@ def test_the_small_model_has_a_detector_and_a_sum(capsys):
     assert [line.split()[0] for line in lines[2:] if line[0].isalpha()] == [
         'detector', 'lifter', 'together',
     ]  # fmt: skip
+
+
+def test_a_sequence_lifter_stands_beside_poseformer(capsys):
+    assert flops.main(['flops', '--config=configs/synthetic_ca_pf_s.py:frames=3']) == 0
+    lines = [line for line in capsys.readouterr().out.splitlines()[2:] if line[0].isalpha()]
+    names = [line.split('  ')[0] for line in lines]
+    assert names == [
+        'detector', 'lifter, one frame', 'lifter, over time', 'together',
+        'CA-PF-S, 3 frames', 'PoseFormer, 3 frames',
+    ]  # fmt: skip
+    numbers = [line.replace(name, '').split() for line, name in zip(lines, names, strict=True)]
+    parameters = [int(one[0].replace(',', '')) for one in numbers]
+    assert parameters[1] + parameters[2] == parameters[4]
+    megaflops = [float(one[1]) for one in numbers]
+    assert 3 * megaflops[1] + megaflops[2] == pytest.approx(megaflops[4], abs=0.2)

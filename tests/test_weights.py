@@ -143,10 +143,15 @@ def test_a_file_that_lacks_a_tensor_is_refused(config, weights, tmp_path):
         evaluate.open_weights(other, config)
 
 
-def test_a_poseformer_is_refused_in_a_sentence(config, tmp_path):
+def test_a_poseformer_that_does_not_describe_itself_is_refused(config, tmp_path):
     path = tmp_path / 'poseformer.safetensors'
-    save_weights(path, {'params': {'a': np.zeros(1)}}, {'kind': 'poseformer'})
-    with pytest.raises(UserError, match='holds a PoseFormer, which takes sequences'):
+    variables, metadata = {'params': {'a': np.zeros(1)}}, {'kind': 'poseformer'}
+    save_weights(path, variables, metadata)
+    with pytest.raises(UserError, match='does not say what model it holds'):
+        evaluate.open_weights(path, config)
+    metadata |= {'skeleton': 'h36m17', 'model': {'frames': 3}}
+    save_weights(path, variables, metadata)
+    with pytest.raises(UserError, match=r"does not describe its model completely .*'channels'"):
         evaluate.open_weights(path, config)
 
 

@@ -24,7 +24,7 @@ def config(data_dir='data', **training):
     with settings.data.builder.unlocked():
         settings.data.builder.update(
             train_size=24, test_size=6, height=HEIGHT, width=WIDTH,
-            train_subjects=2, test_subjects=1, processes=1,
+            train_subjects=2, test_subjects=1, processes=1, clip_frames=0,
         )  # fmt: skip
     settings.model.detector = 'hrnet'
     settings.model.hrnet.update(
@@ -62,6 +62,31 @@ def batch(size=4, seed=0):
         joints3d=pose - pose[:, :1],
         valid=np.ones(size, bool),
         index=np.arange(size, dtype=np.int32),
+    )
+
+
+def windowed(settings, frames=3, **model):
+    """The configuration of a small CA-PF-S; `model` are fields of `config.model`."""
+    settings.task = 'sequence'
+    settings.data.frames = frames
+    settings.model.lifter.update(ablation_step=2, deformable=False)
+    settings.model.update(temporal_layers=1, temporal_heads=2, **model)
+    return settings
+
+
+def clips(folder, frames=3, **model):
+    """The configuration of `windowed` on rendered clips of 6 frames."""
+    settings = windowed(config(folder), frames, **model)
+    settings.data.builder.clip_frames = 6
+    return settings
+
+
+def windows(size=2, frames=3, seed=0):
+    """Random windows of people, whose targets are the middle frames."""
+    people = batch(size * frames, seed)
+    targets = np.arange(size) * frames + frames // 2
+    return jax.tree.map(lambda array: array[targets], people)._replace(
+        index=np.arange(size, dtype=np.int32), frames=people
     )
 
 

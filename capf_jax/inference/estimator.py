@@ -14,7 +14,7 @@ import numpy as np
 
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
-from capf_jax.inference import input_checks, networks
+from capf_jax.inference import input_checks, networks, sequences
 from capf_jax.inference.networks import Network
 from capf_jax.inference.weight_files import load_weights
 from capf_jax.models import ca_pf
@@ -38,7 +38,7 @@ LIFTERS = 'files of Context-Aware PoseFormer'
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Estimator:
-    """A detector, a Context-Aware PoseFormer or a PoseFormer, from a weight file.
+    """A detector, a Context-Aware PoseFormer, a CA-PF-S or a PoseFormer, from a weight file.
 
     Methods take and give NumPy arrays. They are compiled at first use for each of few batch sizes:
     powers of two up to `largest_batch`; batches in between are padded, larger ones cut.
@@ -49,7 +49,8 @@ class Estimator:
       skeleton: the joints J, in order, of all that goes in and comes out; but a detector that does
         not find them all, such as a CA-PF's of COCO, gives those that it finds, `detector.joints`.
       crop_size: (H, W) of the crops; None for any whose sides are multiples of 32.
-      detector, lifter, sequence_lifter: the networks that the file holds, None for the others.
+      detector, lifter, sequence_lifter, projection: the networks that the file holds, None for the
+        others.
       precision: of matrix products, as `jax.default_matmul_precision` takes it.
       largest_batch: samples that are run at once.
     """
@@ -61,6 +62,7 @@ class Estimator:
     detector: Network | None = None
     lifter: Network | None = None
     sequence_lifter: Network | None = None
+    projection: Network | None = None
     precision: str = 'highest'
     largest_batch: int = LARGEST_BATCH
 
@@ -287,24 +289,61 @@ class Estimator:
             pose = (pose + flip_pose(other, self.skeleton)) / 2
         return pose, joints, confidence
 
-    def lift_sequence(self, joints2d: Any) -> np.ndarray:
-        """3D poses of the middle frames of sequences of 2D joints.
+    def lift_sequence(
+        self,
+        joints2d: Any,
+        crops: Any = None,
+        joints2d_crop: Any = None,
+        *,
+        contexts: Any = None,
+        flip_test: bool = False,
+    ) -> np.ndarray:
+        """3D poses of the target frames of windows of F frames.
+
+        The target is the middle frame, or the last one where the file says `causal`.
 
         Args:
           joints2d: [B, F, J, 2], normalised by the image as for `lift`.
+          crops: uint8 RGB [B, F, H, W, 3] of `crop_size`; for a PoseFormer None.
+          joints2d_crop: [B, F, J, 2], the same joints in pixels of the crops, or None likewise.
+          contexts: [B, F, J, C], in place of the crops and their joints: what the maps show at the
+            joints, all levels one after the other, projected where the lifter was trained so; for
+            lifters without deformable extraction, and for published ones the only way.
+          flip_test: average with the prediction for the mirrored person; not with contexts, which
+            the mirrored crop has of its own.
 
         Returns:
-          float32 [B, J, 3], metres, camera frame, relative to the skeleton's root.
+          float32 [B, J, 3], metres, in the frame that the lifter has learnt (the camera's, if the
+          file does not say otherwise), relative to the skeleton's root.
 
         Raises:
-          UserError: wrong joints, or the file holds no PoseFormer.
+          UserError: wrong inputs, or the file holds no sequence lifter.
         """
-        lifter = self._need(self.sequence_lifter, 'lift_sequence', 'files of PoseFormer')
-        shape = (lifter.module.frames, len(self.skeleton), 2)
-        return self._in_batches(
-            lambda joints: _lift(lifter.module, self.precision, lifter.variables, joints),
-            input_checks.normalised_joints(joints2d, shape),
+        lifter = self._need(
+            self.sequence_lifter, 'lift_sequence', 'files of PoseFormer and CA-PF-S'
         )
+        if contexts is not None:
+            return self._lift_contexts(lifter, joints2d, contexts, flip_test)
+        windows = sequences.checked(self, joints2d, crops, joints2d_crop)
+        pose = self._in_batches(functools.partial(sequences.lift, self, lifter), *windows)
+        if not flip_test:
+            return pose
+        mirrored = sequences.mirrored(self, *windows)
+        other = self._in_batches(functools.partial(sequences.lift, self, lifter), *mirrored)
+        return (pose + flip_pose(other, self.skeleton)) / 2
+
+    def _lift_contexts(
+        self, lifter: Network, joints2d: Any, contexts: Any, flip_test: bool
+    ) -> np.ndarray:
+        """See `lift_sequence`."""
+        if flip_test:
+            raise UserError(
+                'contexts are of the plain crops: lift those of the mirrored crops by themselves, '
+                'and leave flip_test out'
+            )
+        windows = sequences.checked_contexts(self, lifter, joints2d, contexts)
+        lift = functools.partial(sequences.lift_contexts, self, lifter)
+        return self._in_batches(lift, *windows)
 
     def predict(
         self,

@@ -17,7 +17,9 @@ from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import DetectorEntry, hrnet_channels
 from capf_jax.models.detectors.hrnet import HEATMAPS, HRNet
-from capf_jax.models.lifter import Lifter
+from capf_jax.models.lifter import ContextProjection, Lifter
+from capf_jax.models.poseformer import PoseFormer
+from capf_jax.models.temporal import TemporalLifter
 from capf_jax.pose import joint_conversions, skeletons
 from capf_jax.pose.skeletons import Skeleton
 
@@ -141,9 +143,70 @@ def lifter(model: ConfigDict, joint_set: Skeleton, dtype: Any = jnp.float32) -> 
     Raises:
       UserError: an unknown detector.
     """
+    return Lifter(num_joints=len(joint_set), dtype=dtype, **_lifter_fields(model))
+
+
+def _lifter_fields(model: ConfigDict) -> dict[str, Any]:
     fields = dict(model.lifter)
     fields['levels'] = tuple(fields['levels']) or detector_entry(model).levels
-    return Lifter(num_joints=len(joint_set), dtype=dtype, **fields)
+    return fields
+
+
+def temporal_lifter(
+    model: ConfigDict, joint_set: Skeleton, frames: int, dtype: Any = jnp.float32
+) -> TemporalLifter:
+    """The CA-PF-S that `config.model` describes, for these joints and windows of so many frames.
+
+    Raises:
+      UserError: an unknown detector, or heads that cannot share out the channels.
+    """
+    lifter = TemporalLifter(
+        num_joints=len(joint_set),
+        frames=frames,
+        temporal_layers=model.temporal_layers,
+        temporal_heads=model.temporal_heads,
+        temporal_position=bool(model.temporal_position),
+        dtype=dtype,
+        **_lifter_fields(model),
+    )
+    if lifter.width % lifter.temporal_heads:
+        raise UserError(
+            f'model.temporal_heads is {lifter.temporal_heads}, which does not divide the '
+            f'{lifter.width} channels of a joint ((levels + 1) * channels)'
+        )
+    return lifter
+
+
+def poseformer(
+    model: ConfigDict, joint_set: Skeleton, frames: int, dtype: Any = jnp.float32
+) -> PoseFormer:
+    """The PoseFormer whose sizes are in `config.model.lifter`, for windows of so many frames."""
+    names = ('channels', 'layers', 'heads', 'mlp_ratio', 'drop_path')
+    fields = {name: model.lifter[name] for name in names}
+    return PoseFormer(num_joints=len(joint_set), frames=frames, dtype=dtype, **fields)
+
+
+def context_projection(model: ConfigDict, dtype: Any = jnp.float32) -> ContextProjection | None:
+    """The frozen projection of context that `config.model` describes; None where there is none.
+
+    Raises:
+      UserError: the lifter needs the maps themselves.
+    """
+    if not model.projection_channels:
+        return None
+    if model.lifter.ablation_step >= 3 and model.lifter.deformable:
+        raise UserError(
+            'model.projection_channels gives the lifter projected vectors in place of the maps, '
+            'and deformable extraction looks around in the maps: set it to 0, or '
+            'model.lifter.deformable to False'
+        )
+    if model.lifter.ablation_step == 0:
+        raise UserError(
+            'model.projection_channels projects context, and model.lifter.ablation_step 0 has '
+            'none: set one of the two to another value'
+        )
+    levels = _lifter_fields(model)['levels']
+    return ContextProjection(levels, model.projection_channels, dtype)
 
 
 def context_aware_pose_former(
@@ -151,12 +214,14 @@ def context_aware_pose_former(
     joint_set: Skeleton,
     dtype: Any = jnp.float32,
     moving_statistics_axis: str | None = None,
+    frames: int | None = None,
 ) -> ContextAwarePoseFormer:
     """The whole model that `config.model` describes, for these joints.
 
     Detector and lifter compute in `dtype`, float32 or bfloat16; parameters are float32. Where
     `moving_statistics_axis` names a mapped axis, the detector's BatchNorms work in training mode
-    while training, with statistics over all devices of this axis.
+    while training, with statistics over all devices of this axis. With `frames` the lifter is the
+    CA-PF-S of windows of so many frames.
 
     Raises:
       UserError: an unknown detector, frame, source of 2D joints or rule for them, or a detector
@@ -193,7 +258,9 @@ def context_aware_pose_former(
         model.lifter.ablation_step > 0 or model.lifter.detector_joints or conversion is not None
     )
     return ContextAwarePoseFormer(
-        lifter=lifter(model, joint_set, dtype),
+        lifter=lifter(model, joint_set, dtype)
+        if frames is None
+        else temporal_lifter(model, joint_set, frames, dtype),
         detector=entry.build(len(finds), axis_name=moving_statistics_axis, dtype=dtype)
         if runs_detector
         else None,
@@ -203,6 +270,7 @@ def context_aware_pose_former(
         conversion=conversion,
         frame=frame,
         moving_statistics=moving_statistics_axis is not None,
+        projection=None if frames is None else context_projection(model, dtype),
     )
 
 

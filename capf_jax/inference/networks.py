@@ -45,7 +45,7 @@ class Network:
 
 
 def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
-    """The networks of a weight file by their part in it: detector, lifter, sequence_lifter.
+    """The networks of a weight file: detector, lifter, sequence_lifter, projection.
 
     Args:
       variables: its tensors, nested.
@@ -100,6 +100,8 @@ def crop_size(metadata: Mapping[str, Any]) -> tuple[int, int] | None:
     the size in the catalog. Detectors of convolutions alone take any crops whose sides are
     multiples of their coarsest stride; MoveNet looks for a person in the middle of a square.
     """
+    if metadata.get('kind') == 'poseformer':  # which takes none
+        return None
     try:
         data = metadata['config']['data']['builder']
         return int(data['height']), int(data['width'])
@@ -133,8 +135,20 @@ def _detector(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict
 def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
     settings, joint_set = model_section(metadata), skeletons.get(metadata['skeleton'])
     model = model_settings.context_aware_pose_former(settings, joint_set)
+    return _on_a_detector(variables, metadata, model, 'lifter')
+
+
+def _on_a_detector(
+    variables: Mapping[str, Any],
+    metadata: Mapping[str, Any],
+    model: ContextAwarePoseFormer,
+    part: str,
+) -> dict[str, Network]:
+    """The detector of a whole model, where it has one, and its lifter by the name `part`."""
+    settings, joint_set = model_section(metadata), skeletons.get(metadata['skeleton'])
     networks, maps = {}, ()
-    if model.detector is not None:
+    # The published files of CA-PF-S are lifters of context vectors, without what makes these.
+    if model.detector is not None and (part == 'lifter' or 'detector' in variables):
         finds = model_settings.detector_joints(settings, joint_set)
         crop = crop_size(metadata) or model.entry.crop
         detector = _frozen(model.detector, model.entry, finds, variables['detector'], crop)
@@ -143,12 +157,37 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
         if model.joint_places and model.conversion is None:
             detector = _of_joints(detector, joint_set, model.joint_places)
         networks['detector'] = detector
-    joints = model.lifter.num_joints
-    joints2d = jax.ShapeDtypeStruct((1, joints, 4 if model.detector_joints else 2), jnp.float32)
-    joints2d_crop = jax.ShapeDtypeStruct((1, joints, 2), jnp.float32)
-    check(variables['lifter'], model.lifter, joints2d, joints2d_crop, maps)
+    joints, people = model.lifter.num_joints, getattr(model.lifter, 'frames', 1)
+
+    def floats(*shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((people, *shape), jnp.float32)
+
+    joints2d, joints2d_crop = floats(joints, 4 if model.detector_joints else 2), floats(joints, 2)
+    inputs: tuple[Any, ...] = joints2d, joints2d_crop, tuple(floats(*m.shape[1:]) for m in maps)
+    if part == 'sequence_lifter' and model.detector and not model.lifter.runs_deformable:
+        widths = model.entry.channels
+        if model.projection is not None:
+            widths = [model.projection.channels] * len(widths)
+        inputs = joints2d, joints2d_crop, (), tuple(floats(joints, width) for width in widths)
+    check(variables['lifter'], model.lifter, *inputs)
     in_metres = units.in_unit(variables['lifter'], units.unit_of(metadata), 'm')
-    networks['lifter'] = Network(model.lifter, jax.device_put(in_metres), whole=model)
+    networks[part] = Network(model.lifter, jax.device_put(in_metres), whole=model)
+    return networks
+
+
+def _ca_pf_s(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
+    settings, joint_set = model_section(metadata), skeletons.get(metadata['skeleton'])
+    whole = model_settings.context_aware_pose_former(
+        settings, joint_set, frames=int(metadata['frames'])
+    )
+    networks = _on_a_detector(variables, metadata, whole, 'sequence_lifter')
+    if whole.projection is not None and 'projection' in variables:
+        contexts = [
+            jax.ShapeDtypeStruct((1, len(joint_set), channels), jnp.float32)
+            for channels in whole.entry.channels
+        ]
+        check(variables['projection'], whole.projection, contexts)
+        networks['projection'] = Network(whole.projection, jax.device_put(variables['projection']))
     return networks
 
 
@@ -156,12 +195,18 @@ def _poseformer(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> di
     module = PoseFormer(**metadata['model'])
     shape = (1, module.frames, module.num_joints, 2)
     check(variables, module, jax.ShapeDtypeStruct(shape, jnp.float32))
-    return {'sequence_lifter': Network(module, jax.device_put(variables))}
+    in_metres = units.in_unit(variables, units.unit_of(metadata), 'm')
+    return {'sequence_lifter': Network(module, jax.device_put(in_metres))}
 
 
 # Fields of a model that count parts, of which each has several tensors.
-PARTS = ('layers', 'depth', 'blocks', 'modules', 'bottlenecks')
-KINDS = {'detector': _detector, 'ca_pf': _ca_pf, 'poseformer': _poseformer}
+PARTS = ('layers', 'temporal_layers', 'depth', 'blocks', 'modules', 'bottlenecks')
+KINDS = {
+    'detector': _detector,
+    'ca_pf': _ca_pf,
+    'ca_pf_s': _ca_pf_s,
+    'poseformer': _poseformer,
+}
 
 
 def _frozen(

@@ -14,9 +14,17 @@ from capf_jax.errors import UserError
 from capf_jax.inference import networks, units
 from capf_jax.inference.detector_weights import check_detector
 from capf_jax.inference.weight_files import differing_tensors, load_weights
+from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.runtime import run_folder
 
-TASKS = {'ca_pf': 'lifter', 'detector': 'detector'}  # kind of a weight file -> config.task
+# Kind of a weight file -> config.task.
+TASKS = {
+    'ca_pf': 'lifter',
+    'detector': 'detector',
+    'ca_pf_s': 'sequence',
+    'poseformer': 'sequence',
+}
+BARE = {'detector': 'detector', 'poseformer': 'lifter'}  # kinds whose files hold one part alone
 HEADS = {'head', 'heatmaps'}  # what detectors call the part that gives their heatmaps
 
 
@@ -27,8 +35,8 @@ class StartWeights:
     Attributes:
       path: the file.
       metadata: what it says of itself.
-      parts: 'lifter', which gives metres, and 'detector' -> their variables, NumPy arrays; only
-        those that it holds.
+      parts: 'lifter', which gives metres, 'detector' and 'projection' -> their variables, NumPy
+        arrays; only those that it holds.
     """
 
     path: str
@@ -46,14 +54,26 @@ class StartWeights:
         params = self.parts.get('detector', {}).get('params', {})
         return bool(HEADS & params.keys())
 
+    @property
+    def variables(self) -> Mapping[str, Any]:
+        """What a task keeps in such a file: all parts, or the only one."""
+        part = BARE.get(self.metadata['kind'])
+        return self.parts if part is None else self.parts[part]
+
     def check(self, expected: Mapping[str, Any]) -> None:
         """UserError unless the variables are exactly those of the model that the file describes.
 
         Args:
           expected: the shapes of the variables that a weight file of this model holds.
         """
-        held = self.parts if self.task == 'lifter' else self.parts['detector']
-        different = differing_tensors(held, expected)
+        is_lifter_alone = self.metadata['kind'] == 'ca_pf_s' and not self.parts.get('detector')
+        if is_lifter_alone and expected.get('detector'):
+            raise UserError(
+                f'{self.path} holds the lifter of a CA-PF-S alone, without the detector whose '
+                'context it was trained on: give the file of a training run, or begin one from '
+                'this file by config.training.start'
+            )
+        different = differing_tensors(self.variables, expected)
         if different:
             raise UserError(
                 f'the tensors of {self.path} are not those of the model that it describes: '
@@ -69,7 +89,9 @@ class StartWeights:
         Raises:
           UserError: the file does not hold the part.
         """
-        held = tuple(name for name, variables in self.parts.items() if variables)
+        held = tuple(
+            name for name in ('lifter', 'detector') if self.parts.get(name)
+        )  # A projection goes with its lifter.
         if part != 'all' and part not in held:
             raise UserError(
                 f'{self.path} holds no {part}, only a {" and a ".join(held)}: give another file '
@@ -102,6 +124,35 @@ class StartWeights:
             )
         return jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), self.parts['lifter'])
 
+    def projection_of(self, model: ContextAwarePoseFormer) -> Any:
+        """The variables of a model's projection, float32, from this file's lifter or projection.
+
+        Args:
+          model: a model with a projection.
+
+        Raises:
+          UserError: the file holds no lifter that embeds context, or one of other sizes or levels.
+        """
+        assert model.projection is not None  # the callers have looked
+        held = self.parts.get('projection') or self.parts.get('lifter') or {}
+        names = [f'context_embedding_{place}' for place in range(len(model.projection.levels))]
+        kept = {name: held['params'][name] for name in names if name in held.get('params', {})}
+        channels = [model.entry.channels[level] for level in model.projection.levels]
+        shapes = {
+            name: {
+                'kernel': jax.ShapeDtypeStruct((width, model.projection.channels), jnp.float32),
+                'bias': jax.ShapeDtypeStruct((model.projection.channels,), jnp.float32),
+            }
+            for name, width in zip(names, channels, strict=True)
+        }
+        if len(held.get('params', {})) < len(names) or differing_tensors(kept, shapes):
+            raise UserError(
+                f'{self.path} holds no projection of the context of {model.entry.name} to '
+                f'{model.projection.channels} numbers a level: give the file of a single-frame '
+                'lifter with these channels, or other model.projection_channels'
+            )
+        return {'params': jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), kept)}
+
     def detector(self, shapes: Any, joints: str, name: str) -> Any:
         """The detector's variables, float32.
 
@@ -114,7 +165,7 @@ class StartWeights:
           UserError: the file holds other tensors, shapes or joints.
         """
         model, metadata = self.metadata['model'], dict(self.metadata)
-        if self.task == 'lifter':  # The joints of the file are the lifter's.
+        if 'lifter' in self.parts:  # The joints of the file are the lifter's.
             metadata['skeleton'] = model.get('detector_skeleton') or joints
         return check_detector(self.path, self.parts['detector'], metadata, shapes, joints, name)
 
@@ -124,15 +175,10 @@ def read(path: str) -> StartWeights:
 
     Raises:
       FileNotFoundError: there is no such file.
-      UserError: it is no weight file of ours, or one of sequences, which no task here takes.
+      UserError: it is no weight file of ours, or one that finds people.
     """
     variables, metadata = load_weights(path)
     kind = metadata.get('kind')
-    if kind == 'poseformer':
-        raise UserError(
-            f'{path} holds a PoseFormer, which takes sequences of frames, and no task here reads '
-            'them: use capf_jax.Estimator, which lifts sequences'
-        )
     if kind == 'person_finder':
         raise UserError(
             f'{path} finds the people of whole pictures, and no task here trains or scores that: '
@@ -144,13 +190,11 @@ def read(path: str) -> StartWeights:
             f'{path} does not say what model it holds (kind, skeleton, model): make it with '
             'python -m converters.convert, or train again'
         )
-    if kind == 'detector':
-        return StartWeights(path, metadata, {'detector': variables})
+    parts = {BARE[kind]: variables} if kind in BARE else dict(variables)
     try:
         unit = units.unit_of(metadata)
     except UserError as error:
         raise UserError(f'{path} cannot be used: {error}') from error
-    parts = dict(variables)
     if 'lifter' in parts:
         parts['lifter'] = units.in_unit(parts['lifter'], unit, 'm')
     return StartWeights(path, metadata, parts)
@@ -173,11 +217,15 @@ def described(config: ConfigDict, weights: StartWeights) -> ConfigDict:
             f'{config.skeleton!r}: give the --config of a dataset with the joints of the file'
         )
     try:
+        if metadata['kind'] == 'poseformer':
+            return _described_poseformer(config, metadata)
         for section, fields in networks.model_section(metadata).items():
             if isinstance(fields, ConfigDict):  # An older file may lack fields.
                 config.model[section].update(fields)
             else:
                 config.model[section] = fields
+        if metadata['kind'] == 'ca_pf_s':
+            _describe_window(config, metadata)
     except (KeyError, AttributeError, TypeError) as error:  # whatever stands in a stranger's JSON
         raise UserError(
             f'{weights.path} does not describe its model completely ({error}): convert or train it '
@@ -192,13 +240,36 @@ def described(config: ConfigDict, weights: StartWeights) -> ConfigDict:
     return config
 
 
+def _describe_window(config: ConfigDict, metadata: Mapping[str, Any]) -> None:
+    """Puts the windows that a file was trained for into a configuration.
+
+    A published file was trained for neighbouring frames around the target.
+    """
+    config.data.frames = int(metadata.get('frames') or metadata['model']['frames'])
+    config.data.frame_step = int(metadata.get('frame_step', 1))
+    config.data.causal = bool(metadata.get('causal', False))
+
+
+def _described_poseformer(config: ConfigDict, metadata: Mapping[str, Any]) -> ConfigDict:
+    """See `described`; the file of a PoseFormer has the fields of the module as its model."""
+    model = metadata['model']
+    for name in ('channels', 'layers', 'heads', 'mlp_ratio', 'drop_path'):
+        config.model.lifter[name] = model[name]
+    config.model.sequence_lifter = 'poseformer'
+    config.model.frame, config.model.joints2d = 'camera', 'dataset'
+    config.data.pictures = config.data.features = False
+    config.task, config.training.target_unit = 'sequence', 'm'
+    _describe_window(config, metadata)
+    return config
+
+
 def keeps_head(config: ConfigDict, weights: StartWeights) -> bool:
     """Whether the detector of a configuration keeps its head of heatmaps with these weights.
 
     It does not where a file of a CA-PF holds a detector without one.
     """
     lacks = 'detector' in weights.parts and not weights.has_head
-    return config.model.detector_head and not (weights.task == 'lifter' and lacks)
+    return config.model.detector_head and not ('lifter' in weights.parts and lacks)
 
 
 def check_crops(weights: StartWeights, size: tuple[int, int]) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 import flax.linen as nn
@@ -14,7 +16,7 @@ from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.heatmaps import joints_of
 from capf_jax.models.detectors.initial import random_variables
-from capf_jax.models.lifter import Lifter
+from capf_jax.models.lifter import ContextProjection, Lifter
 from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.pose.joint_conversions import Conversion
@@ -38,7 +40,7 @@ class Features(NamedTuple):
     contexts: Float[jax.Array, 'B J C']
 
 
-class _Inputs(NamedTuple):
+class LifterInputs(NamedTuple):
     """The lifter's arguments, in their order."""
 
     joints2d: Array
@@ -68,6 +70,11 @@ class ContextAwarePoseFormer:
       moving_statistics: whether the detector's BatchNorms work in training mode while training:
         with the statistics of the batch, to which the running ones move (MPI-INF-3DHP as
         published). Its parameters stay frozen.
+      projection: makes what the maps show at the joints smaller before the lifter sees it; frozen.
+        None gives the lifter the maps' own channels.
+
+    A lifter of windows is a model likewise: it is applied to all people of all frames, in the order
+    of `Batch.frames`, and gives one pose a window.
     """
 
     lifter: Lifter
@@ -78,20 +85,42 @@ class ContextAwarePoseFormer:
     conversion: Conversion | None = None
     frame: str = CAMERA
     moving_statistics: bool = False
+    projection: ContextProjection | None = None
+
+    @property
+    def context_channels(self) -> tuple[int, ...]:
+        """The numbers that a lifter without deformable extraction gets of each map at a joint."""
+        if self.projection is not None:
+            return (self.projection.channels,) * len(self.projection.levels)
+        return tuple(self.entry.channels[level] for level in self.entry.levels)
 
     def init(self, key: Array, batch: Batch) -> dict[str, Any]:
-        """Random variables {'detector': {'params', 'batch_stats'} or {}, 'lifter': {'params'}}."""
+        """Random variables {'detector': {'params', 'batch_stats'} or {}, 'lifter': {'params'}}.
+
+        With a projection there is also 'projection': {'params'}.
+        """
         key_detector, key_lifter = jax.random.split(key)
-        detector: dict[str, Any] = {}
+        frozen: dict[str, Any] = {'detector': {}}
         if self.detector is not None:
             detector = random_variables(self.detector, key_detector, self.entry.crop)
+            frozen['detector'] = detector
+        if self.projection is not None:
+            key_projection = jax.random.fold_in(key_detector, 1)
+            frozen['projection'] = self._random_projection(key_projection)
 
-        def init_lifter(key: Array, detector: dict[str, Any], one: Batch) -> dict[str, Any]:
-            variables = self.lifter.init(key, *self._lifter_inputs(detector, one)[0])
+        def init_lifter(key: Array, frozen: dict[str, Any], one: Batch) -> dict[str, Any]:
+            variables = self.lifter.init(key, *self._lifter_inputs(frozen, one)[0])
             return cast(dict[str, Any], variables)  # Flax's own type has a frozen dict beside it
 
-        one = jax.tree.map(lambda array: jnp.asarray(array[:1]), batch)
-        return {'detector': detector, 'lifter': jax.jit(init_lifter)(key_lifter, detector, one)}
+        people = getattr(self.lifter, 'frames', 1)
+        one = jax.tree.map(lambda array: jnp.asarray(array[:people]), batch)
+        return {**frozen, 'lifter': jax.jit(init_lifter)(key_lifter, frozen, one)}
+
+    def _random_projection(self, key: Array) -> dict[str, Any]:
+        assert self.projection is not None  # the caller has looked
+        joints = self.lifter.num_joints
+        contexts = [jnp.zeros((1, joints, channels)) for channels in self.entry.channels]
+        return cast(dict[str, Any], self.projection.init(key, contexts))
 
     def apply(
         self,
@@ -117,7 +146,7 @@ class ContextAwarePoseFormer:
           into them, 'detector_joints' [B, J, 2], pixels of the crop; where its statistics move,
           also its new 'batch_stats'. `jit` prunes what nobody uses.
         """
-        inputs, outputs = self._lifter_inputs(variables['detector'], batch, train)
+        inputs, outputs = self._lifter_inputs(variables, batch, train)
         pose, intermediates = self._lift(variables['lifter'], inputs, train, drop_path_key)
         return pose, {**intermediates, **outputs}
 
@@ -138,7 +167,30 @@ class ContextAwarePoseFormer:
           Poses, metres, viewing-ray frame, relative to the root; the 2D joints that they were made
           of, pixels of the crop; and their confidences, which are 1 for joints from outside.
         """
+        inputs, joints2d_crop, confidence = self.crop_inputs(variables, images, joints2d_crop)
+        pose, _ = self._lift(variables['lifter'], inputs)
+        return pose, joints2d_crop, confidence
+
+    def crop_inputs(
+        self,
+        variables: dict[str, Any],
+        images: UInt8[Array, 'B H W 3'],
+        joints2d_crop: Float[Array, 'B J 2'] | None = None,
+        joints2d: Float[Array, 'B J 2'] | None = None,
+    ) -> tuple[LifterInputs, Float[Array, 'B J 2'], Float[jax.Array, 'B J']]:
+        """What the lifter is called with for crops that lie nobody knows where in which image.
+
+        Args:
+          variables: as for `apply`; those of the lifter are not read.
+          images: RGB crops.
+          joints2d_crop: the lifter's 2D joints, pixels of the crop; None takes the detector's.
+          joints2d: the same joints, normalised by the image; not read in the frame 'viewing_ray'.
+
+        Returns:
+          The lifter's arguments, the 2D joints in pixels of the crop, and their confidences.
+        """
         maps: tuple[jax.Array, ...] = ()
+        contexts: tuple[jax.Array, ...] | None = None
         confidence = None if joints2d_crop is None else jnp.ones(joints2d_crop.shape[:-1])
         if self.detector is not None:
             detection, _ = self._detect(variables['detector'], images)
@@ -147,37 +199,46 @@ class ContextAwarePoseFormer:
                 joints2d_crop, confidence = self._joints_of(detection)
         assert joints2d_crop is not None  # the callers see to it
         assert confidence is not None
-        inputs = _Inputs(
-            normalise_by_box(joints2d_crop), self._by_crop(joints2d_crop, images), maps
-        )
-        pose, _ = self._lift(variables['lifter'], inputs)
-        return pose, joints2d_crop, confidence
+        if self.frame == VIEWING_RAY:
+            joints2d = normalise_by_box(joints2d_crop)
+        by_crop = self._by_crop(joints2d_crop, images)
+        if self.projection is not None:
+            contexts = self._by_level(self._contexts(variables, maps, by_crop))
+            maps = ()
+        return LifterInputs(joints2d, by_crop, maps, contexts), joints2d_crop, confidence
 
     def features(
-        self, detector_variables: dict[str, Any], images: UInt8[Array, 'B H W 3'], joints: Array
+        self, variables: dict[str, Any], images: UInt8[Array, 'B H W 3'], joints: Array
     ) -> Features:
         """What `apply` reads from a batch with features made in advance, for one of its two copies.
 
         Args:
-          detector_variables: the detector's part of the variables.
+          variables: the detector's part of the variables, and the projection's where there is one.
           images: RGB crops.
           joints: [B, J, 2] the 2D joints that come with the batch, pixels of the crop; not read
             where the model takes those of the detector.
         """
-        detection, _ = self._detect(detector_variables, images)
+        detection, _ = self._detect(variables['detector'], images)
         joints2d_crop, confidence = joints, jnp.ones(joints.shape[:-1])
         if self.conversion is not None:
             joints2d_crop, confidence = self._joints_of(detection)
-        contexts = self.lifter.apply(
-            {}, detection.maps, self._by_crop(joints2d_crop, images), method='context'
-        )
-        levels = cast(list[jax.Array], contexts)  # no tuple without `mutable`
+        levels = self._contexts(variables, detection.maps, self._by_crop(joints2d_crop, images))
         return Features(joints2d_crop, confidence, jnp.concatenate(levels, axis=-1))
+
+    def _contexts(
+        self, variables: dict[str, Any], maps: tuple[jax.Array, ...], by_crop: Array
+    ) -> list[jax.Array]:
+        """What the maps show at the joints, [B, J, C_l] for each of `context_channels`."""
+        contexts: Any = self.lifter.apply({}, maps, by_crop, method='context')
+        if self.projection is not None:
+            frozen = jax.lax.stop_gradient(variables['projection'])
+            contexts = self.projection.apply(frozen, contexts)
+        return contexts
 
     def _lift(
         self,
         variables: dict[str, Any],
-        inputs: _Inputs,
+        inputs: LifterInputs,
         train: bool = False,
         drop_path_key: Array | None = None,
     ) -> tuple[jax.Array, dict[str, Any]]:
@@ -186,24 +247,22 @@ class ContextAwarePoseFormer:
         return cast(tuple[jax.Array, dict[str, Any]], output)  # no further one without `mutable`
 
     def _lifter_inputs(
-        self, detector_variables: dict[str, Any], batch: Batch, train: bool = False
-    ) -> tuple[_Inputs, dict[str, Any]]:
+        self, variables: dict[str, Any], batch: Batch, train: bool = False
+    ) -> tuple[LifterInputs, dict[str, Any]]:
         """The lifter's arguments, and the detector's part of the dict that `apply` returns."""
         joints2d_crop = batch.joints2d_crop
         if batch.contexts is not None and batch.context_joints is not None:
             outputs: dict[str, Any] = {}
             if self.conversion is not None:
                 joints2d_crop = outputs['detector_joints'] = batch.context_joints[:, 0]
-            contexts = batch.contexts[:, 0].astype(jnp.float32)
-            ends = [sum(self.entry.channels[: level + 1]) for level in self.entry.levels]
-            levels = tuple(jnp.split(contexts, ends[:-1], axis=-1))
-            return self._inputs(batch, joints2d_crop, contexts=levels), outputs
+            contexts = self.split_contexts(batch.contexts[:, 0].astype(jnp.float32))
+            return self._inputs(batch, joints2d_crop, contexts=contexts), outputs
         if self.detector is None:
             return self._inputs(batch, joints2d_crop), {}
 
-        detection, outputs = self._detect(detector_variables, batch.images, train)
+        detection, outputs = self._detect(variables['detector'], batch.images, train)
         if detection.heatmaps is None:  # a classifier, or a published file without the head
-            return self._inputs(batch, joints2d_crop, detection.maps), outputs
+            return self._with_context(variables, batch, joints2d_crop, detection.maps), outputs
         outputs['heatmaps'] = detection.heatmaps
         if self.conversion is not None:
             joints2d_crop, _ = self._joints_of(detection)
@@ -211,7 +270,7 @@ class ContextAwarePoseFormer:
         elif self.joint_places:
             joints, _ = joints_of(detection, self.entry)
             outputs['detector_joints'] = joints[:, jnp.array(self.joint_places)]
-        inputs = self._inputs(batch, joints2d_crop, detection.maps)
+        inputs = self._with_context(variables, batch, joints2d_crop, detection.maps)
         if self.detector_joints:
             own = self._joint_token(batch, outputs['detector_joints'])
             inputs = inputs._replace(  # [B, J, 4]
@@ -219,16 +278,42 @@ class ContextAwarePoseFormer:
             )
         return inputs, outputs
 
+    def split_contexts(self, contexts: Float[Array, 'B J C']) -> tuple[jax.Array, ...]:
+        """Context vectors of all levels one after the other -> the lifter's argument."""
+        ends = list(itertools.accumulate(self.context_channels))
+        return self._by_level(jnp.split(contexts, ends[:-1], axis=-1))
+
+    def _with_context(
+        self,
+        variables: dict[str, Any],
+        batch: Batch,
+        joints2d_crop: Array,
+        maps: tuple[jax.Array, ...],
+    ) -> LifterInputs:
+        """The lifter's arguments, with the maps or, where there is a projection, its vectors."""
+        if self.projection is None:
+            return self._inputs(batch, joints2d_crop, maps)
+        by_crop = self._by_crop(joints2d_crop, batch.images)
+        contexts = self._contexts(variables, maps, by_crop)
+        return self._inputs(batch, joints2d_crop, contexts=self._by_level(contexts))
+
+    def _by_level(self, contexts: Sequence[jax.Array]) -> tuple[jax.Array, ...]:
+        """Context vectors in the places of their maps; a projection has but those it uses."""
+        if self.projection is None:
+            return tuple(contexts)
+        places = dict(zip(self.projection.levels, contexts, strict=True))
+        return tuple(places.get(level, contexts[0]) for level in self.entry.levels)
+
     def _inputs(
         self,
         batch: Batch,
         joints2d_crop: Array,
         maps: tuple[jax.Array, ...] = (),
         contexts: tuple[jax.Array, ...] | None = None,
-    ) -> _Inputs:
+    ) -> LifterInputs:
         """The lifter's arguments for its 2D joints, pixels of the crop."""
         token = self._joint_token(batch, joints2d_crop)
-        return _Inputs(token, self._by_crop(joints2d_crop, batch.images), maps, contexts)
+        return LifterInputs(token, self._by_crop(joints2d_crop, batch.images), maps, contexts)
 
     def _joint_token(self, batch: Batch, joints2d_crop: Array) -> Array:
         """What the joint token is made of: the joints, normalised as the model's frame is."""

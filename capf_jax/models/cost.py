@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from typing import Any
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -17,6 +17,8 @@ import jax.numpy as jnp
 
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.catalog import CROP
+from capf_jax.models.poseformer import PoseFormer
+from capf_jax.models.temporal import TemporalLifter
 
 LAYERS = (nn.Dense, nn.Conv, nn.ConvTranspose)  # whose multiply-adds are counted
 
@@ -92,13 +94,93 @@ def costs(model: ContextAwarePoseFormer, crop: tuple[int, int] = CROP) -> dict[s
       model: the model.
       crop: (H, W) of its crops, pixels.
     """
-    parts, maps, detector = {}, (), model.detector
-    if detector is not None:
-        images = jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32)
-        detection = jax.eval_shape(detector.init_with_output, jax.random.key(0), images)[0]
-        maps = detection.maps
-        parts['detector'] = detector_cost(detector, crop)
+    return {
+        **_detector_costs(model, crop),
+        'lifter': cost(model.lifter, *lifter_inputs(model, crop)),
+    }
+
+
+def sequence_costs(model: ContextAwarePoseFormer, crop: tuple[int, int] = CROP) -> dict[str, Cost]:
+    """The costs of CA-PF-S by the part that a new frame of a stream passes.
+
+    Args:
+      model: a model whose lifter is a `TemporalLifter`.
+      crop: (H, W) of its crops, pixels.
+
+    Returns:
+      'detector' and 'projection', where they run, of one frame; 'lifter, one frame', and 'lifter,
+      over time', which are the lifter's parameters together. A window that no stream has kept costs
+      F times the first and once the last.
+    """
+    lifter = cast(TemporalLifter, model.lifter)
+    inputs = lifter_inputs(model, crop)
+    whole = cost(lifter, *lifter_inputs(model, crop, lifter.frames))
+    single = cost(lifter.of_one_frame(), *inputs)
+    # The head belongs to the part over time, and the single-frame lifter has it too.
+    head = _head_cost(lifter)
+    one_frame = Cost(single.parameters - head.parameters, single.flops - head.flops)
+    over_time = Cost(
+        whole.parameters - one_frame.parameters, whole.flops - lifter.frames * one_frame.flops
+    )
+    parts = _detector_costs(model, crop)
+    if model.projection is not None:
+        contexts = [
+            jax.ShapeDtypeStruct((1, lifter.num_joints, channels), jnp.float32)
+            for channels in model.entry.channels
+        ]
+        parts['projection'] = cost(model.projection, contexts)
+    return {**parts, 'lifter, one frame': one_frame, 'lifter, over time': over_time}
+
+
+def beside_ca_pf_s(model: ContextAwarePoseFormer, crop: tuple[int, int] = CROP) -> dict[str, Cost]:
+    """CA-PF-S on a window that no stream has kept, and PoseFormer on one; detectors left out."""
+    lifter = cast(TemporalLifter, model.lifter)
+    frames = lifter.frames
+    other = PoseFormer(num_joints=lifter.num_joints, frames=frames)
+    return {
+        f'CA-PF-S, {frames} frames': cost(lifter, *lifter_inputs(model, crop, frames)),
+        f'PoseFormer, {frames} frames': poseformer_costs(other)['lifter'],
+    }
+
+
+def poseformer_costs(model: PoseFormer) -> dict[str, Cost]:
+    """The cost of PoseFormer on one window."""
+    shape = (1, model.frames, model.num_joints, 2)
+    return {'lifter': cost(model, jax.ShapeDtypeStruct(shape, jnp.float32))}
+
+
+def lifter_inputs(
+    model: ContextAwarePoseFormer, crop: tuple[int, int] = CROP, people: int = 1
+) -> tuple[Any, ...]:
+    """The shapes of what a model's lifter is called with, in the order of its arguments.
+
+    Args:
+      model: the model.
+      crop: (H, W) of its crops, pixels.
+      people: of one batch.
+    """
+
+    def floats(*shape: int) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((people, *shape), jnp.float32)
+
     joints = model.lifter.num_joints
-    joints2d = jax.ShapeDtypeStruct((1, joints, 4 if model.detector_joints else 2), jnp.float32)
-    joints2d_crop = jax.ShapeDtypeStruct((1, joints, 2), jnp.float32)
-    return {**parts, 'lifter': cost(model.lifter, joints2d, joints2d_crop, maps)}
+    joints2d, joints2d_crop = floats(joints, 4 if model.detector_joints else 2), floats(joints, 2)
+    if model.detector is None:
+        return joints2d, joints2d_crop, ()
+    if model.projection is not None:
+        contexts = tuple(floats(joints, model.projection.channels) for _ in model.entry.levels)
+        return joints2d, joints2d_crop, (), contexts
+    detection, _ = jax.eval_shape(
+        model.detector.init_with_output, jax.random.key(0), floats(*crop, 3)
+    )
+    return joints2d, joints2d_crop, detection.maps
+
+
+def _detector_costs(model: ContextAwarePoseFormer, crop: tuple[int, int]) -> dict[str, Cost]:
+    return {} if model.detector is None else {'detector': detector_cost(model.detector, crop)}
+
+
+def _head_cost(lifter: TemporalLifter) -> Cost:
+    """The last norm and linear layer, for all joints of one pose."""
+    width, joints = lifter.width, lifter.num_joints
+    return Cost(2 * width + 3 * (width + 1), 2 * 3 * width * joints)

@@ -150,6 +150,36 @@ class DeformableBlock(nn.Module):
         return jnp.stack(levels, axis=2)
 
 
+class ContextProjection(nn.Module):
+    """The linear layers that embed context in a single-frame lifter, kept for another network.
+
+    CA-PF-S is given 32 numbers for each level and joint that a network has projected before. Its
+    parameters have the names that they have in `Lifter`, from whose weights they are taken.
+
+    Attributes:
+      levels: which of the detector's maps are projected.
+      channels: numbers that each becomes, C of the lifter that the layers come from.
+      dtype: of the computation; parameters are float32.
+    """
+
+    levels: tuple[int, ...] = (0, 1, 2, 3)
+    channels: int = 32
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(
+        self, contexts: Sequence[Float[Array, 'B J _']]
+    ) -> list[Float[jax.Array, 'B J C']]:
+        """What each map of the detector shows at the joints -> projected, that of `levels`."""
+        projected = []
+        for place, level in enumerate(self.levels):
+            width = contexts[level].shape[-1]
+            name = f'context_embedding_{place}'
+            project = dense(width, self.channels, dtype=self.dtype, name=name)
+            projected.append(project(contexts[level]).astype(jnp.float32))
+        return projected
+
+
 class Lifter(nn.Module):
     """2D joints and feature maps -> 3D joints. Fields are those of `config.model.lifter`.
 
@@ -185,6 +215,11 @@ class Lifter(nn.Module):
     drop_path: float = 0.2
     dtype: Any = jnp.float32
 
+    def setup(self) -> None:
+        """The head, which other networks call after modules of their own."""
+        self.head_norm = LayerNorm(epsilon=1e-5, dtype=jnp.float32)
+        self.head = dense(self.width, 3)
+
     @nn.compact
     def __call__(
         self,
@@ -217,6 +252,21 @@ class Lifter(nn.Module):
         Raises:
           UserError: there is no such step, or joints and maps are not those that it needs.
         """
+        x, intermediates = self.encode(joints2d, joints2d_crop, maps, contexts, train)
+        return self.regress(x), intermediates
+
+    def encode(
+        self,
+        joints2d: Float[Array, 'B _ _'],
+        joints2d_crop: Float[Array, 'B J 2'],
+        maps: Sequence[Float[Array, 'B _ _ _']],
+        contexts: Sequence[Float[Array, 'B J _']] | None,
+        train: bool,
+    ) -> tuple[Float[jax.Array, 'B J D'], dict[str, Any]]:
+        """All modules but the head: tokens of D = (L+1) * C channels, and the intermediates.
+
+        Arguments and errors are those of `__call__`.
+        """
         self._check(joints2d, maps if contexts is None else contexts)
         intermediates: dict[str, Any] = {}
         if self.ablation_step == 0:
@@ -245,7 +295,12 @@ class Lifter(nn.Module):
             x = tokens.reshape(*tokens.shape[:2], -1)
         x = self.relate_joints(x, train)
         intermediates['joints'] = x
-        return self.regress(x), intermediates
+        return x, intermediates
+
+    @property
+    def width(self) -> int:
+        """D, the channels of all tokens of a joint side by side."""
+        return (len(self.levels) + 1) * self.channels
 
     @property
     def runs_deformable(self) -> bool:
@@ -279,8 +334,7 @@ class Lifter(nn.Module):
 
     def embed_coordinates(self, joints2d: Float[Array, 'B J _']) -> Float[jax.Array, 'B J D']:
         """The embedding of step 0, D = (L+1) * C: as wide as all tokens of a joint."""
-        width = (len(self.levels) + 1) * self.channels
-        x = dense(joints2d.shape[-1], width, name='joint_embedding')(joints2d)
+        x = dense(joints2d.shape[-1], self.width, name='joint_embedding')(joints2d)
         return self._with_position(x)
 
     def extract_context(
@@ -326,8 +380,7 @@ class Lifter(nn.Module):
 
     def regress(self, x: Float[Array, 'B J D']) -> Float[jax.Array, 'B J 3']:
         """The head: from the D = (L+1) * C channels of each joint to its coordinates."""
-        x = LayerNorm(epsilon=1e-5, dtype=jnp.float32, name='head_norm')(x)
-        return dense(x.shape[-1], 3, name='head')(x)
+        return self.head(self.head_norm(x))
 
     def _transform(
         self, x: jax.Array, name: str, train: bool, drop_path_axes: int = 1

@@ -42,7 +42,29 @@ class PoseFormer(nn.Module):
     drop_path: float = 0.1
     dtype: Any = jnp.float32
 
-    @nn.compact
+    def setup(self) -> None:
+        """Both transformers and the head, in the order in which they run."""
+        rates = drop_path_rates(self.drop_path, self.layers)
+
+        def blocks() -> list[TransformerBlock]:
+            return [
+                TransformerBlock(self.heads, self.mlp_ratio, rate, self.dtype) for rate in rates
+            ]
+
+        zeros, width = nn.initializers.zeros, self.num_joints * self.channels
+        self.joint_embedding = dense(2, self.channels)
+        self.spatial_position = self.param(
+            'spatial_position', zeros, (self.num_joints, self.channels)
+        )
+        self.spatial = blocks()
+        self.spatial_norm = LayerNorm(epsilon=1e-6, dtype=self.dtype)
+        self.temporal_position = self.param('temporal_position', zeros, (self.frames, width))
+        self.temporal = blocks()
+        self.temporal_norm = LayerNorm(epsilon=1e-6, dtype=self.dtype)
+        self.frame_mean = dense(self.frames, 1)
+        self.head_norm = LayerNorm(epsilon=1e-5)
+        self.head = dense(width, 3 * self.num_joints)
+
     def __call__(
         self, joints2d: Float[Array, 'B _ _ _'], *, train: bool = False
     ) -> tuple[Float[jax.Array, 'B J 3'], dict[str, Float[jax.Array, ...]]]:
@@ -66,30 +88,33 @@ class PoseFormer(nn.Module):
                 f'PoseFormer got joints2d {joints2d.shape}; these weights need '
                 f'[B, {", ".join(map(str, expected))}]'
             )
-        batch, frames, joints, _ = joints2d.shape
-        x = dense(2, self.channels, name='joint_embedding')(joints2d)  # [B, F, J, C]
-        x = self._transform(x, 'spatial', train)
-        spatial = LayerNorm(epsilon=1e-6, dtype=self.dtype, name='spatial_norm')(x)
+        spatial = self.relate_joints(joints2d, train=train)
+        pose, temporal = self._relate_frames(spatial, train)
+        return pose, {'spatial': spatial, 'temporal': temporal}
 
-        x = spatial.reshape(batch, frames, joints * self.channels)
-        x = self._transform(x, 'temporal', train)
-        temporal = LayerNorm(epsilon=1e-6, dtype=self.dtype, name='temporal_norm')(x)
-
-        # The weighted mean over the frames, and the head.
-        x = dense(frames, 1, name='frame_mean')(temporal.swapaxes(1, 2))[..., 0]  # [B, J * C]
-        x = LayerNorm(epsilon=1e-5, name='head_norm')(x)
-        x = dense(x.shape[-1], 3 * joints, name='head')(x)
-        return x.reshape(batch, joints, 3), {'spatial': spatial, 'temporal': temporal}
-
-    def _transform(self, x: jax.Array, name: str, train: bool) -> jax.Array:
-        """Position embedding and blocks of one transformer, x [B, F, ..., C] -> the same shape."""
-        # The spatial embedding is one for all frames.
-        shape = x.shape[-2:]
-        x = x + self.param(f'{name}_position', nn.initializers.zeros, shape)
+    def relate_joints(
+        self, joints2d: Float[Array, 'B frames J 2'], *, train: bool = False
+    ) -> Float[jax.Array, 'B frames J C']:
+        """The spatial transformer, over the joints of each of any number of frames."""
+        x = self.joint_embedding(joints2d) + self.spatial_position  # one embedding for all frames
         x = x.astype(self.dtype)
-        for layer, rate in enumerate(drop_path_rates(self.drop_path, self.layers)):
-            block = TransformerBlock(
-                self.heads, self.mlp_ratio, rate, self.dtype, name=f'{name}_{layer}'
-            )
+        for block in self.spatial:
             x = block(x, train=train)
-        return x
+        return self.spatial_norm(x)
+
+    def over_time(self, tokens: Float[Array, 'B F J C']) -> Float[jax.Array, 'B J 3']:
+        """The poses of sequences whose frames `relate_joints` has encoded already."""
+        return self._relate_frames(tokens, train=False)[0]
+
+    def _relate_frames(
+        self, tokens: Float[Array, 'B F J C'], train: bool
+    ) -> tuple[Float[jax.Array, 'B J 3'], Float[jax.Array, 'B F D']]:
+        """The temporal transformer over D = J * C channels, the mean over the frames, the head."""
+        x = tokens.reshape(*tokens.shape[:2], -1) + self.temporal_position
+        x = x.astype(self.dtype)
+        for block in self.temporal:
+            x = block(x, train=train)
+        temporal = self.temporal_norm(x)
+        x = self.frame_mean(temporal.swapaxes(1, 2))[..., 0]  # [B, J * C]
+        pose = self.head(self.head_norm(x))
+        return pose.reshape(-1, self.num_joints, 3), temporal

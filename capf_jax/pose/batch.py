@@ -16,8 +16,13 @@ class Batch(NamedTuple):
     """B people, each cropped from one image.
 
     A NamedTuple is a JAX tree without importing JAX, which data workers must not do. Of a dataset
-    of features made in advance, `images` has the shape [B, H, W, 0]: it tells the size of the
-    crops, and holds no picture.
+    of features made in advance, and where config.data.pictures is False, `images` has the shape
+    [B, H, W, 0]: it tells the size of the crops, and holds no picture.
+
+    For a sequence lifter a person stands among the F frames of a window, and `frames` has those of
+    all windows, one after another: row b * F + f is frame f of window b. They are in the order of
+    time, and person b itself is frame F // 2, or the last one of a causal window. `frames.valid` is
+    False only where a picture does not decode.
     """
 
     images: Array  # [B, H, W, 3] uint8, RGB crops
@@ -32,3 +37,4 @@ class Batch(NamedTuple):
     # Of a dataset of features alone; the axis of two is the plain crop and the mirrored one.
     contexts: Array | None = None  # [B, 2, J, C] float16, all levels' maps at `context_joints`
     context_joints: Array | None = None  # [B, 2, J, 2] float32, the lifter's 2D joints, crop pixels
+    frames: Batch | None = None  # the people of all frames of B windows, [B * F, ...]

@@ -40,6 +40,7 @@ def flip_batch(batch: Batch, flipped: Bool[Array, ' B'], skeleton: Skeleton) -> 
     Whole-image x becomes w - x, so that the x normalised by the image is negated; crop x becomes
     w_crop - 1 - x, where the reversed pixel columns lie. `affine` still maps one to the other.
     Features made in advance are there of both, the plain and the mirrored crop, and change places.
+    The frames of a window are mirrored with their target.
 
     Args:
       batch: see Batch; `joints2d` and the others have the skeleton's J joints.
@@ -59,6 +60,10 @@ def flip_batch(batch: Batch, flipped: Bool[Array, ' B'], skeleton: Skeleton) -> 
             contexts=where(batch.contexts[:, ::-1], batch.contexts),
             context_joints=where(batch.context_joints[:, ::-1], batch.context_joints),
         )
+    if batch.frames is not None:
+        window = len(batch.frames.valid) // len(batch.valid)
+        frames = flip_batch(batch.frames, np_like.repeat(flipped, window), skeleton)
+        batch = batch._replace(frames=frames)
     return batch._replace(
         images=where(batch.images[:, :, ::-1], batch.images),
         joints2d=where(flip_joints(batch.joints2d, image_width, skeleton), batch.joints2d),

@@ -82,7 +82,8 @@ def shard(batch: Batch) -> Batch:
       batch: fields [b, ...], b samples of this process.
 
     Returns:
-      Fields [D, b / D, ...], D devices of this process, each with one row.
+      Fields [D, b / D, ...], D devices of this process, each with one row. A window's frames are
+      on the device of its target.
 
     Raises:
       ValueError: the share does not divide by the devices of this process.
@@ -97,8 +98,8 @@ def shard(batch: Batch) -> Batch:
     layout = NamedSharding(Mesh(np.array(devices), (AXIS,)), PartitionSpec(AXIS))
 
     def put(values: np.ndarray) -> jax.Array:
-        values = np.asarray(values)
-        rows = (len(devices), size // len(devices))
+        values = np.asarray(values)  # The frames of windows have several rows a sample.
+        rows = (len(devices), len(values) // len(devices))
         return jax.device_put(values.reshape(*rows, *values.shape[1:]), layout)
 
     return jax.tree.map(put, batch)

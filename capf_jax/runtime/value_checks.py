@@ -38,6 +38,12 @@ def whole(least: int, most: int) -> Check:
     return check
 
 
+def _odd(value: Any) -> str:
+    """A number of frames, of which one is in the middle."""
+    what = whole(1, 9999)(value)
+    return what or ('' if value % 2 else 'it must be odd, such as 27')
+
+
 def number(
     least: float, most: float = math.inf, *, above: bool = False, below: bool = False
 ) -> Check:
@@ -120,6 +126,10 @@ CHECKS: Mapping[str, Check] = {
     'data.bad_image': one_of('error', 'skip'),
     'data.features': switch,
     'data.threads': whole(0, 256),
+    'data.frames': _odd,
+    'data.frame_step': whole(1, 1000),
+    'data.causal': switch,
+    'data.pictures': switch,
     'model.detector': text,
     'model.detector_weights': text,
     'model.frame': name_of('camera', 'viewing_ray'),
@@ -139,6 +149,12 @@ CHECKS: Mapping[str, Check] = {
     'model.lifter.sampling_points': whole(1, 1024),
     'model.lifter.mlp_ratio': whole(1, 64),
     'model.lifter.drop_path': number(0, 1, below=True),
+    'model.sequence_lifter': name_of('ca_pf_s', 'poseformer'),
+    'model.temporal_layers': whole(1, 64),
+    'model.temporal_heads': whole(1, 8192),
+    'model.temporal_position': switch,
+    'model.projection_channels': whole(0, 8192),
+    'model.projection_weights': text,
     'training.batch_size': whole(1, 1_000_000),
     'training.epochs': whole(1, 1_000_000),
     'training.learning_rate': number(0, above=True),

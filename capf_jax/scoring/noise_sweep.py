@@ -30,6 +30,8 @@ SEED = 0
 def add_noise(batch: Batch, sigma: Array | float, seed: int = SEED) -> Batch:
     """The batch with noisy `joints2d` and `joints2d_crop`; `affine` still maps one to the other.
 
+    A frame of the split has the same noise in every window that it belongs to.
+
     Args:
       batch: B people.
       sigma: standard deviation of each coordinate, pixels of the whole image.
@@ -45,7 +47,9 @@ def add_noise(batch: Batch, sigma: Array | float, seed: int = SEED) -> Batch:
     linear = batch.affine[:, None, :, :2]  # [B, 1, 2, 2]
     in_crop = noise[..., :1] * linear[..., 0] + noise[..., 1:] * linear[..., 1]
     return batch._replace(
-        joints2d=batch.joints2d + noise, joints2d_crop=batch.joints2d_crop + in_crop
+        joints2d=batch.joints2d + noise,
+        joints2d_crop=batch.joints2d_crop + in_crop,
+        frames=None if batch.frames is None else add_noise(batch.frames, sigma, seed),
     )
 
 

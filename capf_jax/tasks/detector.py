@@ -16,6 +16,7 @@ from ml_collections import ConfigDict
 from capf_jax.errors import UserError
 from capf_jax.inference import start_weights
 from capf_jax.inference.detector_weights import load_detector
+from capf_jax.models import cost
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.heatmaps import joints_of, target_heatmaps
 from capf_jax.models.detectors.initial import random_variables
@@ -143,6 +144,7 @@ def detector_task(
         weights=weights,
         loaded=loaded,
         weight_metadata={'kind': 'detector', 'name': entry.name},
+        costs=lambda crop: {'detector': cost.detector_cost(model, crop)},
     )
 
 

@@ -19,6 +19,7 @@ import optax
 from jaxtyping import Bool, Float, UInt32
 
 from capf_jax.backends import programs
+from capf_jax.models.cost import Cost
 from capf_jax.pose.batch import AXIS, Array, Batch
 from capf_jax.runtime import devices, files
 from capf_jax.scoring.evaluation import Scorer, Split, evaluate_step
@@ -71,6 +72,12 @@ def draw_nothing(figures: Figures) -> list[pathlib.Path]:
     return []
 
 
+def costs_nothing(crop: tuple[int, int]) -> dict[str, Cost]:
+    """The `Task.costs` of a task that counts none."""
+    del crop
+    return {}
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
     """What is learnt: pure functions, and what others need to know of them.
@@ -91,10 +98,14 @@ class Task:
       weights: state -> the variables that the weight file of a finished run holds.
       loaded: those variables, arrays on the host -> a state to evaluate; it has no optimizer's
         moments, so that it cannot be trained.
-      weight_metadata: 'kind' and 'name' of that file, in the words of converted files.
+      costs: (H, W) of the crops -> parameters and FLOPs by the part of the network.
+      costs_beside: as `costs`, of what the network is to be compared with; no parts of it.
+      weight_metadata: 'kind' and 'name' of that file, in the words of converted files, and what
+        else loading it needs; a 'model' among it goes before `config.model`.
       conditions: what there is to say of the evaluation step in a result's conditions.
       variant: how the evaluation step works, as part of the names of a result's files.
       takes_joints2d: whether 2D joints are an input, so that noise can be added to them.
+      takes_features: whether it can learn from what a frozen detector was asked in advance.
       draw: writes the pictures of a state and returns their paths; the main process calls it alone.
     """
 
@@ -106,10 +117,13 @@ class Task:
     scorer: Scorer
     weights: Callable[[TrainState], dict[str, Any]]
     loaded: Callable[[Mapping[str, Any]], TrainState]
-    weight_metadata: Mapping[str, str]
+    weight_metadata: Mapping[str, Any]
+    costs: Callable[[tuple[int, int]], dict[str, Cost]] = costs_nothing
+    costs_beside: Callable[[tuple[int, int]], dict[str, Cost]] = costs_nothing
     conditions: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     variant: str = ''
     takes_joints2d: bool = False
+    takes_features: bool = False
     draw: Callable[[Figures], list[pathlib.Path]] = draw_nothing
 
 

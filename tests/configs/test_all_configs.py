@@ -11,8 +11,10 @@ import jax.numpy as jnp
 import pytest
 
 from capf_jax import assembly
+from capf_jax.inference import model_settings
 from capf_jax.models import ca_pf
 from capf_jax.models.lifter import Lifter
+from capf_jax.models.poseformer import PoseFormer
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
 from capf_jax.runtime import configuration
@@ -24,7 +26,12 @@ FOLDER = pathlib.Path(__file__).resolve().parents[2] / 'configs'
 NAMES = sorted(
     p.stem for p in FOLDER.glob('*.py') if p.stem not in ('__init__', 'arguments', 'base')
 )
-PUBLISHED = [name for name in NAMES if name.startswith(('human36m', 'mpi_inf_3dhp'))]
+SEQUENCES = [name for name in NAMES if name.endswith(('_ca_pf_s', '_poseformer'))]
+PUBLISHED = [
+    name
+    for name in NAMES
+    if name.startswith(('human36m', 'mpi_inf_3dhp')) and name not in SEQUENCES
+]
 
 
 def get_config(name, arg=''):
@@ -37,12 +44,18 @@ def abstract_batch(config, size=1):  # models start with one person
     """Shapes and types of a batch of the dataset that the configuration names."""
     joints = len(skeletons.get(config.skeleton))
     height, width = (config.data.builder.get(n, d) for n, d in (('height', 256), ('width', 192)))
+    stored, channels = {}, 3 if config.data.pictures and not config.data.features else 0
+    if config.data.features:
+        numbers = sum(model_settings.detector_entry(config.model).channels)
+        shape = (size, 2, joints, numbers)
+        stored['contexts'] = jax.ShapeDtypeStruct(shape, jnp.float16)
+        stored['context_joints'] = jax.ShapeDtypeStruct((size, 2, joints, 2), jnp.float32)
 
     def floats(*shape):
         return jax.ShapeDtypeStruct((size, *shape), jnp.float32)
 
     return Batch(
-        images=jax.ShapeDtypeStruct((size, height, width, 3), jnp.uint8),
+        images=jax.ShapeDtypeStruct((size, height, width, channels), jnp.uint8),
         joints2d=floats(joints, 2),
         joints2d_crop=floats(joints, 2),
         joints2d_crop_truth=floats(joints, 2),
@@ -51,13 +64,22 @@ def abstract_batch(config, size=1):  # models start with one person
         joints3d=floats(joints, 3),
         valid=jax.ShapeDtypeStruct((size,), bool),
         index=jax.ShapeDtypeStruct((size,), jnp.int32),
+        **stored,
     )
+
+
+def batch_of_task(config):
+    """`abstract_batch`, with the frames of a window where the task is a sequence."""
+    batch = abstract_batch(config)
+    if config.task != 'sequence':
+        return batch
+    return batch._replace(frames=abstract_batch(config, config.data.frames))
 
 
 def check_steps(config):
     """Traces both steps; their outputs have the shapes that they should have."""
     configuration.check_values(config)
-    task, batch = assembly.make_task(config), abstract_batch(config)
+    task, batch = assembly.make_task(config), batch_of_task(config)
     state = jax.eval_shape(task.init, jax.random.PRNGKey(0), batch)
 
     one_shard = jax.vmap(task.train_step, in_axes=(None, 0), out_axes=None, axis_name=AXIS)
@@ -75,6 +97,7 @@ def check_steps(config):
         predicted
         == {
             'lifter': {'pose': batch.joints3d.shape},
+            'sequence': {'pose': batch.joints3d.shape},
             'detector': {'joints2d_crop': batch.joints2d_crop.shape},
         }[task.name]
     )
@@ -93,7 +116,7 @@ def detectors_traced_once(monkeypatch):
         return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), TRACED[key])
 
     def apply_once(module, variables, *inputs, **options):
-        if options or isinstance(module, Lifter):
+        if options or isinstance(module, Lifter | PoseFormer):
             return apply(module, variables, *inputs, **options)
         return shapes_of(('apply', module), functools.partial(apply, module), variables, *inputs)
 
@@ -214,3 +237,39 @@ def test_the_docstring_marks_the_papers_score_and_says_that_nothing_was_run(name
     text = importlib.import_module(f'configs.{name}').__doc__
     for words in (f'--config=configs/{name}.py', "paper's score, not ours", 'estimated', 'Not run'):
         assert words in text
+
+
+def test_the_published_sizes_of_sequences():
+    ca_pf_s, poseformer = (get_config(f'human36m_{name}') for name in ('ca_pf_s', 'poseformer'))
+    lifter = ca_pf_s.model.lifter
+    assert (ca_pf_s.data.frames, lifter.channels, lifter.deformable) == (27, 32, False)
+    assert (lifter.layers, ca_pf_s.model.temporal_layers, lifter.drop_path) == (4, 4, 0.2)
+    assert not ca_pf_s.model.temporal_position
+    lifter, training = poseformer.model.lifter, poseformer.training
+    assert (poseformer.data.frames, lifter.channels, lifter.drop_path) == (81, 32, 0.1)
+    assert (training.batch_size, training.learning_rate_decay, training.weight_decay) == (
+        1024, 0.99, 0.1,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize('name', SEQUENCES)
+def test_the_docstring_of_a_sequence_has_the_papers_score(name):
+    text = ' '.join(importlib.import_module(f'configs.{name}').__doc__.split())
+    scores = '44.7, 44.2, 43.4, 40.2 mm' if 'ca_pf' in name else '53.2, 51.0, 49.9 and 44.3 mm'
+    assert f'--config=configs/{name}.py' in text
+    assert "The paper's score, not ours" in text or "the paper's score, not ours" in text
+    assert scores in text
+
+
+def test_a_kept_projection_and_the_whole_lifter_are_arguments():
+    kept = get_config('human36m_ca_pf_s', 'frames=9,projection=single.safetensors')
+    assert (kept.data.frames, kept.model.projection_channels) == (9, 32)
+    whole = get_config('human36m_ca_pf_s', 'deformable=true')
+    assert (whole.model.lifter.channels, whole.data.features) == (128, False)
+    assert whole.training.batch_size == 512
+
+
+@pytest.mark.usefixtures('detectors_traced_once')
+@pytest.mark.parametrize('arg', ['deformable=true,frames=3', 'frames=1', 'maps=false'])
+def test_other_lifters_of_windows_trace(arg):
+    check_steps(get_config('synthetic_ca_pf_s', arg))

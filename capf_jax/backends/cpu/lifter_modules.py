@@ -18,6 +18,7 @@ from capf_jax.backends.cpu import tricks
 from capf_jax.backends.cpu.channel_sum import channel_sum
 from capf_jax.backends.cpu.sampling import grid_sample
 from capf_jax.models.lifter import DeformableBlock, Lifter
+from capf_jax.models.temporal import TemporalLifter
 from capf_jax.models.transformer import (
     DropPath,
     LayerNorm,
@@ -255,6 +256,7 @@ def context(
 
 REPLACEMENTS = {
     (Lifter, 'context'): context,
+    (TemporalLifter, 'context'): context,
     (TransformerBlock, '__call__'): transformer_block,
     (DeformableBlock, '__call__'): deformable_block,
     (DeformableBlock, 'attended'): attended,

@@ -57,13 +57,19 @@ _HEAD = ('head',)
 
 
 def read_joints(path: str | os.PathLike) -> np.ndarray:
-    """Reads the poses of a BVH file, about ten of each second.
+    """The poses [N, 17, 3] of a BVH file, about ten of each second; see `read_sequence`."""
+    return read_sequence(path)[0]
+
+
+def read_sequence(path: str | os.PathLike, rate: float = RATE) -> tuple[np.ndarray, float]:
+    """Reads the poses of a BVH file.
 
     Args:
       path: the file.
+      rate: poses a second to read, about; the file may have fewer.
 
     Returns:
-      [N, 17, 3] float32, mm, order of H36M17, world with z up.
+      [N, 17, 3] float32, mm, order of H36M17, world with z up, and the poses a second.
 
     Raises:
       UserError: the file is no BVH file or is cut short, or a joint of the body has none of the
@@ -82,7 +88,8 @@ def read_joints(path: str | os.PathLike) -> np.ndarray:
         raise UserError(
             f'cannot read BVH file {path}: {error}; mend the file or name another one'
         ) from error
-    values = values[:: max(1, round(1.0 / (RATE * seconds)))]
+    stride = max(1, round(1.0 / (rate * seconds)))
+    values = values[::stride]
     rest = place_joints(joints, np.zeros((1, values.shape[1])))[0][0]
     positions, rotations = place_joints(joints, values)
 
@@ -123,7 +130,7 @@ def read_joints(path: str | os.PathLike) -> np.ndarray:
     out[:, HEAD] = base + rotations[:, head] @ (35.0 * forward + 150.0 * up)
     if vertical == 1:
         out = np.stack((out[..., 0], -out[..., 2], out[..., 1]), axis=-1)
-    return out.astype(np.float32)
+    return out.astype(np.float32), 1.0 / (stride * seconds)
 
 
 def _places(joints: list[Joint]) -> dict:

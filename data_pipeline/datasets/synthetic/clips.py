@@ -1,4 +1,4 @@
-"""`SampleClip`: a run of neighbouring samples of the synthetic dataset."""
+"""`SampleClip` and `MotionClip`: runs of neighbouring samples of the synthetic dataset."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterator
 
 from data_pipeline import building
+from data_pipeline.datasets.synthetic.clip_samples import make_clip
 from data_pipeline.datasets.synthetic.samples import make_sample
 from data_pipeline.datasets.synthetic.settings import Settings
 from data_pipeline.records import Record
@@ -38,10 +39,24 @@ class SampleClip(building.Clip):
             yield make_sample(self.settings, self.split, index)
 
 
+@dataclasses.dataclass(frozen=True)
+class MotionClip(SampleClip):
+    """Samples of whole videos: `start` is the first frame of one, and `stop` is the end of one."""
+
+    def records(self) -> Iterator[Record]:
+        """Renders one video after the other."""
+        frames = self.settings.clip_frames
+        for first in range(self.start, self.stop, frames):
+            number, count = first // frames, min(frames, self.stop - first)
+            yield from make_clip(self.settings, self.split, number, count)
+
+
 def clips_of(settings: Settings, split: str, samples: int = _SAMPLES) -> list[SampleClip]:
-    """All samples of a split, in their order, in clips of so many samples."""
-    size = settings.size(split)
+    """All samples of a split, in their order, in clips of about so many samples."""
+    size, frames, kind = settings.size(split), settings.clip_frames, SampleClip
+    if frames:
+        samples, kind = max(1, samples // frames) * frames, MotionClip
     return [
-        SampleClip(settings, split, start, min(start + samples, size))
+        kind(settings, split, start, min(start + samples, size))
         for start in range(0, size, samples)
     ]

@@ -13,7 +13,7 @@ import math
 import os
 import pathlib
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -50,10 +50,12 @@ class MotionCapture:
     Attributes:
       joints: [N, 17, 3] float32, mm, order of H36M17, world with z up.
       clips: [N] str, name of the recording of each pose; the poses of a clip are in order of time.
+      rates: poses a second of each clip by its name; a file may leave them out.
     """
 
     joints: np.ndarray
     clips: np.ndarray
+    rates: Mapping[str, float] = dataclasses.field(default_factory=dict)
 
     def sample(self, rng: np.random.Generator, proportions: BodyProportions) -> tuple[str, Pose]:
         """A random pose of a random clip, fitted to a body and turned and mirrored at random.
@@ -108,7 +110,7 @@ class MotionCapture:
             test_clips -= {order[-1]}
             test = np.isin(self.clips, sorted(test_clips))
         part = test if name == 'test' else ~test
-        return MotionCapture(self.joints[part], self.clips[part])
+        return MotionCapture(self.joints[part], self.clips[part], self.rates)
 
 
 def join(captures: Sequence[MotionCapture]) -> MotionCapture:
@@ -124,16 +126,18 @@ def load_poses(path: str | os.PathLike) -> np.ndarray:
     return load(path).joints
 
 
-def load(path: str | os.PathLike) -> MotionCapture:
+def load(path: str | os.PathLike, rate: float = bvh.RATE) -> MotionCapture:
     """Reads a motion-capture file.
 
     An `.npz` file holds four arrays: `pose_rel_dmm` [N, 17, 3], joints in the order of H36M17,
     relative to the pelvis, in units of 0.1 mm; `root_mm` [N, 3], position of the pelvis in a world
-    with z up, mm; `clip` [N], index of the clip of each pose; and `clip_names`. A `.bvh` file is
-    one clip, which is named after the file.
+    with z up, mm; `clip` [N], index of the clip of each pose; and `clip_names`. A fifth, `fps`, has
+    the poses a second, of all clips or of each, which clips in motion need. A `.bvh` file is one
+    clip, which is named after the file.
 
     Args:
       path: the `.npz` or `.bvh` file.
+      rate: poses a second to take of a `.bvh` file, about.
 
     Raises:
       UserError: the file does not exist, has another format, is damaged, holds no pose, or holds a
@@ -145,8 +149,10 @@ def load(path: str | os.PathLike) -> MotionCapture:
     if path.suffix.lower() == '.npz':
         capture = _from_npz(path)
     elif path.suffix.lower() == '.bvh':
-        joints = bvh.read_joints(path)
-        capture = MotionCapture(joints, np.full(len(joints), path.stem))
+        joints, read_rate = bvh.read_sequence(path, rate)
+        capture = MotionCapture(
+            joints, np.full(len(joints), path.stem), {path.stem: float(read_rate)}
+        )
     else:
         raise UserError(f'motion-capture file {path} is neither .npz nor .bvh; convert it')
     if not len(capture.joints):
@@ -173,18 +179,25 @@ def _from_npz(path: pathlib.Path) -> MotionCapture:
             if missing:
                 raise ValueError(f'it has no array {", ".join(missing)}')
             relative, root, clip, names = (file[name] for name in _ARRAYS)
+            fps = file['fps'] if 'fps' in file.files else None
         if relative.ndim != 3 or relative.shape[1:] != (17, 3):
             raise ValueError(f'pose_rel_dmm has shape {relative.shape}, not [N, 17, 3]')
         if root.shape != (len(relative), 3) or clip.shape != (len(relative),):
             raise ValueError('root_mm must be [N, 3] and clip [N], N as in pose_rel_dmm')
         if not np.issubdtype(clip.dtype, np.integer) or not np.isin(clip, range(len(names))).all():
             raise ValueError('clip must hold indices of clip_names')
+        if fps is not None and not (
+            fps.shape in ((), names.shape) and np.isfinite(fps).all() and (fps > 0).all()
+        ):
+            raise ValueError('fps must be a positive number, or one for each of clip_names')
     except (ValueError, zipfile.BadZipFile, EOFError, OSError) as error:
         raise UserError(
             f'cannot read poses from {path}: {error}; write the file again or name another one'
         ) from error
     joints = relative.astype(np.float32) / 10.0 + root[:, None].astype(np.float32)
-    return MotionCapture(joints, names[clip].astype(str))
+    names = names.astype(str)
+    rates = {} if fps is None else dict(zip(names, np.broadcast_to(fps, names.shape), strict=True))
+    return MotionCapture(joints, names[clip], {name: float(fps) for name, fps in rates.items()})
 
 
 _PARENT, _CHILD = (list(side) for side in zip(*H36M17.bones, strict=True))

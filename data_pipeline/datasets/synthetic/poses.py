@@ -102,15 +102,24 @@ def sample_pose(rng: np.random.Generator, activity: str, proportions: BodyPropor
       UserError: `activity` is not one of ACTIVITIES.
       NoPossiblePoseError: no pose of many was possible for these proportions.
     """
+    pose = possible_pose(rng, activity, proportions)
+    if rng.random() < 0.5:
+        pose = mirror(pose)
+    return turn(pose, rng.uniform(-180.0, 180.0))
+
+
+def possible_pose(rng: np.random.Generator, activity: str, proportions: BodyProportions) -> Pose:
+    """A random pose on the floor that a body can take, whose pelvis faces about along x.
+
+    Args and errors are those of `sample_pose`.
+    """
     if activity not in ACTIVITIES:
         raise unknown('activity', activity, ACTIVITIES)
     for _ in range(_ATTEMPTS):
         figure, support = _DRAW[activity](rng, proportions)
         pose = settle(figure, support)
         if violation(pose, figure.off_balance) is None:
-            if rng.random() < 0.5:
-                pose = mirror(pose)
-            return turn(pose, rng.uniform(-180.0, 180.0))
+            return pose
     raise NoPossiblePoseError(
         f'no possible pose of {activity!r} in {_ATTEMPTS} draws; check {proportions}'
     )

@@ -15,8 +15,13 @@ from data_pipeline.datasets.synthetic.photographs import CAMERAS
 from data_pipeline.datasets.synthetic.scenes import LIGHTS
 
 SPLITS = ('train', 'test')
+MOST_FRAMES = 2000  # of a clip, all of whose bodies are in memory
 # Fields that came later.
-_LATER = ('surface', 'activities_share', 'cameras', 'truncation', 'crop_format')
+_LATER = (
+    'surface', 'activities_share', 'cameras', 'truncation', 'crop_format', 'clip_frames', 'fps',
+    'noise_seconds', 'noise_bursts',
+)  # fmt: skip
+_OF_CLIPS = ('fps', 'noise_seconds', 'noise_bursts')  # read if there are clips
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -44,11 +49,15 @@ class Settings(building.Settings):
     jpeg_quality: int = 92  # of the stored crops, 1 to 100
     crop_format: str = 'jpeg420'  # of the stored crops; the scores in docs/results.md are on these
     supersample: int = 2  # rays per pixel, each way
+    clip_frames: int = 0  # frames of a clip of one person in motion; 0 for single pictures
+    fps: float = 25.0  # of clips, frames a second
+    noise_seconds: float = 0.2  # of clips: how long an error of the 2D joints lasts; 0 for none
+    noise_bursts: float = 0.05  # of clips: how often a 2D joint sticks to a wrong place, a second
 
     def __post_init__(self):
         super().__post_init__()
         self._check_least(1, 'train_size', 'test_size', 'train_subjects', 'test_subjects')
-        self._check_least(0, 'noise_sigma', 'seed')
+        self._check_least(0, 'noise_sigma', 'seed', 'clip_frames', 'noise_seconds', 'noise_bursts')
         self._check_choices('light', LIGHTS)
         self._check_choices('cameras', CAMERAS)
         for field in ('activities_share', 'truncation'):
@@ -61,8 +70,28 @@ class Settings(building.Settings):
                 'config.data.builder.truncation needs pictures whose border may cut people; set '
                 "config.data.builder.cameras = 'photographs', or truncation = 0"
             )
+        self._check_clips()
         if not 1 <= self.supersample <= 8:
             raise UserError(f'config.data.builder.supersample is {self.supersample}; give 1 to 8')
+
+    def _check_clips(self) -> None:
+        """Raises a UserError where the fields of clips make none."""
+        if self.clip_frames > MOST_FRAMES:
+            raise UserError(
+                f'config.data.builder.clip_frames is {self.clip_frames}; give at most {MOST_FRAMES}'
+            )
+        if not 5 <= self.fps <= 120:
+            raise UserError(f'config.data.builder.fps is {self.fps:g}; give 5 to 120')
+        if self.noise_seconds > 10 or self.noise_bursts > 5:
+            raise UserError(
+                f'config.data.builder.noise_seconds is {self.noise_seconds:g} and noise_bursts '
+                f'{self.noise_bursts:g}; give at most 10 and 5'
+            )
+        if self.clip_frames and self.cameras != 'studio':
+            raise UserError(
+                'config.data.builder.clip_frames needs a camera that stands still; set '
+                "config.data.builder.cameras = 'studio', or clip_frames = 0"
+            )
 
     @property
     def skeleton(self) -> Skeleton:
@@ -91,12 +120,16 @@ class Settings(building.Settings):
         for field in _LATER:  # datasets that were built before it was a choice keep their name
             if fields[field] == getattr(Settings, field):
                 del fields[field]
+        if not self.clip_frames:
+            for field in _OF_CLIPS:
+                fields.pop(field, None)
         if self.poses:  # another file under the same name is other data
             fields['poses'] = ','.join(_digest(pathlib.Path(path)) for path in self.pose_files)
         digest = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()[:6]
+        clips = f'-clips{self.clip_frames}at{self.fps:g}' if self.clip_frames else ''
         return (
             f'{self.height}x{self.width}-{self.train_size}-{self.test_size}-{self.light}'
-            f'-noise{self.noise_sigma:g}-seed{self.seed}-{digest}'
+            f'-noise{self.noise_sigma:g}-seed{self.seed}{clips}-{digest}'
         )
 
 

@@ -125,9 +125,21 @@ def place_feet(
         figure.reach_foot(side, np.array((*targets[side], max(floors))), knee)
 
 
-def walking(rng: np.random.Generator, body: BodyProportions) -> Draw:
-    """A person who walks, slowly or fast, at any phase of a stride; arms swing against the legs."""
-    phase, vigour = rng.uniform(0.0, 2.0 * math.pi), rng.uniform(0.45, 1.3)
+def walking(
+    rng: np.random.Generator,
+    body: BodyProportions,
+    stride: tuple[float, float] | None = None,
+) -> Draw:
+    """A person who walks, slowly or fast, at any phase of a stride; arms swing against the legs.
+
+    Args:
+      rng: source of randomness.
+      body: bone lengths of the person, mm.
+      stride: phase of the stride, radians, and vigour, from 0.45 for slow to 1.3 for fast; None
+        draws both. The same `rng` with other phases gives other moments of one walk.
+    """
+    drawn = rng.uniform(0.0, 2.0 * math.pi), rng.uniform(0.45, 1.3)
+    phase, vigour = drawn if stride is None else stride
     sway, swing = math.sin(phase), rng.uniform(4.0, 26.0) * vigour
     lean, tilt, twist = gaussians(rng, (3, 3), (2.5 * math.cos(phase), 1), (-9 * vigour * sway, 4))
     figure = Figure(body, rotation(lean, tilt, 5.0 * sway))

@@ -10,6 +10,7 @@ from capf_jax.backends.cpu import lifter_modules, tricks
 from capf_jax.models import transformer
 from capf_jax.models.lifter import Lifter
 from capf_jax.models.poseformer import PoseFormer
+from capf_jax.models.temporal import TemporalLifter
 
 MAPS = ((8, 6, 16), (4, 3, 32))
 PEOPLE = 3
@@ -22,6 +23,7 @@ CASES = {  # lifter, and whether it is in training mode
     'deformable extraction': (Lifter(**SMALL), False),
     'of few joints': (Lifter(num_joints=5, **SMALL), False),
     'drop path': (Lifter(**DROPPING), True),
+    'three frames': (TemporalLifter(frames=3, temporal_layers=1, temporal_heads=4, **SMALL), True),
 }
 POSE = 1e-5  # metres, a tenth of the parity tests' tolerance
 # Tolerance as a share of each parameter's largest gradient; that of the parity tests is 1e-3. Some
