@@ -82,8 +82,9 @@ def train_and_evaluate(
       UserError: bad input or a loss that is not finite; the message says where and what to do.
       OSError: something could not be read or written; checkpoints made before are whole.
     """
-    for section in ('training', 'evaluation'):
-        devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
+    training = config.training
+    devices.check_batch_size(training.batch_size, 'training.batch_size', training.accumulate)
+    devices.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
     files.check_writable(workdir)
     goes_on = begun(workdir)  # A run that never came to a checkpoint may be mended.
     stored = run_folder.load(workdir) if goes_on and run_folder.is_written(workdir) else None

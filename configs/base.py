@@ -83,6 +83,7 @@ def get_config() -> ConfigDict:
     training.target_unit = 'm'  # what the lifter predicts: 'm', or 'mm' (published MPI-INF-3DHP)
     training.detector_statistics = 'frozen'  # BatchNorms of a lifter's detector: or 'batch'
     training.batch_size = 512  # samples a step over all devices
+    training.accumulate = 1  # parts that each device computes a batch in, to take less memory
     training.epochs = 50  # passes over the training split
     training.learning_rate = 6.4e-4  # AdamW, at the start
     training.learning_rate_decay = 0.99  # factor after every epoch

@@ -34,22 +34,25 @@ def _everywhere() -> NamedSharding:
     return NamedSharding(Mesh(np.array(_devices()), (AXIS,)), PartitionSpec())
 
 
-def check_batch_size(batch_size: int, field: str) -> None:
+def check_batch_size(batch_size: int, field: str, parts: int = 1) -> None:
     """Checks that a batch divides evenly over the devices of all processes.
 
     Args:
       batch_size: samples in a batch, over all processes.
       field: the configuration's name for it, such as 'training.batch_size'.
+      parts: how many each device cuts its share into.
 
     Raises:
       UserError: it does not divide; the sentence has both numbers and a size that fits.
     """
     devices = jax.device_count()
-    if batch_size % devices:
-        fitting = max(devices, batch_size // devices * devices)
+    each = devices * parts
+    if batch_size % each:
+        fitting = max(each, batch_size // each * each)
+        by = f'the {devices} devices' + (f' with {parts} parts each' if parts > 1 else '')
         raise UserError(
-            f'{field} is {batch_size}, which does not divide by the {devices} devices: '
-            f'use a multiple of {devices}, such as {fitting}'
+            f'{field} is {batch_size}, which does not divide by {by}: '
+            f'use a multiple of {each}, such as {fitting}'
         )
 
 

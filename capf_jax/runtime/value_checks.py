@@ -156,6 +156,7 @@ CHECKS: Mapping[str, Check] = {
     'model.projection_channels': whole(0, 8192),
     'model.projection_weights': text,
     'training.batch_size': whole(1, 1_000_000),
+    'training.accumulate': whole(1, 1_000_000),
     'training.epochs': whole(1, 1_000_000),
     'training.learning_rate': number(0, above=True),
     'training.learning_rate_decay': number(0, 1, above=True),
