@@ -119,10 +119,25 @@ def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
         target_unit=config.training.target_unit,
         joints2d=config.data.joints2d,
         weight_name=ca_pf_name(model.detector, config.skeleton, model.lifter.to_dict()),
+        accumulate=_accumulate(config),
     )
 
 
+def _accumulate(config: ConfigDict) -> int:
+    """`config.training.accumulate`; UserError where the parts of a batch would not add up to it."""
+    training = config.training
+    if training.accumulate > 1 and (
+        config.task == 'detector' or training.detector_statistics == 'batch'
+    ):
+        raise UserError(
+            f'config.training.accumulate is {training.accumulate}, and a detector whose BatchNorms '
+            'take the statistics of a batch needs the whole of it at once: set it to 1'
+        )
+    return training.accumulate
+
+
 def _detector(config: ConfigDict, steps_per_epoch: int) -> Task:
+    _accumulate(config)
     entry, joint_set = model_settings.detector_entry(config.model), skeletons.get(config.skeleton)
     return detector_task(
         entry.build(len(joint_set), axis_name=AXIS, dtype=jnp.dtype(config.dtype)),
@@ -148,6 +163,7 @@ def _sequence(config: ConfigDict, steps_per_epoch: int) -> Task:
         start_file=config.training.start,
         target_unit=config.training.target_unit,
         joints2d=data.joints2d,
+        accumulate=_accumulate(config),
     )
     dtype = jnp.dtype(config.dtype)
     if model.sequence_lifter == 'poseformer':

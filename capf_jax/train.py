@@ -12,7 +12,8 @@ rate that starts anew:
         --config.training.start=ca_pf_hrnet_32.safetensors
 
 Into the workdir go the configuration, the logs, checkpoints, and at the end a weight file and
-pictures. The same command again goes on where a run stopped.
+pictures. The same command again goes on where a run stopped. `--profile=100:110` adds a profile of
+steps 100 to 110, which `xprof --logdir=WORKDIR/profile` and TensorBoard show.
 """
 
 from __future__ import annotations
@@ -46,9 +47,11 @@ from capf_jax.runtime import (
 from capf_jax.runtime.checkpoints import Checkpoints, begun
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.runtime.logs import Logs, SilentLogs, was_evaluated
+from capf_jax.runtime.profiling import Profiler, steps_of
 from capf_jax.runtime.stopping import StopRequest
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.result import Result
+from capf_jax.tasks.optimizer import averaged_weights
 from capf_jax.tasks.task import Figures, Task, TrainState, evaluate, prepared
 from data_pipeline import loader
 
@@ -72,25 +75,28 @@ class Outcome:
     signal: int | None = None
 
 
-def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str = '') -> Outcome:
+def train_and_evaluate(
+    config: ConfigDict, workdir: files.AnyPath, command: str = '', profiled: range = range(0)
+) -> Outcome:
     """Trains what `config.task` names, evaluating on the way, or goes on with a run begun before.
 
     Args:
       config: a whole configuration.
       workdir: folder of the run: configuration, checkpoints, logs, weights and pictures.
       command: the command line's arguments, to be kept in the workdir.
+      profiled: the steps that JAX's profiler watches.
 
     Raises:
       UserError: bad input or a loss that is not finite; the message says where and what to do.
       OSError: something could not be read or written; checkpoints made before are whole.
     """
-    for section in ('training', 'evaluation'):
-        devices.check_batch_size(config[section].batch_size, f'{section}.batch_size')
+    training = config.training
+    devices.check_batch_size(training.batch_size, 'training.batch_size', training.accumulate)
+    devices.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
     files.check_writable(workdir)
     _agree_on_checkpoints(workdir)
-    goes_on = processes.told_by_main(
-        begun(workdir)
-    )  # A run that never came to a checkpoint may be mended.
+    # A run that never came to a checkpoint may be mended.
+    goes_on = processes.told_by_main(begun(workdir))
     stored = run_folder.load(workdir) if goes_on and run_folder.is_written(workdir) else None
     config = run_folder.as_begun(config, workdir) if goes_on else config
     config = assembly.with_head_of_start(config, stored)
@@ -143,7 +149,7 @@ def train_and_evaluate(config: ConfigDict, workdir: files.AnyPath, command: str 
             state = prepared(state)
             run = Run(
                 config, workdir, builder.info.full_name, split, steps_per_epoch, task, checkpoints,
-                logs, stored,
+                logs, stored, Profiler(profiled, workdir / 'profile'),
             )  # fmt: skip
             missing = run.is_evaluated_at(start) and not was_evaluated(workdir, start)
             if processes.told_by_main(missing):
@@ -190,6 +196,12 @@ def first_state(
     return state, step
 
 
+def with_averaged_weights(state: TrainState) -> TrainState | None:
+    """The state with the averages of its weights in their place; None where it keeps none."""
+    averaged = averaged_weights(state.opt_state)
+    return None if averaged is None else state.replace(params=averaged)
+
+
 @dataclasses.dataclass
 class Run:
     """One run's parts, and the loop over its steps.
@@ -204,6 +216,7 @@ class Run:
       checkpoints: of the workdir.
       logs: of the workdir.
       frozen: of the state as it is stored; steps run on the prepared one.
+      profiler: watches some of the steps.
       result: of the last evaluation, if it was after the last step.
       bad_images: what is wrong with each test image that this process read and skipped.
     """
@@ -217,6 +230,7 @@ class Run:
     checkpoints: Checkpoints
     logs: Logs
     frozen: Any
+    profiler: Profiler
     result: Result | None = None
     bad_images: list[str] = dataclasses.field(default_factory=list)
 
@@ -245,7 +259,13 @@ class Run:
         step, saved_at = start, time.monotonic()
         with StopRequest() as stop:
             for step, batch in enumerate(batches, start + 1):
-                state, metrics = train_step(state, batch)
+                began = time.monotonic()
+                # All that a step needs lies on the devices; what does not would slow each step.
+                with self.profiler.step(step), jax.transfer_guard('disallow'):
+                    state, metrics = train_step(state, batch)
+                if step == start + 1:
+                    seconds = time.monotonic() - began
+                    self.logs.say(f'the training step is compiled, in {seconds:.1f} s')
                 under_way.append((step, metrics))
                 if len(under_way) > AHEAD:
                     self.look_at(*under_way.popleft())
@@ -254,9 +274,11 @@ class Run:
                 evaluated = self.is_evaluated_at(step)
                 stopping = stop.reached(step)
                 overdue = time.monotonic() - saved_at > 60 * training.checkpoint_minutes
-                if evaluated or stopping or self.agreed(overdue, step):
+                profiled = self.profiler.ends_after(step)
+                if evaluated or stopping or profiled or self.agreed(overdue, step):
                     while under_way:  # A state is saved when its loss is known to be finite.
                         self.look_at(*under_way.popleft())
+                    self.profiler.stop()
                     self.checkpoints.save_latest(step, self.stored(state))
                     saved_at = time.monotonic()
                 if stopping:
@@ -274,7 +296,7 @@ class Run:
 
     def look_at(self, step: int, metrics: dict[str, Any]) -> None:
         """Logs a step's metrics when it is time to, and stops if one is not finite."""
-        values = {name: float(value) for name, value in metrics.items()}
+        values = {name: float(value) for name, value in jax.device_get(metrics).items()}
         broken = [name for name, value in values.items() if not math.isfinite(value)]
         if broken:
             last = self.checkpoints.path()
@@ -287,11 +309,19 @@ class Run:
             self.logs.training(step, values)
 
     def evaluate(self, step: int, state: TrainState) -> None:
-        """Scores the state on the test split; the best one so far is kept."""
+        """Scores the state on the test split; the best one so far is kept.
+
+        Averaged weights are scored too, and the log has their scores beside the others.
+        """
         result = self.score(state)
+        scores = dict(result.scores)
+        averaged = with_averaged_weights(state)
+        if averaged is not None:
+            of_average = self.score(averaged).scores
+            scores |= {f'averaged_{name}': score for name, score in of_average.items()}
         self.checkpoints.save_best(step, self.stored(state), result.score)
         # The log comes last: an evaluation in it is a finished one.
-        self.logs.evaluation(step, result.scores, result.conditions['skipped_images'])
+        self.logs.evaluation(step, scores, result.conditions['skipped_images'])
         self.result = result if step == self.total_steps else None
 
     def score(self, state: TrainState) -> Result:
@@ -308,12 +338,10 @@ class Run:
         state = devices.to_host(state)  # The main process goes on alone, on arrays of its own.
         if not processes.is_main_process():
             return
-        path = self.workdir / f'{self.task.name}.safetensors'
-        weights, origin = self.task.weights(state), self.origin(state)
-        if self.config.training.weight_detector == 'beside':
-            file = self.config.model.detector_weights
-            weights, origin = weight_files.with_detector_beside(weights, origin, file)
-        weight_files.save_weights(path, weights, origin, self.config.training.weight_type)
+        written = [self.save_weights(state, self.task.name)]
+        averaged = with_averaged_weights(state)
+        if averaged is not None:
+            written.append(self.save_weights(averaged, f'{self.task.name}_averaged'))
         figures = Figures(
             result,
             state,
@@ -322,7 +350,17 @@ class Run:
             self.config.evaluation.pictures,
             self.logs.path,
         )
-        print('written:', path, *self.task.draw(figures), sep='\n  ', file=sys.stderr)
+        print('written:', *written, *self.task.draw(figures), sep='\n  ', file=sys.stderr)
+
+    def save_weights(self, state: TrainState, name: str) -> files.AnyPath:
+        """Writes the weight file of this name into the workdir; returns its path."""
+        path = self.workdir / f'{name}.safetensors'
+        weights, origin = self.task.weights(state), self.origin(state)
+        if self.config.training.weight_detector == 'beside':
+            file = self.config.model.detector_weights
+            weights, origin = weight_files.with_detector_beside(weights, origin, file)
+        weight_files.save_weights(path, weights, origin, self.config.training.weight_type)
+        return path
 
     def origin(self, state: TrainState) -> dict[str, Any]:
         """The metadata of the weight file: what the weights are and where they come from."""
@@ -349,15 +387,19 @@ def _run(argv: Sequence[str]) -> int:
     parser = commands.Parser('capf_jax.train', __doc__)
     parser.add_argument('--workdir', metavar='FOLDER', help='folder of the run')
     parser.add_argument(
+        '--profile', default='', metavar='FIRST:LAST', help='steps to watch with the profiler'
+    )
+    parser.add_argument(
         processes.DISTRIBUTED, action='store_true', help='join the other processes of the run'
     )
     arguments = configuration.parse(argv, parser=parser, check=assembly.problems)
     assert arguments.config is not None  # `parse` requires one.
+    profiled = steps_of(arguments.values.profile)
     config, workdir = arguments.config, arguments.workdir
     processes.agree(lambda: agreement.of_start('train', config, workdir), agreement.SAME_COMMAND)
     programs.start_process()
     use_compilation_cache()
-    outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command)
+    outcome = train_and_evaluate(arguments.config, arguments.workdir, arguments.command, profiled)
     if outcome.signal is not None:
         print(
             f'stopped after step {outcome.step} of {outcome.total_steps}, all is saved in '

@@ -85,11 +85,13 @@ def get_config() -> ConfigDict:
     training.target_unit = 'm'  # what the lifter predicts: 'm', or 'mm' (published MPI-INF-3DHP)
     training.detector_statistics = 'frozen'  # BatchNorms of a lifter's detector: or 'batch'
     training.batch_size = 512  # samples a step over all devices
+    training.accumulate = 1  # parts that each device computes a batch in, to take less memory
     training.epochs = 50  # passes over the training split
     training.learning_rate = 6.4e-4  # AdamW, at the start
     training.learning_rate_decay = 0.99  # factor after every epoch
     training.weight_decay = 0.1  # AdamW, on every trained parameter
     training.offset_learning_rate_factor = 1.0  # the sampling-offset layers' share of the rate
+    training.weight_average = 0.0  # decay of the weights' moving average, such as 0.999; 0: none
     training.flip_probability = 0.5  # chance that a sample is mirrored
     training.checkpoint_minutes = 10.0  # time between checkpoints inside an epoch
     training.precision = 'default'  # of matrix products: a jax.default_matmul_precision

@@ -16,6 +16,7 @@ from capf_jax.inference import weight_files
 from capf_jax.inference.weight_files import save_weights
 from capf_jax.runtime import checkpoints, configuration, devices, run_folder
 from capf_jax.runtime.checkpoints import Checkpoints
+from capf_jax.tasks import optimizer
 from data_pipeline import datasets, loader
 from tests import evaluated, tiny
 from tests.data_pipeline import tiny_people
@@ -77,6 +78,21 @@ def test_a_run_leaves_all_it_should(linear, tmp_path):
         assert manager.step() == 6
         assert manager.step('best') == min(scores, key=scores.get)
         assert manager.best_score == pytest.approx(min(scores.values()))
+
+
+def test_averaged_weights_are_scored_and_written_beside_the_others(linear, tmp_path):
+    linear.training.weight_average = 0.5
+    outcome = train.train_and_evaluate(linear, tmp_path, profiled=range(2, 3))
+    last = log(tmp_path, 'test')[-1]
+    assert last['averaged_mpjpe'] != last['mpjpe']
+    raw, averaged = (
+        weight_files.load_weights(tmp_path / f'{name}.safetensors')[0]['lifter']['params']['w']
+        for name in ('lifter', 'lifter_averaged')
+    )
+    np.testing.assert_array_equal(raw, outcome.state.params['w'])
+    expected = optimizer.averaged_weights(outcome.state.opt_state)['w']
+    np.testing.assert_array_equal(averaged, expected)
+    assert list((tmp_path / 'profile').rglob('*.xplane.pb'))
 
 
 @pytest.mark.parametrize(('step', 'number'), [(3, signal.SIGINT), (5, signal.SIGTERM)])

@@ -34,22 +34,25 @@ def _everywhere() -> NamedSharding:
     return NamedSharding(Mesh(np.array(_devices()), (AXIS,)), PartitionSpec())
 
 
-def check_batch_size(batch_size: int, field: str) -> None:
+def check_batch_size(batch_size: int, field: str, parts: int = 1) -> None:
     """Checks that a batch divides evenly over the devices of all processes.
 
     Args:
       batch_size: samples in a batch, over all processes.
       field: the configuration's name for it, such as 'training.batch_size'.
+      parts: how many each device cuts its share into.
 
     Raises:
       UserError: it does not divide; the sentence has both numbers and a size that fits.
     """
     devices = jax.device_count()
-    if batch_size % devices:
-        fitting = max(devices, batch_size // devices * devices)
+    each = devices * parts
+    if batch_size % each:
+        fitting = max(each, batch_size // each * each)
+        by = f'the {devices} devices' + (f' with {parts} parts each' if parts > 1 else '')
         raise UserError(
-            f'{field} is {batch_size}, which does not divide by the {devices} devices: '
-            f'use a multiple of {devices}, such as {fitting}'
+            f'{field} is {batch_size}, which does not divide by {by}: '
+            f'use a multiple of {each}, such as {fitting}'
         )
 
 
@@ -153,12 +156,13 @@ def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
 
 
 @functools.lru_cache(maxsize=8)  # one compilation a run, however often the split is evaluated
-def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, np.ndarray]]:
+def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, jax.Array]]:
     """A jitted evaluation step over all devices and processes.
 
     Returns:
       A function of the state and this process's share of a batch (numpy, [b, ...]) that gives the
-      outputs for the whole batch, the shares of all processes in one, as NumPy arrays.
+      outputs for the whole batch, the shares of all processes in one. It does not wait for the
+      devices: `np.asarray` of an output does.
     """
     mesh = Mesh(np.array(_devices()), (AXIS,))
 
@@ -177,7 +181,7 @@ def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, np
     )
     layout = NamedSharding(mesh, PartitionSpec(AXIS))
 
-    def run(state: Any, batch: Batch) -> dict[str, np.ndarray]:
+    def run(state: Any, batch: Batch) -> dict[str, jax.Array]:
         size = len(batch.valid) * jax.process_count()
         if size % mesh.size:
             raise ValueError(
@@ -186,7 +190,7 @@ def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, np
         whole = jax.tree.map(
             lambda x: jax.make_array_from_process_local_data(layout, np.asarray(x)), batch
         )
-        return to_host(jitted(_global(state), whole))
+        return jitted(_global(state), whole)
 
     return run
 

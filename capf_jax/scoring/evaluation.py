@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Generic, TypeVar
 
 import numpy as np
@@ -16,7 +17,8 @@ from capf_jax.scoring.result import Result
 
 # This process's share of a batch -> arrays of the whole batch: 'index' and 'valid' [B], what is
 # predicted, and what a scorer compares it with.
-PredictFn = Callable[[Batch], Mapping[str, np.ndarray]]
+PredictFn = Callable[[Batch], Mapping[str, Array]]
+AHEAD = 2  # batches under way on the devices before the host waits for the oldest
 R = TypeVar('R', bound=Result)  # the kind of result that a scorer makes
 Labels = Mapping[str, np.ndarray]  # 'subject', 'action', 'sequence', 'camera', 'frame' -> [N]
 
@@ -120,8 +122,7 @@ def _collect(
     """Outputs of all valid samples in the order of the split, and which of [N] these are."""
     collected: dict[str, np.ndarray] = {}
     present = np.zeros(number, bool)
-    for batch in batches:
-        outputs = dict(predict_fn(batch))
+    for outputs in _ahead(predict_fn, batches):
         valid = np.asarray(outputs.pop('valid'), bool)
         index = np.asarray(outputs.pop('index'))[valid]
         if present[index].any() or len(set(index.tolist())) < len(index):
@@ -133,3 +134,13 @@ def _collect(
                 collected[name] = np.zeros((number, *values.shape[1:]), values.dtype)
             collected[name][index] = values
     return {name: values[present] for name, values in collected.items()}, present
+
+
+def _ahead(predict_fn: PredictFn, batches: Iterable[Batch]) -> Iterator[dict[str, Any]]:
+    """What the predictor gives for each batch; devices work on the next batches meanwhile."""
+    under_way: collections.deque[dict[str, Any]] = collections.deque()
+    for batch in batches:
+        under_way.append(dict(predict_fn(batch)))
+        if len(under_way) > AHEAD:
+            yield under_way.popleft()
+    yield from under_way

@@ -36,6 +36,7 @@ def lifter_task(
     target_unit: str = 'm',
     joints2d: str = 'detected',
     weight_name: str = 'ca_pf',
+    accumulate: int = 1,
 ) -> Task:
     """Training of a lifter (docs/method.md, Training).
 
@@ -54,6 +55,7 @@ def lifter_task(
       joints2d: source of the 2D joints that come with the data, 'detected' or 'truth'; it is told
         in results.
       weight_name: what the weight file of a finished run says that it is.
+      accumulate: parts that a device computes a training batch in.
     """
 
     def init(key: Array, batch: Batch) -> TrainState:
@@ -99,6 +101,7 @@ def lifter_task(
         flip_probability=flip_probability,
         flip_test=flip_test,
         target_unit=target_unit,
+        accumulate=accumulate,
     )
     return Task(
         name='lifter',

@@ -15,6 +15,7 @@ from capf_jax.pose.batch import AXIS, Array, Batch
 from capf_jax.pose.flip import flip_batch, flip_pose
 from capf_jax.pose.skeletons import Skeleton
 from capf_jax.scoring.poses import input_error_px
+from capf_jax.tasks.accumulation import gradients_in_parts
 from capf_jax.tasks.task import (
     TrainState,
     joint_distances,
@@ -44,6 +45,7 @@ def pose_steps(
     flip_probability: float,
     flip_test: bool,
     target_unit: str,
+    accumulate: int = 1,
 ) -> Steps:
     """`Task.train_step` and `Task.eval_step` of a network of poses (docs/method.md, Training).
 
@@ -54,6 +56,7 @@ def pose_steps(
       flip_probability: chance that a training sample is mirrored.
       flip_test: whether an evaluation averages with the mirrored prediction.
       target_unit: what the network learns to give, 'm' or 'mm'; an evaluation gives metres.
+      accumulate: parts that a device computes a batch in, one after another.
     """
     per_metre = units.IN_A_METRE[target_unit]
 
@@ -62,14 +65,16 @@ def pose_steps(
         chance = random_of_sample(key_flip, batch.valid.shape[0])
         batch = flip_batch(batch, chance < flip_probability, joint_set)
 
-        def loss_share(params: Any) -> tuple[Array, Any]:
-            pose, outputs = predict(state, params, batch, shard_key(key_drop))
-            target = jnp.where(batch.valid[:, None, None], batch.joints3d, 0)
+        def loss_share(params: Any, part: Batch, key: Array) -> tuple[Array, Any]:
+            pose, outputs = predict(state, params, part, key)
+            target = jnp.where(part.valid[:, None, None], part.joints3d, 0)
             distances = joint_distances(pose, per_metre * target)
-            loss = mean_over_valid(jnp.mean(distances, axis=-1), batch.valid)
+            loss = mean_over_valid(jnp.mean(distances, axis=-1), part.valid, batch.valid)
             return loss, outputs.get('batch_stats', state.batch_stats)
 
-        (loss, batch_stats), gradients = jax.value_and_grad(loss_share, has_aux=True)(state.params)
+        loss, gradients, batch_stats = gradients_in_parts(
+            loss_share, state.params, batch, shard_key(key_drop), accumulate
+        )
         loss, gradients = jax.lax.psum((loss, gradients), AXIS)
         metrics = {'loss': loss / per_metre, 'gradient_norm': optax.tree.norm(gradients)}
         return state.apply_gradients(optimizer, gradients, batch_stats=batch_stats), metrics

@@ -86,6 +86,7 @@ class Learning:
       start_file: weight file that training begins from; '' for none.
       target_unit: what the lifter learns to give, 'm' or 'mm'; an evaluation gives metres.
       joints2d: source of the 2D joints that come with the data, 'detected' or 'truth'.
+      accumulate: parts that a device computes a training batch in.
     """
 
     optimizer: optax.GradientTransformation
@@ -97,6 +98,7 @@ class Learning:
     start_file: str = ''
     target_unit: str = 'm'
     joints2d: str = 'detected'
+    accumulate: int = 1
 
     def task(self, predict: Predict, **parts: Any) -> Task:
         """The task of a network; `parts` are the fields of `Task` in which networks differ."""
@@ -107,6 +109,7 @@ class Learning:
             flip_probability=self.flip_probability,
             flip_test=self.flip_test,
             target_unit=self.target_unit,
+            accumulate=self.accumulate,
         )
         conditions = {
             'flip_test': self.flip_test, 'window': str(self.window), **parts['conditions'],

@@ -218,12 +218,19 @@ def random_of_sample(key: UInt32[Array, 2], shard_size: int) -> Float[Array, ' B
     return jax.lax.dynamic_slice_in_dim(whole, jax.lax.axis_index(AXIS) * shard_size, shard_size)
 
 
-def mean_over_valid(values: Float[Array, ' B'], valid: Bool[Array, ' B']) -> Float[Array, '']:
-    """This shard's share of the mean of `values` [B] over the valid samples of the whole batch.
+def mean_over_valid(
+    values: Float[Array, ' B'], valid: Bool[Array, ' B'], of_shard: Bool[Array, ' S'] | None = None
+) -> Float[Array, '']:
+    """The share of `values` [B] in the mean over the valid samples of the whole batch.
 
     The shares of all shards, and their gradients, add up (psum) to the whole batch's.
+
+    Args:
+      values: of a shard of the batch, or of a part of a shard.
+      valid: which of them count.
+      of_shard: which of the whole shard's count, where the values are a part of it.
     """
-    number = jax.lax.psum(jnp.sum(valid), AXIS)
+    number = jax.lax.psum(jnp.sum(valid if of_shard is None else of_shard), AXIS)
     return jnp.sum(jnp.where(valid, values, 0)) / jnp.maximum(number, 1)
 
 

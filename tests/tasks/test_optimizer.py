@@ -55,3 +55,22 @@ def test_the_rate_decays_after_each_epoch_and_not_within(step, factor):
 def test_the_first_adam_step_is_the_learning_rate():
     changes = step_sizes(training(weight_decay=0.0, learning_rate=0.01), gradient=3.0)
     np.testing.assert_allclose(changes['dense']['bias'], -0.01, rtol=1e-5)
+
+
+def test_the_average_of_the_weights_follows_them():
+    transformation = optimizer.average_weights(decay=0.5)
+    params, state = {'w': jnp.zeros(1)}, transformation.init({'w': jnp.zeros(1)})
+    expected = 0.0
+    for step in range(4):
+        updates, state = transformation.update({'w': jnp.ones(1)}, state, params)
+        params = optax.apply_updates(params, updates)
+        share = min(0.5, (1 + step) / (10 + step))
+        expected = share * expected + (1 - share) * (step + 1)
+    np.testing.assert_allclose(optimizer.averaged_weights(state)['w'], [expected], rtol=1e-6)
+
+
+def test_without_an_average_the_state_of_the_optimizer_is_as_it_was():
+    state = optimizer.make_optimizer(training(), 1).init(PARAMS)
+    assert optimizer.averaged_weights(state) is None
+    with_one = optimizer.make_optimizer(training(weight_average=0.9), 1).init(PARAMS)
+    assert jnp.array_equal(optimizer.averaged_weights(with_one)['block']['dense']['bias'], [1, 1])
