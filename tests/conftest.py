@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import tempfile
 
 import jaxtyping
 import pytest
@@ -13,9 +14,20 @@ from tests import shape_checks
 # against its signature.
 jaxtyping.install_import_hook(shape_checks.ROOMS, 'tests.shape_checks.check')
 
-# Tests compile what they test, and leave the user's cache of compiled programs alone.
-os.environ.setdefault('JAX_ENABLE_COMPILATION_CACHE', 'false')
+# Programs that many tests compile are compiled once: all processes of a session share a cache that
+# is made for the session; the user's cache is left alone.
+CACHE = 'JAX_COMPILATION_CACHE_DIR'
 REAL = pathlib.Path(__file__).resolve().parents[2] / 'shared' / 'real'
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Makes the cache of compiled programs; the workers that pytest starts inherit its name."""
+    if not hasattr(config, 'workerinput'):
+        folder = tempfile.TemporaryDirectory(prefix='compiled_for_tests_')
+        config.add_cleanup(folder.cleanup)
+        os.environ[CACHE] = folder.name
+        os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.2'
+        os.environ['JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES'] = '-1'
 
 
 @pytest.fixture(scope='session')
