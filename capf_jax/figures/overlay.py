@@ -1,8 +1,9 @@
-"""People drawn onto their own image, at its full size and fast enough for every frame of a video."""
+"""People drawn onto their own image at its full size, fast enough for every frame of a video."""
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Sequence
 
 import cv2
@@ -64,9 +65,9 @@ def _draw_box(image: np.ndarray, person: PersonInImage) -> None:
     """The box, dotted where the person has no pose."""
     left, top, width, height = person.box
     right, bottom = left + width, top + height
-    corners = np.array([(left, top), (right, top), (right, bottom), (left, bottom), (left, top)])
+    corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     thickness = max(_width(person) / 2, 1)
-    for start, end in zip(corners[:-1], corners[1:], strict=True):
+    for start, end in itertools.pairwise(np.array(corners)):
         dash = None if person.has_pose else 3 * thickness
         _line(image, start, end, thickness, _rgb(hue(person.number)), dash)
 
@@ -133,9 +134,7 @@ def _line(
         )
 
 
-def _dot(
-    image: np.ndarray, place: np.ndarray, radius: float, colour: tuple[int, int, int]
-) -> None:
+def _dot(image: np.ndarray, place: np.ndarray, radius: float, colour: tuple[int, int, int]) -> None:
     size = round(radius * (1 << _BITS))
     cv2.circle(image, _fixed(place), size, colour, cv2.FILLED, cv2.LINE_AA, _BITS)
 

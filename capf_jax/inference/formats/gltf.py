@@ -289,4 +289,6 @@ def _bone(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     across *= _WIDTH * length / np.linalg.norm(across)
     beside = np.cross(along / length, across)
     middle = start + 0.2 * along
-    return np.stack([end, middle + across, middle + beside, middle - across, middle - beside, start])
+    return np.stack(
+        [end, middle + across, middle + beside, middle - across, middle - beside, start]
+    )

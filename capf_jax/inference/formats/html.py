@@ -8,27 +8,22 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 import pathlib
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from capf_jax.figures.drawing import COLOURS, hue, side_of
 from capf_jax.figures.sure_joints import bone_side, drawn_bones
-from capf_jax.inference.formats import mp4, overlay, timeline
+from capf_jax.inference.formats import film, timeline
 from capf_jax.inference.formats.axes import camera_along, joints_along
+from capf_jax.inference.formats.film import Film
 from capf_jax.inference.formats.pictures import Pictures
 from capf_jax.inference.tracks import Tracks
 from capf_jax.pose import skeletons
 
-LARGEST_VIDEO = 32 << 20  # bytes of a video in a page, which browsers still open at once
-_LONGEST_SIDE = 960  # pixels of the picture or video in the page
-_QUALITY = 26  # of the video, as x264 counts
 _SQUARE = 0.5  # metres, the side of the floor's squares, as page.js draws them
 _MOST_SQUARES = 40  # from the middle of the floor to its edge
 _PARTS = pathlib.Path(__file__).parent / 'page'
@@ -38,7 +33,7 @@ def write(
     path: pathlib.Path,
     tracks: Tracks,
     pictures: Pictures | None,
-    largest_video: int = LARGEST_VIDEO,
+    largest_film: int = film.LARGEST,
 ) -> None:
     """Writes the page; nobody needs to be there.
 
@@ -46,17 +41,23 @@ def write(
       path: the file.
       tracks: of any people.
       pictures: those of the tracks; None for a page of the 3D view alone.
-      largest_video: bytes; a longer video is cut there, and the page says so.
+      largest_film: bytes; a longer video is cut about there, and the page says so.
 
     Raises:
       OSError: the file could not be written.
     """
-    film, note = None, ''
+    shown = None
     if pictures is not None and len(tracks.times):
-        film, note = _film(tracks, pictures, largest_video)
+        shown = film.make(tracks, pictures, largest_film)
+    note = ''
+    if shown is not None and shown.frames < len(tracks.times):
+        note = (
+            f'The video is shown for its first {shown.seconds:.0f} s, since a page holds about '
+            f'{largest_film / (1 << 20):.3g} MB of it; the people are shown to the end.'
+        )
     if not tracks.valid.any():
         note = f'Nobody with a pose was seen in {tracks.source}. {note}'.strip()
-    data = json.dumps(_data(tracks, film, note), allow_nan=False, ensure_ascii=False)
+    data = json.dumps(_data(tracks, shown, note), allow_nan=False, ensure_ascii=False)
     guess = ', so that distances are a guess' if tracks.camera_assumed else ''
     caption = f'{tracks.source}; camera: {tracks.camera_origin}{guess}. Squares of {_SQUARE:g} m.'
     fields = {
@@ -77,43 +78,7 @@ def _part(name: str) -> str:
     return (_PARTS / name).read_text(encoding='utf-8')
 
 
-def _film(
-    tracks: Tracks, pictures: Pictures, largest_video: int
-) -> tuple[Mapping[str, Any] | None, str]:
-    """The picture or video for the page, and what is to be told of it; None if there is none."""
-    images = overlay.drawn(tracks, pictures)
-    count, content = len(tracks.times), io.BytesIO()
-    if count == 1:
-        image = Image.fromarray(next(images))
-        image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
-        image.save(content, 'JPEG', quality=88)
-        film = {'kind': 'image', 'frames': 1, 'end': 0.0}
-        return {**film, 'content': _text(content.getvalue())}, ''
-    rate = timeline.rate(tracks.times, tracks.fps)
-    shown = mp4.encode(
-        content,
-        images,
-        tracks.times,
-        rate,
-        quality=_QUALITY,
-        longest_side=_LONGEST_SIDE,
-        most_bytes=largest_video,
-    )
-    if not shown:
-        return None, ''
-    seconds = float(tracks.times[shown - 1] - tracks.times[0] + 1 / rate)
-    note = ''
-    if shown < count:
-        limit = f'{largest_video / (1 << 20):.3g} MB'
-        note = (
-            f'The video is shown for its first {seconds:.0f} s, since a page holds no more than '
-            f'{limit} of it; the people are shown to the end.'
-        )
-    film = {'kind': 'video', 'frames': shown, 'end': seconds}
-    return {**film, 'content': _text(content.getvalue())}, note
-
-
-def _data(tracks: Tracks, film: Mapping[str, Any] | None, note: str) -> dict[str, Any]:
+def _data(tracks: Tracks, shown: Film | None, note: str) -> dict[str, Any]:
     """All that page.js reads."""
     skeleton = skeletons.get(tracks.skeleton)
     joints = joints_along(tracks, 'y_up')
@@ -131,7 +96,13 @@ def _data(tracks: Tracks, film: Mapping[str, Any] | None, note: str) -> dict[str
         'colours': COLOURS,
         'joints': _text(joints.astype('<f4').tobytes()),
         'sure': _text(tracks.sure.astype(np.uint8).tobytes()),
-        'film': film,
+        'film': shown
+        and {
+            'kind': 'video' if shown.is_video else 'image',
+            'frames': shown.frames,
+            'end': shown.seconds,
+            'content': _text(shown.content),
+        },
         'note': note,
         'eye': eye.round(6).tolist(),
         'ahead': rotation[2].round(6).tolist(),  # The third axis of the camera, in the world.

@@ -152,9 +152,7 @@ def _swing(rest: Float[np.ndarray, ' 3'], steps: Float[np.ndarray, 'T 3']) -> Ro
     return Rotation.from_quat(quaternions)
 
 
-def _turn_together(
-    rest: Float[np.ndarray, 'C 3'], steps: Float[np.ndarray, 'T C 3']
-) -> Rotation:
+def _turn_together(rest: Float[np.ndarray, 'C 3'], steps: Float[np.ndarray, 'T C 3']) -> Rotation:
     """The rotations that bring several bones nearest to where they are (Kabsch, 1976)."""
     left, _, right = np.linalg.svd(np.einsum('ci,tcj->tij', rest, steps))
     mirrored = np.linalg.det(left) * np.linalg.det(right) < 0

@@ -43,7 +43,7 @@ def write(path: pathlib.Path, tracks: Tracks, pictures: Pictures | None, unit: s
     rate = round(timeline.rate(tracks.times, tracks.fps), 6)
     count = len(tracks.times)
     lines = [
-        f'PathFileType\t4\t(X/Y/Z)\t{path.name}',
+        f'PathFileType\t4\t(X/Y/Z)\t{pathlib.PurePath(tracks.source).stem}.trc',
         'DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\t'
         'OrigNumFrames',
         f'{rate:g}\t{rate:g}\t{count}\t{len(names)}\t{unit}\t{rate:g}\t1\t{count}',
@@ -51,7 +51,8 @@ def write(path: pathlib.Path, tracks: Tracks, pictures: Pictures | None, unit: s
         '\t\t' + '\t'.join(f'X{n}\tY{n}\tZ{n}' for n in range(1, len(names) + 1)),
         '',
     ]
-    for frame, time, row in zip(tracks.frames, tracks.times, joints.reshape(count, -1)):
+    rows = joints.reshape(count, -1)
+    for frame, time, row in zip(tracks.frames, tracks.times, rows, strict=True):
         numbers = '\t'.join('NaN' if np.isnan(x) else f'{x:.{decimals}f}' for x in row)
         lines.append(f'{frame + 1}\t{time:.6f}\t{numbers}')
     path.write_text('\n'.join(lines) + '\n', encoding='utf-8')

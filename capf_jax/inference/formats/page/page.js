@@ -20,7 +20,6 @@
   const slider = $('scrub');
   slider.max = Math.max(T - 1, 0);
   $('controls').hidden = T < 2;
-  if (T < 2) $('controls').style.display = 'none';
   slider.addEventListener('input', () => seek(Number(slider.value)));
   $('play').addEventListener('click', () => (playing ? pause() : play()));
   $('speed').addEventListener('change', () => { if (film) film.playbackRate = speed(); });
@@ -148,6 +147,8 @@
     scene.add(floor);
     const eye = new THREE.PerspectiveCamera(40, 1, 0.05, 500);
     const orbit = new THREE.OrbitControls(eye, renderer.domElement);
+    let isStale = true; // whether the view differs from what is drawn
+    orbit.addEventListener('change', () => { isStale = true; });
 
     const B = data.bones.length;
     const material = () => new THREE.MeshLambertMaterial();
@@ -190,6 +191,7 @@
     };
 
     function put(number) {
+      isStale = true;
       data.people.forEach((person, p) => {
         const places = data.sides.map((_, j) => place(p, number, j));
         const isThere = !person.hidden && places.every((one) => Number.isFinite(one.x));
@@ -249,6 +251,7 @@
       eye.fov = view === 'filmed' ? data.angle : 40;
       eye.updateProjectionMatrix();
       orbit.update();
+      isStale = true;
     }
 
     function resize() {
@@ -256,11 +259,17 @@
       renderer.setSize(width, height);
       eye.aspect = width / Math.max(height, 1);
       eye.updateProjectionMatrix();
+      isStale = true;
     }
     new ResizeObserver(resize).observe(box);
     resize();
     look('start');
-    return { show: put, look, draw: () => { orbit.update(); renderer.render(scene, eye); }, eye };
+    const draw = () => {
+      orbit.update();
+      if (isStale) renderer.render(scene, eye);
+      isStale = false;
+    };
+    return { show: put, look, draw };
   }
 
   function label(person) {
@@ -275,6 +284,7 @@
     pen.textBaseline = 'middle';
     pen.fillText(person.number, 64, 34, 120);
     const texture = new THREE.CanvasTexture(canvas);
+    texture.colorSpace = THREE.SRGBColorSpace;
     const sprite = new THREE.Sprite(new THREE.SpriteMaterial({ map: texture }));
     sprite.scale.set(0.2, 0.1, 1);
     return sprite;

@@ -2,6 +2,6 @@
 export {
   BackSide, CanvasTexture, Color, CylinderGeometry, DirectionalLight, GridHelper, HemisphereLight,
   InstancedMesh, Matrix4, MeshBasicMaterial, MeshLambertMaterial, PerspectiveCamera, Quaternion,
-  Scene, SphereGeometry, Sprite, SpriteMaterial, Vector3, WebGLRenderer,
+  SRGBColorSpace, Scene, SphereGeometry, Sprite, SpriteMaterial, Vector3, WebGLRenderer,
 } from 'three';
 export { OrbitControls } from 'three/examples/jsm/controls/OrbitControls.js';
