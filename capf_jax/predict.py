@@ -6,6 +6,9 @@
 
 Of each picture NAME.npz and NAME.json are written into --output, and NAME.png, which shows it;
 docs/predict.md describes them. What is finished is not made again, unless --overwrite says so.
+Files for other programs come beside them; docs/formats.md describes those:
+
+    python -m capf_jax.predict photo.jpg --format=trc,bvh,gltf,html
 
 How far away people are depends on the camera. It is given by numbers or by a calibration file (of
 Pose2Sim or OpenCV), read from the picture (EXIF), or assumed:
@@ -48,6 +51,8 @@ from capf_jax.inference import (
     sources,
 )
 from capf_jax.inference.estimator import Estimator
+from capf_jax.inference.formats import catalog
+from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.people import AXES, People
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW, Calibration, PhotographCamera
 from capf_jax.inference.photograph_models import Models
@@ -65,10 +70,12 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code: 1 if a picture among several could not be done."""
     values = _parser().parse(argv)
     _check(values)
+    formats = catalog.choose(values.format, others=('csv',))
+    catalog.check(formats, is_video=False)
     pictures = sources.find(values.source[0] if len(values.source) == 1 else values.source)
     if values.box is not None and not pictures.single:
         raise UserError('--box is for one picture; for several give --joints2d with their boxes')
-    outputs = _outputs(values, pictures)
+    outputs = _outputs(values, pictures, formats)
     jobs = [
         (path, output)
         for path, output in zip(pictures.paths, outputs, strict=True)
@@ -188,7 +195,9 @@ def _check_models(values: argparse.Namespace, people_of: Predictor) -> None:
         predictor.default_finder(values.finder_weights)
 
 
-def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
+def _outputs(
+    values: argparse.Namespace, pictures: Sources, formats: Sequence[Format]
+) -> list[Output]:
     """Where each picture's results go.
 
     Raises:
@@ -196,11 +205,14 @@ def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
     """
     folder = pathlib.Path(files.user_path(values.output))
     # JSON comes last: it is what tells that a picture is finished.
-    endings = ('npz', *(('csv',) if values.csv else ()), *((FIGURE,) if values.picture else ()))
-    outputs = [Output(folder / name, (*endings, 'json')) for name in pictures.names()]
+    has_csv = values.csv or 'csv' in catalog.names_in(values.format)
+    endings = ('npz', *(('csv',) if has_csv else ()), *((FIGURE,) if values.picture else ()))
+    outputs = [
+        Output(folder / name, (*endings, 'json'), tuple(formats)) for name in pictures.names()
+    ]
     own = {path.resolve() for path in pictures.paths}
     for output in outputs:
-        for path in output.paths:
+        for path in (*output.paths, *catalog.paths(formats, output.stem, is_video=False)):
             if path.resolve() in own:
                 raise UserError(
                     f'{path} is a picture of the source and would be overwritten; name another '
@@ -251,6 +263,8 @@ def _parser() -> commands.Parser:
         help='how far the camera is turned clockwise about its axis')  # fmt: skip
     add('--least_confidence', type=float, default=photographs.LEAST_CONFIDENCE,
         help=f'of a person, 0 to 1; default {photographs.LEAST_CONFIDENCE:g}')  # fmt: skip
+    add('--format', default='', metavar='NAME,NAME',
+        help=f'further files: csv, {catalog.NAMES_IN_WORDS}')  # fmt: skip
     parser.add_flag('csv', default=False, help='write NAME.csv too')
     parser.add_flag('picture', default=True, help='write NAME.png')
     parser.add_flag('overwrite', default=False, help='make finished pictures again')

@@ -6,6 +6,7 @@ Millimetres, z up. The library `c3d` writes it. A marker that is missing has the
 from __future__ import annotations
 
 import pathlib
+import warnings
 
 import numpy as np
 
@@ -46,5 +47,7 @@ def write(path: pathlib.Path, tracks: Tracks, pictures: Pictures | None) -> None
         points[:, :3] = place if is_there else 0
         points[:, 3] = 0 if is_there else -1
         writer.add_frames([(points, no_analog)])
-    with path.open('wb') as file:
+    with path.open('wb') as file, warnings.catch_warnings():
+        # The library tells that there are no forces and no muscles' signals, as always here.
+        warnings.filterwarnings('ignore', message='No analog data')
         writer.write(file)

@@ -96,6 +96,8 @@ FORMATS = {
     )
 }  # fmt: skip
 
+NAMES_IN_WORDS = '; '.join(f'{one.name}: {one.words}' for one in FORMATS.values())  # for --help
+
 
 def choose(text: str, others: Iterable[str] = ()) -> tuple[Format, ...]:
     """The formats that a user names, each once, and those that come with them.
@@ -228,6 +230,13 @@ def are_written(
         if not is_there:
             return False
     return True
+
+
+def paths(
+    formats: Sequence[Format], stem: pathlib.Path, is_video: bool = True
+) -> tuple[pathlib.Path, ...]:
+    """The files of those formats that have one file for everyone."""
+    return tuple(_with(stem, one.ending_of(is_video)) for one in formats if not one.is_per_person)
 
 
 def person_files(one: Format, stem: pathlib.Path, is_video: bool = True) -> list[pathlib.Path]:
