@@ -68,7 +68,7 @@ def _draw_box(image: np.ndarray, person: PersonInImage) -> None:
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top)]
     thickness = max(_width(person) / 2, 1)
     for start, end in itertools.pairwise(np.array(corners)):
-        dash = None if person.has_pose else 3 * thickness
+        dash = None if person.has_pose else 4 * thickness
         _line(image, start, end, thickness, _rgb(hue(person.number)), dash)
 
 
