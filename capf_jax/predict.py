@@ -6,9 +6,6 @@
 
 Of each picture NAME.npz and NAME.json are written into --output, and NAME.png, which shows it;
 docs/predict.md describes them. What is finished is not made again, unless --overwrite says so.
-Files for other programs come beside them; docs/formats.md describes those:
-
-    python -m capf_jax.predict photo.jpg --format=trc,bvh,gltf,html
 
 How far away people are depends on the camera. It is given by numbers or by a calibration file (of
 Pose2Sim or OpenCV), read from the picture (EXIF), or assumed:
@@ -22,6 +19,10 @@ capf_jax/inference/joints2d_files.py:
 
     python -m capf_jax.predict photo.jpg --box=120,80,200,460 --box=400,90,180,450
     python -m capf_jax.predict holiday/ --joints2d=keypoints.json
+
+Files for other programs come beside these where --format names them; docs/formats.md describes those:
+
+    python -m capf_jax.predict photo.jpg --format=trc,bvh,gltf,html
 
 With published weights, converted by python -m converters.convert:
 
@@ -52,7 +53,6 @@ from capf_jax.inference import (
 )
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.formats import catalog
-from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.people import AXES, People
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW, Calibration, PhotographCamera
 from capf_jax.inference.photograph_models import Models
@@ -70,12 +70,10 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code: 1 if a picture among several could not be done."""
     values = _parser().parse(argv)
     _check(values)
-    formats = catalog.choose(values.format, others=('csv',))
-    catalog.check(formats, is_video=False)
     pictures = sources.find(values.source[0] if len(values.source) == 1 else values.source)
     if values.box is not None and not pictures.single:
         raise UserError('--box is for one picture; for several give --joints2d with their boxes')
-    outputs = _outputs(values, pictures, formats)
+    outputs = _outputs(values, pictures)
     jobs = [
         (path, output)
         for path, output in zip(pictures.paths, outputs, strict=True)
@@ -195,9 +193,7 @@ def _check_models(values: argparse.Namespace, people_of: Predictor) -> None:
         predictor.default_finder(values.finder_weights)
 
 
-def _outputs(
-    values: argparse.Namespace, pictures: Sources, formats: Sequence[Format]
-) -> list[Output]:
+def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
     """Where each picture's results go.
 
     Raises:
@@ -205,11 +201,10 @@ def _outputs(
     """
     folder = pathlib.Path(files.user_path(values.output))
     # JSON comes last: it is what tells that a picture is finished.
+    formats = catalog.choose(values.format, others=('csv',))
     has_csv = values.csv or 'csv' in catalog.names_in(values.format)
     endings = ('npz', *(('csv',) if has_csv else ()), *((FIGURE,) if values.picture else ()))
-    outputs = [
-        Output(folder / name, (*endings, 'json'), tuple(formats)) for name in pictures.names()
-    ]
+    outputs = [Output(folder / name, (*endings, 'json'), formats) for name in pictures.names()]
     own = {path.resolve() for path in pictures.paths}
     for output in outputs:
         for path in (*output.paths, *catalog.paths(formats, output.stem, is_video=False)):
@@ -232,6 +227,7 @@ def _check(values: argparse.Namespace) -> None:
         raise UserError('--camera names a camera of a calibration file; give --calibration too')
     if values.box is not None and values.joints2d is not None:
         raise UserError('--box and --joints2d both say where the people are; give one')
+    catalog.check(catalog.choose(values.format, others=('csv',)), is_video=False)
     if values.fov is not None:
         photograph_camera.from_field_of_view(values.fov, (1, 1))  # which refuses what is no angle
     if values.height is not None:
