@@ -20,7 +20,7 @@ capf_jax/inference/joints2d_files.py:
     python -m capf_jax.predict photo.jpg --box=120,80,200,460 --box=400,90,180,450
     python -m capf_jax.predict holiday/ --joints2d=keypoints.json
 
-Files for other programs come beside these where --format names them; docs/formats.md describes those:
+Files for other programs come beside them where --format names some (docs/formats.md):
 
     python -m capf_jax.predict photo.jpg --format=trc,bvh,gltf,html
 
@@ -200,9 +200,9 @@ def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
       UserError: a result would overwrite a picture.
     """
     folder = pathlib.Path(files.user_path(values.output))
-    # JSON comes last: it is what tells that a picture is finished.
     formats = catalog.choose(values.format, others=('csv',))
     has_csv = values.csv or 'csv' in catalog.names_in(values.format)
+    # JSON comes last: it is what tells that a picture is finished.
     endings = ('npz', *(('csv',) if has_csv else ()), *((FIGURE,) if values.picture else ()))
     outputs = [Output(folder / name, (*endings, 'json'), formats) for name in pictures.names()]
     own = {path.resolve() for path in pictures.paths}
