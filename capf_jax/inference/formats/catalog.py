@@ -47,7 +47,7 @@ class Format:
       film_library, film_package: likewise, needed for videos alone.
       is_per_person: whether each person has a file of its own, 'NAME.personID.ENDING'.
       needs_people: whether there is no file of nobody.
-      needs_pictures: whether it shows pictures.
+      needs_pictures: whether it is nothing without pictures.
       options: further arguments of `write`.
       brings: the name of a format that comes with it; '' for none.
     """
@@ -90,9 +90,9 @@ FORMATS = {
         Format('overlay', 'overlay', 'overlay.jpg', 'people drawn onto the picture or video',
                film_ending='overlay.mp4', needs_pictures=True, **_VIDEO),
         Format('html', 'html', 'html', 'a page to turn people in 3D beside picture or video',
-               needs_pictures=True, **_VIDEO),
+               **_VIDEO),
         Format('rrd', 'rrd', 'rrd', 'for the viewer Rerun', library='rerun', package='rerun-sdk',
-               needs_pictures=True),
+               **_VIDEO),
     )
 }  # fmt: skip
 
@@ -254,7 +254,7 @@ def _with(stem: pathlib.Path, ending: str) -> pathlib.Path:
 
 def _write(one: Format, path: pathlib.Path, tracks: Tracks, pictures: Pictures | None) -> None:
     """Writes one file, whole or not at all."""
-    if one.name == 'overlay' and pictures is None:
+    if one.needs_pictures and pictures is None:
         raise UserError(f'--format={one.name} draws on pictures, and there are none: give them')
     module = importlib.import_module(f'capf_jax.inference.formats.{one.module}')
     with files.whole(path) as temporary:
