@@ -44,8 +44,28 @@ def encode(
     """
     import av
 
-    options = {} if most_bytes is not None else {'movflags': '+faststart'}
     target = target if hasattr(target, 'write') else str(target)
+    try:
+        return _encode(av, target, images, times, fps, quality, longest_side, most_bytes)
+    except av.error.FFmpegError as error:
+        if not isinstance(error, OSError):
+            raise
+        # The file of PyAV's own error cannot be changed, as `runtime.files` does for a better name.
+        raise OSError(error.errno, error.strerror) from error
+
+
+def _encode(
+    av: Any,
+    target: Any,
+    images: Iterable[np.ndarray],
+    times: np.ndarray,
+    fps: float,
+    quality: int,
+    longest_side: int,
+    most_bytes: int | None,
+) -> int:
+    """`encode`, with the library's own errors."""
+    options = {} if most_bytes is not None else {'movflags': '+faststart'}
     container = av.open(target, 'w', format='mp4', options=options)
     size, count, written = (0, 0), 0, 0
     try:

@@ -38,14 +38,15 @@ def write(path: pathlib.Path, tracks: Tracks, pictures: Pictures | None) -> None
     import rerun
 
     with rerun.RecordingStream('capf_jax') as recording:
-        recording.save(path)
+        # Writing by itself, the library waits for ever where a disk is full.
+        memory = recording.memory_recording()
         recording.log('world', getattr(rerun.ViewCoordinates, _AXES[tracks.axes]), static=True)
         times = tracks.times - (tracks.times[0] if len(tracks.times) else 0.0)
         _log_camera(rerun, recording, tracks, pictures, times)
         for person in range(len(tracks)):
             _log_person(rerun, recording, tracks, person, times)
         recording.flush()
-        recording.disconnect()
+        path.write_bytes(memory.drain_as_bytes())
 
 
 def _log_camera(

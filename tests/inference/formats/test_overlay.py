@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from capf_jax.inference.formats import mp4, overlay
+from capf_jax.runtime import files
 from tests.inference.formats.moving import moving
 
 IMAGES = [np.full((120, 161, 3), 100 + n, np.uint8) for n in range(4)]
@@ -49,6 +50,7 @@ def test_a_limit_of_bytes_ends_the_video_early(tmp_path):
         assert len(list(video.decode(video=0))) == count
 
 
-def test_a_disk_that_is_full_is_an_error_of_the_system():
-    with pytest.raises(OSError, match='No space left'):
+def test_a_disk_that_is_full_is_told_with_the_name_of_the_file():
+    with pytest.raises(OSError, match=r'No space left.*walk.mp4') as caught, files.named('walk.mp4'):
         mp4.encode('/dev/full', IMAGES, np.arange(4) / 10, 10.0)
+    assert files.disk_is_full(caught.value)
