@@ -51,6 +51,6 @@ def test_a_limit_of_bytes_ends_the_video_early(tmp_path):
 
 
 def test_a_disk_that_is_full_is_told_with_the_name_of_the_file():
-    with pytest.raises(OSError, match=r'No space left.*walk.mp4') as caught, files.named('walk.mp4'):
+    with pytest.raises(OSError, match=r'No space.*walk.mp4') as caught, files.named('walk.mp4'):
         mp4.encode('/dev/full', IMAGES, np.arange(4) / 10, 10.0)
     assert files.disk_is_full(caught.value)
