@@ -74,8 +74,8 @@ def _draw_box(image: np.ndarray, person: PersonInImage) -> None:
 
 def _draw_skeleton(image: np.ndarray, person: PersonInImage, skeleton: Skeleton) -> None:
     width = _width(person)
-    is_there = np.isfinite(person.joints2d).all(axis=-1)
-    is_there &= (np.abs(np.nan_to_num(person.joints2d)) < _FAR).all(axis=-1)
+    is_far = np.abs(np.nan_to_num(person.joints2d, nan=2 * _FAR)) >= _FAR
+    is_there = np.asarray(~is_far.any(axis=-1))
     bones = [bone for bone in drawn_bones(skeleton) if is_there[list(bone)].all()]
     for bone in bones:
         start, end = person.joints2d[list(bone)]

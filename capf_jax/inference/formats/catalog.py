@@ -72,7 +72,7 @@ class Format:
         return self.film_ending if is_video and self.film_ending else self.ending
 
 
-_VIDEO = {'film_library': 'av', 'film_package': 'av'}
+_VIDEO: dict[str, Any] = {'film_library': 'av', 'film_package': 'av'}
 _EACH: dict[str, Any] = {'is_per_person': True, 'needs_people': True}
 FORMATS = {
     row.name: row

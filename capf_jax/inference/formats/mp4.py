@@ -43,11 +43,12 @@ def encode(
       OSError: the file could not be written.
     """
     import av
+    from av.error import FFmpegError
 
     target = target if hasattr(target, 'write') else str(target)
     try:
         return _encode(av, target, images, times, fps, quality, longest_side, most_bytes)
-    except av.error.FFmpegError as error:
+    except FFmpegError as error:
         if not isinstance(error, OSError):
             raise
         # The file of PyAV's own error cannot be changed, as `runtime.files` does for a better name.

@@ -5,6 +5,7 @@ Metres along the axes of the tracks, on the timeline 'time', seconds from the fi
 
 from __future__ import annotations
 
+import importlib
 import pathlib
 from typing import Any
 
@@ -35,8 +36,7 @@ def write(path: pathlib.Path, tracks: Tracks, pictures: Pictures | None) -> None
     Raises:
       OSError: the file could not be written.
     """
-    import rerun
-
+    rerun: Any = importlib.import_module('rerun')
     with rerun.RecordingStream('capf_jax') as recording:
         # Writing by itself, the library waits for ever where a disk is full.
         memory = recording.memory_recording()
