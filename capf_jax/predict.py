@@ -20,6 +20,10 @@ capf_jax/inference/joints2d_files.py:
     python -m capf_jax.predict photo.jpg --box=120,80,200,460 --box=400,90,180,450
     python -m capf_jax.predict holiday/ --joints2d=keypoints.json
 
+Files for other programs come beside them where --format names some (docs/formats.md):
+
+    python -m capf_jax.predict photo.jpg --format=trc,bvh,gltf,html
+
 With published weights, converted by python -m converters.convert:
 
     python -m capf_jax.predict photo.jpg --weights=ca_pf.safetensors \\
@@ -55,6 +59,7 @@ from capf_jax.inference import (
 from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.estimator import Estimator
+from capf_jax.inference.formats import catalog
 from capf_jax.inference.people import People
 from capf_jax.inference.photograph_camera import PhotographCamera
 from capf_jax.inference.photograph_models import Models
@@ -214,12 +219,14 @@ def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
       UserError: a result would overwrite a picture.
     """
     folder = pathlib.Path(files.user_path(values.output))
+    formats = catalog.choose(values.format, others=('csv',))
+    has_csv = values.csv or 'csv' in catalog.names_in(values.format)
     # JSON comes last: it is what tells that a picture is finished.
-    endings = ('npz', *(('csv',) if values.csv else ()), *((FIGURE,) if values.picture else ()))
-    outputs = [Output(folder / name, (*endings, 'json')) for name in pictures.names()]
+    endings = ('npz', *(('csv',) if has_csv else ()), *((FIGURE,) if values.picture else ()))
+    outputs = [Output(folder / name, (*endings, 'json'), formats) for name in pictures.names()]
     own = {path.resolve() for path in pictures.paths}
     for output in outputs:
-        for path in output.paths:
+        for path in (*output.paths, *catalog.paths(formats, output.stem, is_video=False)):
             if path.resolve() in own:
                 raise UserError(
                     f'{path} is a picture of the source and would be overwritten; name another '

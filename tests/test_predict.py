@@ -188,10 +188,28 @@ def test_a_full_disk_keeps_what_is_finished(run, folder, tmp_path, monkeypatch):
 @pytest.mark.skipif(not predictor.FINDER.is_file(), reason='pretrained/ has no finder')
 def test_nobody_in_the_picture_is_an_empty_result(run, tmp_path, capsys):
     Image.new('RGB', (300, 200), (120, 130, 140)).save(tmp_path / 'wall.jpg')
-    assert run(tmp_path / 'wall.jpg', '--csv', '--picture') == 0
-    assert written(tmp_path) == ['wall.csv', 'wall.json', 'wall.npz', 'wall.png']
+    arguments = ('--csv', '--picture', '--format=bvh,html')
+    assert run(tmp_path / 'wall.jpg', *arguments) == 0
+    assert written(tmp_path) == ['wall.csv', 'wall.html', 'wall.json', 'wall.npz', 'wall.png']
     assert len(people_files.read(tmp_path / 'out' / 'wall.json')) == 0
-    assert '0 people in 1 picture' in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert '0 people in 1 picture' in shown
+    assert 'wall.jpg: nobody has a pose, so that there is no .bvh' in shown
+    assert run(tmp_path / 'wall.jpg', *arguments) == 0
+    assert '1 of 1 pictures are finished already' in capsys.readouterr().out
+
+
+def test_files_of_other_programs_belong_to_the_result(run, folder, tmp_path, capsys):
+    arguments = (folder / 'a.png', f'--box={BOX}', '--least_confidence=0', '--format=trc,html,csv')
+    files = ['a.calib.toml', 'a.csv', 'a.html', 'a.json', 'a.npz', 'a.person0.trc']
+    assert run(*arguments) == 0
+    assert written(tmp_path) == files
+    capsys.readouterr()
+    assert run(*arguments) == 0
+    assert '1 of 1 pictures are finished already' in capsys.readouterr().out
+    (tmp_path / 'out' / 'a.person0.trc').unlink()
+    assert run(*arguments) == 0
+    assert written(tmp_path) == files
 
 
 def test_joints_of_onnx_files(run, folder, tmp_path):
@@ -241,6 +259,7 @@ def test_one_picture_that_is_none_is_an_error(run, folder):
         (['--detector=rtmpose'], 'give --detector=rtmpose --detector_files='),
         (['--detector_files=a.onnx'], 'go together'),
         (['--detector=rtmpose', '--detector_weights=a'], 'both say what finds joints'),
+        (['--format=bhv'], "--format is 'bhv'; the nearest is 'bvh'"),
     ],
 )
 def test_arguments_that_fit_nothing_are_refused(run, folder, arguments, sentence):

@@ -9,6 +9,7 @@ import site
 import subprocess
 import sys
 import venv
+import zipfile
 
 import numpy as np
 import pytest
@@ -78,6 +79,12 @@ def test_console_scripts_show_help_with_examples(installed, command):
 def test_what_is_imported_is_the_wheel(installed):
     text = 'import capf_jax, configs, converters, data_pipeline; print(converters.__file__)'
     assert installed.run('python', '-c', text).startswith(str(installed.bin.parent))
+
+
+def test_the_parts_of_a_page_are_in_the_wheel(installed):
+    with zipfile.ZipFile(installed.wheel) as archive:
+        parts = {name.rpartition('/')[2] for name in archive.namelist() if 'formats/page/' in name}
+    assert {'page.html', 'page.css', 'page.js', 'three.bundle.js', 'LICENSE.three'} <= parts
 
 
 def test_a_file_is_converted_and_predicts(installed, tmp_path):

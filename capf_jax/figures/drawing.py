@@ -24,6 +24,8 @@ from capf_jax.pose.skeletons import Skeleton
 from capf_jax.runtime import files
 
 COLOURS = {'left': '#0072B2', 'right': '#D55E00', 'centre': '#3C3C3C'}
+# Hues of people, which differ from those of left and right.
+HUES = ('#009E73', '#B0468E', '#8F7A00', '#5E4FA2', '#A03030', '#00858F')
 PAGE_WIDTH = 7.0  # inches, the text width of a two-column paper
 DPI = 300
 STYLE: dict[Any, Any] = {
@@ -67,6 +69,11 @@ def side_of(skeleton: Skeleton, joint: int) -> str:
     """'left', 'right' or 'centre'."""
     name = skeleton.joints[joint]
     return next((side for side in ('left', 'right') if name.startswith(side + '_')), 'centre')
+
+
+def hue(number: int) -> str:
+    """The colour of the person with this number, wherever the person is drawn."""
+    return HUES[number % len(HUES)]
 
 
 def draw_crop(axes: Axes, image: np.ndarray) -> None:

@@ -23,15 +23,13 @@ from PIL import Image
 
 from capf_jax.figures import drawing
 from capf_jax.figures.arrangement import EDGE, TITLE, WIDTH, Places, arrange
-from capf_jax.figures.drawing import COLOURS, SOFT, STYLE, new_figure
+from capf_jax.figures.drawing import COLOURS, SOFT, STYLE, hue, new_figure
 from capf_jax.figures.pose_views import FLOOR, SQUARE, VIEWS, VIEWS_IN_WORDS, draw_view, extent
-from capf_jax.figures.sure_joints import SURE, as_sure, draw_joints, unsure_entry
-from capf_jax.pose.skeletons import Skeleton
+from capf_jax.figures.sure_joints import as_sure, draw_joints, unsure_entry
+from capf_jax.pose.skeletons import SURE, Skeleton
 
 DPI = 200
 MOST = 12  # people whose poses are drawn
-# Hues of people, which differ from those of left and right.
-HUES = ('#009E73', '#B0468E', '#8F7A00', '#5E4FA2', '#A03030', '#00858F')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -57,7 +55,7 @@ class PersonInPhotograph:
     @property
     def hue(self) -> str:
         """The colour of the person's box and number."""
-        return HUES[self.number % len(HUES)]
+        return hue(self.number)
 
 
 def photograph_figure(

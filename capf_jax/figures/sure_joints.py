@@ -9,9 +9,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from capf_jax.figures.drawing import COLOURS, side_of
-from capf_jax.pose.skeletons import Skeleton
+from capf_jax.pose.skeletons import SURE, Skeleton
 
-SURE = 0.3  # confidence that a joint needs to be drawn as sure
 _SOLID, _DASHES = (0, ()), (0, (0.9, 2.1))
 
 
@@ -59,12 +58,12 @@ def draw_joints(
     near = np.zeros(len(joints)) if near is None else near
     present = np.ones(len(joints), bool) if present is None else present
     strokes = []  # how near, points, width, colour, dashes
-    for bone in _drawn_bones(skeleton):
+    for bone in drawn_bones(skeleton):
         ends = list(bone)
         if not present[ends].all():
             continue
         dashes = _SOLID if sure[ends].all() else _DASHES
-        colour, nearness = COLOURS[_side(skeleton, bone)], near[ends].mean()
+        colour, nearness = COLOURS[bone_side(skeleton, bone)], near[ends].mean()
         strokes.append((nearness, joints[ends], width + 1.0, 'white', _SOLID))
         strokes.append((nearness, joints[ends], width, colour, dashes))
     for joint in np.flatnonzero(present).tolist():
@@ -88,7 +87,7 @@ def draw_joints(
     )  # fmt: skip
 
 
-def _drawn_bones(skeleton: Skeleton) -> list[tuple[int, int]]:
+def drawn_bones(skeleton: Skeleton) -> list[tuple[int, int]]:
     """The bones, and the lines across shoulders and hips of a skeleton without a trunk."""
     bones = list(skeleton.bones)
     for part in ('shoulder', 'hip'):
@@ -98,7 +97,7 @@ def _drawn_bones(skeleton: Skeleton) -> list[tuple[int, int]]:
     return bones
 
 
-def _side(skeleton: Skeleton, bone: tuple[int, int]) -> str:
+def bone_side(skeleton: Skeleton, bone: tuple[int, int]) -> str:
     """The side of a bone is the one of its child; a bone across both sides is of the centre."""
     sides = [side_of(skeleton, joint) for joint in bone]
     return 'centre' if {*sides} == {'left', 'right'} else sides[1]

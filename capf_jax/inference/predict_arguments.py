@@ -9,6 +9,7 @@ import numpy as np
 
 from capf_jax.errors import UserError
 from capf_jax.inference import other_detectors, photograph_camera, photographs, predictor
+from capf_jax.inference.formats import catalog
 from capf_jax.inference.people import AXES
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW
 from capf_jax.runtime import commands
@@ -46,6 +47,7 @@ def _check(values: argparse.Namespace) -> None:
         raise UserError(
             f'--detector and --detector_files go together; give {other_detectors.EXAMPLE}'
         )
+    catalog.check(catalog.choose(values.format, others=('csv',)), is_video=False)
     if values.fov is not None:
         photograph_camera.from_field_of_view(values.fov, (1, 1))  # which refuses what is no angle
     if values.height is not None:
@@ -81,6 +83,8 @@ def _parser(description: str | None) -> commands.Parser:
         help='how far the camera is turned clockwise about its axis')  # fmt: skip
     add('--least_confidence', type=float, default=photographs.LEAST_CONFIDENCE,
         help=f'of a person, 0 to 1; default {photographs.LEAST_CONFIDENCE:g}')  # fmt: skip
+    add('--format', default='', metavar='NAME,NAME',
+        help=f'further files: csv, {catalog.NAMES_IN_WORDS}')  # fmt: skip
     parser.add_flag('csv', default=False, help='write NAME.csv too')
     parser.add_flag('picture', default=True, help='write NAME.png')
     parser.add_flag('overwrite', default=False, help='make finished pictures again')

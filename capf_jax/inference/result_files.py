@@ -5,11 +5,16 @@ from __future__ import annotations
 import collections
 import dataclasses
 import pathlib
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 
+from tqdm import tqdm
+
 from capf_jax.errors import UserError
 from capf_jax.inference import people_files
+from capf_jax.inference.formats import catalog
+from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.people import People
 from capf_jax.inference.sources import Picture
 from capf_jax.runtime import files
@@ -25,10 +30,12 @@ class Output:
     Attributes:
       stem: the path of its files without an ending.
       endings: those of the files, in the order in which they are written.
+      formats: further files, for other programs.
     """
 
     stem: pathlib.Path
     endings: tuple[str, ...]
+    formats: tuple[Format, ...] = ()
 
     @property
     def paths(self) -> tuple[pathlib.Path, ...]:
@@ -37,15 +44,29 @@ class Output:
 
     def is_finished(self) -> bool:
         """Whether every file is there; each is whole or absent."""
-        return all(path.is_file() for path in self.paths)
+        return all(path.is_file() for path in self.paths) and self._has_formats()
+
+    def _has_formats(self) -> bool:
+        if catalog.are_written(self.formats, self.stem, shows_nobody=False, is_video=False):
+            return True
+        if not catalog.are_written(self.formats, self.stem, shows_nobody=True, is_video=False):
+            return False
+        people = people_files.read(self.stem.with_name(f'{self.stem.name}.npz'))
+        return not people.valid.any()
 
 
-def write(people: People, picture: Picture, output: Output) -> None:
+def write(people: People, picture: Picture, output: Output) -> list[str]:
     """Writes all files of a picture.
+
+    Returns:
+      A sentence for each format that has no file, since nobody has a pose.
 
     Raises:
       OSError: a file cannot be written.
     """
+    sentences = []
+    if output.formats:
+        sentences = catalog.write_people(output.formats, output.stem, people, picture.pixels)
     for path in output.paths:
         if path.suffix == f'.{FIGURE}':
             # Matplotlib takes long to import, and not everyone wants the figure.
@@ -54,6 +75,7 @@ def write(people: People, picture: Picture, output: Output) -> None:
             people_pictures.write(path, picture.pixels, people)
         else:
             people_files.write(path, people)
+    return sentences
 
 
 class Writer:
@@ -72,7 +94,7 @@ class Writer:
         self._total, self._finished = total, finished
         self._has_failed = False
         self._pool = ThreadPoolExecutor(1)
-        self._waiting: collections.deque[tuple[Output, Future[None]]] = collections.deque()
+        self._waiting: collections.deque[tuple[Output, Future[list[str]]]] = collections.deque()
 
     def prepare_figures(self) -> None:
         """Imports Matplotlib ahead, for results that have a figure."""
@@ -89,12 +111,12 @@ class Writer:
         while len(self._waiting) > _BEHIND:
             self._finish_first()
 
-    def _write(self, people: People, picture: Picture, output: Output) -> None:
+    def _write(self, people: People, picture: Picture, output: Output) -> list[str]:
         """Writes in the thread; nothing more after a failure, such as a full disk."""
         if self._has_failed:
-            return
+            return []
         try:
-            write(people, picture, output)
+            return write(people, picture, output)
         except BaseException:
             self._has_failed = True
             raise
@@ -118,7 +140,8 @@ class Writer:
     def _finish_first(self) -> None:
         output, future = self._waiting.popleft()
         try:
-            future.result()
+            for sentence in future.result():
+                tqdm.write(sentence, file=sys.stdout)
         except OSError as error:
             self._waiting.clear()
             self._pool.shutdown(cancel_futures=True)

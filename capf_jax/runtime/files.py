@@ -98,7 +98,9 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
             yield temporary
             os.replace(temporary, target)
     finally:
-        temporary.unlink(missing_ok=True)
+        # A disk that is read-only refuses this too, and its error would hide the better one.
+        with contextlib.suppress(OSError):
+            temporary.unlink(missing_ok=True)
 
 
 def _remove_leftovers(folder: pathlib.Path, begin: str, end: str) -> None:

@@ -1,0 +1,1 @@
+"""Files that other programs open, one module a format; `catalog` names them all."""
