@@ -23,8 +23,10 @@ MOST: Mapping[str, int] = {
 LARGEST = 10_000_000
 
 # Formats of stored crops -> what the name of a dataset has after the quality. JPEGs of 4:4:4 keep
-# the whole resolution of colours, those of 4:2:0 half of it on both axes; PNG keeps every bit.
-CROP_FORMATS = {'jpeg444': '_444', 'jpeg420': '', 'png': ''}
+# the whole resolution of colours, those of 4:2:0 half of it on both axes; PNG and WebP
+# keep every bit.
+CROP_FORMATS = {'jpeg444': '_444', 'jpeg420': '', 'png': '', 'webp': ''}
+LOSSLESS = ('png', 'webp')  # crop formats that have no quality
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -89,8 +91,8 @@ class Settings:
     @property
     def crop_name(self) -> str:
         """The part of a dataset's name that tells how its crops are stored."""
-        if self.crop_format == 'png':
-            return 'png'
+        if self.crop_format in LOSSLESS:
+            return self.crop_format
         return f'quality{self.jpeg_quality}{CROP_FORMATS[self.crop_format]}'
 
     @property
