@@ -25,11 +25,19 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _is_finite(value: float) -> bool:
+    """Whether a number is finite, as a floating-point number."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # A whole number may be of any size.
+        return False
+
+
 def whole(least: int, most: int) -> Check:
     """A whole number within limits, both of which are allowed."""
 
     def check(value: Any) -> str:
-        if not is_number(value) or not math.isfinite(value) or value != int(value):
+        if not is_number(value) or (not isinstance(value, int) and not value.is_integer()):
             return 'it must be a whole number'
         if value < least:
             return f'it must be at least {least}'
@@ -54,7 +62,7 @@ def number(
     limits = low if math.isinf(most) else f'{low} and {high}'
 
     def check(value: Any) -> str:
-        if not is_number(value) or not math.isfinite(value):
+        if not is_number(value) or not _is_finite(value):
             return f'it must be a finite number, {limits}'
         too_low = value <= least if above else value < least
         too_high = value >= most if below else value > most
@@ -205,7 +213,7 @@ def problems(fields: Mapping[str, Any]) -> list[str]:
         if name in fields and (what := check(fields[name]))
     }
     clauses = [f'config.{name} is missing' for name in NEEDED if name not in fields]
-    clauses += [f'config.{name} is {_short(fields[name])}; {what}' for name, what in wrong.items()]
+    clauses += [f'config.{name} is {shown(fields[name])}; {what}' for name, what in wrong.items()]
     for name, whole_name in DIVISORS.items():
         if name in wrong or whole_name in wrong or not {name, whole_name} <= fields.keys():
             continue
@@ -236,8 +244,8 @@ def _size_problem(fields: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _short(value: Any, most: int = 60) -> str:
-    """A value as it is written in Python, cut where it is long."""
+def shown(value: Any, most: int = 60) -> str:
+    """A value as it is written in Python, cut where it is long, for a message."""
     try:
         text = repr(value)
     except ValueError:  # Python does not print whole numbers of many thousand digits.

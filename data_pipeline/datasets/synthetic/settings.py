@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import pathlib
+from collections.abc import Iterator
 
 from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import H36M17, H36M17_SURFACE, Skeleton
@@ -45,24 +47,20 @@ class Settings(building.Settings):
     crop_format: str = 'jpeg420'  # of the stored crops; the scores in docs/results.md are on these
     supersample: int = 2  # rays per pixel, each way
 
-    def __post_init__(self):
-        super().__post_init__()
-        self._check_least(1, 'train_size', 'test_size', 'train_subjects', 'test_subjects')
-        self._check_least(0, 'noise_sigma', 'seed')
-        self._check_choices('light', LIGHTS)
-        self._check_choices('cameras', CAMERAS)
-        for field in ('activities_share', 'truncation'):
-            if not 0 <= getattr(self, field) <= 1:
-                raise UserError(
-                    f'config.data.builder.{field} is {getattr(self, field)}; give 0 to 1'
-                )
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        sizes = ('train_size', 'test_size', 'train_subjects', 'test_subjects')
+        yield from self._outside(1, math.inf, *sizes)
+        yield from self._outside(0, math.inf, 'noise_sigma', 'seed')
+        yield from self._outside(0, 1, 'activities_share', 'truncation')
+        yield from self._outside(1, 8, 'supersample')
+        yield from self._unknown('light', LIGHTS)
+        yield from self._unknown('cameras', CAMERAS)
         if self.truncation and self.cameras != 'photographs':
-            raise UserError(
+            yield (
                 'config.data.builder.truncation needs pictures whose border may cut people; set '
                 "config.data.builder.cameras = 'photographs', or truncation = 0"
             )
-        if not 1 <= self.supersample <= 8:
-            raise UserError(f'config.data.builder.supersample is {self.supersample}; give 1 to 8')
 
     @property
     def skeleton(self) -> Skeleton:
