@@ -130,9 +130,13 @@ CHECKS: Mapping[str, Check] = {
     'data.threads': whole(0, 256),
     'model.detector': text,
     'model.detector_weights': text,
+    'model.detector_head': switch,
+    'model.detector_skeleton': text,
     'model.frame': name_of('camera', 'viewing_ray'),
     'model.joints2d': name_of('dataset', 'detector'),
     'model.joint_conversion': name_of(*joint_conversions.NAMES),
+    'model.hrnet.heatmaps': text,
+    'model.hrnet.skeleton': text,
     'model.hrnet.width': whole(1, 512),
     'model.hrnet.stem_channels': whole(1, 1024),
     'model.hrnet.bottlenecks': whole(1, 32),
@@ -140,6 +144,8 @@ CHECKS: Mapping[str, Check] = {
     'model.hrnet.blocks': whole(1, 32),
     'model.lifter.ablation_step': one_of(0, 1, 2, 3),
     'model.lifter.levels': _levels,
+    'model.lifter.deformable': switch,
+    'model.lifter.detector_joints': switch,
     'model.lifter.channels': whole(1, 8192),
     'model.lifter.layers': whole(1, 64),
     'model.lifter.heads': whole(1, 8192),
@@ -207,27 +213,37 @@ def problems(fields: Mapping[str, Any]) -> list[str]:
     Args:
       fields: dotted names, without 'config.', -> values; only those in NEEDED must be there.
     """
+    clauses = [f'config.{name} is missing' for name in NEEDED if name not in fields]
+    return clauses + wrong_values(fields)
+
+
+def wrong_values(fields: Mapping[str, Any], prefix: str = 'config.') -> list[str]:
+    """What is wrong with the values that are there.
+
+    Args:
+      fields: as of `problems`, of which none must be there.
+      prefix: what clauses put before the name of a field.
+    """
     wrong = {
         name: what
         for name, check in CHECKS.items()
         if name in fields and (what := check(fields[name]))
     }
-    clauses = [f'config.{name} is missing' for name in NEEDED if name not in fields]
-    clauses += [f'config.{name} is {shown(fields[name])}; {what}' for name, what in wrong.items()]
+    clauses = [f'{prefix}{name} is {shown(fields[name])}; {what}' for name, what in wrong.items()]
     for name, whole_name in DIVISORS.items():
         if name in wrong or whole_name in wrong or not {name, whole_name} <= fields.keys():
             continue
         if fields[whole_name] % fields[name]:
             clauses.append(
-                f'config.{name} is {fields[name]}, which does not divide '
-                f'config.{whole_name}, {fields[whole_name]}'
+                f'{prefix}{name} is {fields[name]}, which does not divide '
+                f'{prefix}{whole_name}, {fields[whole_name]}'
             )
     if not wrong:
-        clauses += _size_problem(fields)
+        clauses += _size_problem(fields, prefix)
     return clauses
 
 
-def _size_problem(fields: Mapping[str, Any]) -> list[str]:
+def _size_problem(fields: Mapping[str, Any], prefix: str) -> list[str]:
     """A clause if sizes that are allowed one by one make a lifter that no machine holds."""
     names = [f'model.lifter.{name}' for name in ('channels', 'layers', 'mlp_ratio', 'levels')]
     if not all(name in fields for name in names):
@@ -239,7 +255,7 @@ def _size_problem(fields: Mapping[str, Any]) -> list[str]:
     if parameters <= LARGEST_LIFTER:
         return []
     return [
-        f'config.model.lifter with {channels} channels, {layers} layers and mlp_ratio {ratio} has '
+        f'{prefix}model.lifter with {channels} channels, {layers} layers and mlp_ratio {ratio} has '
         f'about {parameters / 1e9:.0f} billion parameters; make it smaller'
     ]
 
