@@ -12,13 +12,13 @@ import hashlib
 import math
 import os
 import pathlib
-import zipfile
 from collections.abc import Sequence
 
 import numpy as np
 
 from capf_jax.errors import UserError, unknown
 from capf_jax.pose.skeletons import H36M17
+from capf_jax.runtime import array_files
 from data_pipeline.datasets.synthetic import bvh, poses
 from data_pipeline.datasets.synthetic.joint_limits import CLEARANCE
 from data_pipeline.datasets.synthetic.kinematics import (
@@ -168,18 +168,24 @@ def load(path: str | os.PathLike) -> MotionCapture:
 def _from_npz(path: pathlib.Path) -> MotionCapture:
     """The poses of an `.npz` file; UserError if it cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in _ARRAYS if name not in file.files]
-            if missing:
-                raise ValueError(f'it has no array {", ".join(missing)}')
-            relative, root, clip, names = (file[name] for name in _ARRAYS)
+        arrays = array_files.read(path, _ARRAYS)
+        missing = [name for name in _ARRAYS if name not in arrays]
+        if missing:
+            raise ValueError(f'it has no array {", ".join(missing)}')
+        relative, root, clip, names = (arrays[name] for name in _ARRAYS)
         if relative.ndim != 3 or relative.shape[1:] != (17, 3):
             raise ValueError(f'pose_rel_dmm has shape {relative.shape}, not [N, 17, 3]')
         if root.shape != (len(relative), 3) or clip.shape != (len(relative),):
             raise ValueError('root_mm must be [N, 3] and clip [N], N as in pose_rel_dmm')
         if not np.issubdtype(clip.dtype, np.integer) or not np.isin(clip, range(len(names))).all():
             raise ValueError('clip must hold indices of clip_names')
-    except (ValueError, zipfile.BadZipFile, EOFError, OSError) as error:
+        if relative.dtype.kind not in 'fiu' or root.dtype.kind not in 'fiu':
+            raise ValueError('pose_rel_dmm and root_mm must be numbers')
+        if not np.isfinite(relative).all() or not np.isfinite(root).all():
+            raise ValueError('its poses hold NaN or infinity')
+        if names.ndim != 1:
+            raise ValueError('clip_names must be a list of names')
+    except ValueError as error:
         raise UserError(
             f'cannot read poses from {path}: {error}; write the file again or name another one'
         ) from error
