@@ -16,7 +16,8 @@ from array_record.python import array_record_module  # pyright: ignore[reportAtt
 from google.protobuf import json_format
 from ml_collections import ConfigDict
 
-import data_pipeline.datasets
+import data_pipeline.datasetsfrom tensorflow_datasets.core.dataset_info import DatasetInfoFileError
+
 from capf_jax import errors
 from capf_jax.errors import StateError, UserError
 from capf_jax.runtime import files
@@ -27,7 +28,7 @@ from data_pipeline.datasets import description
 # What TFDS raises at a dataset_info.json that is damaged.
 _DAMAGED = (
     json_format.ParseError, UnicodeDecodeError, RecursionError, AssertionError, AttributeError,
-    KeyError, TypeError,
+    KeyError, TypeError, DatasetInfoFileError,
 )  # fmt: skip
 BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 

@@ -10,7 +10,7 @@ from tests.breaking import kinds
 from tests.breaking.runner import REFUSED
 from tests.breaking.world import World
 
-EVERY = {'flags': 40, 'config files': 6, 'own data': 12, 'weights': 8}  # one case in so many
+EVERY = {'flags': 60, 'config files': 8, 'own data': 15, 'weights': 12}  # one case in so many
 
 
 @pytest.mark.parametrize('kind', EVERY)

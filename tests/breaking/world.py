@@ -7,6 +7,9 @@ import time
 from capf_jax.errors import UserError
 from tests.breaking import runner
 
+# A weight file that can be exported: the lifter of the run has no PyTorch layout.
+EXPORTED = 'pretrained/synthetic_detector.safetensors'
+
 CONFIG = """
 from tests import tiny
 

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 
 from tests.breaking import runner
 from tests.breaking.runner import WORKS, Case, FalseEndError
-from tests.breaking.world import World
+from tests.breaking.world import EXPORTED, World
 
 KILOBYTES = (4, 16, 64, 128, 256, 512, 1024, 2048)
 ROOM = 64 * 1024  # kilobytes that are enough for everything
@@ -30,7 +30,7 @@ def cases(world: World) -> Iterator[Case]:
             ('train and its data', 'train', lambda place: world.training(
                 place / 'run', f'--config.data.dir={place / "data"}')),
             ('train', 'train', lambda place: world.training(place / 'run')),
-            ('export', 'export', lambda place: (str(world.weights), str(place / 'x.pth'))),
+            ('export', 'export', lambda place: (EXPORTED, str(place / 'x.pth'))),
         ):  # fmt: skip
             story = _story(world.place(), disk, size, command, arguments)
             title = f'{name}, {disk} of {size} kB'

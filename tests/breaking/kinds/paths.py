@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from tests.breaking.runner import REFUSED, Case
-from tests.breaking.world import World
+from tests.breaking.world import EXPORTED, World
 
 PICTURE = 'docs/predict.jpg'
 
@@ -43,7 +43,7 @@ def cases(world: World) -> Iterator[Case]:
 
 def _commands(world: World, place: str) -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """What each command is told to be at a place: its name, the command, and its arguments."""
-    config, weights = f'--config={world.config}', str(world.weights)
+    config = f'--config={world.config}'
     yield 'the workdir of train', 'train', world.training(place)
     data = world.training(world.place(), f'--config.data.dir={place}')
     yield 'the data of train', 'train', data
@@ -60,7 +60,7 @@ def _commands(world: World, place: str) -> Iterator[tuple[str, str, tuple[str, .
     yield 'what is exported', 'export', (place, str(world.place() / 'x.pth'))
     if 'file' not in place.rpartition('/')[2]:
         target = place if place.endswith(('null', 'proc')) else f'{place}/x.pth'
-        yield 'the target of export', 'export', (weights, target)
+        yield 'the target of export', 'export', (EXPORTED, target)
     yield 'the source of predict', 'predict', (place, f'--output={world.place()}')
     yield 'the weights of predict', 'predict', (PICTURE, f'--weights={place}')
     yield 'the joints of predict', 'predict', (PICTURE, f'--joints2d={place}')
