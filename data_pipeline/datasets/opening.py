@@ -15,9 +15,9 @@ from absl import logging
 from array_record.python import array_record_module  # pyright: ignore[reportAttributeAccessIssue] - compiled
 from google.protobuf import json_format
 from ml_collections import ConfigDict
+from tensorflow_datasets.core.dataset_info import DatasetInfoFileError
 
-import data_pipeline.datasetsfrom tensorflow_datasets.core.dataset_info import DatasetInfoFileError
-
+import data_pipeline.datasets
 from capf_jax import errors
 from capf_jax.errors import StateError, UserError
 from capf_jax.runtime import files
