@@ -60,8 +60,9 @@ def _twice(command: str, arguments: tuple[str, ...]) -> tuple[tuple[str, tuple[s
 def _at_once(world: World, both: tuple[tuple[str, tuple[str, ...]], ...]) -> Callable[[], None]:
     """Both end well, or one of them in a sentence."""
 
+    output = [world.place().with_suffix('.txt') for _ in both]
+
     def story() -> None:
-        output = [world.place().with_suffix('.txt') for _ in both]
         output[0].parent.mkdir(parents=True, exist_ok=True)
         children = [
             runner.fork(lambda command=command: runner.command_code(*command), file, {})
@@ -78,8 +79,9 @@ def _at_once(world: World, both: tuple[tuple[str, tuple[str, ...]], ...]) -> Cal
 def _signalled_twice(world: World, number: int, gap: float) -> Callable[[], None]:
     """A training that gets a signal twice ends soon, and goes on when it is begun again."""
 
+    folder = world.place()  # A story runs in a fork, whose count of places the next would repeat.
+
     def story() -> None:
-        folder = world.place()
         arguments = world.training(
             folder / 'run', '--config.training.epochs=300', '--config.evaluation.every_epochs=300'
         )
@@ -108,14 +110,14 @@ def _signalled_twice(world: World, number: int, gap: float) -> Callable[[], None
 
 def _distributed(world: World, flags: tuple[str, ...]) -> Callable[[], None]:
     """Two processes train together to the end."""
+    workdir, files = world.place(), [world.place().with_suffix('.txt') for _ in range(2)]
 
     def story() -> None:
         with socket.socket() as one:
             one.bind(('localhost', 0))
             port = one.getsockname()[1]
-        workdir = world.place()
         arguments = (*world.training(workdir, *flags), '--distributed')
-        children, files = [], []
+        children = []
         for index in range(2):
             environment = {
                 'JAX_PLATFORMS': 'cpu',
@@ -124,13 +126,12 @@ def _distributed(world: World, flags: tuple[str, ...]) -> Callable[[], None]:
                 'JAX_PROCESS_ID': str(index),
                 'XLA_FLAGS': '',
             }
-            files.append(world.place().with_suffix('.txt'))
-            files[-1].parent.mkdir(parents=True, exist_ok=True)
+            files[index].parent.mkdir(parents=True, exist_ok=True)
             # JAX reads where the others are when it is imported.
             command = [sys.executable, '-m', 'capf_jax.train', *arguments]
             children.append(
                 runner.fork(
-                    lambda command=command: os.execv(command[0], command), files[-1], environment
+                    lambda command=command: os.execv(command[0], command), files[index], environment
                 )
             )
         codes = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
