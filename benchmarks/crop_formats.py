@@ -32,6 +32,7 @@ from data_pipeline.datasets.synthetic.settings import Settings as Rendering
 PRETRAINED = 'pretrained/synthetic_detector.safetensors'
 FORMATS = {  # what a row is called -> fields of Settings
     'PNG': {'crop_format': 'png'},
+    'WebP, lossless': {'crop_format': 'webp'},
     'JPEG 4:4:4, quality 100': {'crop_format': 'jpeg444', 'jpeg_quality': 100},
     'JPEG 4:4:4, quality 95 (default)': {'crop_format': 'jpeg444', 'jpeg_quality': 95},
     'JPEG 4:2:0, quality 95': {'crop_format': 'jpeg420', 'jpeg_quality': 95},

@@ -224,7 +224,9 @@ def _run(argv: Sequence[str]) -> int:
         results = run.sweep_noise(values.sigmas)
         if processes.is_main_process():
             path = stem.with_name(f'{stem.name}_noise.json')
-            print(noise_sweep.write(results, path, values.format))
+            print(noise_sweep.words(results, values.format), flush=True)  # Files may be refused.
+            noise_sweep.write(results, path)
+            print(f'\n{tables.line_start(values.format)}result: {path}')
             figure = curves.noise_figure(values.sigmas, noise_sweep.errors_in_mm(results))
             picture = save(figure, path.with_suffix('.png'))
             print(f'{tables.line_start(values.format)}picture: {picture}')

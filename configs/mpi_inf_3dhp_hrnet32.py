@@ -55,7 +55,7 @@ def configure(arg: str, detector: str, channels: int) -> ConfigDict:
         builder.height = 256  # of the crops, pixels
         builder.width = 192  # of the crops, pixels
         builder.jpeg_quality = 95  # of the stored crops
-        builder.crop_format = 'jpeg444'  # 'jpeg444', 'jpeg420' (as until version 0.1) or 'png'
+        builder.crop_format = 'jpeg444'  # or 'jpeg420' (as until version 0.1), 'png', 'webp'
         builder.processes = 2  # number of processes that crop while building
 
     config.model.detector = chosen.detector

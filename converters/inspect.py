@@ -2,6 +2,7 @@
 
     python -m converters.inspect best_epoch_hrnet_32.bin
     python -m converters.inspect runs/h36m/lifter.safetensors
+    python -m converters.inspect human-models.tgz --model=movenet_thunder
 
 The file is a published one, as `python -m converters.convert` takes it, or one of this project.
 Told are the model, its joints and the unit of its poses, its parameters and FLOPs, the crops that
@@ -11,6 +12,7 @@ FLOPs are twice the multiply-adds of the dense layers and convolutions for one p
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -29,29 +31,33 @@ from capf_jax.runtime import commands
 from converters import advice, reading, recognise, tables
 from converters.conversion import describe, recognised, summary
 from converters.descriptions import model_of
+from converters.origins import PUBLISHED
 from converters.tables import Model
 
 SHOWN = 6  # keys of a file that is of no known model
 
 
-def inspect(path: str | os.PathLike) -> str:
+def inspect(path: str | os.PathLike, name: str = '') -> str:
     """What a weight file is, in lines for the user.
 
     Args:
       path: a published file, or one of this project.
+      name: which model of an npm package (.tgz) is asked for; '' for other files.
 
     Raises:
       FileNotFoundError: there is no such file.
       UserError: it holds no weights, is damaged, or asks for code to be run.
     """
+    if name:
+        recognise.check_name(name)
     if reading.is_ours(path):
         return '\n'.join(_ours(path))
-    return '\n'.join(_published(path))
+    return '\n'.join(_published(path, PUBLISHED.get(name, '')))
 
 
-def _published(path: str | os.PathLike) -> list[str]:
-    """What a published file is."""
-    opened, model, likeness = recognised(reading.read(path))
+def _published(path: str | os.PathLike, inside: str = '') -> list[str]:
+    """What a published file is, or a model inside an npm package."""
+    opened, model, likeness = recognised(reading.read(path, inside))
     if likeness == 0:
         shapes = [f'{key} {array.shape}' for key, array in list(opened.state.items())[:SHOWN]]
         return [
@@ -96,8 +102,55 @@ def _ours(path: str | os.PathLike) -> list[str]:
         lines += [f'  {advice.of_joints(model, is_sure=True)}', *_figures(model, metadata)]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         # A network that was never published is still one of ours, and metadata may be a stranger's.
-        return [*lines, *_counted(variables, metadata), f'it cannot be exported: {error}']
+        told = _never_published(variables, metadata) or _counted(variables, metadata)
+        return [*lines, *told, f'it cannot be exported: {errors.printable(str(error))}']
     return [*lines, f'export it: python -m converters.export {path} FILE.pth']
+
+
+def _never_published(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
+    """Lines about a network of ours without a PyTorch layout; none if it says not what it is."""
+    try:
+        if metadata['kind'] == tables.PERSON_FINDER:
+            finder = dataclasses.replace(tables.multipose(), settings=metadata['model'])
+            return [f'  joints: {metadata["skeleton"]}', *_figures(finder, metadata)]
+        networks.build(variables, metadata)  # It raises an error unless tensors and words agree.
+        joint_set = skeletons.get(metadata['skeleton'])
+        section = networks.model_section(metadata)
+        crop = networks.crop_size(metadata)
+        if metadata['kind'] == tables.DETECTOR:
+            entry = model_settings.detector_entry(section)
+            crop, unit = crop or entry.crop, ''
+            parts = {'detector': cost.detector_cost(entry.build(len(joint_set)), crop)}
+        else:
+            whole = model_settings.context_aware_pose_former(section, joint_set)
+            crop, unit = crop or whole.entry.crop, str(metadata.get('unit', 'm'))
+            parts = cost.costs(whole, crop)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return []
+    return [
+        f'  joints: {metadata["skeleton"]} ({", ".join(joint_set.joints[:4])}, ...)',
+        *_cost_lines(parts),
+        f'  poses: {_unit_title(unit) if unit else "none, it is a 2D detector"}',
+        *([_crops_line(crop, needs_joints=bool(unit))] if 'detector' in parts else []),
+    ]
+
+
+def _cost_lines(parts: Mapping[str, Cost]) -> list[str]:
+    return [
+        f'  {part}: {one.parameters:,} parameters, {one.flops / 1e9:.3f} GFLOP a person'
+        for part, one in parts.items()
+    ]
+
+
+def _unit_title(unit: str) -> str:
+    title = {'m': 'metres', 'mm': 'millimetres'}.get(unit, errors.printable(unit))
+    return f'{title}, relative to the root joint'
+
+
+def _crops_line(crop: tuple[int, int], needs_joints: bool, of_any_size: bool = False) -> str:
+    line = f'  input: RGB crops of {crop[0]}x{crop[1]} pixels'
+    line += ', or of any whose sides are multiples of 32' if of_any_size else ''
+    return line + (', and 2D joints' if needs_joints else '')
 
 
 def _counted(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
@@ -123,29 +176,22 @@ def _unit(metadata: Mapping[str, Any], model: Model) -> str:
 def _figures(model: Model, metadata: Mapping[str, Any]) -> list[str]:
     """Lines about the parameters, FLOPs, poses and input of a model, from its file's metadata."""
     parts = costs(model)
-    lines = [
-        f'  {part}: {one.parameters:,} parameters, {one.flops / 1e9:.3f} GFLOP a person'
-        for part, one in parts.items()
-    ]
+    lines = _cost_lines(parts)
     if model.kind == tables.POSEFORMER:
-        crops = f'input: 2D joints of {model.poseformer.frames} frames'
+        crops = f'  input: 2D joints of {model.poseformer.frames} frames'
     elif model.kind == tables.CA_PF_S:
         what = 'maps' if model.temporal_lifter.runs_deformable else 'context vectors'
-        crops = f'input: 2D joints and {what} of {model.frames} frames'
+        crops = f'  input: 2D joints and {what} of {model.frames} frames'
     elif model.kind == tables.PERSON_FINDER:
-        crops = 'input: RGB pictures of any size; the FLOPs are those of {}x{} pixels'.format(
+        crops = '  input: RGB pictures of any size; the FLOPs are those of {}x{} pixels'.format(
             *model.crop
         )
     else:
-        crops = f'input: RGB crops of {model.crop[0]}x{model.crop[1]} pixels'
-        if networks.crop_size(metadata) is None:
-            crops += ', or of any whose sides are multiples of 32'
-        crops += ', and 2D joints' if model.kind == tables.CA_PF_KIND else ''
+        is_of_any_size = networks.crop_size(metadata) is None
+        crops = _crops_line(model.crop, model.kind == tables.CA_PF_KIND, is_of_any_size)
     if model.kind in (tables.DETECTOR, tables.PERSON_FINDER):
-        return [*lines, '  poses: none, it is a 2D detector', f'  {crops}']
-    unit = _unit(metadata, model)
-    title = {'m': 'metres', 'mm': 'millimetres'}.get(unit, unit)
-    return [*lines, f'  poses: {title}, relative to the root joint', f'  {crops}']
+        return [*lines, '  poses: none, it is a 2D detector', crops]
+    return [*lines, f'  poses: {_unit_title(_unit(metadata, model))}', crops]
 
 
 def costs(model: Model) -> dict[str, Cost]:
@@ -176,7 +222,9 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
     parser = commands.Parser('converters.inspect', __doc__)
     parser.add_argument('file', help='a published weight file, or one of this project')
-    print(inspect(parser.parse(argv).file))
+    parser.add_argument('--model', default='', help='which model of an npm package (.tgz) it is')
+    values = parser.parse(argv)
+    print(inspect(values.file, values.model))
     return 0
 
 

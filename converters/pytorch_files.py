@@ -22,6 +22,10 @@ from capf_jax.errors import UserError
 
 INSTALL_TORCH = 'pip install torch --index-url https://download.pytorch.org/whl/cpu'
 MOST_OF_SIZE = 10  # times a file's size that its members may have when they are unpacked
+# What a pickle has for every dictionary, list, number and text. Files of weights have a few of each
+# for every tensor; a training's history, which may lie beside them, has all bytes alike.
+OPCODES = tuple(bytes([byte]) for byte in b'}](KMJX')
+MOST_PARTS = 400_000
 OLDEST_TORCH = (2, 6)  # the first whose weights_only=True lets no code run
 # Harmless objects that training programs save beside the weights. Each is replaced by an empty
 # stand-in, so that not even its own constructor runs.
@@ -130,13 +134,26 @@ def _check_members(path: pathlib.Path) -> None:
                     f'made to deceive; get it again'
                 )
             damaged = archive.testzip()
-    except (zipfile.BadZipFile, NotImplementedError, OSError, zlib.error) as error:
+            pickles = [name for name in archive.namelist() if name.endswith('.pkl')]
+            parts = max((_parts(archive.read(name)) for name in pickles[:1]), default=0)
+    # A part that asks for a password is a RuntimeError.
+    except (zipfile.BadZipFile, RuntimeError, OSError, zlib.error) as error:
         raise UserError(f'{path} is damaged ({error}): download it again') from error
     if damaged:
         raise UserError(
             f'{path} is damaged: the checksum of {damaged!a} inside it is not that of its '
             f'bytes; download it again'
         )
+    if parts > MOST_PARTS:
+        raise UserError(
+            f'{path} holds about {parts:,} dictionaries, numbers or texts, and no weight file more '
+            f'than {MOST_PARTS:,}: give the file that holds the weights'
+        )
+
+
+def _parts(program: bytes) -> int:
+    """About how many of the commonest part a pickle has, without reading it."""
+    return max(program.count(opcode) for opcode in OPCODES) - len(program) // 64
 
 
 class _Setting:

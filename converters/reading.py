@@ -20,13 +20,13 @@ from etils import epath
 from safetensors import SafetensorError, safe_open
 
 from capf_jax.errors import UserError
+from capf_jax.inference import weight_files
 from capf_jax.runtime import files
 from converters import pytorch_files, tfjs_files
 
 # Names under which training programs put the state dict.
 WRAPPERS = ('state_dict', 'model_state_dict', 'model_pos', 'model', 'network', 'net')
 GZIP = b'\x1f\x8b'  # how files that gzip compressed begin
-LONGEST_HEADER = 100_000_000  # bytes, of a safetensors file
 # What wrappers of a network put before every key: PyTorch's DataParallel and `torch.compile`,
 # Lightning's modules and those of users.
 PREFIXES = ('module.', '_orig_mod.', 'model.', 'net.', 'network.', 'pose_model.', 'pose_net.')
@@ -89,6 +89,7 @@ def read(path: str | os.PathLike, inside: str = '') -> Source:
             if graph is not None:
                 return Source(path, graph.sha256, graph.state, hashes=graph.hashes)
             _check_that_it_may_hold_weights(path, head)
+            weight_files.check_header(copy)
             file.seek(0)
             sha256 = hashlib.file_digest(file, 'sha256').hexdigest()
         is_safetensors = _is_safetensors(head)
@@ -110,9 +111,10 @@ def is_ours(path: str | os.PathLike) -> bool:
         return False
     with files.local(path) as copy:
         try:
+            weight_files.check_header(copy)
             with safe_open(copy, framework='numpy') as file:
                 return (file.metadata() or {}).keys() >= OURS
-        except (SafetensorError, OSError):
+        except (SafetensorError, OSError, UserError):
             return False
 
 
@@ -163,7 +165,8 @@ def _text(head: bytes) -> str:
 
 def _is_safetensors(head: bytes) -> bool:
     """Whether a file begins as safetensors do: eight bytes with the length of a JSON header."""
-    return head[8:9] == b'{' and int.from_bytes(head[:8], 'little') < LONGEST_HEADER
+    longest = weight_files.LONGEST_HEADER
+    return head[8:9] == b'{' and int.from_bytes(head[:8], 'little') <= longest
 
 
 def _read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:

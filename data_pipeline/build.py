@@ -10,7 +10,8 @@ A dataset by its name takes these arguments; add --help after the name for all o
     --data_dir=DIR       where built datasets are kept (default data)
     --size=256x192       height and width of the crops
     --quality=95         of the stored JPEGs
-    --crop_format=png    jpeg444 (default), jpeg420 (smaller, colours of half the resolution) or png
+    --crop_format=png    jpeg444 (default), jpeg420 (smaller, colours of half the resolution), png
+                         or webp (both lossless)
     --processes=N        that make crops (default: every core but one)
     --FIELD=VALUE        any other field of data_pipeline/datasets/NAME/settings.py; several names
                          are joined by +

@@ -1,7 +1,8 @@
 """The one reader of picture files: their size, whether they are whole, their pixels.
 
 Pixels are those of the upright picture, as every viewer shows it: the rotation that a camera writes
-into a file (EXIF) is applied before sizes are taken and pixels are read.
+into a file (EXIF) is applied before sizes are taken and pixels are read. They are of sRGB: where a
+file has the colour profile of another space, its pixels are converted.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import dataclasses
 import io
 import pathlib
 import struct
-import zlib
 from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageOps
 
 from capf_jax.errors import UserError
+from data_pipeline import picture_colours
+from data_pipeline.picture_colours import ColourError
 
 _EXIF_ORIENTATION = 0x0112
 _EXIF_IFD = 0x8769  # where the tags of the lens are
@@ -26,15 +28,13 @@ _PIXEL_WIDTH, _PIXEL_HEIGHT = 0xA002, 0xA003  # of the picture as the camera wro
 _FOCAL_PLANE_X, _FOCAL_PLANE_UNIT = 0xA20E, 0xA210
 _UNITS_MM = {2: 25.4, 3: 10.0, 4: 1.0, 5: 0.001}  # of a sensor's resolution, by its EXIF number
 _EXIF_TRANSPOSED = (5, 6, 7, 8)  # orientations that swap width and height
-# What Pillow raises on broken files; struct.error, KeyError and others are among its decoders' own.
-_PILLOW_ERRORS = (
-    OSError, SyntaxError, ValueError, ArithmeticError, LookupError, TypeError, AttributeError,
-    NotImplementedError, MemoryError, struct.error, zlib.error, Image.DecompressionBombError,
-)  # fmt: skip
 MOST_PIXELS = 178_956_970  # of a picture; Pillow itself refuses larger ones
 # First and last bytes of a JPEG and of a PNG file; a few more may follow the last ones.
 _WHOLE = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
 _TAIL = 64  # the closing bytes are searched for in this many bytes at the end of a file
+_RIFF, _WEBP = b'RIFF', b'WEBP'  # at the beginning of a WebP file, and eight bytes later
+_JPEG_PROFILE = b'ICC_PROFILE\0'  # at the beginning of a segment that holds one
+_PLAIN_WEBP = (b'VP8 ', b'VP8L')  # kinds that hold neither a profile nor a rotation
 
 
 class UnreadableError(UserError):
@@ -74,7 +74,7 @@ def probe(path: pathlib.Path, whole: bool = False) -> Medium:
                 image.load()
     except _TooLargeError as error:
         raise UnreadableError(f'the image {path} {error}') from None
-    except _PILLOW_ERRORS as error:
+    except Exception as error:  # Pillow's decoders raise errors of every kind.
         what = _TOO_LARGE if isinstance(error, Image.DecompressionBombError) else _BROKEN
         raise UnreadableError(f'the image {path} {what}') from None
     return Medium(width, height, 1)
@@ -97,7 +97,7 @@ def lens_tags(encoded: bytes) -> LensTags | None:
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             exif = Image.Image.getexif(image).get_ifd(_EXIF_IFD)
-    except _PILLOW_ERRORS:
+    except Exception:  # Pillow's decoders raise errors of every kind.
         return None
 
     def number(tag: int) -> float | None:
@@ -127,21 +127,25 @@ def read(path: pathlib.Path) -> np.ndarray:
     try:
         return decode(encoded)
     except UnreadableError as error:
-        advice = '' if isinstance(error, _TooLargeError) else '; copy it again'
+        has_advice = isinstance(error, (_TooLargeError, _ColoursError))
+        advice = '' if has_advice else '; copy it again'
         raise UnreadableError(f'the image {path} {error}{advice}') from None
 
 
 def ends_whole(encoded: bytes) -> bool:
-    """Whether bytes end as a whole JPEG or PNG file does; False for files of other kinds."""
+    """Whether bytes end as a whole JPEG, PNG or WebP file does; False for files of other kinds."""
+    if encoded[:4] == _RIFF:
+        return len(encoded) >= 8 + int.from_bytes(encoded[4:8], 'little')
     ending = _WHOLE.get(encoded[:2])
     return ending is not None and ending in encoded[-_TAIL:]
 
 
 def decode(encoded: bytes) -> np.ndarray:
-    """Pixels of an encoded image, [H, W, 3] uint8 BGR as OpenCV has them.
+    """Pixels of an encoded image, [H, W, 3] uint8 BGR as OpenCV has them, of sRGB.
 
-    OpenCV decodes files that end as whole JPEG and PNG files do. All others are decoded by Pillow,
-    which refuses a file that was cut short; OpenCV would fill its rest with grey without an error.
+    OpenCV decodes files that end as whole JPEG, PNG and WebP files do. All others, and those with a
+    colour profile, are decoded by Pillow, which refuses a file that was cut short; OpenCV would
+    fill its rest with grey without an error.
 
     Raises:
       UnreadableError: the bytes do not decode; the message is what is wrong with them, to follow
@@ -151,8 +155,7 @@ def decode(encoded: bytes) -> np.ndarray:
     header = _header(encoded)
     if header is not None:
         _check_size(header.width, header.height)
-    # OpenCV takes every JPEG of four colours for one that Adobe's programs wrote.
-    if is_whole and not (header and header.colours == 4):
+    if is_whole and header is not None and header.is_simple:
         try:
             pixels = cv2.imdecode(np.frombuffer(encoded, np.uint8), cv2.IMREAD_COLOR)
         except cv2.error:
@@ -162,42 +165,24 @@ def decode(encoded: bytes) -> np.ndarray:
     try:
         with Image.open(io.BytesIO(encoded)) as image:
             _check_size(*image.size)
-            pixels = _rgb(ImageOps.exif_transpose(image))
-    except UnreadableError:
+            is_dark = picture_colours.numbers_are_darkness(image)
+            upright = ImageOps.exif_transpose(image)
+    except _TooLargeError:
         raise
-    except _PILLOW_ERRORS as error:
+    except Exception as error:  # Pillow's decoders raise errors of every kind.
         if isinstance(error, Image.DecompressionBombError):
             raise _TooLargeError(_TOO_LARGE) from None
-        is_cut = encoded[:2] in _WHOLE and not is_whole
+        is_cut = (encoded[:2] in _WHOLE or encoded[:4] == _RIFF) and not is_whole
         raise UnreadableError('is cut short' if is_cut else 'does not decode') from None
+    try:
+        pixels = picture_colours.to_srgb(upright, is_dark)
+    except ColourError as error:
+        raise _ColoursError(str(error)) from None
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
 
 
-def _rgb(image: Image.Image) -> np.ndarray:
-    """Pixels [H, W, 3] uint8 RGB of a picture in any of Pillow's modes.
-
-    Numbers of more than 8 bits are scaled to 8, which Pillow's own conversion does not do: it
-    takes all that is above 255 for white.
-    """
-    if image.mode == 'LAB':
-        transform = ImageCms.buildTransformFromOpenProfiles(
-            ImageCms.createProfile('LAB'), ImageCms.createProfile('sRGB'), 'LAB', 'RGB'
-        )
-        converted = ImageCms.applyTransform(image, transform)
-        assert converted is not None  # It is None where the picture is changed in place.
-        return np.asarray(converted)
-    if image.mode == 'F' or image.mode.startswith('I'):
-        values = np.asarray(image).astype(np.float64)
-        top = values.max(initial=0)
-        if not np.isfinite(values).all() or values.min(initial=0) < 0:
-            raise UnreadableError('holds numbers that are no brightness')
-        if image.mode == 'F':
-            white = 1.0 if top <= 1 else 255.0 if top <= 255 else 65535.0
-        else:
-            white = 65535.0 if top <= 65535 else 2.0**32 - 1
-        grey = np.rint(values * (255 / white)).clip(0, 255).astype(np.uint8)
-        return np.repeat(grey[..., None], 3, axis=-1)
-    return np.asarray(image.convert('RGB'))
+class _ColoursError(UnreadableError):
+    """A picture that is refused for its colours."""
 
 
 class _TooLargeError(UnreadableError):
@@ -217,21 +202,38 @@ def _check_size(width: int, height: int) -> None:
 class _Header(NamedTuple):
     width: int  # as stored, pixels
     height: int  # as stored, pixels
-    colours: int  # of a JPEG; 0 for a PNG file
+    is_simple: bool  # whether OpenCV gives the right colours: no profile, and no CMYK
 
 
 def _header(encoded: bytes) -> _Header | None:
-    """What a JPEG or PNG file declares; None for other files and for broken ones."""
+    """What a JPEG, PNG or WebP file declares; None for other files and for broken ones."""
     if encoded[:8] == b'\x89PNG\r\n\x1a\n' and len(encoded) >= 24:
-        return _Header(*struct.unpack('>II', encoded[16:24]), 0)
+        before_pixels = encoded[: encoded.find(b'IDAT')]
+        return _Header(*struct.unpack('>II', encoded[16:24]), b'iCCP' not in before_pixels)
+    if encoded[:4] == _RIFF and encoded[8:12] == _WEBP and encoded[12:16] in _PLAIN_WEBP:
+        return _webp_header(encoded)
     if encoded[:2] != b'\xff\xd8':
         return None
-    place = 2
+    place, is_simple = 2, True
     while place + 10 <= len(encoded) and encoded[place] == 0xFF:
         kind, length = encoded[place + 1], int.from_bytes(encoded[place + 2 : place + 4])
         if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):  # start of a frame
             height, width, colours = struct.unpack('>HHB', encoded[place + 5 : place + 10])
-            return _Header(width, height, colours)
+            # OpenCV takes every JPEG of four colours for one that Adobe's programs wrote.
+            return _Header(width, height, is_simple and colours != 4)
+        if encoded[place + 4 : place + 4 + len(_JPEG_PROFILE)] == _JPEG_PROFILE:
+            is_simple = False
         # A marker may be preceded by any number of filling bytes.
         place += 1 if kind == 0xFF else 2 + length
     return None
+
+
+def _webp_header(encoded: bytes) -> _Header | None:
+    """What a WebP file of one still picture, which has no other chunks, declares."""
+    if len(encoded) < 30:
+        return None
+    if encoded[12:16] == b'VP8L':  # after a byte of signature, 14 bits each of size less one
+        bits = int.from_bytes(encoded[21:25], 'little')
+        return _Header((bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1, True)
+    width, height = struct.unpack('<HH', encoded[26:30])
+    return _Header(width & 0x3FFF, height & 0x3FFF, True)

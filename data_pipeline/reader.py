@@ -296,7 +296,7 @@ def _parsed(
 
 def _decode(encoded: bytes, image: np.ndarray) -> str:
     """Decodes a picture into `image` [H, W, 3] uint8 RGB; returns what is wrong with it, or ''."""
-    if not images.ends_whole(encoded):  # stored crops are JPEG or PNG files
+    if not images.ends_whole(encoded):  # stored crops are JPEG, PNG or WebP files
         return 'is cut short'
     try:
         decoded = images.decode(encoded)

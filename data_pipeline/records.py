@@ -13,7 +13,7 @@ import tensorflow_datasets as tfds
 class Record:
     """One person in one image, cropped once. The 3D joints keep the camera's position."""
 
-    image: bytes  # encoded JPEG or PNG of the crop, RGB when decoded by any viewer
+    image: bytes  # encoded JPEG, PNG or WebP of the crop, RGB when decoded by any viewer
     joints2d_detected: np.ndarray  # [J, 2] float32, pixels of the whole image
     joints2d_truth: np.ndarray  # [J, 2] float32, pixels of the whole image
     confidence: np.ndarray  # [J] float32, the 2D detector's confidence in each joint, 0 to 1

@@ -139,8 +139,10 @@ def _listed(distortion: np.ndarray | None) -> Sequence[float] | None:
 def _read_toml(path: pathlib.Path) -> dict[str, Camera]:
     """Pose2Sim's file: a table for each camera, with matrix, distortions and size."""
     try:
-        content = tomllib.loads(path.read_text(encoding='utf-8'))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        content = tomllib.loads(path.read_text(encoding='utf-8-sig'))
+    except RecursionError:
+        raise UserError(f'{path} is no TOML file: it is nested too deep') from None
+    except ValueError as error:  # also bad UTF-8 and numbers of thousands of digits
         raise UserError(f'{path} is no TOML file: {error}') from None
     by_name = {}
     for key, table in content.items():
@@ -178,10 +180,14 @@ def _read_opencv(path: pathlib.Path) -> dict[str, Camera]:
                 return matrix
         return None
 
-    matrix, lens = matrix_of(_MATRICES), matrix_of(_DISTORTIONS)
-    sides = [storage.getNode(name) for name in ('image_width', 'image_height')]
-    size = None if any(side.empty() for side in sides) else [side.real() for side in sides]
-    storage.release()
+    try:
+        matrix, lens = matrix_of(_MATRICES), matrix_of(_DISTORTIONS)
+        sides = [storage.getNode(name) for name in ('image_width', 'image_height')]
+        size = None if any(side.empty() for side in sides) else [side.real() for side in sides]
+    except (cv2.error, SystemError, TypeError, ValueError):
+        raise UserError(f'{path} has a matrix that OpenCV cannot read: write it again') from None
+    finally:
+        storage.release()
     if matrix is None:
         raise UserError(
             f'{path} holds no camera matrix; one of the names {", ".join(_MATRICES)} must hold it'
@@ -197,7 +203,7 @@ def _camera(path: pathlib.Path, name: str, matrix: Any, distortion: Any, size: A
         k = np.array(matrix, np.float64)
         lens = None if distortion is None else np.array(distortion, np.float64).ravel()
         sides = None if size is None else (round(float(size[0])), round(float(size[1])))
-    except (TypeError, ValueError, IndexError):
+    except (TypeError, ValueError, LookupError, OverflowError):
         k, lens, sides = np.zeros(0), None, None
     usable = k.shape == (3, 3) and np.isfinite(k).all() and k[0, 0] > 0 and k[1, 1] > 0
     if not usable or (sides is not None and min(sides) < 1):

@@ -16,7 +16,6 @@ counted from the centre of the top left one, x to the right and y down.
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -109,15 +108,18 @@ def read(path: str | os.PathLike) -> JointsFile:
     if not source.is_file():
         raise FileNotFoundError(f'there is no file of 2D joints {source}; correct its name')
     try:
-        content = json.loads(source.read_text(encoding='utf-8'))
-    except ValueError as error:  # bad JSON and bad UTF-8 alike
+        with files.named(source):
+            content = files.parse_json(source.read_bytes())
+    except ValueError as error:  # Bad JSON and bad UTF-8 are alike.
         raise UserError(f'{source} is not JSON: {error}') from None
     local = pathlib.Path(source)
     for recognises, reader in _FORMS:
         if recognises(content):
             try:
                 return reader(local, content)
-            except (KeyError, TypeError, AttributeError, IndexError) as error:
+            except UserError:
+                raise
+            except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
                 raise UserError(
                     f'{source} is not whole: {type(error).__name__} {error}; see '
                     'python -m capf_jax.predict --help for the forms'
@@ -145,7 +147,7 @@ def _own_data(path: pathlib.Path, content: Any) -> JointsFile:
         if entry.get('confidence') is not None:
             confidence = _array(entry['confidence'], where)
         box = entry.get('box')
-        box = None if box is None else _array(box, where)
+        box = None if box is None else _box(box, where)
         rows.setdefault(entry['image'], []).append(
             (_checked(where, skeleton, joints, confidence), box, entry.get('camera') or '')
         )
@@ -189,7 +191,7 @@ def _coco_annotations(path: pathlib.Path, content: Any) -> JointsFile:
         rows[names[entry['image_id']]].append(
             (
                 _checked(where, skeleton, keypoints[:, :2], confidence),
-                None if box is None else _array(box, where),
+                None if box is None else _box(box, where),
             )
         )
     return JointsFile(path, skeleton.name, _stacked(skeleton, rows))
@@ -298,10 +300,18 @@ def _triples(values: Any, where: str) -> np.ndarray:
 def _array(values: Any, where: str) -> np.ndarray:
     try:
         return np.asarray(values, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f'{where} holds things that are no numbers, or lists of any length') from (
             None
         )
+
+
+def _box(values: Any, where: str) -> np.ndarray:
+    """[4] x, y, width, height of a box, pixels."""
+    box = _array(values, where)
+    if box.shape != (4,) or not np.isfinite(box).all() or not (box[2:] > 0).all():
+        raise UserError(f'{where} has the box {str(values)[:60]}; it must be x, y, width, height')
+    return box
 
 
 def _checked(

@@ -23,7 +23,7 @@ from capf_jax.errors import UserError
 from capf_jax.inference.people import AXES, UNIT, People, array_shapes
 from capf_jax.pose import skeletons
 from capf_jax.pose.cameras import Camera
-from capf_jax.runtime import files
+from capf_jax.runtime import array_files, files
 
 FORMAT = 'capf_jax people'
 VERSION = 1
@@ -209,20 +209,13 @@ ALWAYS = ('npz', 'json')  # the formats that the command writes whatever else is
 
 
 def _read_npz(path: os.PathLike) -> dict[str, Any]:
-    with zipfile.ZipFile(path) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-    if size > LARGEST:
-        raise ValueError(f'it unpacks to {size} bytes')
-    with np.load(path, allow_pickle=False) as arrays:
-        return {
-            name: arrays[name] if arrays[name].ndim else arrays[name].item()
-            for name in arrays.files
-        }
+    arrays = array_files.read(path, largest=LARGEST)
+    return {name: array if array.ndim else array.item() for name, array in arrays.items()}
 
 
 def _read_json(path: Any) -> dict[str, Any]:
     """A JSON file's content under the names of the NumPy archive."""
-    document = json.loads(path.read_text(encoding='utf-8'))
+    document = files.parse_json(path.read_bytes())
     if not isinstance(document, dict) or document.get('format') != FORMAT:
         return {}
     if document.get('version') != VERSION:

@@ -17,6 +17,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from capf_jax.errors import UserError
+from capf_jax.inference import metadata_checks
 from capf_jax.runtime import files
 
 SEPARATOR = '/'  # between the names on the way to a leaf: 'params/stem/kernel'
@@ -25,6 +26,7 @@ SEPARATOR = '/'  # between the names on the way to a leaf: 'params/stem/kernel'
 UNUSED = f'unused{SEPARATOR}'
 PRETRAINED = pathlib.Path(__file__).resolve().parents[2] / 'pretrained'  # of this repository
 BESIDE = 'detector_file'  # in the metadata of a lifter whose detector is in a file of its own
+LONGEST_HEADER = 8_000_000  # bytes, of a safetensors file: its tensors' names and its metadata
 MOST_TENSORS = 20_000  # of a file; a CA-PF on the largest HRNet has 2,000
 
 
@@ -195,10 +197,17 @@ def _load(
             f'no weight file at {path.resolve()}: train one, or mend the path in the config'
         )
     try:
+        with files.local(path) as copy:
+            check_header(copy)
         with files.local(path) as copy, safe_open(copy, framework='numpy') as file:
             _check_names(path, list(file.keys()))
             flat = {name: file.get_tensor(name) for name in filter(is_needed, file.keys())}
             metadata = {name: _value(text) for name, text in (file.metadata() or {}).items()}
+            if problems := metadata_checks.problems(metadata):
+                raise UserError(
+                    f'{path} says of itself what cannot be: {"; ".join(problems)}; convert or '
+                    f'train it again'
+                )
     except SafetensorError as error:
         raise UserError(
             f'{path} is not a whole safetensors file ({error}): get or make it again'
@@ -209,6 +218,17 @@ def _load(
             f'float32, float16 or bfloat16'
         ) from error
     return flat, metadata
+
+
+def check_header(path: pathlib.Path) -> None:
+    """Raises a UserError about a header that is longer than any, which it takes long to read."""
+    with path.open('rb') as file:
+        length, bracket = int.from_bytes(file.read(8), 'little'), file.read(1)
+    if bracket == b'{' and length > LONGEST_HEADER:
+        raise UserError(
+            f'{path} says that its header has {length:,} bytes, and no weight file here has more '
+            f'than {LONGEST_HEADER:,}: get or make it again'
+        )
 
 
 def _check_names(path: os.PathLike, names: list[str]) -> None:

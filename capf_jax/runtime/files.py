@@ -32,8 +32,18 @@ def user_path(path: str | os.PathLike) -> epath.Path:
 
     Every path out of a command line, a configuration or an argument of the library goes through
     this function once.
+
+    Raises:
+      UserError: it begins with `~` and the name of nobody.
     """
-    return epath.Path(path).expanduser()
+    expanded = epath.Path(path).expanduser()
+    if os.fspath(expanded).startswith('~'):
+        name = os.fspath(expanded).split('/')[0]
+        raise UserError(
+            f'{name} in {os.fspath(path)} is the home folder of nobody: mend the name, or put ./ '
+            f'before the path if a folder is called so'
+        )
+    return expanded
 
 
 def absolute(path: str | os.PathLike) -> epath.Path:

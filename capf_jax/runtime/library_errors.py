@@ -101,6 +101,12 @@ def _is_circle_of_links(error: BaseException, names: set[str], text: str) -> boo
     return type(error) is RuntimeError and text.startswith('Symlink loop')
 
 
+def _is_disk_without_room(error: BaseException, names: set[str], text: str) -> bool:
+    """TFDS asks for the free room itself, and raises an error without a number."""
+    del names
+    return isinstance(error, OSError) and text.startswith('Not enough disk space')
+
+
 def _named(*kinds: str) -> Callable[[BaseException, set[str], str], bool]:
     """Whether an error is of one of these classes, written 'package.Class'."""
     return lambda error, names, text: bool(names & set(kinds))
@@ -116,6 +122,13 @@ _TABLE: tuple[
 ] = (
     (_is_start_of_jax, _start_of_jax),
     (_is_out_of_memory, lambda _, text: f'there is too little memory ({text}); {_LESS}'),
+    (
+        _is_disk_without_room,
+        lambda *_: (
+            'the disk of the dataset (config.data.dir) is full; make room there, or name '
+            'another folder'
+        ),
+    ),
     (_is_circle_of_links, lambda _, text: f'{text}; name another folder, or mend the links'),
     (
         _named('PIL.DecompressionBombError', 'PIL.UnidentifiedImageError'),

@@ -25,11 +25,19 @@ def is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
+def _is_finite(value: float) -> bool:
+    """Whether a number is finite, as a floating-point number."""
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # A whole number may be of any size.
+        return False
+
+
 def whole(least: int, most: int) -> Check:
     """A whole number within limits, both of which are allowed."""
 
     def check(value: Any) -> str:
-        if not is_number(value) or not math.isfinite(value) or value != int(value):
+        if not is_number(value) or (not isinstance(value, int) and not value.is_integer()):
             return 'it must be a whole number'
         if value < least:
             return f'it must be at least {least}'
@@ -60,7 +68,7 @@ def number(
     limits = low if math.isinf(most) else f'{low} and {high}'
 
     def check(value: Any) -> str:
-        if not is_number(value) or not math.isfinite(value):
+        if not is_number(value) or not _is_finite(value):
             return f'it must be a finite number, {limits}'
         too_low = value <= least if above else value < least
         too_high = value >= most if below else value > most
@@ -132,10 +140,14 @@ CHECKS: Mapping[str, Check] = {
     'data.pictures': switch,
     'model.detector': text,
     'model.detector_weights': text,
+    'model.detector_head': switch,
+    'model.detector_skeleton': text,
     'model.frame': name_of('camera', 'viewing_ray'),
     'model.joints2d': name_of('dataset', 'detector'),
     'model.joint_conversion': name_of(*joint_conversions.NAMES),
     'model.other_conversions': number(0, 1),
+    'model.hrnet.heatmaps': text,
+    'model.hrnet.skeleton': text,
     'model.hrnet.width': whole(1, 512),
     'model.hrnet.stem_channels': whole(1, 1024),
     'model.hrnet.bottlenecks': whole(1, 32),
@@ -143,6 +155,8 @@ CHECKS: Mapping[str, Check] = {
     'model.hrnet.blocks': whole(1, 32),
     'model.lifter.ablation_step': one_of(0, 1, 2, 3),
     'model.lifter.levels': _levels,
+    'model.lifter.deformable': switch,
+    'model.lifter.detector_joints': switch,
     'model.lifter.channels': whole(1, 8192),
     'model.lifter.layers': whole(1, 64),
     'model.lifter.heads': whole(1, 8192),
@@ -218,27 +232,37 @@ def problems(fields: Mapping[str, Any]) -> list[str]:
     Args:
       fields: dotted names, without 'config.', -> values; only those in NEEDED must be there.
     """
+    clauses = [f'config.{name} is missing' for name in NEEDED if name not in fields]
+    return clauses + wrong_values(fields)
+
+
+def wrong_values(fields: Mapping[str, Any], prefix: str = 'config.') -> list[str]:
+    """What is wrong with the values that are there.
+
+    Args:
+      fields: as of `problems`, of which none must be there.
+      prefix: what clauses put before the name of a field.
+    """
     wrong = {
         name: what
         for name, check in CHECKS.items()
         if name in fields and (what := check(fields[name]))
     }
-    clauses = [f'config.{name} is missing' for name in NEEDED if name not in fields]
-    clauses += [f'config.{name} is {_short(fields[name])}; {what}' for name, what in wrong.items()]
+    clauses = [f'{prefix}{name} is {shown(fields[name])}; {what}' for name, what in wrong.items()]
     for name, whole_name in DIVISORS.items():
         if name in wrong or whole_name in wrong or not {name, whole_name} <= fields.keys():
             continue
         if fields[whole_name] % fields[name]:
             clauses.append(
-                f'config.{name} is {fields[name]}, which does not divide '
-                f'config.{whole_name}, {fields[whole_name]}'
+                f'{prefix}{name} is {fields[name]}, which does not divide '
+                f'{prefix}{whole_name}, {fields[whole_name]}'
             )
     if not wrong:
-        clauses += _size_problem(fields)
+        clauses += _size_problem(fields, prefix)
     return clauses
 
 
-def _size_problem(fields: Mapping[str, Any]) -> list[str]:
+def _size_problem(fields: Mapping[str, Any], prefix: str) -> list[str]:
     """A clause if sizes that are allowed one by one make a lifter that no machine holds."""
     names = [f'model.lifter.{name}' for name in ('channels', 'layers', 'mlp_ratio', 'levels')]
     if not all(name in fields for name in names):
@@ -250,13 +274,13 @@ def _size_problem(fields: Mapping[str, Any]) -> list[str]:
     if parameters <= LARGEST_LIFTER:
         return []
     return [
-        f'config.model.lifter with {channels} channels, {layers} layers and mlp_ratio {ratio} has '
+        f'{prefix}model.lifter with {channels} channels, {layers} layers and mlp_ratio {ratio} has '
         f'about {parameters / 1e9:.0f} billion parameters; make it smaller'
     ]
 
 
-def _short(value: Any, most: int = 60) -> str:
-    """A value as it is written in Python, cut where it is long."""
+def shown(value: Any, most: int = 60) -> str:
+    """A value as it is written in Python, cut where it is long, for a message."""
     try:
         text = repr(value)
     except ValueError:  # Python does not print whole numbers of many thousand digits.

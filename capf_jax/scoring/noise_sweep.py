@@ -138,19 +138,19 @@ def shared_conditions(results: Mapping[float, PoseResult]) -> dict[str, Any]:
     }
 
 
-def write(results: Mapping[float, PoseResult], path: files.AnyPath, form: str = 'text') -> str:
-    """Writes the JSON file and returns the text for people: table, conditions, and the path.
+def words(results: Mapping[float, PoseResult], form: str = 'text') -> str:
+    """The text for people: table and conditions.
 
     Args:
       results: of `sweep`.
-      path: the JSON file.
       form: one of `tables.FORMATS`.
     """
+    return f'{table(results, form)}\n\n{report.describe(shared_conditions(results), form)}'
+
+
+def write(results: Mapping[float, PoseResult], path: files.AnyPath) -> None:
+    """Writes the JSON file."""
     report.write_json(path, to_json(results))
-    return (
-        f'{table(results, form)}\n\n{report.describe(shared_conditions(results), form)}\n\n'
-        f'{tables.line_start(form)}result: {path}'
-    )
 
 
 def errors_in_mm(results: Mapping[float, PoseResult]) -> dict[str, list[float]]:

@@ -15,11 +15,9 @@ Labels are used where all five are there. Joints have the order of capf_jax/pose
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import pathlib
-import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -27,7 +25,7 @@ from jaxtyping import Float, Shaped
 
 from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import Skeleton
-from capf_jax.runtime import files
+from capf_jax.runtime import array_files, files
 from data_pipeline.records import LABELS
 
 UNITS = {'m': 1.0, 'mm': 0.001}  # in metres
@@ -125,40 +123,14 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
     What an archive declares is compared with what it holds before memory is taken.
     """
-    wanted = {'poses', 'unit', 'skeleton', 'index', *LABELS}
+    names = {'poses', 'unit', 'skeleton', 'index', *LABELS}
     try:
-        with zipfile.ZipFile(path) as archive:
-            members = {info.filename.removesuffix('.npy'): info for info in archive.infolist()}
-            _check_sizes(archive, [info for name, info in members.items() if name in wanted])
-        with np.load(path, allow_pickle=False) as arrays:
-            # The others are only named in messages.
-            return {name: arrays[name] if name in wanted else np.empty(0) for name in arrays.files}
-    except Exception as error:  # NumPy's and Python's readers raise any error at damaged files.
-        if isinstance(error, OSError) and error.errno is not None:
-            raise
+        return array_files.read(path, names, LARGEST)
+    except ValueError as error:
         raise UserError(
-            f'{path} is no NumPy archive of plain arrays ({" ".join(str(error).split())[:200]}); '
+            f'{path} is no NumPy archive of plain arrays ({error}); '
             'write it with numpy.savez, text as arrays of str'
         ) from error
-
-
-def _check_sizes(archive: zipfile.ZipFile, members: Sequence[zipfile.ZipInfo]) -> None:
-    """ValueError where arrays are gigantic, or their headers do not fit what is stored."""
-    if sum(member.file_size for member in members) > LARGEST:
-        raise ValueError(f'its arrays hold more than {LARGEST / 1e9:.0f} GB')
-    for member in members:
-        with archive.open(member) as stream:
-            version = np.lib.format.read_magic(stream)
-            read = (
-                np.lib.format.read_array_header_1_0
-                if version == (1, 0)
-                else np.lib.format.read_array_header_2_0
-            )
-            shape, _, kind = read(stream)
-            if kind.hasobject:
-                raise ValueError(f'{member.filename} is a pickle of Python objects')
-            if math.prod(shape) * kind.itemsize != member.file_size - stream.tell():
-                raise ValueError(f'{member.filename} declares {list(shape)} and holds another size')
 
 
 def _names(path: pathlib.Path, arrays: Mapping[str, np.ndarray], number: int) -> dict:

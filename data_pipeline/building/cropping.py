@@ -52,6 +52,8 @@ def encode_crop(image: np.ndarray, settings: Settings) -> bytes:
     """File of an image [H, W, 3] uint8 BGR, of the format and quality that the settings ask for."""
     if settings.crop_format == 'png':
         return cv2.imencode('.png', image)[1].tobytes()
+    if settings.crop_format == 'webp':  # A quality above 100 asks OpenCV for the lossless kind.
+        return cv2.imencode('.webp', image, [cv2.IMWRITE_WEBP_QUALITY, 101])[1].tobytes()
     options = [cv2.IMWRITE_JPEG_QUALITY, settings.jpeg_quality]
     if settings.crop_format == 'jpeg444':  # OpenCV's own choice is 4:2:0.
         options += [cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444]

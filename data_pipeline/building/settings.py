@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, TypeVar
 
 from capf_jax import errors
@@ -23,8 +24,10 @@ MOST: Mapping[str, int] = {
 LARGEST = 10_000_000
 
 # Formats of stored crops -> what the name of a dataset has after the quality. JPEGs of 4:4:4 keep
-# the whole resolution of colours, those of 4:2:0 half of it on both axes; PNG keeps every bit.
-CROP_FORMATS = {'jpeg444': '_444', 'jpeg420': '', 'png': ''}
+# the whole resolution of colours, those of 4:2:0 half of it on both axes; PNG and WebP
+# keep every bit.
+CROP_FORMATS = {'jpeg444': '_444', 'jpeg420': '', 'png': '', 'webp': ''}
+LOSSLESS = ('png', 'webp')  # crop formats that have no quality
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,27 +50,28 @@ class Settings:
 
     def __post_init__(self):
         for field in dataclasses.fields(self):
-            value, default = getattr(self, field.name), field.default
-            # A subset written as one text would be a tuple of letters.
-            if isinstance(value, str) and isinstance(default, tuple):
-                raise UserError(
-                    f'config.data.builder.{field.name} is the text {value!r}; give a tuple of '
-                    f'names, such as ({value!r},)'
-                )
-            if isinstance(value, list):
+            if isinstance(value := getattr(self, field.name), list):
                 object.__setattr__(self, field.name, tuple(value))
-        self._check_numbers()
-        if min(self.height, self.width) < self.LEAST_SIDE:
-            raise UserError(
+        if problems := list(self._problems()):
+            raise UserError('; '.join(problems))
+
+    def _problems(self) -> Iterator[str]:
+        """Everything that is wrong with the fields, each a clause that names its field.
+
+        A dataset's own Settings go on with their fields after those of this class.
+        """
+        for field in dataclasses.fields(self):
+            if problem := self._type_problem(field.name):
+                yield f'config.data.builder.{field.name} is {self._shown(field.name)}; {problem}'
+        sides = self._right('height', 'width')
+        if len(sides) == 2 and min(sides.values()) < self.LEAST_SIDE:
+            yield (
                 f'config.data.builder.height and width ask for crops of {self.height}x{self.width} '
                 f'px; give >= {self.LEAST_SIDE}'
             )
-        if not 1 <= self.jpeg_quality <= 100:
-            raise UserError(
-                f'config.data.builder.jpeg_quality is {self.jpeg_quality}; give 1 to 100'
-            )
-        self._check_choices('crop_format', tuple(CROP_FORMATS))
-        self._check_least(1, 'processes')
+        yield from self._outside(1, 100, 'jpeg_quality')
+        yield from self._unknown('crop_format', tuple(CROP_FORMATS))
+        yield from self._outside(1, math.inf, 'processes')
 
     def __getstate__(self) -> dict[str, Any]:
         """The state for pickles, without `processes`, on which a clip does not depend."""
@@ -89,8 +93,8 @@ class Settings:
     @property
     def crop_name(self) -> str:
         """The part of a dataset's name that tells how its crops are stored."""
-        if self.crop_format == 'png':
-            return 'png'
+        if self.crop_format in LOSSLESS:
+            return self.crop_format
         return f'quality{self.jpeg_quality}{CROP_FORMATS[self.crop_format]}'
 
     @property
@@ -98,34 +102,43 @@ class Settings:
         """(width, height) of the crops, pixels."""
         return self.width, self.height
 
-    def _check_numbers(self) -> None:
-        """Raises one UserError for all fields that are no number of their kind, or gigantic."""
-        problems = []
-        for field in dataclasses.fields(self):
-            if not value_checks.is_number(field.default):
-                continue
-            value, most = getattr(self, field.name), MOST.get(field.name, LARGEST)
-            is_whole = isinstance(field.default, int)
-            check = value_checks.whole if is_whole else value_checks.number
-            if problem := check(-most, most)(value):
-                problems.append(f'config.data.builder.{field.name} is {value!r}; {problem}')
-        if problems:
-            raise UserError('; '.join(problems))
+    def _type_problem(self, name: str) -> str:
+        """What is wrong with the type of a field, or with a gigantic number; '' for nothing."""
+        value, default = getattr(self, name), getattr(type(self), name)
+        if isinstance(default, bool):
+            return value_checks.switch(value)
+        if isinstance(default, str):
+            return value_checks.text(value)
+        if isinstance(default, tuple):
+            if isinstance(value, str):  # It would be a tuple of letters.
+                return f'give a tuple of names, such as ({value!r},)'
+            is_right = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
+            return '' if is_right else "give a tuple of names, such as ('S1',)"
+        most = MOST.get(name, LARGEST)
+        check = value_checks.whole if isinstance(default, int) else value_checks.number
+        return check(-most, most)(value)
 
-    def _check_least(self, least: float, *names: str) -> None:
-        """Raises a UserError if one of these fields is smaller than `least`."""
-        for name in names:
-            if not getattr(self, name) >= least:
-                raise UserError(
-                    f'config.data.builder.{name} is {getattr(self, name)}; give >= {least}'
-                )
+    def _right(self, *names: str) -> dict[str, Any]:
+        """The values of those of these fields that have the right type."""
+        return {name: getattr(self, name) for name in names if not self._type_problem(name)}
 
-    def _check_choices(self, name: str, known: Sequence[str]) -> None:
-        """Raises a UserError unless all of a field, a text or a tuple of texts, is known."""
-        value = getattr(self, name)
-        for choice in value if isinstance(value, tuple) else (value,):
-            if choice not in known:
-                raise errors.unknown(f'config.data.builder.{name}', str(choice), known)
+    def _shown(self, name: str) -> str:
+        """A field's value as it is told to the user."""
+        return value_checks.shown(getattr(self, name))
+
+    def _outside(self, least: float, most: float, *names: str) -> Iterator[str]:
+        """A clause for each of these numbers that is not within limits, which are allowed."""
+        limits = f'>= {least:g}' if math.isinf(most) else f'{least:g} to {most:g}'
+        for name, value in self._right(*names).items():
+            if not least <= value <= most:
+                yield f'config.data.builder.{name} is {value}; give {limits}'
+
+    def _unknown(self, name: str, known: Sequence[str]) -> Iterator[str]:
+        """A clause for each part of a field, a text or a tuple of texts, that is not known."""
+        for value in self._right(name).values():
+            for choice in value if isinstance(value, tuple) else (value,):
+                if choice not in known:
+                    yield str(errors.unknown(f'config.data.builder.{name}', choice, known))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -151,13 +164,20 @@ def from_fields(kind: type[AnySettings], fields: Mapping[str, Any], dataset: str
       dataset: what messages call the dataset.
 
     Raises:
-      UserError: there is no such field, and the nearest is named; or a value makes no dataset.
+      UserError: there is no such field, and the nearest is named; or values make no dataset. All
+        that is wrong is told at once.
     """
     known = [field.name for field in dataclasses.fields(kind)]
-    for name in fields:
-        if name not in known:
-            raise UserError(
-                f'config.data.builder has no field {name!r} for {dataset}; '
-                f'the nearest is {errors.nearest(name, known)!r}'
-            )
-    return kind(**fields)
+    problems = [
+        f'config.data.builder has no field {name!r} for {dataset}; the nearest is '
+        f'{errors.nearest(name, known)!r}'
+        for name in fields
+        if name not in known
+    ]
+    try:
+        settings = kind(**{name: value for name, value in fields.items() if name in known})
+    except UserError as error:
+        raise UserError('; '.join([*problems, str(error)])) from None
+    if problems:
+        raise UserError('; '.join(problems))
+    return settings

@@ -18,7 +18,7 @@ from data_pipeline.records import LABELS
 
 _BLOCK = 20_000  # Number of records to read between two steps of the progress bar.
 # The name of a dataset that holds all of its source; the name of a part says which part it is.
-_WHOLE = re.compile(r'\d+x\d+-(quality\d+(_444)?|png)(-annot3)?')
+_WHOLE = re.compile(r'\d+x\d+-(quality\d+(_444)?|png|webp)(-annot3)?')
 _LISTED = 4  # Number of values of a label to print.
 
 

@@ -15,6 +15,7 @@ from absl import logging
 from array_record.python import array_record_module  # pyright: ignore[reportAttributeAccessIssue] - compiled
 from google.protobuf import json_format
 from ml_collections import ConfigDict
+from tensorflow_datasets.core.dataset_info import DatasetInfoFileError
 
 import data_pipeline.datasets
 from capf_jax import errors
@@ -27,7 +28,7 @@ from data_pipeline.datasets import description
 # What TFDS raises at a dataset_info.json that is damaged.
 _DAMAGED = (
     json_format.ParseError, UnicodeDecodeError, RecursionError, AssertionError, AttributeError,
-    KeyError, TypeError,
+    KeyError, TypeError, DatasetInfoFileError,
 )  # fmt: skip
 BUILD_COMMAND = 'python -m data_pipeline.build --config=<your config file>'
 

@@ -48,8 +48,16 @@ def test_image_cut_short_does_not_decode(tmp_path, ending):
         images.probe(path, whole=True)
 
 
+def test_webp_cut_short_does_not_decode(tmp_path):
+    path = tmp_path / 'cut.webp'
+    noise(path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(images.UnreadableError, match=r'cut\.webp is cut short'):
+        images.read(path)
+
+
 @pytest.mark.parametrize('turned', [1, 6])
-@pytest.mark.parametrize('ending', ['png', 'jpg'])
+@pytest.mark.parametrize('ending', ['png', 'jpg', 'webp'])
 def test_both_decoders_give_the_same_pixels(tmp_path, ending, turned):
     """What follows a whole file makes Pillow decode it instead of OpenCV."""
     exif = Image.Exif()

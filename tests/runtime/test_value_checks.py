@@ -10,7 +10,7 @@ from capf_jax import assembly
 from capf_jax.errors import UserError
 from capf_jax.runtime import configuration, value_checks
 from configs import base
-from tests.breaking import flags
+from tests.breaking.kinds import senseless_values as flags
 
 ROOT = pathlib.Path(__file__).parents[2]
 SYNTHETIC = f'--config={ROOT / "configs" / "synthetic.py"}'

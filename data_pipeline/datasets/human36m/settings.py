@@ -12,6 +12,8 @@ Splits are 'train' (S1 S5 S6 S7 S8) and 'test' (S9 S11), without the trial of DA
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Iterator
 
 from data_pipeline import building
 from data_pipeline.published_cameras import HUMAN36M_CAMERAS
@@ -55,15 +57,19 @@ class Settings(building.SourceSettings):
     missing: str = 'error'  # a frame without its picture: 'error', or 'skip' to leave it out
 
     def __post_init__(self):
+        if isinstance(self.actions, (tuple, list)):
+            actions = tuple(OTHER_NAMES.get(str(action), action) for action in self.actions)
+            object.__setattr__(self, 'actions', actions)
         super().__post_init__()
-        actions = tuple(OTHER_NAMES.get(action, action) for action in self.actions)
-        object.__setattr__(self, 'actions', actions)
-        self._check_choices('subjects', SUBJECTS)
-        self._check_choices('actions', ACTIONS)
-        self._check_choices('cameras', HUMAN36M_CAMERAS)
-        self._check_choices('annotations', ANNOTATIONS)
-        self._check_choices('missing', ('error', 'skip'))
-        self._check_least(1, 'frame_stride')
+
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        yield from self._unknown('subjects', SUBJECTS)
+        yield from self._unknown('actions', ACTIONS)
+        yield from self._unknown('cameras', HUMAN36M_CAMERAS)
+        yield from self._unknown('annotations', ANNOTATIONS)
+        yield from self._unknown('missing', ('error', 'skip'))
+        yield from self._outside(1, math.inf, 'frame_stride')
 
     @property
     def name(self) -> str:

@@ -11,6 +11,8 @@ Labels of every stored person, for tables and subsets:
 from __future__ import annotations
 
 import dataclasses
+import math
+from collections.abc import Iterator
 
 from data_pipeline import building
 from data_pipeline.datasets.mpi_inf_3dhp import annotations, published
@@ -34,14 +36,14 @@ class Settings(building.SourceSettings):
     frame_stride: int = 1
     missing: str = 'error'  # a frame without its picture: 'error', or 'skip' to leave it out
 
-    def __post_init__(self):
-        super().__post_init__()
-        self._check_choices('targets', annotations.TARGETS)
-        self._check_choices('subjects', published.SUBJECTS)
-        self._check_choices('sequences', published.SEQUENCES)
-        self._check_choices('cameras', published.ALL_CAMERAS)
-        self._check_choices('missing', ('error', 'skip'))
-        self._check_least(1, 'frame_stride')
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        yield from self._unknown('targets', annotations.TARGETS)
+        yield from self._unknown('subjects', published.SUBJECTS)
+        yield from self._unknown('sequences', published.SEQUENCES)
+        yield from self._unknown('cameras', published.ALL_CAMERAS)
+        yield from self._unknown('missing', ('error', 'skip'))
+        yield from self._outside(1, math.inf, 'frame_stride')
 
     @property
     def name(self) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from data_pipeline import building
@@ -31,6 +33,11 @@ class Settings(building.SourceSettings):
     # size in pixels.
     max_projection_distance: float = 0.25
     outside_source: bool = False  # whether pictures may lie outside the folder `source`
+
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        yield from self._outside(0.1, 100, 'margin')
+        yield from self._outside(0, math.inf, 'max_projection_distance')
 
     @property
     def name(self) -> str:

@@ -12,13 +12,13 @@ import hashlib
 import math
 import os
 import pathlib
-import zipfile
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from capf_jax.errors import UserError, unknown
 from capf_jax.pose.skeletons import H36M17
+from capf_jax.runtime import array_files
 from data_pipeline.datasets.synthetic import bvh, poses
 from data_pipeline.datasets.synthetic.joint_limits import CLEARANCE
 from data_pipeline.datasets.synthetic.kinematics import (
@@ -174,12 +174,12 @@ def load(path: str | os.PathLike, rate: float = bvh.RATE) -> MotionCapture:
 def _from_npz(path: pathlib.Path) -> MotionCapture:
     """The poses of an `.npz` file; UserError if it cannot be read."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            missing = [name for name in _ARRAYS if name not in file.files]
-            if missing:
-                raise ValueError(f'it has no array {", ".join(missing)}')
-            relative, root, clip, names = (file[name] for name in _ARRAYS)
-            fps = file['fps'] if 'fps' in file.files else None
+        arrays = array_files.read(path, (*_ARRAYS, 'fps'))
+        missing = [name for name in _ARRAYS if name not in arrays]
+        if missing:
+            raise ValueError(f'it has no array {", ".join(missing)}')
+        relative, root, clip, names = (arrays[name] for name in _ARRAYS)
+        fps = arrays.get('fps')
         if relative.ndim != 3 or relative.shape[1:] != (17, 3):
             raise ValueError(f'pose_rel_dmm has shape {relative.shape}, not [N, 17, 3]')
         if root.shape != (len(relative), 3) or clip.shape != (len(relative),):
@@ -190,7 +190,11 @@ def _from_npz(path: pathlib.Path) -> MotionCapture:
             fps.shape in ((), names.shape) and np.isfinite(fps).all() and (fps > 0).all()
         ):
             raise ValueError('fps must be a positive number, or one for each of clip_names')
-    except (ValueError, zipfile.BadZipFile, EOFError, OSError) as error:
+        if relative.dtype.kind not in 'fiu' or root.dtype.kind not in 'fiu':
+            raise ValueError('pose_rel_dmm and root_mm must be numbers')
+        if names.ndim != 1:
+            raise ValueError('clip_names must be a list of names')
+    except ValueError as error:
         raise UserError(
             f'cannot read poses from {path}: {error}; write the file again or name another one'
         ) from error

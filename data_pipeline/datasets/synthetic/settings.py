@@ -5,8 +5,10 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import json
+import math
 import os
 import pathlib
+from collections.abc import Iterator
 
 from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import H36M17, H36M17_SURFACE, Skeleton
@@ -54,41 +56,26 @@ class Settings(building.Settings):
     noise_seconds: float = 0.2  # of clips: how long an error of the 2D joints lasts; 0 for none
     noise_bursts: float = 0.05  # of clips: how often a 2D joint sticks to a wrong place, a second
 
-    def __post_init__(self):
-        super().__post_init__()
-        self._check_least(1, 'train_size', 'test_size', 'train_subjects', 'test_subjects')
-        self._check_least(0, 'noise_sigma', 'seed', 'clip_frames', 'noise_seconds', 'noise_bursts')
-        self._check_choices('light', LIGHTS)
-        self._check_choices('cameras', CAMERAS)
-        for field in ('activities_share', 'truncation'):
-            if not 0 <= getattr(self, field) <= 1:
-                raise UserError(
-                    f'config.data.builder.{field} is {getattr(self, field)}; give 0 to 1'
-                )
+    def _problems(self) -> Iterator[str]:
+        yield from super()._problems()
+        sizes = ('train_size', 'test_size', 'train_subjects', 'test_subjects')
+        yield from self._outside(1, math.inf, *sizes)
+        yield from self._outside(0, math.inf, 'noise_sigma', 'seed')
+        yield from self._outside(0, MOST_FRAMES, 'clip_frames')
+        yield from self._outside(5, 120, 'fps')
+        yield from self._outside(0, 10, 'noise_seconds')
+        yield from self._outside(0, 5, 'noise_bursts')
+        yield from self._outside(0, 1, 'activities_share', 'truncation')
+        yield from self._outside(1, 8, 'supersample')
+        yield from self._unknown('light', LIGHTS)
+        yield from self._unknown('cameras', CAMERAS)
         if self.truncation and self.cameras != 'photographs':
-            raise UserError(
+            yield (
                 'config.data.builder.truncation needs pictures whose border may cut people; set '
                 "config.data.builder.cameras = 'photographs', or truncation = 0"
             )
-        self._check_clips()
-        if not 1 <= self.supersample <= 8:
-            raise UserError(f'config.data.builder.supersample is {self.supersample}; give 1 to 8')
-
-    def _check_clips(self) -> None:
-        """Raises a UserError where the fields of clips make none."""
-        if self.clip_frames > MOST_FRAMES:
-            raise UserError(
-                f'config.data.builder.clip_frames is {self.clip_frames}; give at most {MOST_FRAMES}'
-            )
-        if not 5 <= self.fps <= 120:
-            raise UserError(f'config.data.builder.fps is {self.fps:g}; give 5 to 120')
-        if self.noise_seconds > 10 or self.noise_bursts > 5:
-            raise UserError(
-                f'config.data.builder.noise_seconds is {self.noise_seconds:g} and noise_bursts '
-                f'{self.noise_bursts:g}; give at most 10 and 5'
-            )
         if self.clip_frames and self.cameras != 'studio':
-            raise UserError(
+            yield (
                 'config.data.builder.clip_frames needs a camera that stands still; set '
                 "config.data.builder.cameras = 'studio', or clip_frames = 0"
             )

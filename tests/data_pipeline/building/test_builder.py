@@ -199,6 +199,7 @@ def test_crops_are_stored_in_the_format_that_is_asked_for():
         return encoded[:2], error
 
     assert stored('png') == (b'\x89P', 0)
+    assert stored('webp') == (b'RI', 0)
     (jpeg, whole), (_, half) = stored('jpeg444'), stored('jpeg420')
     assert jpeg == b'\xff\xd8'
     assert whole < 5 < half

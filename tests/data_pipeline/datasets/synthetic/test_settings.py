@@ -4,6 +4,7 @@ import dataclasses
 
 import pytest
 
+from capf_jax.errors import UserError
 from data_pipeline.building import from_fields
 from data_pipeline.datasets.synthetic.settings import Settings
 
@@ -103,3 +104,14 @@ def test_unknown_field_is_named():
 def test_senseless_fields_are_refused(fields):
     with pytest.raises(ValueError, match=next(iter(fields))):
         from_fields(Settings, fields, 'synthetic')
+
+
+def test_everything_that_is_wrong_is_told_at_once():
+    fields = {
+        'hieght': 3, 'train_size': 0, 'width': 'wide', 'light': 'dark', 'jpeg_quality': 101,
+        'surface': 1, 'poses': 3, 'noise_sigma': float('nan'), 'processes': 10**400,
+    }  # fmt: skip
+    with pytest.raises(UserError) as error:
+        from_fields(Settings, fields, 'synthetic')
+    assert [name for name in fields if name not in str(error.value)] == []
+    assert str(error.value).count('; ') == 2 * len(fields) - 1

@@ -1,0 +1,62 @@
+"""A dataset, a configuration and a finished run, which the cases copy, name and damage."""
+
+import pathlib
+import random
+import time
+
+from capf_jax.errors import UserError
+from tests.breaking import runner
+
+# A weight file that can be exported: the lifter of the run has no PyTorch layout.
+EXPORTED = 'pretrained/synthetic_detector.safetensors'
+
+CONFIG = """
+from tests import tiny
+
+def get_config():
+    config = tiny.config({data!r})
+    config.model.lifter.ablation_step = 0
+    return config
+"""
+
+
+class World:
+    """What there is before the cases.
+
+    Attributes:
+      folder: where everything is.
+      config: a configuration file, of the dataset in `folder / 'data'`.
+      run: the folder of a finished run.
+      weights: its weight file.
+      random: chooses what is random.
+    """
+
+    def __init__(self, folder: pathlib.Path, seed: int = 0):
+        self.folder, self.random = folder, random.Random(seed)
+        self.config = folder / 'tiny_config.py'
+        self.config.write_text(CONFIG.format(data=str(folder / 'data')))
+        self.run = folder / 'run'
+        self.weights = self.run / 'lifter.safetensors'
+        self._places = 0
+
+    def training(self, workdir: pathlib.Path | str, *more: str) -> tuple[str, ...]:
+        """Arguments of `train`."""
+        return (f'--config={self.config}', f'--workdir={workdir}', *more)
+
+    def place(self) -> pathlib.Path:
+        """A folder of a case of its own, which is not there yet."""
+        self._places += 1
+        return self.folder / 'cases' / str(self._places)
+
+    def train(self, limit: float) -> None:
+        """Builds the dataset and trains the run.
+
+        Raises:
+          UserError: that fails.
+        """
+        case = runner.Case('world', 'train', 'train', self.training(self.run), runner.WORKS)
+        running = runner.start(case, self.folder / 'output.txt')
+        while (ending := running.ending(limit)) is None:
+            time.sleep(0.05)
+        if ending.verdict != runner.CLEAN:
+            raise UserError(f'the run that the cases damage does not train: {ending.last_line}')
