@@ -5,11 +5,12 @@
 
 The first command renders 42,000 people and runs the detector over them once; the second trains on
 what it stored. The weight file that comes with the repository, pretrained/photographs.safetensors,
-is seed 0 with motion capture: in both commands, `poses=CMU.npz+DEEPMIMIC.npz` follows the colon,
+is seed 2 with motion capture: in both commands, `poses=CMU.npz+DEEPMIMIC.npz` follows the colon,
 with files in the form that docs/data.md describes. Rendering took 23 minutes, the features 21 and
-the training 26, on 2 CPU cores that did other work at the time. It has 78.4 mm MPJPE and 60.7 mm
-PA-MPJPE on its rendered test split; docs/predict.md has its scores on photographs. Without motion
-capture, as the commands above stand, it has not been trained yet.
+the training 26, on 2 CPU cores that did other work at the time. It has 76.3 mm MPJPE and 58.9 mm
+PA-MPJPE on its rendered test split, seeds 0 and 1 have 78.4 / 60.7 and 77.2 / 59.8; docs/predict.md
+has the scores on photographs. Without motion capture, as the commands above stand, it has not been
+trained yet.
 
 Arguments follow a colon, `--config=configs/photographs.py:step=0,seed=1`:
   step             ablation step 0-3: coordinates only, + context, + fusion, + deformable extraction
