@@ -25,8 +25,8 @@ from capf_jax.figures import drawing
 from capf_jax.figures.arrangement import EDGE, TITLE, WIDTH, Places, arrange
 from capf_jax.figures.drawing import COLOURS, SOFT, STYLE, new_figure
 from capf_jax.figures.pose_views import FLOOR, SQUARE, VIEWS, VIEWS_IN_WORDS, draw_view, extent
-from capf_jax.figures.sure_joints import SURE, as_sure, draw_joints, unsure_entry
-from capf_jax.pose.skeletons import Skeleton
+from capf_jax.figures.sure_joints import as_sure, draw_joints, unsure_entry
+from capf_jax.pose.skeletons import SURE, Skeleton
 
 DPI = 200
 MOST = 12  # people whose poses are drawn

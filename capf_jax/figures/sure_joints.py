@@ -9,9 +9,8 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from capf_jax.figures.drawing import COLOURS, side_of
-from capf_jax.pose.skeletons import Skeleton
+from capf_jax.pose.skeletons import SURE, Skeleton
 
-SURE = 0.3  # confidence that a joint needs to be drawn as sure
 _SOLID, _DASHES = (0, ()), (0, (0.9, 2.1))
 
 

@@ -6,6 +6,8 @@ import dataclasses
 
 from capf_jax import errors
 
+SURE = 0.3  # confidence that a joint needs to be shown as sure
+
 
 @dataclasses.dataclass(frozen=True)
 class Skeleton:
