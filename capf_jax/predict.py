@@ -1,4 +1,4 @@
-"""People of photographs in 2D and 3D: one picture, a folder, or a pattern.
+"""People of photographs and videos in 2D and 3D: one file, a folder, a pattern, or a camera.
 
     python -m capf_jax.predict photo.jpg
     python -m capf_jax.predict holiday/ --output=poses --csv
@@ -6,6 +6,13 @@
 
 Of each picture NAME.npz and NAME.json are written into --output, and NAME.png, which shows it;
 docs/predict.md describes them. What is finished is not made again, unless --overwrite says so.
+
+Of each video NAME.npz is written, with everyone over time; docs/video.md describes it. Ctrl-C leaves
+the frames that are finished, and the same command goes on behind them:
+
+    python -m capf_jax.predict dance.mp4 --world=y_up
+    python -m capf_jax.predict dance.mp4 --time_range=2:5.5 --stride=2 --smoothing=savgol
+    python -m capf_jax.predict camera:0
 
 How far away people are depends on the camera. It is given by numbers or by a calibration file (of
 Pose2Sim or OpenCV), read from the picture (EXIF), or assumed:
@@ -41,11 +48,14 @@ from tqdm import tqdm
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import (
+    camera_frames,
     joints2d_files,
     photograph_camera,
     photographs,
     predictor,
     sources,
+    video_arguments,
+    video_command,
 )
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people import AXES, People
@@ -65,7 +75,18 @@ def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code: 1 if a picture among several could not be done."""
     values = _parser().parse(argv)
     _check(values)
-    pictures = sources.find(values.source[0] if len(values.source) == 1 else values.source)
+    camera = camera_frames.number_of(values.source[0]) if len(values.source) == 1 else None
+    if camera is not None:
+        _start()
+        return video_command.run_camera(values, camera, lambda: _predictor(values))
+    everything = sources.find(values.source[0] if len(values.source) == 1 else values.source)
+    pictures, videos = everything.split()
+    code = 0
+    if videos.paths:
+        _start()
+        code = video_command.run(values, videos, lambda: _predictor(values), pictures.names())
+        if not pictures.paths:
+            return code
     if values.box is not None and not pictures.single:
         raise UserError('--box is for one picture; for several give --joints2d with their boxes')
     outputs = _outputs(values, pictures)
@@ -78,17 +99,22 @@ def main(argv: Sequence[str]) -> int:
     if finished:
         print(f'{finished} of {len(outputs)} pictures are finished already (--overwrite redoes)')
     if not jobs:
-        return 0
-    programs.start_process()
-    use_compilation_cache()
-    use_stored_programs()
+        return code
+    _start()
     with Writer(len(outputs), finished, values.picture) as writer:
         people_of = predictor.with_own_data(_predictor(values), pictures)
         _check_models(values, people_of)
         failures = _run(values, people_of, pictures, jobs, writer)
     for failure in failures:
         print(f'error: {failure}', file=sys.stderr)
-    return int(bool(failures))
+    return int(bool(failures)) or code
+
+
+def _start() -> None:
+    """Prepares the process, before the first network is loaded."""
+    programs.start_process()
+    use_compilation_cache()
+    use_stored_programs()
 
 
 def _run(
@@ -231,7 +257,7 @@ def _check(values: argparse.Namespace) -> None:
 def _parser() -> commands.Parser:
     parser = commands.Parser('capf_jax.predict', __doc__)
     add = parser.add_argument
-    add('source', nargs='+', help='pictures, a folder, or a pattern in quotes')
+    add('source', nargs='+', help='pictures, videos, a folder, a pattern in quotes, or camera:0')
     add('--output', default='predictions', metavar='FOLDER', help='default predictions')
     add('--weights', default=str(predictor.LIFTER), help='default pretrained/photographs')
     add('--detector_weights', help='what finds the 2D joints; default: the detector in --weights')
@@ -255,6 +281,7 @@ def _parser() -> commands.Parser:
     parser.add_flag('picture', default=True, help='write NAME.png')
     parser.add_flag('overwrite', default=False, help='make finished pictures again')
     parser.add_flag('flip_test', default=True, help='average with the mirrored person')
+    video_arguments.add_to(parser)
     return parser
 
 

@@ -22,7 +22,7 @@ AXES = {
     'z_up': 'x right, y away from the camera, z up',
 }
 # What turns vectors along these axes into those of the frame of a camera that stands upright.
-_TO_UPRIGHT_CAMERA = {
+TO_UPRIGHT_CAMERA = {
     'camera': np.eye(3),
     'y_up': np.diag([1.0, -1.0, -1.0]),
     'z_up': np.array([[1.0, 0.0, 0.0], [0.0, 0.0, -1.0], [0.0, 1.0, 0.0]]),
@@ -140,7 +140,7 @@ class People:
         if axes not in AXES:
             raise errors.unknown('axes', axes, AXES)
         before = np.eye(3) if self.axes == 'camera' else np.asarray(self.camera.rotation)
-        after = _TO_UPRIGHT_CAMERA[axes]
+        after = TO_UPRIGHT_CAMERA[axes]
         if axes != 'camera' and upright is not None:
             after = np.asarray(upright).T @ after
         turn = before.T @ after  # Rows of vectors along the old axes become rows along the new.

@@ -128,7 +128,7 @@ def people_of(
             boxes = checked_boxes(boxes, pixels, source)
         aimed = aim(flat, undistorted_corners(boxes, camera), camera, models)
     if scores is not None:
-        chosen = _distinct(aimed, boxes, scores, least_confidence)
+        chosen = distinct(aimed, boxes, scores, least_confidence)
         aimed, boxes = aimed.select(chosen), boxes[chosen]
     pose, aimed = lift(
         flat, aimed, models, flip_test=flip_test, with_given_joints=joints is not None
@@ -200,7 +200,7 @@ def aim_at_joints(joints: GivenJoints, camera: PhotographCamera, models: Models)
 
 
 def lift(
-    pixels: UInt8[np.ndarray, 'H W 3'],
+    pixels: UInt8[np.ndarray, 'H W 3'] | Sequence[UInt8[np.ndarray, 'H W 3']],
     aimed: Aimed,
     models: Models,
     *,
@@ -210,7 +210,8 @@ def lift(
     """Stage 3: poses in metres, relative to the root, in the camera's frame.
 
     Args:
-      pixels: RGB, without lens distortion.
+      pixels: RGB, without lens distortion; of people out of several images, that of each person,
+        all of one size.
       aimed: the people's crops and joints.
       models: the networks.
       flip_test: average with the prediction for the mirrored person.
@@ -236,7 +237,8 @@ def lift(
             joints2d = _on_photograph(joints_crop, views)
             aimed = Aimed(views, joints2d, np.asarray(confidence, np.float64))
     else:
-        size = np.tile([float(pixels.shape[1]), float(pixels.shape[0])], (len(views), 1))
+        height, width = (pixels if isinstance(pixels, np.ndarray) else pixels[0]).shape[:2]
+        size = np.tile([float(width), float(height)], (len(views), 1))
         by_image = normalise_by_image(aimed.joints2d, size)
         pose = lifter.lift(images, by_image, joints_crop, flip_test=flip_test)
     rotations = np.stack([view.rotation for view in views])
@@ -325,8 +327,9 @@ def _views(
     return tuple(crops.around_points(points, size) for points in around)
 
 
-def _crops(pixels: np.ndarray, views: Sequence[Crop]) -> np.ndarray:
-    return np.stack([view.crop(pixels) for view in views])
+def _crops(pixels: np.ndarray | Sequence[np.ndarray], views: Sequence[Crop]) -> np.ndarray:
+    each = [pixels] * len(views) if isinstance(pixels, np.ndarray) else pixels
+    return np.stack([view.crop(one) for view, one in zip(views, each, strict=True)])
 
 
 def _on_photograph(joints_crop: np.ndarray, views: Sequence[Crop]) -> np.ndarray:
@@ -343,7 +346,7 @@ def _aiming_points(joints: np.ndarray, confidence: np.ndarray, corners: np.ndarr
     return points
 
 
-def _distinct(
+def distinct(
     aimed: Aimed, boxes: np.ndarray, scores: np.ndarray, least_confidence: float
 ) -> np.ndarray:
     """The numbers of the people that are sure enough, each once; the order stays."""

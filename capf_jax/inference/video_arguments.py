@@ -1,0 +1,74 @@
+"""The arguments of `capf_jax.predict` that are about videos."""
+
+from __future__ import annotations
+
+import argparse
+
+import numpy as np
+
+from capf_jax.errors import UserError
+from capf_jax.inference import smoothing
+from capf_jax.inference.predictor import Predictor
+from capf_jax.inference.smoothing import Smoothing
+from capf_jax.inference.video_frames import FrameChoice
+from capf_jax.inference.video_prediction import VideoRun
+from capf_jax.inference.video_tracks import Finish
+from capf_jax.pose import cameras
+from capf_jax.runtime.commands import Parser
+
+
+def add_to(parser: Parser) -> None:
+    """Adds the arguments to those of the command."""
+    add = parser.add_argument
+    add('--time_range', type=_range, default=(0.0, None), metavar='START:STOP',
+        help='of videos, seconds; either may be left out')  # fmt: skip
+    add('--stride', type=int, default=1, metavar='N', help='of videos, take each N-th frame')
+    add('--smoothing', choices=smoothing.NAMES,
+        help='of videos; default butterworth, and one_euro for a camera')  # fmt: skip
+    add('--cutoff', type=float, default=smoothing.CUTOFF, metavar='HERTZ',
+        help=f'of the smoothing; default {smoothing.CUTOFF:g}, higher for faster people')  # fmt: skip
+    parser.add_flag('constant_bones', default=True, help="keep each person's bones one length")
+    parser.add_flag('still_feet', default=True, help='keep feet that stand from sliding')
+    parser.add_flag('json', default=False, help='of videos, write NAME.json too')
+
+
+def check(values: argparse.Namespace) -> None:
+    """UserError where arguments do not fit videos."""
+    if values.box is not None or values.joints2d is not None:
+        name = 'box' if values.box is not None else 'joints2d'
+        raise UserError(f'--{name} is for pictures; people of videos are found frame by frame')
+    run_of(values, None)
+
+
+def run_of(values: argparse.Namespace, predictor: Predictor | None) -> VideoRun:
+    """What is done with every video.
+
+    Raises:
+      UserError: a range of time, stride or cutoff that is none.
+    """
+    up = None
+    if values.pitch or values.tilt:
+        up = -cameras.upright_rotation(values.pitch, values.tilt)[1]
+    return VideoRun(
+        predictor,  # type: ignore[arg-type]  # None while arguments are checked.
+        FrameChoice(*values.time_range, values.stride),
+        Finish(
+            Smoothing(values.smoothing or 'butterworth', values.cutoff),
+            values.constant_bones,
+            values.world,
+            values.still_feet,
+            up,
+        ),
+    )
+
+
+def _range(text: str) -> tuple[float, float | None]:
+    """Start and stop of 'START:STOP'."""
+    parts = text.split(':')
+    try:
+        start, stop = (float(part) if part.strip() else None for part in parts)
+    except ValueError:
+        start, stop = np.nan, None
+    if start is not None and not np.isfinite(start):
+        raise argparse.ArgumentTypeError(f'must be seconds START:STOP, such as 2:5.5, not {text!r}')
+    return start or 0.0, stop
