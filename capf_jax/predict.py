@@ -7,8 +7,8 @@
 Of each picture NAME.npz and NAME.json are written into --output, and NAME.png, which shows it;
 docs/predict.md describes them. What is finished is not made again, unless --overwrite says so.
 
-Of each video NAME.npz is written, with everyone over time; docs/video.md describes it. Ctrl-C leaves
-the frames that are finished, and the same command goes on behind them:
+Of each video NAME.npz is written, with everyone over time; docs/video.md describes it. Ctrl-C
+leaves the frames that are finished, and the same command goes on behind them:
 
     python -m capf_jax.predict dance.mp4 --world=y_up
     python -m capf_jax.predict dance.mp4 --time_range=2:5.5 --stride=2 --smoothing=savgol

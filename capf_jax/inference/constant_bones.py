@@ -11,7 +11,7 @@ from capf_jax.pose.skeletons import Skeleton
 def bone_lengths(
     pose: Float[np.ndarray, 'T J 3'], valid: Bool[np.ndarray, ' T'], skeleton: Skeleton
 ) -> Float[np.ndarray, ' J']:
-    """The length of the bone from each joint to its parent, metres: the median, equal on both sides.
+    """The median length, metres, of the bone to each joint from its parent, alike on both sides.
 
     Args:
       pose: of one person in each frame, metres.

@@ -49,7 +49,7 @@ def colours_of(
     for n, (joints, is_sure) in enumerate(zip(joints2d, sure, strict=True)):
         if not is_sure.any():
             continue
-        radius = max(int(round(_RADIUS * np.ptp(joints[is_sure], axis=0).max())), 1)
+        radius = max(round(_RADIUS * np.ptp(joints[is_sure], axis=0).max()), 1)
         for part, places in enumerate(_PARTS):
             patches = [
                 _patch(pixels, joints[[names.index(joint) for joint in place]].mean(axis=0), radius)
@@ -69,7 +69,7 @@ def colours_of(
 
 
 def difference(one: Float[np.ndarray, 'K 3'], other: Float[np.ndarray, 'K 3']) -> float | None:
-    """How much two people differ: 0 for one person, about 1 for two; None where too little shows."""
+    """How much two people differ: 0 for one, about 1 for two; None where too little shows."""
     parts = np.linalg.norm(one - other, axis=-1)
     parts = parts[np.isfinite(parts)]
     if len(parts) < _FEWEST:
@@ -80,6 +80,6 @@ def difference(one: Float[np.ndarray, 'K 3'], other: Float[np.ndarray, 'K 3']) -
 def _patch(pixels: np.ndarray, place: np.ndarray, radius: int) -> np.ndarray:
     if not np.isfinite(place).all():
         return pixels[:0]
-    x, y = (int(round(number)) for number in place)
+    x, y = (round(number) for number in place)
     return pixels[max(y - radius, 0) : max(y + radius + 1, 0),
                   max(x - radius, 0) : max(x + radius + 1, 0)]  # fmt: skip

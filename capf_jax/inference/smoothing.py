@@ -1,8 +1,8 @@
 """Smoothing of a person's numbers over time: causal for live use, zero-phase for whole videos.
 
 - `none`: as predicted.
-- `one_euro`: the 1 EUR filter (Casiez, Roussel and Vogel, CHI 2012), a low pass of first order whose
-  cutoff rises with the speed. It sees no later frame, so that it serves live; it delays.
+- `one_euro`: the 1 EUR filter (Casiez, Roussel and Vogel, CHI 2012), a low pass of first order
+  whose cutoff rises with the speed. It sees no later frame, so that it serves live; it delays.
 - `butterworth`: a low pass of second order, run forwards and backwards by SciPy, so that it does
   not delay (zero phase). The usual filter of motion capture.
 - `savgol`: Savitzky and Golay's running polynomials of second degree, by SciPy; no delay.
@@ -13,6 +13,7 @@ A person who is absent from a frame begins anew: nothing is smoothed across a ga
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Iterator
 from typing import Any
 
@@ -52,11 +53,11 @@ class Smoothing:
 
     def values(
         self,
-        values: Float[np.ndarray, 'T *any'],
+        values: Float[np.ndarray, 'T ...'],
         times: Float[np.ndarray, ' T'],
         present: Bool[np.ndarray, ' T'],
         metre: float = 1.0,
-    ) -> Float[np.ndarray, 'T *any']:
+    ) -> Float[np.ndarray, 'T ...']:
         """One person's numbers, smoothed within each stretch of frames without a gap.
 
         Args:
@@ -102,7 +103,7 @@ def stretches(
             far = np.diff(times[start:stop]) > LONGEST_STEP * np.median(steps)
             inner = start + 1 + np.flatnonzero(far)
         edges = [int(start), *map(int, inner), int(stop)]
-        yield from (slice(a, b) for a, b in zip(edges[:-1], edges[1:], strict=True))
+        yield from (slice(a, b) for a, b in itertools.pairwise(edges))
 
 
 class OneEuro:
@@ -157,7 +158,7 @@ def _butterworth(values: np.ndarray, times: np.ndarray, cutoff: float) -> np.nda
 
 def _savgol(values: np.ndarray, times: np.ndarray, cutoff: float) -> np.ndarray:
     def smooth(even: np.ndarray, rate: float) -> np.ndarray:
-        window = 2 * int(round(WINDOW * CUTOFF / cutoff * rate / 2)) + 1
+        window = 2 * round(WINDOW * CUTOFF / cutoff * rate / 2) + 1
         window = min(window, len(even) - 1 + len(even) % 2)
         if window <= _ORDER:
             return even

@@ -21,7 +21,7 @@ from capf_jax.pose import skeletons
 SIDES = ('left', 'right')
 SLOWEST_STEP = 0.35  # metres per second across the line of sight; a foot that is slower stands
 SHORTEST = 0.15  # seconds that a foot stands at least
-_SPEED_OVER = 0.1  # seconds over which a speed is taken
+_SPEED_OVER = 0.2  # seconds over which a speed is taken
 _SETTLE = 0.15  # seconds in which a leg finds back to where it was predicted
 _MOVE_OVER = 0.3  # seconds over which the move of a person is averaged
 _LONGEST_LEG = 0.999  # of thigh and shin: a leg that is stretched further turns over at the knee
@@ -52,13 +52,11 @@ def standing(tracks: Tracks) -> Bool[np.ndarray, 'P T 2']:
                     continue
                 pixels = tracks.joints2d[person, stretch, ankle]
                 metres = pixels / focal * np.median(depth[person, stretch, ankle])
-                step = max(int(round(_SPEED_OVER / np.median(np.diff(times)))), 1)
+                step = max(round(_SPEED_OVER / np.median(np.diff(times))), 1)
                 slow = _speed(metres, times, step) < SLOWEST_STEP
                 for rest in stretches(slow):
                     if times[rest.stop - 1] - times[rest.start] >= SHORTEST:
-                        out[
-                            person, stretch.start + rest.start : stretch.start + rest.stop, side
-                        ] = 1
+                        out[person, stretch, side][rest] = True
     return out
 
 

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 import numpy as np
 
 from capf_jax.errors import UserError
 from capf_jax.inference import smoothing
-from capf_jax.inference.predictor import Predictor
-from capf_jax.inference.smoothing import Smoothing
-from capf_jax.inference.video_frames import FrameChoice
-from capf_jax.inference.video_prediction import VideoRun
-from capf_jax.inference.video_tracks import Finish
-from capf_jax.pose import cameras
 from capf_jax.runtime.commands import Parser
 
 
@@ -26,7 +21,7 @@ def add_to(parser: Parser) -> None:
     add('--smoothing', choices=smoothing.NAMES,
         help='of videos; default butterworth, and one_euro for a camera')  # fmt: skip
     add('--cutoff', type=float, default=smoothing.CUTOFF, metavar='HERTZ',
-        help=f'of the smoothing; default {smoothing.CUTOFF:g}, higher for faster people')  # fmt: skip
+        help=f'of the smoothing; default {smoothing.CUTOFF:g}, more for fast people')  # fmt: skip
     parser.add_flag('constant_bones', default=True, help="keep each person's bones one length")
     parser.add_flag('still_feet', default=True, help='keep feet that stand from sliding')
     parser.add_flag('json', default=False, help='of videos, write NAME.json too')
@@ -37,29 +32,26 @@ def check(values: argparse.Namespace) -> None:
     if values.box is not None or values.joints2d is not None:
         name = 'box' if values.box is not None else 'joints2d'
         raise UserError(f'--{name} is for pictures; people of videos are found frame by frame')
-    run_of(values, None)
 
 
-def run_of(values: argparse.Namespace, predictor: Predictor | None) -> VideoRun:
-    """What is done with every video.
+def options(values: argparse.Namespace, smoothing: str = 'butterworth') -> dict[str, Any]:
+    """The arguments as those of `video_options.plan_of`.
 
-    Raises:
-      UserError: a range of time, stride or cutoff that is none.
+    Args:
+      values: of the command.
+      smoothing: what is taken where the user names none.
     """
-    up = None
-    if values.pitch or values.tilt:
-        up = -cameras.upright_rotation(values.pitch, values.tilt)[1]
-    return VideoRun(
-        predictor,  # type: ignore[arg-type]  # None while arguments are checked.
-        FrameChoice(*values.time_range, values.stride),
-        Finish(
-            Smoothing(values.smoothing or 'butterworth', values.cutoff),
-            values.constant_bones,
-            values.world,
-            values.still_feet,
-            up,
-        ),
-    )
+    return {
+        'time_range': values.time_range,
+        'stride': values.stride,
+        'smoothing': values.smoothing or smoothing,
+        'cutoff': values.cutoff,
+        'constant_bones': values.constant_bones,
+        'still_feet': values.still_feet,
+        'axes': values.world,
+        'pitch': values.pitch,
+        'tilt': values.tilt,
+    }
 
 
 def _range(text: str) -> tuple[float, float | None]:

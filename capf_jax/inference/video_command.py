@@ -1,8 +1,9 @@
-"""What `python -m capf_jax.predict` does with videos and cameras: one after the other, with files."""
+"""What `python -m capf_jax.predict` does with videos and cameras, one after the other."""
 
 from __future__ import annotations
 
 import argparse
+import collections
 import pathlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -12,17 +13,17 @@ from capf_jax.inference import (
     camera_frames,
     track_parts,
     video_arguments,
+    video_options,
     video_prediction,
     video_tracks,
 )
 from capf_jax.inference.photograph_camera import PhotographCamera
 from capf_jax.inference.predictor import Predictor
-from capf_jax.inference.smoothing import Smoothing
 from capf_jax.inference.sources import Sources
 from capf_jax.inference.track_parts import StoredFrame
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video_frames import CutShortError, Frame
-from capf_jax.inference.video_prediction import PARTS, VideoResult
+from capf_jax.inference.video_prediction import PARTS, VideoResult, VideoRun
 from capf_jax.runtime import commands, files
 
 
@@ -44,6 +45,7 @@ def run(
       UserError: the arguments do not fit videos, or one of several results would be another's.
     """
     video_arguments.check(values)
+    plan = video_options.plan_of(**video_arguments.options(values))
     folder = pathlib.Path(files.user_path(values.output))
     names = videos.names()
     both = {name.lower() for name in names} & {name.lower() for name in taken}
@@ -62,7 +64,7 @@ def run(
         print(f'{finished} of {len(names)} videos are finished already (--overwrite redoes)')
     if not jobs:
         return 0
-    run_of_videos = video_arguments.run_of(values, predictor_of())
+    run_of_videos = VideoRun(predictor_of(), *plan)
     failures: list[str] = []
     for path, stem in jobs:
         parts = stem.with_name(f'{stem.name}{PARTS}')
@@ -119,11 +121,9 @@ def run_camera(
     parts = stem.with_name(f'{stem.name}{PARTS}')
     track_parts.remove(parts)
     track_parts.prepare(parts, {})
+    _, finish = video_options.plan_of(**video_arguments.options(values, 'one_euro'))
     stream = video_prediction.stream(
-        f'{camera_frames.PREFIX}{number}',
-        predictor_of(),
-        Smoothing(values.smoothing or 'one_euro', values.cutoff),
-        open_frames,
+        f'{camera_frames.PREFIX}{number}', predictor_of(), finish.smoothing, open_frames
     )
     failure = ''
     print('Ctrl-C ends the recording and writes it')
@@ -144,8 +144,7 @@ def run_camera(
     times = [frame.time for frame in track_parts.read(parts)]
     fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 25.0
     tracks = video_tracks.of_frames(track_parts.read(parts), fps)
-    finish = video_arguments.run_of(values, None).finish
-    result = VideoResult(video_tracks.in_world(tracks, finish), failure, {})
+    result = VideoResult(video_tracks.in_world(tracks, finish), failure, collections.Counter())
     video_prediction.write(stem, result, endings(values))
     track_parts.remove(parts)
     print(_words(stem.name, result, stem))
