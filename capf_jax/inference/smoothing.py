@@ -27,7 +27,8 @@ NAMES = ('none', 'one_euro', 'butterworth', 'savgol')
 CUTOFF = 3.0  # Hz; the poses of one picture at a time jitter more than people move above it
 WINDOW = 0.6  # seconds, of the polynomials of savgol at this cutoff
 USUAL_SPEED = 0.5  # metres per second, at which one_euro's cutoff is twice that at rest
-LONGEST_STEP = 2.5  # mean steps between two frames from which on they are no neighbours
+LONGEST_STEP = 2.5  # usual steps between two frames from which on they are no neighbours,
+LEAST_GAP = 0.3  # if they are so many seconds apart, too
 _ORDER = 2
 
 
@@ -92,15 +93,16 @@ def stretches(
 
     Args:
       present: of each frame.
-      times: seconds; two frames that are further apart than `LONGEST_STEP` usual steps are no
-        neighbours. None: all are.
+      times: seconds; two frames that are further apart than `LONGEST_STEP` usual steps and
+        `LEAST_GAP` are no neighbours. None: all are.
     """
     breaks = np.diff(np.concatenate([[False], np.asarray(present, bool), [False]]).astype(int))
     for start, stop in zip(np.flatnonzero(breaks == 1), np.flatnonzero(breaks == -1), strict=True):
         inner: Any = ()
         if times is not None and stop - start > 1:
             steps = np.diff(times)
-            far = np.diff(times[start:stop]) > LONGEST_STEP * np.median(steps)
+            longest = max(LONGEST_STEP * float(np.median(steps)), LEAST_GAP)
+            far = np.diff(times[start:stop]) > longest
             inner = start + 1 + np.flatnonzero(far)
         edges = [int(start), *map(int, inner), int(stop)]
         yield from (slice(a, b) for a, b in itertools.pairwise(edges))

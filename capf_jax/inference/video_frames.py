@@ -111,12 +111,7 @@ def probe(path: pathlib.Path) -> VideoInfo:
     """
     with _opened(path) as (container, stream):
         rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-        seconds = None
-        if stream.duration is not None and stream.time_base is not None:
-            seconds = float(stream.duration * stream.time_base)
-        elif container.duration is not None:
-            seconds = container.duration / 1e6
-        return VideoInfo(float(rate) if rate else 25.0, seconds)
+        return VideoInfo(float(rate) if rate else 25.0, _length(container, stream))
 
 
 def read(path: pathlib.Path, choice: FrameChoice | None = None) -> Iterator[Frame]:
@@ -178,8 +173,7 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
     with _opened(path) as (container, stream):
         stream.thread_type = 'AUTO'
         begin = _first_stamp(stream, numbers)
-        if stream.duration is not None:
-            length = float(stream.duration * stream.time_base)
+        length = _length(container, stream)
         counted, first_chosen = 0, None
         if numbers and len(numbers) > 1:
             # FFmpeg goes to the key frame before; frames up to the wanted one are passed over.
@@ -225,6 +219,13 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
         raise UserError(
             f'{path} ends at {last:.2f} s, before {choice.start:g} s; give an earlier --time_range'
         )
+
+
+def _length(container: Any, stream: Any) -> float | None:
+    """Seconds that the header tells; sound may make the whole file a little longer."""
+    if stream.duration is not None and stream.time_base is not None:
+        return float(stream.duration * stream.time_base)
+    return None if container.duration is None else container.duration / 1e6
 
 
 def _cut_short(path: pathlib.Path, last: float, length: float | None) -> str:
