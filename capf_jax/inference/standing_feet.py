@@ -22,6 +22,7 @@ SIDES = ('left', 'right')
 SLOWEST_STEP = 0.35  # metres per second across the line of sight; a foot that is slower stands
 SHORTEST = 0.15  # seconds that a foot stands at least
 _SPEED_OVER = 0.2  # seconds over which a speed is taken
+_PLACE = 0.06  # metres across the line of sight within which a foot is in one place
 _SETTLE = 0.15  # seconds in which a leg finds back to where it was predicted
 _MOVE_OVER = 0.3  # seconds over which the move of a person is averaged
 _LONGEST_LEG = 0.999  # of thigh and shin: a leg that is stretched further turns over at the knee
@@ -56,8 +57,20 @@ def standing(tracks: Tracks) -> Bool[np.ndarray, 'P T 2']:
                 slow = _speed(metres, times, step) < SLOWEST_STEP
                 for rest in stretches(slow):
                     if times[rest.stop - 1] - times[rest.start] >= SHORTEST:
-                        out[person, stretch, side][rest] = True
+                        out[person, stretch, side][_whole_rest(metres, rest)] = True
     return out
+
+
+def _whole_rest(places: np.ndarray, rest: slice) -> slice:
+    """A time of rest with the frames beside it in which the foot is in its place already, or still.
+
+    The speed over several frames is high already before a foot leaves.
+    """
+    near = np.linalg.norm(places - np.median(places[rest], axis=0), axis=-1) < _PLACE
+    away_before = np.flatnonzero(~near[: rest.start])
+    away_after = np.flatnonzero(~near[rest.stop :])
+    start = away_before[-1] + 1 if len(away_before) else 0
+    return slice(start, rest.stop + (away_after[0] if len(away_after) else len(near)))
 
 
 def _speed(places: np.ndarray, times: np.ndarray, step: int) -> np.ndarray:

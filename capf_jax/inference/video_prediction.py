@@ -9,7 +9,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
-import os
 import pathlib
 import sys
 import tempfile
@@ -219,17 +218,23 @@ def video_models(predictor: Predictor, first: Frame, path: str) -> VideoModels:
 
 def _settings(path: pathlib.Path, run: VideoRun) -> dict[str, Any]:
     """All that the parts of a video depend on."""
-    state, predictor = path.stat(), run.predictor
+    predictor = run.predictor
     return {
-        'video': [str(path.absolute()), state.st_size, state.st_mtime_ns],
+        'video': _file_state(path),
         'frames': [run.choice.start, run.choice.stop, run.choice.stride],
         'predictor': [predictor.height, predictor.flip_test, predictor.least_confidence],
         'weights': [
-            None if one is None else [os.path.abspath(one.path), os.path.getsize(one.path)]
+            None if one is None else _file_state(pathlib.Path(one.path))
             for one in (predictor.models.lifter, predictor.models.detector)
         ],
         'camera': repr(_plain(predictor.cameras)),
     }
+
+
+def _file_state(path: pathlib.Path) -> list[Any]:
+    """The name of a file, and what changes when it is written anew."""
+    state = path.stat() if path.is_file() else None
+    return [str(path.absolute()), state and state.st_size, state and state.st_mtime_ns]
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""People who walk past a camera, without pixels: true places, seen with noise, and who hides whom."""
+"""People who walk past a camera, without pixels: seen with noise, and hiding each other."""
 
 from __future__ import annotations
 
