@@ -48,7 +48,7 @@ from capf_jax.runtime.compilation_cache import use_compilation_cache, use_stored
 SET = 'pose2sim-balancing'
 STANDING = 0.15  # metres per second of a foot that really stands, at most
 LEAST = 0.25  # seconds that it stands, at least
-RAW = Finish(Smoothing('none'), bones=False, feet=False)
+RAW = Finish(Smoothing('none'), bones=False, feet=False, gaps=0.0)
 WAYS = {
     'as predicted': RAW,
     'constant bones alone': dataclasses.replace(RAW, bones=True),

@@ -337,7 +337,8 @@ class Estimator:
           height: metres; everyone is scaled to this standing height.
           flip_test: average with the prediction for the mirrored person.
           video_options: of videos alone, the arguments of `video_options.plan_of`: `time_range`,
-            `stride`, `smoothing`, `cutoff`, `constant_bones`, `still_feet` and `axes`.
+            `stride`, `smoothing`, `cutoff`, `constant_bones`, `still_feet`, `fill_gaps`, `axes`,
+            `pitch` and `tilt`.
 
         Returns:
           `People` of one picture, `Tracks` of one video, and a list of them where the source names

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.inference import smoothing
+from capf_jax.inference import short_gaps, smoothing
 from capf_jax.runtime.commands import Parser
 
 
@@ -24,6 +24,8 @@ def add_to(parser: Parser) -> None:
         help=f'of the smoothing; default {smoothing.CUTOFF:g}, more for fast people')  # fmt: skip
     parser.add_flag('constant_bones', default=True, help="keep each person's bones one length")
     parser.add_flag('still_feet', default=True, help='keep feet that stand from sliding')
+    add('--fill_gaps', type=float, default=short_gaps.LONGEST, metavar='SECONDS',
+        help=f'of videos, fill in who is hidden; default {short_gaps.LONGEST:g}')  # fmt: skip
     parser.add_flag('json', default=False, help='of videos, write NAME.json too')
 
 
@@ -48,6 +50,7 @@ def options(values: argparse.Namespace, smoothing: str = 'butterworth') -> dict[
         'cutoff': values.cutoff,
         'constant_bones': values.constant_bones,
         'still_feet': values.still_feet,
+        'fill_gaps': values.fill_gaps,
         'axes': values.world,
         'pitch': values.pitch,
         'tilt': values.tilt,

@@ -3,7 +3,8 @@
 1. `person_tracking`: who is who.
 2. `smooth`: 2D joints and poses of each person over time; bones of constant length; the root's
    place is fitted anew to both, and smoothed.
-3. `in_world`: axes with the floor under the feet; feet that stand do not slide.
+3. `short_gaps`: who was hidden for a moment is filled in, marked as not sure.
+4. `in_world`: axes with the floor under the feet; feet that stand do not slide.
 """
 
 from __future__ import annotations
@@ -14,7 +15,14 @@ from collections.abc import Iterable
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.inference import constant_bones, floor, person_tracking, standing_feet, tracks
+from capf_jax.inference import (
+    constant_bones,
+    floor,
+    person_tracking,
+    short_gaps,
+    standing_feet,
+    tracks,
+)
 from capf_jax.inference.person_tracking import Tracker
 from capf_jax.inference.photograph_camera import undistort_points
 from capf_jax.inference.smoothing import Smoothing
@@ -35,6 +43,7 @@ class Finish:
       axes: of the result; 'y_up' and 'z_up' come with a floor.
       feet: whether feet that stand are kept from sliding.
       up: [3], what is up in the camera frame, where it is known.
+      gaps: seconds; a person who is hidden for no longer is filled in, as a guess.
     """
 
     smoothing: Smoothing = dataclasses.field(default_factory=Smoothing)
@@ -42,6 +51,7 @@ class Finish:
     axes: str = 'camera'
     feet: bool = True
     up: np.ndarray | None = None
+    gaps: float = short_gaps.LONGEST
 
 
 def of_frames(frames: Iterable[StoredFrame], fps: float) -> Tracks:
@@ -72,7 +82,8 @@ def of_frames(frames: Iterable[StoredFrame], fps: float) -> Tracks:
 
 def finished(raw: Tracks, finish: Finish) -> Tracks:
     """All that comes behind the frames, in order."""
-    return in_world(smooth(raw, finish.smoothing, finish.bones), finish)
+    smoothed = smooth(raw, finish.smoothing, finish.bones)
+    return in_world(short_gaps.filled(smoothed, finish.gaps), finish)
 
 
 def smooth(raw: Tracks, smoothing: Smoothing, bones: bool = True) -> Tracks:

@@ -29,7 +29,7 @@ K = np.array([260.0, 260.0, 159.5, 119.5])
 FRAMES = 8
 ROOTS = np.array([[-1.3, 0.0, 6.0], [1.3, 0.1, 6.0]])
 POSES = np.stack([dotted_people.pose(seed) for seed in range(2)])
-RAW = Finish(Smoothing('none'), bones=False, feet=False)
+RAW = Finish(Smoothing('none'), bones=False, feet=False, gaps=0.0)
 
 
 class CountingFinder(Boxes):
