@@ -22,7 +22,7 @@ import pathlib
 import resource
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from fractions import Fraction
 
 import cv2
@@ -119,7 +119,7 @@ def _write(path: pathlib.Path, frames: list[np.ndarray], fps: int = 25) -> pathl
 def _delay(people_of: Predictor, path: pathlib.Path) -> Row:
     """The live delay, of frames that come as soon as the one before is done."""
 
-    def frames(source: object) -> Iterator[Frame]:
+    def frames(source: object) -> Generator[Frame, None, None]:
         with contextlib.closing(video_frames.read(path)) as decoded:
             for frame in decoded:
                 yield dataclasses.replace(frame, arrival=time.monotonic())

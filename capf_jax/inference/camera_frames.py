@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any, Protocol
 
 import cv2
@@ -51,7 +51,7 @@ def read(
     number: int,
     open_capture: Callable[[int], Capture] = cv2.VideoCapture,
     patience: float = PATIENCE,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """The latest picture of a camera, each time one is asked for; it waits for a new one.
 
     The `time` of a frame is when its picture arrived, in seconds after the first one. Frames that

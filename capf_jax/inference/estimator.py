@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import flax.linen as nn
@@ -373,7 +373,7 @@ class Estimator:
         height: float | None = None,
         flip_test: bool = True,
         smoothing: str = 'one_euro',
-    ) -> Iterator[Live]:
+    ) -> Generator[Live, None, None]:
         """The people of a camera or a video while its frames come, numbered over time.
 
         The measured delay from picture to pose is printed when the stream ends or is closed.

@@ -117,10 +117,11 @@ def _up_of_bodies(joints: np.ndarray, tracks: Tracks, stands: np.ndarray) -> np.
     skeleton = skeletons.get(tracks.skeleton)
     shoulders = [skeleton.index('left_shoulder'), skeleton.index('right_shoulder')]
     feet = joints[:, :, ankles(tracks.skeleton)]
-    counts = np.where(stands.any(-1, keepdims=True), stands, 1.0)[..., None]
+    any_foot = np.any(stands, axis=-1)
+    counts = np.where(any_foot[..., None], stands, 1.0)[..., None]
     foot = (feet * counts).sum(axis=2) / counts.sum(axis=2)
     body = (joints[:, :, shoulders].mean(axis=2) - foot)[tracks.valid]
-    standing = stands.any(-1)[tracks.valid]
+    standing = any_foot[tracks.valid]
     body = body[standing] if standing.any() else body
     body /= np.linalg.norm(body, axis=-1, keepdims=True)
     up = body.mean(axis=0)

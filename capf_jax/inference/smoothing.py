@@ -164,7 +164,7 @@ def _savgol(values: np.ndarray, times: np.ndarray, cutoff: float) -> np.ndarray:
         window = min(window, len(even) - 1 + len(even) % 2)
         if window <= _ORDER:
             return even
-        return scipy.signal.savgol_filter(even, window, _ORDER, axis=0)
+        return np.asarray(scipy.signal.savgol_filter(even, window, _ORDER, axis=0))
 
     return _evenly(values, times, smooth)
 

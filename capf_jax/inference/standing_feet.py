@@ -113,7 +113,9 @@ def _planted(
         for rest in stretches(stands[:, side]):
             targets[rest, side] = np.median(joints[rest, ankle], axis=0)
     off = targets - joints[:, feet]
-    moves = _filled(np.nanmean(np.where(stands.any(1)[:, None, None], off, 0.0), axis=1), stands)
+    moves = _filled(
+        np.nanmean(np.where(np.any(stands, axis=1)[:, None, None], off, 0.0), axis=1), stands
+    )
     step = float(np.median(np.diff(times)))
     moves = scipy.ndimage.gaussian_filter1d(moves, _MOVE_OVER / 2 / step, axis=0, mode='nearest')
     joints = joints + moves[:, None]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-import collections
 import pathlib
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 
 from capf_jax.errors import UserError
 from capf_jax.inference import (
@@ -103,7 +102,7 @@ def run_camera(
     values: argparse.Namespace,
     number: int,
     predictor_of: Callable[[], Predictor],
-    open_frames: Callable[[object], Iterator[Frame]] | None = None,
+    open_frames: Callable[[object], Generator[Frame, None, None]] | None = None,
 ) -> int:
     """Predicts the people of a camera until Ctrl-C, and writes them; returns the exit code.
 
@@ -144,7 +143,7 @@ def run_camera(
     times = [frame.time for frame in track_parts.read(parts)]
     fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 25.0
     tracks = video_tracks.of_frames(track_parts.read(parts), fps)
-    result = VideoResult(video_tracks.in_world(tracks, finish), failure, collections.Counter())
+    result = VideoResult(video_tracks.in_world(tracks, finish), failure, {})
     video_prediction.write(stem, result, endings(values))
     track_parts.remove(parts)
     print(_words(stem.name, result, stem))

@@ -13,7 +13,7 @@ import dataclasses
 import pathlib
 import queue
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import cv2
@@ -114,7 +114,7 @@ def probe(path: pathlib.Path) -> VideoInfo:
         return VideoInfo(float(rate) if rate else 25.0, _length(container, stream))
 
 
-def read(path: pathlib.Path, choice: FrameChoice | None = None) -> Iterator[Frame]:
+def read(path: pathlib.Path, choice: FrameChoice | None = None) -> Generator[Frame, None, None]:
     """The chosen frames in turn; a few of them are decoded ahead.
 
     Close the iterator (`contextlib.closing`) if it is left before its end.
@@ -128,7 +128,7 @@ def read(path: pathlib.Path, choice: FrameChoice | None = None) -> Iterator[Fram
     yield from ahead(lambda: _frames(path, choice))
 
 
-def ahead(frames: Callable[[], Iterator[Any]], number: int = AHEAD) -> Iterator[Any]:
+def ahead(frames: Callable[[], Iterator[Any]], number: int = AHEAD) -> Generator[Any, None, None]:
     """What an iterator gives, which runs up to `number` values ahead in a thread of its own."""
     waiting: queue.Queue[tuple[str, Any]] = queue.Queue(number)
     has_ended = threading.Event()
@@ -165,7 +165,7 @@ def ahead(frames: Callable[[], Iterator[Any]], number: int = AHEAD) -> Iterator[
 
 
 def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
-    import av
+    import av.error
 
     numbers = _numbers_by_stamp(path) if choice.start > 0 or choice.first > 0 else {}
     size: tuple[int, int] | None = None
@@ -237,6 +237,8 @@ def _cut_short(path: pathlib.Path, last: float, length: float | None) -> str:
 def _opened(path: pathlib.Path) -> Iterator[tuple[Any, Any]]:
     """The container and its first stream of pictures."""
     import av
+    import av.error
+    import av.stream
 
     if not path.is_file():
         raise FileNotFoundError(f'there is no video {path}; correct its name')
@@ -269,7 +271,7 @@ def _numbers_by_stamp(path: pathlib.Path) -> dict[int, int]:
 
     Empty where the file does not tell them.
     """
-    import av
+    import av.error
 
     with _opened(path) as (container, stream):
         stamps = []

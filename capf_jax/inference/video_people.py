@@ -8,7 +8,6 @@ camera are those of the whole video. Who is who comes later, `person_tracking`.
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -86,7 +85,7 @@ def people_of(
     video: VideoModels,
     *,
     at_once: int = 1,
-    seconds: collections.Counter[str] | None = None,
+    seconds: dict[str, float] | None = None,
 ) -> Iterator[FramePeople]:
     """The people of each frame in turn.
 
@@ -200,8 +199,8 @@ def _placed(
 class _Watch:
     """Adds up how long each stage takes."""
 
-    def __init__(self, seconds: collections.Counter[str] | None) -> None:
-        self._seconds = collections.Counter() if seconds is None else seconds
+    def __init__(self, seconds: dict[str, float] | None) -> None:
+        self._seconds = {} if seconds is None else seconds
 
     def __call__(self, stage, function, *args, **kwargs):
         """What the function returns."""
@@ -209,7 +208,8 @@ class _Watch:
         try:
             return function(*args, **kwargs)
         finally:
-            self._seconds[stage] += time.perf_counter() - start
+            spent = time.perf_counter() - start
+            self._seconds[stage] = self._seconds.get(stage, 0.0) + spent
 
     def each(self, stage, values):
         """The values, whose waiting is the stage's time."""

@@ -13,7 +13,7 @@ import pathlib
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,7 @@ class VideoResult:
 
     tracks: Tracks
     failure: str
-    seconds: collections.Counter[str]
+    seconds: dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -128,7 +128,7 @@ def _predict_into(
 ) -> VideoResult:
     part, first = track_parts.prepare(parts, _settings(path, run) | settings)
     choice = dataclasses.replace(run.choice, first=first)
-    seconds: collections.Counter[str] = collections.Counter()
+    seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
     failure = ''
     start = time.perf_counter()
     bar = _bar(path, info, run.choice, parts if first else None, shows_progress)
@@ -179,7 +179,7 @@ def _people(
     frames: Iterator[Frame],
     path: pathlib.Path,
     predictor: Predictor,
-    seconds: collections.Counter[str],
+    seconds: dict[str, float],
 ) -> Iterator[video_people.FramePeople]:
     """The people of each frame, by the camera that the first one has."""
     first = next(frames, None)
@@ -284,8 +284,8 @@ def stream(
     source: Any,
     predictor: Predictor,
     smoothing: Smoothing,
-    open_frames: Callable[[Any], Iterator[Frame]] | None = None,
-) -> Iterator[Live]:
+    open_frames: Callable[[Any], Generator[Frame, None, None]] | None = None,
+) -> Generator[Live, None, None]:
     """People of a camera or a video while they come, with ids, smoothed by the 1 EUR filter.
 
     At the end, also by an error, the measured delay from picture to pose is printed.
@@ -326,7 +326,7 @@ def delay_words(delays: list[float]) -> str:
     )
 
 
-def _open(source: Any) -> Iterator[Frame]:
+def _open(source: Any) -> Generator[Frame, None, None]:
     number = camera_frames.number_of(source)
     return video_frames.read(pathlib.Path(source)) if number is None else camera_frames.read(number)
 
