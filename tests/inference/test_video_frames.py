@@ -2,6 +2,7 @@
 
 import contextlib
 
+import av
 import numpy as np
 import pytest
 
@@ -107,6 +108,19 @@ def test_frames_that_change_their_size_end_the_video(tmp_path):
 def test_sound_alone_is_told(tmp_path):
     with pytest.raises(UserError, match='holds sound alone; give a video with pictures'):
         list(video_frames.read(video_samples.write_sound(tmp_path / 'song.wav')))
+
+
+@pytest.mark.parametrize(
+    ('ending', 'words'), [('avi', 'holds no frame'), ('mp4', 'holds no pictures')]
+)
+def test_a_video_without_frames_is_told(tmp_path, ending, words):
+    path = tmp_path / f'empty.{ending}'
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('mpeg4', rate=10)
+        stream.width, stream.height, stream.pix_fmt = *video_samples.SIZE, 'yuv420p'
+        container.start_encoding()
+    with pytest.raises(UserError, match=words):
+        list(video_frames.read(path))
 
 
 def test_no_video_is_told(tmp_path):
