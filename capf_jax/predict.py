@@ -1,4 +1,4 @@
-"""People of photographs in 2D and 3D: one picture, a folder, or a pattern.
+"""People of photographs and videos in 2D and 3D: one file, a folder, a pattern, or a camera.
 
     python -m capf_jax.predict photo.jpg
     python -m capf_jax.predict holiday/ --output=poses --csv
@@ -6,6 +6,13 @@
 
 Of each picture NAME.npz and NAME.json are written into --output, and NAME.png, which shows it;
 docs/predict.md describes them. What is finished is not made again, unless --overwrite says so.
+
+Of each video NAME.npz is written, with everyone over time; docs/video.md describes it. Ctrl-C
+leaves the frames that are finished, and the same command goes on behind them:
+
+    python -m capf_jax.predict dance.mp4 --world=y_up
+    python -m capf_jax.predict dance.mp4 --time_range=2:5.5 --stride=2 --smoothing=savgol
+    python -m capf_jax.predict camera:0
 
 How far away people are depends on the camera. It is given by numbers or by a calibration file (of
 Pose2Sim or OpenCV), read from the picture (EXIF), or assumed:
@@ -50,11 +57,13 @@ from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import (
     ahead,
+    camera_frames,
     joints2d_files,
     other_detectors,
     predict_arguments,
     predictor,
     sources,
+    video_command,
 )
 from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.camera_choice import CameraChoice
@@ -76,7 +85,20 @@ _AHEAD = 4  # pictures that are decoded before their turn
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code: 1 if a picture among several could not be done."""
     values = predict_arguments.parse(argv, __doc__)
-    pictures = sources.find(values.source[0] if len(values.source) == 1 else values.source)
+    camera = camera_frames.number_of(values.source[0]) if len(values.source) == 1 else None
+    if camera is not None:
+        _start()
+        return video_command.run_camera(values, camera, lambda: _predictor(values))
+    everything = sources.find(values.source[0] if len(values.source) == 1 else values.source)
+    pictures, videos = everything.split()
+    code = 0
+    if videos.paths:
+        _start()
+        code = video_command.run(
+            values, videos, lambda: _predictor(values, videos), pictures.names()
+        )
+        if not pictures.paths:
+            return code
     if values.box is not None and not pictures.single:
         raise UserError('--box is for one picture; for several give --joints2d with their boxes')
     outputs = _outputs(values, pictures)
@@ -89,17 +111,22 @@ def main(argv: Sequence[str]) -> int:
     if finished:
         print(f'{finished} of {len(outputs)} pictures are finished already (--overwrite redoes)')
     if not jobs:
-        return 0
-    programs.start_process()
-    use_compilation_cache()
-    use_stored_programs()
+        return code
+    _start()
     with Writer(len(outputs), finished) as writer:
         prepare = writer.prepare_figures if values.picture else lambda: None
         people_of = predictor.with_own_data(_predictor(values, pictures, prepare), pictures)
         failures = _run(values, people_of, pictures, jobs, writer)
     for failure in failures:
         print(f'error: {failure}', file=sys.stderr)
-    return int(bool(failures))
+    return int(bool(failures)) or code
+
+
+def _start() -> None:
+    """Prepares the process, before the first network is loaded."""
+    programs.start_process()
+    use_compilation_cache()
+    use_stored_programs()
 
 
 def _run(
@@ -163,13 +190,15 @@ def _along(people: People, values: argparse.Namespace) -> People:
 
 
 def _predictor(
-    values: argparse.Namespace, pictures: Sources, prepare: Callable[[], None]
+    values: argparse.Namespace,
+    source: Sources | None = None,
+    prepare: Callable[[], None] = lambda: None,
 ) -> Predictor:
     """The networks and settings that the arguments name, before the first picture is opened.
 
     Args:
       values: the arguments.
-      pictures: whose people are to be predicted.
+      source: the pictures or videos whose people are to be predicted; None for a camera.
       prepare: is called once, when it holds up the compilers least.
     """
     calibration = Calibration.read(values.calibration) if values.calibration else None
@@ -181,7 +210,7 @@ def _predictor(
     if values.detector_weights:
         detector = _load(values.detector_weights)
     models = Models.of(lifter, detector)
-    detects = joints is None and pictures.joints is None
+    detects = joints is None and (source is None or source.joints is None)
     if detects:
         models.check_detector()
         ahead.compile_lifter(models)

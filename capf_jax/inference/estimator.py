@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from capf_jax.inference.people import People
     from capf_jax.inference.person_boxes import Finder
     from capf_jax.inference.photograph_models import JointDetector
+    from capf_jax.inference.tracks import Tracks
+    from capf_jax.inference.video_prediction import Live
 
 LARGEST_BATCH = 64  # larger ones are cut
 
@@ -308,12 +310,13 @@ class Estimator:
         finder: Finder | None = None,
         height: float | None = None,
         flip_test: bool = True,
-    ) -> People | list[People]:
-        """The people of photographs, in 2D and 3D.
+        **video_options: Any,
+    ) -> People | Tracks | list[People | Tracks]:
+        """The people of photographs and videos, in 2D and 3D.
 
         Args:
           source: a picture: its file, or RGB pixels, uint8 [H, W, 3]. Or several: a folder, a
-            pattern such as 'holiday/*.jpg', a folder of own data, or a list of files.
+            pattern such as 'holiday/*.jpg', a folder of own data, or a list of files. Or videos.
           boxes: [N, 4] x, y, width, height of the people of one picture, pixels; None to find them.
           joints2d: their 2D joints: [N, J, 2] pixels in the order of `skeleton`, or
             `joints2d_files.given` of another order; or a file of them, which may be of many
@@ -324,10 +327,13 @@ class Estimator:
           finder: what finds the people; None for the one that comes with the repository.
           height: metres; everyone is scaled to this standing height.
           flip_test: average with the prediction for the mirrored person.
+          video_options: of videos alone, the arguments of `video_options.plan_of`: `time_range`,
+            `stride`, `smoothing`, `cutoff`, `constant_bones`, `still_feet`, `fill_gaps`, `axes`,
+            `pitch` and `tilt`.
 
         Returns:
-          `People` of one picture, and a list of them where the source names several, even if there
-          is but one of these.
+          `People` of one picture, `Tracks` of one video, and a list of them where the source names
+          several, even if there is but one of these.
 
         Raises:
           FileNotFoundError: nothing is there.
@@ -345,7 +351,47 @@ class Estimator:
             finder=finder,
             height=height,
             flip_test=flip_test,
+            **video_options,
         )
+
+    def stream(
+        self,
+        source: str | os.PathLike,
+        camera: Any = None,
+        *,
+        detector: Estimator | None = None,
+        finder: Finder | None = None,
+        height: float | None = None,
+        flip_test: bool = True,
+        smoothing: str = 'one_euro',
+    ) -> Generator[Live, None, None]:
+        """The people of a camera or a video while its frames come, numbered over time.
+
+        The measured delay from picture to pose is printed when the stream ends or is closed.
+
+        Args:
+          source: 'camera:0', or a video file.
+          camera: see `predict`.
+          detector: see `predict`.
+          finder: see `predict`.
+          height: see `predict`.
+          flip_test: see `predict`.
+          smoothing: 'one_euro' or 'none'; the others need later frames.
+
+        Yields:
+          `Live`: the frame, its people along 'camera', and the delay.
+
+        Raises:
+          FileNotFoundError: there is no such file.
+          UserError: no camera, no video, or the file holds no lifter.
+        """
+        from capf_jax.inference import predictor, video_prediction
+        from capf_jax.inference.smoothing import Smoothing
+
+        people_of = predictor.of_arguments(
+            self, camera, detector=detector, finder=finder, height=height, flip_test=flip_test
+        )
+        return video_prediction.stream(source, people_of, Smoothing(smoothing))
 
     def _in_batches(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
         """The function's outputs for any number of samples, on the host."""

@@ -8,12 +8,13 @@ function in `WRITERS`.
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import re
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -76,7 +77,7 @@ def read(path: str | os.PathLike) -> People:
         with files.local(path) as copy:
             fields = reader(copy)
         _check_format(path, fields)
-        return _people(path, fields)
+        return of_fields(path, fields)
     except UserError:
         raise
     except _BROKEN as error:
@@ -267,8 +268,25 @@ def _check_format(path: files.AnyPath, fields: Mapping[str, Any]) -> None:
         )
 
 
-def _people(path: files.AnyPath, fields: Mapping[str, Any]) -> People:
-    """The people of a file whose format is right."""
+def join(people: Sequence[People]) -> People:
+    """The people of several frames of one video, one after the other, in one `People`."""
+    arrays = array_shapes(people[0].joints2d_skeleton, people[0].skeleton)
+    return dataclasses.replace(
+        people[0],
+        **{name: np.concatenate([getattr(one, name) for one in people]) for name in arrays},
+    )
+
+
+def of_fields(path: files.AnyPath, fields: Mapping[str, Any]) -> People:
+    """The people in the content of a file whose format is right, as `fields_of` makes it.
+
+    Args:
+      path: of the file, for messages.
+      fields: its content by name.
+
+    Raises:
+      UserError: names, units or numbers are not those of people.
+    """
     for name, names in (('skeleton', 'joint_names'), ('joints2d_skeleton', 'joints2d_names')):
         if tuple(fields[names]) != skeletons.get(str(fields[name])).joints:
             raise UserError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any, Protocol
 
 import cv2
@@ -32,14 +33,34 @@ class Finder(Protocol):
         """Of an RGB picture `boxes` [N, 4] x y w h px and `scores` [N], among others."""
 
 
-def find_boxes(
+@dataclasses.dataclass(frozen=True, eq=False)
+class Candidates:
+    """N people of an image as the finder gives them, the likeliest first; pixels of the image.
+
+    Attributes:
+      boxes: x, y, width, height.
+      scores: 0 to 1.
+      joints2d: of the finder's skeleton; None of a finder that gives none.
+      confidence: of the joints, 0 to 1; None without joints.
+    """
+
+    boxes: Float[np.ndarray, 'N 4']
+    scores: Float[np.ndarray, ' N']
+    joints2d: Float[np.ndarray, 'N J 2'] | None = None
+    confidence: Float[np.ndarray, 'N J'] | None = None
+
+
+def find_people(
     pixels: UInt8[np.ndarray, 'H W 3'], finder: Finder, least_score: float = LEAST_SCORE
-) -> tuple[Float[np.ndarray, 'N 4'], Float[np.ndarray, ' N']]:
+) -> Candidates:
     """Stage 1: where the people are.
 
-    Returns:
-      Boxes x, y, width, height, pixels, and scores, 0 to 1, the largest first. People of less than
-      `LEAST_PERSON` pixels are left out.
+    People of less than `LEAST_PERSON` pixels are left out.
+
+    Args:
+      pixels: RGB.
+      finder: sees a smaller picture.
+      least_score: people of a lower score are left out.
     """
     sees_all = getattr(finder, 'thumbnail', THUMBNAIL) is None
     thumbnail, scale = (pixels, 1.0) if sees_all else _square(pixels)
@@ -50,8 +71,24 @@ def find_boxes(
     boxes[:, 2:] /= scale
     large = boxes[:, 2:].max(axis=1, initial=0) >= LEAST_PERSON
     usable = large & (boxes[:, 2:].min(axis=1, initial=np.inf) > 0) & (scores >= least_score)
-    order = np.argsort(-scores[usable], kind='stable')
-    return boxes[usable][order], scores[usable][order]
+    order = np.flatnonzero(usable)[np.argsort(-scores[usable], kind='stable')]
+    joints2d = getattr(people, 'joints2d', None)
+    if joints2d is None:
+        return Candidates(boxes[order], scores[order])
+    return Candidates(
+        boxes[order],
+        scores[order],
+        (np.asarray(joints2d, np.float64)[order] + 0.5) / scale - 0.5,
+        np.asarray(people.confidence, np.float64)[order],
+    )
+
+
+def find_boxes(
+    pixels: UInt8[np.ndarray, 'H W 3'], finder: Finder, least_score: float = LEAST_SCORE
+) -> tuple[Float[np.ndarray, 'N 4'], Float[np.ndarray, ' N']]:
+    """The boxes x, y, width, height and the scores of `find_people`."""
+    people = find_people(pixels, finder, least_score)
+    return people.boxes, people.scores
 
 
 def _square(pixels: np.ndarray) -> tuple[np.ndarray, float]:

@@ -8,6 +8,7 @@ from.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import cv2
@@ -143,7 +144,26 @@ def undistorted(image: UInt8[np.ndarray, 'H W 3'], camera: Camera) -> UInt8[np.n
     """The picture as a lens without distortion of the same intrinsics would have taken it."""
     if camera.distortion is None:
         return image
-    return cv2.undistort(image, viewing_ray.matrix(camera.intrinsics), camera.distortion)
+    maps = _lens_maps(
+        (image.shape[1], image.shape[0]),
+        tuple(np.asarray(camera.intrinsics, np.float64).tolist()),
+        tuple(np.asarray(camera.distortion, np.float64).tolist()),
+    )
+    return cv2.remap(image, *maps, cv2.INTER_LINEAR)
+
+
+@functools.lru_cache(maxsize=1)
+def _lens_maps(
+    size: tuple[int, int], intrinsics: tuple[float, ...], distortion: tuple[float, ...]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the pixels of an undistorted image are in that as it is, as `cv2.remap` takes it.
+
+    The last maps are kept, since the images of a folder or a video mostly have one lens.
+    """
+    matrix = viewing_ray.matrix(np.array(intrinsics))
+    lens = np.array(distortion)
+    maps = cv2.initUndistortRectifyMap(matrix, lens, np.eye(3), matrix, size, cv2.CV_16SC2)
+    return maps[0], maps[1]
 
 
 def undistort_points(

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -117,7 +118,7 @@ def people_of(
 
 
 def lift(
-    pixels: UInt8[np.ndarray, 'H W 3'],
+    pixels: UInt8[np.ndarray, 'H W 3'] | Sequence[UInt8[np.ndarray, 'H W 3']],
     aimed: Aimed,
     models: Models,
     *,
@@ -127,7 +128,8 @@ def lift(
     """Stage 3: poses in metres, relative to the root, in the camera's frame.
 
     Args:
-      pixels: RGB, without lens distortion.
+      pixels: RGB, without lens distortion; of people out of several images, that of each person,
+        all of one size.
       aimed: the people's crops and joints.
       models: the networks.
       flip_test: average with the prediction for the mirrored person.
@@ -153,7 +155,8 @@ def lift(
             joints2d = on_photograph(joints_crop, views)
             aimed = Aimed(views, joints2d, np.asarray(confidence, np.float64))
     else:
-        size = np.tile([float(pixels.shape[1]), float(pixels.shape[0])], (len(views), 1))
+        height, width = (pixels if isinstance(pixels, np.ndarray) else pixels[0]).shape[:2]
+        size = np.tile([float(width), float(height)], (len(views), 1))
         by_image = normalise_by_image(aimed.joints2d, size)
         pose = lifter.lift(images, by_image, joints_crop, flip_test=flip_test)
     rotations = np.stack([view.rotation for view in views])

@@ -8,7 +8,13 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.inference import other_detectors, photograph_camera, photographs, predictor
+from capf_jax.inference import (
+    other_detectors,
+    photograph_camera,
+    photographs,
+    predictor,
+    video_arguments,
+)
 from capf_jax.inference.formats import catalog
 from capf_jax.inference.people import AXES
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW
@@ -59,7 +65,7 @@ def _check(values: argparse.Namespace) -> None:
 def _parser(description: str | None) -> commands.Parser:
     parser = commands.Parser('capf_jax.predict', description)
     add = parser.add_argument
-    add('source', nargs='+', help='pictures, a folder, or a pattern in quotes')
+    add('source', nargs='+', help='pictures, videos, a folder, a pattern in quotes, or camera:0')
     add('--output', default='predictions', metavar='FOLDER', help='default predictions')
     add('--weights', default=str(predictor.LIFTER), help='default pretrained/photographs')
     add('--detector_weights', help='what finds the 2D joints; default: the detector in --weights')
@@ -89,6 +95,7 @@ def _parser(description: str | None) -> commands.Parser:
     parser.add_flag('picture', default=True, help='write NAME.png')
     parser.add_flag('overwrite', default=False, help='make finished pictures again')
     parser.add_flag('flip_test', default=True, help='average with the mirrored person')
+    video_arguments.add_to(parser)
     return parser
 
 

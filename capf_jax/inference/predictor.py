@@ -9,7 +9,7 @@ import dataclasses
 import functools
 import os
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,7 @@ from capf_jax.inference.weight_files import PRETRAINED
 
 if TYPE_CHECKING:
     from capf_jax.inference.estimator import Estimator
+    from capf_jax.inference.tracks import Tracks
 
 FINDER = PRETRAINED / 'movenet_multipose.safetensors'
 LIFTER = PRETRAINED / 'photographs.safetensors'
@@ -105,6 +106,31 @@ def _finder(path: str) -> Finder:
     return PeopleFinder.load(path)
 
 
+def of_arguments(
+    estimator: Estimator,
+    camera: Any = None,
+    *,
+    detector: Estimator | None = None,
+    finder: Finder | None = None,
+    height: float | None = None,
+    flip_test: bool = True,
+    least_confidence: float = photographs.LEAST_CONFIDENCE,
+) -> Predictor:
+    """The Predictor of the arguments of `Estimator.predict`.
+
+    Raises:
+      UserError: the files cannot do it, or the camera is none.
+    """
+    return Predictor(
+        Models.of(estimator, detector),
+        CameraChoice.of(camera),
+        default_finder if finder is None else lambda: finder,
+        height=height,
+        flip_test=flip_test,
+        least_confidence=least_confidence,
+    )
+
+
 def predict(
     estimator: Estimator,
     source: Any,
@@ -117,12 +143,14 @@ def predict(
     height: float | None = None,
     flip_test: bool = True,
     least_confidence: float = photographs.LEAST_CONFIDENCE,
-) -> People | list[People]:
+    **options: Any,
+) -> People | Tracks | list[People | Tracks]:
     """`Estimator.predict`, which says what the arguments are."""
-    predictor = Predictor(
-        Models.of(estimator, detector),
-        CameraChoice.of(camera),
-        default_finder if finder is None else lambda: finder,
+    predictor = of_arguments(
+        estimator,
+        camera,
+        detector=detector,
+        finder=finder,
         height=height,
         flip_test=flip_test,
         least_confidence=least_confidence,
@@ -137,6 +165,8 @@ def predict(
     if isinstance(source, np.ndarray):
         return predictor.people(sources.of_array(source), 'array', boxes, joints)
     pictures = sources.find(source)
+    if any(map(sources.is_video, pictures.paths)) and (boxes is not None or joints2d is not None):
+        raise UserError('boxes and 2D joints are those of pictures; give none with videos')
     if not pictures.single and (boxes is not None or joints is not None):
         raise UserError(
             'boxes and 2D joints are those of one picture; for several give a file of 2D joints, '
@@ -144,9 +174,20 @@ def predict(
         )
     predictor = with_own_data(predictor, pictures)
     results = [
-        predictor.people(sources.read(path), str(path), boxes, joints) for path in pictures.paths
+        _tracks(path, predictor, options)
+        if sources.is_video(path)
+        else predictor.people(sources.read(path), str(path), boxes, joints)
+        for path in pictures.paths
     ]
     return results[0] if pictures.single else results
+
+
+def _tracks(path: pathlib.Path, predictor: Predictor, options: Mapping[str, Any]) -> Tracks:
+    """The people of a video, by the options of `video_options.plan_of`."""
+    from capf_jax.inference import video_options, video_prediction  # which pictures do not need
+
+    run = video_prediction.VideoRun(predictor, *video_options.plan_of(**options))
+    return video_prediction.predict_file(path, run).tracks
 
 
 def with_own_data(predictor: Predictor, pictures: sources.Sources) -> Predictor:

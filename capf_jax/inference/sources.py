@@ -1,4 +1,4 @@
-"""What a prediction is made of: one picture, many, or a folder of own data.
+"""What a prediction is made of: pictures and videos, one or many, or a folder of own data.
 
 A source is an array, a file, a folder, a pattern such as 'holiday/*.jpg', or a list of files.
 """
@@ -29,7 +29,7 @@ ENDINGS = (
     '.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif', '.ppm',
     '.pgm', '.avif', '.heic', '.heif', '.jp2', '.tga',
 )  # fmt: skip
-VIDEOS = ('.mp4', '.mov', '.avi', '.mkv', '.webm', '.m4v')
+VIDEOS = ('.mp4', '.mov', '.avi', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg', '.ts', '.mts', '.wmv')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -52,11 +52,11 @@ class Picture:
 
 @dataclasses.dataclass(frozen=True)
 class Sources:
-    """The pictures of a source.
+    """The pictures and videos of a source.
 
     Attributes:
       paths: their files, sorted.
-      single: whether the source names one picture.
+      single: whether the source names one picture or video.
       joints: the people of a folder of own data; None of other sources.
     """
 
@@ -64,8 +64,14 @@ class Sources:
     single: bool
     joints: JointsFile | None = None
 
+    def split(self) -> tuple[Sources, Sources]:
+        """The pictures, and the videos."""
+        videos = tuple(path for path in self.paths if is_video(path))
+        pictures = tuple(path for path in self.paths if not is_video(path))
+        return dataclasses.replace(self, paths=pictures), Sources(videos, self.single)
+
     def names(self) -> tuple[str, ...]:
-        """The name of each picture's result: that of the file without its ending.
+        """The name of each file's result: that of the file without its ending.
 
         Where two would be equal, they are the paths in the folder of all, and where these would be
         equal, they keep their endings.
@@ -86,14 +92,14 @@ def _all_differ(names: Sequence[str]) -> bool:
 
 
 def find(source: str | os.PathLike | Sequence[str | os.PathLike]) -> Sources:
-    """The pictures that a source names; none of them is opened.
+    """The pictures and videos that a source names; none of them is opened.
 
     Args:
       source: a file, a folder, a pattern or a list of files, as a user may write them.
 
     Raises:
       FileNotFoundError: nothing is there.
-      UserError: a folder or pattern without pictures, or a video.
+      UserError: a folder or pattern without pictures and videos.
     """
     if not isinstance(source, (str, os.PathLike)):
         paths = [path for one in source for path in find(one).paths]
@@ -105,31 +111,34 @@ def find(source: str | os.PathLike | Sequence[str | os.PathLike]) -> Sources:
         if (path / OWN_DATA).is_file():
             joints = joints2d_files.read(path / OWN_DATA)
             return Sources(tuple(path / name for name in joints.pictures), False, joints)
-        paths = _pictures(path.iterdir())
+        paths = _usable(path.iterdir())
         if not paths:
-            raise UserError(f'the folder {path} holds no picture; name another')
+            raise UserError(f'the folder {path} holds no picture and no video; name another')
         return Sources(paths, False)
     if path.is_file():
-        if path.suffix.lower() in VIDEOS:
-            raise UserError(
-                f'{path} is a video, which is not read yet; give its frames as pictures'
-            )
         return Sources((path,), True)
     if glob.has_magic(str(path)):
-        paths = _pictures(map(pathlib.Path, glob.glob(str(path), recursive=True)))
+        paths = _usable(map(pathlib.Path, glob.glob(str(path), recursive=True)))
         if not paths:
-            raise FileNotFoundError(f'no picture is called {path}; correct the pattern')
+            raise FileNotFoundError(f'no picture or video is called {path}; correct the pattern')
         return Sources(paths, False)
-    raise FileNotFoundError(f'there is no picture or folder {path}; correct its name')
+    raise FileNotFoundError(f'there is no picture, video or folder {path}; correct its name')
 
 
-def _pictures(paths: Iterable[pathlib.Path]) -> tuple[pathlib.Path, ...]:
-    """Those paths that are pictures by their ending, sorted; hidden files are left out."""
+def is_video(path: pathlib.Path) -> bool:
+    """Whether a path is that of a video, by its ending."""
+    return path.suffix.lower() in VIDEOS
+
+
+def _usable(paths: Iterable[pathlib.Path]) -> tuple[pathlib.Path, ...]:
+    """Those that are pictures or videos by their ending, sorted; hidden files are left out."""
     return tuple(
         sorted(
             path
             for path in paths
-            if path.suffix.lower() in ENDINGS and not path.name.startswith('.') and path.is_file()
+            if path.suffix.lower() in (*ENDINGS, *VIDEOS)
+            and not path.name.startswith('.')
+            and path.is_file()
         )
     )
 

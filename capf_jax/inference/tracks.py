@@ -119,7 +119,7 @@ class Tracks:
     @property
     def present(self) -> Bool[np.ndarray, 'P T']:
         """Whether each person was seen in each frame, with or without a pose."""
-        return np.isfinite(self.boxes).all(axis=-1)
+        return np.asarray(np.isfinite(self.boxes).all(axis=-1))
 
     @property
     def sure(self) -> Bool[np.ndarray, 'P T J']:

@@ -104,7 +104,7 @@ def test_arrays_that_are_no_picture_are_refused(pixels):
 
 
 def test_what_is_not_there_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='no picture or folder'):
+    with pytest.raises(FileNotFoundError, match='no picture, video or folder'):
         sources.find(tmp_path / 'a.jpg')
     with pytest.raises(FileNotFoundError, match='correct the pattern'):
         sources.find(str(tmp_path / '*.jpg'))
@@ -114,7 +114,10 @@ def test_what_is_not_there_is_named(tmp_path):
         sources.find([])
 
 
-def test_videos_are_not_read_yet(tmp_path):
-    (tmp_path / 'a.mp4').write_bytes(b'')
-    with pytest.raises(UserError, match='is a video'):
-        sources.find(tmp_path / 'a.mp4')
+def test_videos_are_told_from_pictures(tmp_path):
+    for name in ('a.mp4', 'b.jpg', 'c.MOV', 'd.txt'):
+        (tmp_path / name).write_bytes(b'')
+    assert sources.find(tmp_path / 'a.mp4').single
+    pictures, videos = sources.find(tmp_path).split()
+    assert names(pictures) == ['b.jpg']
+    assert names(videos) == ['a.mp4', 'c.MOV']

@@ -6,7 +6,7 @@ import pytest
 
 from capf_jax.errors import UserError
 from capf_jax.inference import joints2d_files
-from capf_jax.inference.photograph_camera import Calibration
+from capf_jax.inference.calibration_files import Calibration
 
 POINTS = [[1, 2]] * 17
 PERSON = {'image': 'a.jpg', 'joints2d': POINTS}

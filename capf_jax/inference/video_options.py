@@ -1,0 +1,54 @@
+"""What a user may ask of videos, as Python's arguments name it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from capf_jax import errors
+from capf_jax.errors import UserError
+from capf_jax.inference import short_gaps
+from capf_jax.inference.people import AXES
+from capf_jax.inference.smoothing import CUTOFF, Smoothing
+from capf_jax.inference.video_frames import FrameChoice
+from capf_jax.inference.video_tracks import Finish
+from capf_jax.pose import cameras
+
+
+def plan_of(
+    *,
+    time_range: tuple[float, float | None] = (0.0, None),
+    stride: int = 1,
+    smoothing: str = 'butterworth',
+    cutoff: float = CUTOFF,
+    constant_bones: bool = True,
+    still_feet: bool = True,
+    fill_gaps: float = short_gaps.LONGEST,
+    axes: str = 'camera',
+    pitch: float = 0.0,
+    tilt: float = 0.0,
+) -> tuple[FrameChoice, Finish]:
+    """Which frames of every video are taken, and what comes behind them; both of a `VideoRun`.
+
+    Args:
+      time_range: seconds, start and stop; None for the end.
+      stride: each so-many-th frame is taken.
+      smoothing: one of `smoothing.NAMES`.
+      cutoff: Hz, of the smoothing.
+      constant_bones: whether each person's bones keep their lengths.
+      still_feet: whether feet that stand are kept from sliding.
+      fill_gaps: seconds; a person who is hidden for no longer is filled in, as a guess.
+      axes: of the 3D joints; 'y_up' and 'z_up' come with a floor.
+      pitch: degrees by which the camera looks down.
+      tilt: degrees by which it is turned clockwise. Without both, the video tells what is up.
+
+    Raises:
+      UserError: a value that means nothing.
+    """
+    if axes not in AXES:
+        raise errors.unknown('axes', axes, AXES)
+    up = -cameras.upright_rotation(pitch, tilt)[1] if pitch or tilt else None
+    if not (np.isfinite(fill_gaps) and fill_gaps >= 0):
+        raise UserError(f'gaps of {fill_gaps} s cannot be filled; give seconds, 0 for none')
+    filters = Smoothing(smoothing, cutoff)
+    finish = Finish(filters, constant_bones, axes, still_feet, up, fill_gaps)
+    return FrameChoice(*time_range, stride), finish

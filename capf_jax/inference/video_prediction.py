@@ -1,0 +1,406 @@
+"""A whole video: its frames to people, kept on disk part by part, then finished and written.
+
+`predict_file` is what the command and `Estimator.predict` run; `stream` gives people while they
+come, of a camera or a file.
+"""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import pathlib
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from capf_jax.errors import UserError
+from capf_jax.inference import (
+    camera_frames,
+    track_parts,
+    tracks_files,
+    video_frames,
+    video_people,
+    video_tracks,
+)
+from capf_jax.inference.formats import catalog
+from capf_jax.inference.formats.catalog import Format
+from capf_jax.inference.formats.pictures import Pictures
+from capf_jax.inference.people import People
+from capf_jax.inference.person_tracking import Tracker, ids_of
+from capf_jax.inference.predictor import Predictor
+from capf_jax.inference.smoothing import OneEuro, Smoothing
+from capf_jax.inference.sources import Picture
+from capf_jax.inference.track_parts import StoredFrame
+from capf_jax.inference.tracks import Tracks
+from capf_jax.inference.video_frames import CutShortError, Frame, FrameChoice
+from capf_jax.inference.video_people import VideoModels
+from capf_jax.inference.video_tracks import Finish
+
+PARTS = '.parts'  # what the folder of a video's parts has behind the result's name
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VideoRun:
+    """What is done with every video.
+
+    Attributes:
+      predictor: networks, camera and settings.
+      choice: which frames are taken.
+      finish: what comes behind them.
+    """
+
+    predictor: Predictor
+    choice: FrameChoice = dataclasses.field(default_factory=FrameChoice)
+    finish: Finish = dataclasses.field(default_factory=Finish)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class VideoResult:
+    """What came of one video.
+
+    Attributes:
+      tracks: its people.
+      failure: what is wrong with the video, in a sentence, where it ended too early; else ''.
+      seconds: by stage, what each took.
+    """
+
+    tracks: Tracks
+    failure: str
+    seconds: dict[str, float]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Live:
+    """One frame of a stream.
+
+    Attributes:
+      frame: with its pixels.
+      people: with ids that stay over time, smoothed.
+      colours: [N, K, 3] of each (`person_colours`).
+      delay: seconds from the picture to its people.
+    """
+
+    frame: Frame
+    people: People
+    colours: np.ndarray
+    delay: float
+
+
+def predict_file(
+    path: pathlib.Path,
+    run: VideoRun,
+    parts: pathlib.Path | None = None,
+    *,
+    shows_progress: bool = False,
+    settings: dict[str, Any] | None = None,
+) -> VideoResult:
+    """The tracks of a video file.
+
+    Args:
+      path: the video.
+      run: what is done.
+      parts: the folder for parts, with which an interrupted run goes on and which stays; None for
+        a temporary one.
+      shows_progress: whether to show a bar with the time left.
+      settings: further ones that the parts depend on, such as the weights.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      UserError: it is no video, has no frame, or the disk is full.
+    """
+    info = video_frames.probe(path)
+    with contextlib.ExitStack() as stack:
+        if parts is None:
+            parts = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()), 'parts')
+        return _predict_into(path, run, info, parts, shows_progress, settings or {})
+
+
+def _predict_into(
+    path: pathlib.Path,
+    run: VideoRun,
+    info: video_frames.VideoInfo,
+    parts: pathlib.Path,
+    shows_progress: bool,
+    settings: dict[str, Any],
+) -> VideoResult:
+    part, first = track_parts.prepare(parts, _settings(path, run) | settings)
+    choice = dataclasses.replace(run.choice, first=first)
+    seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
+    failure = ''
+    start = time.perf_counter()
+    bar = _bar(path, info, run.choice, parts if first else None, shows_progress)
+    with bar, track_parts.PartsWriter(parts, part) as writer:
+        try:
+            with contextlib.closing(video_frames.read(path, choice)) as frames:
+                for one in _people(frames, path, run.predictor, seconds):
+                    frame = one.frame
+                    began = time.perf_counter()
+                    writer.append(StoredFrame(frame.number, frame.time, one.people, one.colours))
+                    seconds['store'] += time.perf_counter() - began
+                    bar.update()
+        except CutShortError as error:
+            failure = str(error)
+    try:
+        raw = video_tracks.of_frames(track_parts.read(parts), info.fps)
+    except UserError:
+        if failure:
+            raise UserError(failure) from None
+        raise
+    began = time.perf_counter()
+    finished = video_tracks.finished(raw, run.finish)
+    seconds['finish'] += time.perf_counter() - began
+    seconds['all'] += time.perf_counter() - start
+    return VideoResult(finished, failure, seconds)
+
+
+def _bar(
+    path: pathlib.Path,
+    info: video_frames.VideoInfo,
+    choice: FrameChoice,
+    parts: pathlib.Path | None,
+    is_shown: bool,
+) -> Any:
+    done = 0 if parts is None else sum(1 for _ in track_parts.read(parts))
+    if done and is_shown:
+        print(f'{path.name}: {done} frames are finished already (--overwrite redoes)')
+    return tqdm(
+        total=info.number_of_frames(choice),
+        initial=done,
+        unit=' frames',
+        desc=path.name,
+        disable=not is_shown,
+    )
+
+
+def _people(
+    frames: Iterator[Frame],
+    path: pathlib.Path,
+    predictor: Predictor,
+    seconds: dict[str, float],
+) -> Iterator[video_people.FramePeople]:
+    """The people of each frame, by the camera that the first one has."""
+    first = next(frames, None)
+    if first is None:
+        return
+    video = video_models(predictor, first, str(path))
+    yield from video_people.people_of(
+        _chain(first, frames), video, at_once=video_people.frames_at_once(), seconds=seconds
+    )
+
+
+def _chain(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:
+    yield first
+    yield from rest
+
+
+def video_models(predictor: Predictor, first: Frame, path: str) -> VideoModels:
+    """Networks and the one camera of a video, as its first frame tells it.
+
+    Raises:
+      UserError: the networks or the calibration do not fit.
+    """
+    video_people.check(predictor.models)
+    if predictor.finder is None:
+        raise UserError('a video needs a finder of people; give one')
+    return VideoModels(
+        predictor.models,
+        predictor.finder(),
+        predictor.cameras.camera(Picture(first.pixels), path),
+        pathlib.PurePath(path).name,
+        predictor.height,
+        predictor.flip_test,
+        predictor.least_confidence,
+    )
+
+
+def _settings(path: pathlib.Path, run: VideoRun) -> dict[str, Any]:
+    """All that the parts of a video depend on."""
+    predictor = run.predictor
+    return {
+        'video': _file_state(path),
+        'frames': [run.choice.start, run.choice.stop, run.choice.stride],
+        'predictor': [predictor.height, predictor.flip_test, predictor.least_confidence],
+        'weights': [
+            None if one is None else _file_state(pathlib.Path(one.path))
+            for one in (predictor.models.lifter, predictor.models.detector)
+        ],
+        'camera': repr(_plain(predictor.cameras)),
+    }
+
+
+def _file_state(path: pathlib.Path) -> list[Any]:
+    """The name of a file, and what changes when it is written anew."""
+    state = path.stat() if path.is_file() else None
+    return [str(path.absolute()), state and state.st_size, state and state.st_mtime_ns]
+
+
+def _plain(value: Any) -> Any:
+    """Nested fields and arrays as text that is equal where the values are."""
+    if dataclasses.is_dataclass(value):
+        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, dict):
+        return {str(key): _plain(one) for key, one in value.items()}
+    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
+
+
+def pictures_of(path: pathlib.Path, choice: FrameChoice, tracks: Tracks) -> Pictures:
+    """The pictures of the frames of tracks, decoded anew wherever they are asked for."""
+    numbers = {*tracks.frames.tolist()}
+
+    def pictures() -> Iterator[np.ndarray]:
+        with (
+            contextlib.suppress(CutShortError),
+            contextlib.closing(video_frames.read(path, choice)) as frames,
+        ):
+            yield from (frame.pixels for frame in frames if frame.number in numbers)
+
+    return pictures
+
+
+def write(
+    stem: pathlib.Path,
+    result: VideoResult,
+    endings: tuple[str, ...],
+    formats: Sequence[Format] = (),
+    pictures: Pictures | None = None,
+) -> list[str]:
+    """Writes the result of a video: first the other formats, and last the NumPy archive.
+
+    The archive is what tells that a video is finished.
+
+    Args:
+      stem: the files' path without an ending.
+      result: of the video.
+      endings: further ones, of `people_files`, such as 'csv'.
+      formats: those of other programs.
+      pictures: of the video; None where they are gone.
+
+    Returns:
+      A sentence for each format that has no file, since nobody has a pose.
+
+    Raises:
+      UserError: the disk is full.
+      OSError: a file could not be written.
+    """
+    from capf_jax.inference import people_files
+    from capf_jax.runtime import files
+
+    tracks = result.tracks
+    try:
+        for ending in endings:
+            rows = people_files.join([tracks.people(t) for t in range(len(tracks.times))])
+            people_files.write(stem.with_name(f'{stem.name}.{ending}'), rows)
+        sentences = catalog.write(formats, stem, tracks, pictures)
+        tracks_files.write(stem.with_name(f'{stem.name}.npz'), tracks)
+    except OSError as error:
+        if not files.disk_is_full(error):
+            raise
+        raise UserError(
+            f'the disk of {stem.parent} is full at {stem.name}: make room there or name another '
+            '--output; all frames are kept, and the same command goes on'
+        ) from error
+    return sentences
+
+
+def stream(
+    source: Any,
+    predictor: Predictor,
+    smoothing: Smoothing,
+    open_frames: Callable[[Any], Generator[Frame, None, None]] | None = None,
+) -> Generator[Live, None, None]:
+    """People of a camera or a video while they come, with ids, smoothed by the 1 EUR filter.
+
+    At the end, also by an error, the measured delay from picture to pose is printed.
+
+    Args:
+      source: 'camera:0' or a video file.
+      predictor: networks and settings.
+      smoothing: 'one_euro' or 'none'; the others need later frames.
+      open_frames: gives the frames of the source; None for the camera or file.
+
+    Raises:
+      FileNotFoundError: there is no such file.
+      UserError: no camera, no video, or a smoothing that needs later frames.
+    """
+    if smoothing.name not in ('one_euro', 'none'):
+        raise UserError(
+            f'{smoothing.name!r} smooths with later frames, which a stream does not have yet; '
+            "take 'one_euro' or 'none'"
+        )
+    delays: list[float] = []
+    try:
+        with contextlib.closing((open_frames or _open)(source)) as frames:
+            for live in _stream(frames, str(source), predictor, smoothing):
+                delays.append(live.delay)
+                yield live
+    finally:
+        if delays:
+            print(delay_words(delays), file=sys.stderr)
+
+
+def delay_words(delays: list[float]) -> str:
+    """What the measured delays were, seconds, in a line for the user."""
+    # The first frames wait for programs to be compiled.
+    usual = np.sort(delays[min(3, len(delays) - 1) :]) * 1000
+    return (
+        f'delay from picture to pose: {np.median(usual):.0f} ms, '
+        f'95% under {np.percentile(usual, 95):.0f} ms ({len(delays)} frames)'
+    )
+
+
+def _open(source: Any) -> Generator[Frame, None, None]:
+    number = camera_frames.number_of(source)
+    return video_frames.read(pathlib.Path(source)) if number is None else camera_frames.read(number)
+
+
+def _stream(
+    frames: Iterator[Frame], source: str, predictor: Predictor, smoothing: Smoothing
+) -> Iterator[Live]:
+    tracker, filters = Tracker(), _LiveSmoothing(smoothing)
+    video = None
+    for frame in frames:
+        arrival = time.monotonic() if frame.arrival is None else frame.arrival
+        if video is None:
+            video = video_models(predictor, frame, source)
+        [one] = video_people.people_of([frame], video)
+        numbers = tracker.update(one.people, one.colours, frame.time)
+        # A stream cannot wait whether a tracklet will be seen often, so that all of them count.
+        ids = ids_of(tracker.known, 1)[numbers] if len(numbers) else numbers
+        people = filters(dataclasses.replace(one.people, ids=ids), frame.time)
+        yield Live(frame, people, one.colours, time.monotonic() - arrival)
+
+
+class _LiveSmoothing:
+    """The 1 EUR filter of everyone's 2D joints, pose and root; whoever was absent begins anew."""
+
+    def __init__(self, smoothing: Smoothing) -> None:
+        self._smoothing = smoothing
+        self._filters: dict[int, tuple[OneEuro, OneEuro, OneEuro]] = {}
+
+    def __call__(self, people: People, time: float) -> People:
+        """The people of the next frame, smoothed."""
+        if self._smoothing.name == 'none':
+            return people
+        here = {int(one) for one, valid in zip(people.ids, people.valid, strict=True) if valid}
+        self._filters = {one: own for one, own in self._filters.items() if one in here}
+        arrays = {name: np.array(getattr(people, name)) for name in ('joints2d', 'pose', 'root')}
+        for n in np.flatnonzero(people.valid):
+            own = self._filters.setdefault(
+                int(people.ids[n]),
+                (
+                    self._smoothing.live(float(people.boxes[n, 2:].max()) / 1.7),
+                    self._smoothing.live(),
+                    self._smoothing.live(),
+                ),
+            )
+            for (name, array), keep in zip(arrays.items(), own, strict=True):
+                array[n] = keep(getattr(people, name)[n], time)
+        return dataclasses.replace(people, **arrays)

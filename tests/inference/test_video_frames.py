@@ -1,0 +1,153 @@
+"""Frames of videos: each with its own number and time, upright, and what a damaged file says."""
+
+import contextlib
+
+import av
+import numpy as np
+import pytest
+
+from capf_jax.errors import UserError
+from capf_jax.inference import video_frames
+from capf_jax.inference.video_frames import CutShortError, FrameChoice
+from tests.inference import video_samples
+
+
+@pytest.fixture(scope='module')
+def even(tmp_path_factory):
+    """Twenty frames, ten a second, with few key frames."""
+    path = tmp_path_factory.mktemp('video') / 'even.mp4'
+    frames = [video_samples.frame(number) for number in range(20)]
+    return video_samples.write(path, frames, codec='libx264', pixel_format='yuv420p')
+
+
+def numbers(frames):
+    return [frame.number for frame in frames]
+
+
+def remember(frames, given):
+    """Adds the frames to a list, one by one, so that those before an error stay."""
+    for frame in frames:
+        given.append(frame)
+
+
+def test_every_frame_comes_with_its_time(even):
+    frames = list(video_frames.read(even))
+    assert numbers(frames) == list(range(20))
+    np.testing.assert_allclose([frame.time for frame in frames], np.arange(20) / 10, atol=2e-3)
+    assert [video_samples.number_of(frame.pixels) for frame in frames] == list(range(20))
+    assert frames[0].size == video_samples.SIZE
+
+
+@pytest.mark.parametrize(
+    ('choice', 'expected'),
+    [
+        (FrameChoice(stride=6), [0, 6, 12, 18]),
+        (FrameChoice(0.45, 1.25), list(range(5, 13))),
+        (FrameChoice(0.5, 1.3, 3), [5, 8, 11]),
+        (FrameChoice(0.5, 1.3, 3, first=9), [11]),
+        (FrameChoice(stride=5, first=6), [10, 15]),
+    ],
+)
+def test_a_range_and_a_stride_choose_the_same_frames_wherever_one_begins(even, choice, expected):
+    frames = list(video_frames.read(even, choice))
+    assert numbers(frames) == expected
+    assert [video_samples.number_of(frame.pixels) for frame in frames] == expected
+
+
+def test_frames_that_vary_in_time_keep_their_times(tmp_path):
+    stamps = [0.0, 0.1, 0.15, 0.5, 0.52, 1.0]
+    frames = [video_samples.frame(number) for number in range(6)]
+    path = video_samples.write(tmp_path / 'vary.mkv', frames, stamps=stamps)
+    np.testing.assert_allclose([one.time for one in video_frames.read(path)], stamps, atol=2e-3)
+    late = list(video_frames.read(path, FrameChoice(0.4)))
+    assert numbers(late) == [3, 4, 5]
+    np.testing.assert_allclose(late[0].time, 0.5, atol=2e-3)
+
+
+@pytest.mark.parametrize(('rotation', 'corner'), [(90, (-1, 0)), (-90, (0, -1)), (180, (-1, -1))])
+def test_a_rotation_is_applied(tmp_path, rotation, corner):
+    path = tmp_path / 'turned.mp4'
+    frames = [video_samples.frame(1)] * 3
+    video_samples.write(path, frames, rotation=rotation, codec='libx264', pixel_format='yuv420p')
+    pixels = next(iter(list(video_frames.read(path)))).pixels
+    width, height = video_samples.SIZE
+    assert pixels.shape[:2] == ((height, width) if rotation == 180 else (width, height))
+    # The white corner of the stored picture lies where the rotation brings it.
+    assert pixels[corner].mean() > 200
+
+
+def test_a_video_that_is_cut_short_gives_what_there_is(tmp_path):
+    frames = [video_samples.frame(number) for number in range(25)]
+    noise = np.random.default_rng(0).integers(0, 9, (25, *frames[0].shape), np.uint8)
+    path = video_samples.write(tmp_path / 'whole.mkv', frames + noise, fps=10)
+    cut = tmp_path / 'cut.mkv'
+    cut.write_bytes(path.read_bytes()[: path.stat().st_size // 3])
+    given = []
+    with pytest.raises(CutShortError, match=r'cut.mkv is cut short after 0\.\d+ of 2\.\d+ s'):
+        remember(video_frames.read(cut), given)
+    assert numbers(given) == list(range(len(given)))
+    assert 3 < len(given) < 12
+
+
+def test_frames_that_change_their_size_end_the_video(tmp_path):
+    small, large = (
+        video_samples.write(
+            tmp_path / f'{name}.ts', [video_samples.frame(1, size)] * 4,
+            codec='libx264', pixel_format='yuv420p', fps=25,
+        )
+        for name, size in (('small', (96, 64)), ('large', (128, 96)))
+    )  # fmt: skip
+    both = tmp_path / 'both.ts'
+    both.write_bytes(small.read_bytes() + large.read_bytes())
+    given = []
+    with pytest.raises(CutShortError, match='changes from 96x64 to 128x96 px at frame'):
+        remember(video_frames.read(both), given)
+    assert {frame.size for frame in given} == {(96, 64)}
+
+
+def test_sound_alone_is_told(tmp_path):
+    with pytest.raises(UserError, match='holds sound alone; give a video with pictures'):
+        list(video_frames.read(video_samples.write_sound(tmp_path / 'song.wav')))
+
+
+@pytest.mark.parametrize(
+    ('ending', 'words'), [('avi', 'holds no frame'), ('mp4', 'holds no pictures')]
+)
+def test_a_video_without_frames_is_told(tmp_path, ending, words):
+    path = tmp_path / f'empty.{ending}'
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('mpeg4', rate=10)
+        stream.width, stream.height, stream.pix_fmt = *video_samples.SIZE, 'yuv420p'
+        container.start_encoding()
+    with pytest.raises(UserError, match=words):
+        list(video_frames.read(path))
+
+
+def test_no_video_is_told(tmp_path):
+    path = tmp_path / 'text.mp4'
+    path.write_text('no video')
+    with pytest.raises(UserError, match=r'text\.mp4 is no video that can be read'):
+        list(video_frames.read(path))
+
+
+def test_a_range_behind_the_end_is_told(even):
+    with pytest.raises(UserError, match=r'ends at 1\.9. s, before 7 s'):
+        list(video_frames.read(even, FrameChoice(7.0)))
+
+
+@pytest.mark.parametrize('values', [(3.0, 2.0), (-1.0, None), (0.0, None, 0)])
+def test_a_choice_that_is_none_is_told(values):
+    with pytest.raises(UserError, match='is none; give'):
+        FrameChoice(*values)
+
+
+def test_a_reader_that_is_left_early_ends(even):
+    frames = video_frames.read(even)
+    with contextlib.closing(frames):
+        assert next(frames).number == 0
+
+
+def test_the_header_tells_how_many_frames_there_are(even):
+    info = video_frames.probe(even)
+    assert info.number_of_frames(FrameChoice()) == 20
+    assert info.number_of_frames(FrameChoice(0.5, 1.5, 3)) == 4

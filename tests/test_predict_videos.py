@@ -1,0 +1,164 @@
+"""The command predict on videos: what it writes, where it goes on, and what it refuses."""
+
+import contextlib
+
+import av
+import numpy as np
+import pytest
+from PIL import Image
+
+from capf_jax import predict
+from capf_jax.errors import UserError
+from capf_jax.inference import (
+    people_files,
+    predictor,
+    track_parts,
+    tracks_files,
+    video_arguments,
+    video_command,
+)
+from capf_jax.inference.estimator import Estimator
+from capf_jax.inference.video_frames import CutShortError, Frame
+from tests.inference import video_samples
+from tests.inference.dotted_people import Boxes
+from tests.test_predict import weights  # noqa: F401  A fixture.
+
+SIZE = (128, 96)
+FRAMES = 4
+FINDER = Boxes([[30, 10, 60, 80]], [0.9], SIZE)  # one person in every frame
+
+
+@pytest.fixture(scope='module')
+def videos(tmp_path_factory):
+    """A folder with two videos of noise."""
+    folder = tmp_path_factory.mktemp('videos')
+    random = np.random.default_rng(0)
+    for name in ('one', 'two'):
+        frames = random.integers(0, 256, (FRAMES, 96, 128, 3), np.uint8)
+        video_samples.write(folder / f'{name}.mkv', list(frames))
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def finder(monkeypatch):
+    """Without a finder to be compiled, the command takes fractions of a second."""
+    monkeypatch.setattr(predictor, 'default_finder', lambda path=None: FINDER)
+
+
+@pytest.fixture
+def run(weights, tmp_path):  # noqa: F811
+    """Runs the command with a tiny model, which finds everyone likely."""
+
+    def command(*arguments):
+        always = (f'--weights={weights}', f'--output={tmp_path / "out"}', '--noflip_test',
+                  '--least_confidence=0')  # fmt: skip
+        return predict.main(['predict', *map(str, arguments), *always])
+
+    return command
+
+
+def written(tmp_path):
+    return sorted(path.name for path in (tmp_path / 'out').iterdir())
+
+
+def test_videos_become_files_once(run, videos, tmp_path, capsys):
+    assert run(videos, '--json', '--csv', '--world=z_up') == 0
+    assert written(tmp_path) == [f'{n}.{e}' for n in ('one', 'two') for e in ('csv', 'json', 'npz')]
+    tracks = tracks_files.read(tmp_path / 'out' / 'one.npz')
+    assert (tracks.source, tracks.axes, len(tracks.times)) == ('one.mkv', 'z_up', FRAMES)
+    assert len(people_files.read(tmp_path / 'out' / 'one.json')) == tracks.present.sum()
+    assert 'people in 4 frames' in capsys.readouterr().out.replace('person', 'people')
+    assert run(videos, '--json') == 0
+    assert '2 of 2 videos are finished already' in capsys.readouterr().out
+
+
+def test_files_of_other_programs_belong_to_the_result(run, videos, tmp_path, capsys):
+    arguments = (videos / 'one.mkv', '--format=trc,bvh,overlay,html,csv')
+    files = ['one.calib.toml', 'one.csv', 'one.html', 'one.npz', 'one.overlay.mp4']
+    files += ['one.person0.bvh', 'one.person0.trc']
+    assert run(*arguments) == 0
+    assert written(tmp_path) == files
+    with av.open(tmp_path / 'out' / 'one.overlay.mp4') as video:
+        assert len(list(video.decode(video=0))) == FRAMES
+    capsys.readouterr()
+    assert run(*arguments) == 0
+    assert '1 of 1 videos are finished already' in capsys.readouterr().out
+    (tmp_path / 'out' / 'one.person0.bvh').unlink()
+    assert run(*arguments) == 0
+    assert written(tmp_path) == files
+
+
+def test_pictures_of_a_camera_are_not_kept_for_an_overlay(run):
+    with pytest.raises(UserError, match='the pictures of a camera are not kept'):
+        run('camera:0', '--format=overlay')
+
+
+def test_one_damaged_video_does_not_stop_the_others(run, videos, tmp_path, capsys):
+    damaged = tmp_path / 'damaged.mp4'
+    damaged.write_bytes(b'no video')
+    assert run(damaged, videos / 'one.mkv') == 1
+    assert written(tmp_path) == ['one.npz']
+    assert 'damaged.mp4 is no video that can be read' in capsys.readouterr().err
+
+
+def test_python_gives_what_the_command_writes(run, videos, weights, tmp_path):  # noqa: F811
+    run(videos / 'one.mkv', '--stride=2')
+    stored = tracks_files.read(tmp_path / 'out' / 'one.npz')
+    tracks = Estimator.load(weights).predict(
+        videos / 'one.mkv', stride=2, flip_test=False, finder=FINDER
+    )
+    np.testing.assert_array_equal(tracks.frames, stored.frames)
+    assert (len(stored), stored.fps) == (1, 10.0)
+
+
+def test_a_camera_is_written_until_it_is_taken_away(weights, tmp_path, capsys):  # noqa: F811
+    values = predict._parser().parse(
+        ['predict', 'camera:0', f'--weights={weights}', f'--output={tmp_path / "out"}']
+    )
+
+    def frames(source):
+        for number in range(3):
+            yield Frame(2 * number, number / 10, np.zeros((96, 128, 3), np.uint8))
+        raise CutShortError('camera 0 gives no more pictures')
+
+    code = video_command.run_camera(values, 0, lambda: predict._predictor(values), frames)
+    assert code == 1
+    assert written(tmp_path) == ['camera_0.npz']
+    assert len(tracks_files.read(tmp_path / 'out' / 'camera_0.npz').times) == 3
+    captured = capsys.readouterr().err
+    assert 'gives no more pictures; what came before is written' in captured
+    assert 'delay from picture to pose' in captured
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (('--stride=0',), 'a stride of 0 is none'),
+        (('--time_range=5:2',), 'the time range 5:2 is none'),
+        (('--cutoff=-1',), 'a cutoff of -1.0 Hz is none'),
+        (('--box=1,2,3,4',), '--box is for pictures'),
+    ],
+)
+def test_arguments_that_do_not_fit_are_told_at_once(run, videos, arguments, words):
+    with pytest.raises(UserError, match=words):
+        run(videos, *arguments)
+
+
+def test_a_picture_and_a_video_of_one_name_are_told(run, videos, tmp_path):
+    picture = tmp_path / 'one.png'
+    Image.new('RGB', (64, 64)).save(picture)
+    with pytest.raises(UserError, match='both called one'):
+        run(picture, videos / 'one.mkv')
+
+
+@pytest.mark.parametrize(
+    ('text', 'expected'), [('2:5.5', (2.0, 5.5)), (':4', (0.0, 4.0)), ('3:', (3.0, None))]
+)
+def test_a_time_range_may_lack_an_end(text, expected):
+    assert video_arguments._range(text) == expected
+
+
+def test_a_time_range_is_two_numbers(run, videos):
+    with contextlib.suppress(SystemExit), pytest.raises(UserError, match='must be seconds'):
+        run(videos, '--time_range=abc')
+    assert track_parts.FRAMES_IN_PART > 1
