@@ -11,6 +11,7 @@ from capf_jax import predict
 from capf_jax.errors import UserError
 from capf_jax.inference import (
     people_files,
+    predict_arguments,
     predictor,
     track_parts,
     tracks_files,
@@ -112,9 +113,8 @@ def test_python_gives_what_the_command_writes(run, videos, weights, tmp_path):  
 
 
 def test_a_camera_is_written_until_it_is_taken_away(weights, tmp_path, capsys):  # noqa: F811
-    values = predict._parser().parse(
-        ['predict', 'camera:0', f'--weights={weights}', f'--output={tmp_path / "out"}']
-    )
+    arguments = ['predict', 'camera:0', f'--weights={weights}', f'--output={tmp_path / "out"}']
+    values = predict_arguments.parse(arguments, None)
 
     def frames(source):
         for number in range(3):
