@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError, unknown
 from capf_jax.inference import model_settings, start_weights
+from capf_jax.models import second_reading
 from capf_jax.models.published_sizes import ca_pf_name
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
@@ -21,6 +22,7 @@ from capf_jax.scoring import protocols
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.protocols import Protocol
 from capf_jax.tasks.detector import detector_task
+from capf_jax.tasks.joint_noise import JointNoise
 from capf_jax.tasks.lifter import lifter_task
 from capf_jax.tasks.optimizer import make_optimizer
 from capf_jax.tasks.task import Task, with_precision
@@ -86,7 +88,9 @@ def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
     builder = config.data.builder
     if 'height' in builder and 'width' in builder:
         model_settings.check_crop(model, builder.height, builder.width)
-    axis = AXIS if config.training.detector_statistics == 'batch' else None
+    training = config.training
+    axis = AXIS if training.detector_statistics == 'batch' else None
+    disturbed = second_reading.NOISE in model.lifter.robust
     return lifter_task(
         model_settings.context_aware_pose_former(model, joint_set, jnp.dtype(config.dtype), axis),
         make_optimizer(config.training, steps_per_epoch),
@@ -100,6 +104,7 @@ def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
         start_part=config.training.start_part,
         target_unit=config.training.target_unit,
         joints2d=config.data.joints2d,
+        joint_noise=JointNoise(training.joint_noise, training.joint_swap) if disturbed else None,
         weight_name=ca_pf_name(model.detector, config.skeleton, model.lifter.to_dict()),
     )
 
@@ -156,6 +161,11 @@ def features_settings(config: ConfigDict) -> features.Settings:
             'config.data.features gives what the maps show at the joints, and the deformable '
             'extraction of config.model.lifter.ablation_step 3 looks around them: set the step to '
             '2 or less, or deformable to False, or config.data.features to False'
+        )
+    if whole.reading is not None:
+        raise UserError(
+            'features made in advance hold no heatmaps, and config.model.lifter.robust looks at '
+            "them: set it to () or to ('noise',), or config.data.features to False"
         )
     if whole.detector_joints:
         raise UserError(

@@ -201,7 +201,7 @@ class Model:
         if self.kind == DETECTOR:
             return variables
         lifter = self.lifter
-        joints = _float32(1, lifter.num_joints, 4 if lifter.detector_joints else 2)
+        joints = _float32(1, lifter.num_joints, lifter.joint_numbers)
         joints_crop = _float32(1, lifter.num_joints, 2)
         lifter_variables = jax.eval_shape(lifter.init, key, joints, joints_crop, detection.maps)
         return {'detector': variables, 'lifter': lifter_variables}

@@ -194,6 +194,11 @@ class Estimator:
                 f'the poses of {self.path} are in the frame of the viewing ray, and its joints are '
                 'not normalised by the image: use lift_crops'
             )
+        if lifter.whole is not None and lifter.whole.reading is not None:
+            raise UserError(
+                f'{self.path} compares its 2D input with the heatmaps of its detector; evaluate it '
+                'with python -m capf_jax.evaluate, which does so'
+            )
         if lifter.module.detector_joints:
             raise UserError(
                 f"{self.path} was trained with the detector's own joints as further input; "

@@ -140,11 +140,12 @@ def _ca_pf(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[st
         detector = _frozen(model.detector, model.entry, finds, variables['detector'], crop)
         images = jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32)
         maps = _shapes_of_maps(detector, images)
-        if model.joint_places and model.conversion is None:
+        # A robust lifter's conversion is made for all joints that the detector finds.
+        if model.joint_places and model.conversion is None and model.reading is None:
             detector = _of_joints(detector, joint_set, model.joint_places)
         networks['detector'] = detector
     joints = model.lifter.num_joints
-    joints2d = jax.ShapeDtypeStruct((1, joints, 4 if model.detector_joints else 2), jnp.float32)
+    joints2d = jax.ShapeDtypeStruct((1, joints, model.lifter.joint_numbers), jnp.float32)
     joints2d_crop = jax.ShapeDtypeStruct((1, joints, 2), jnp.float32)
     check(variables['lifter'], model.lifter, joints2d, joints2d_crop, maps)
     in_metres = units.in_unit(variables['lifter'], units.unit_of(metadata), 'm')

@@ -15,6 +15,7 @@ from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.heatmaps import joints_of
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter
+from capf_jax.models.second_reading import second_reading
 from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.pose.joint_conversions import Conversion
@@ -45,6 +46,7 @@ class _Inputs(NamedTuple):
     joints2d_crop: Array
     maps: tuple[jax.Array, ...] = ()
     contexts: tuple[jax.Array, ...] | None = None
+    doubt: jax.Array | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,6 +70,8 @@ class ContextAwarePoseFormer:
       moving_statistics: whether the detector's BatchNorms work in training mode while training:
         with the statistics of the batch, to which the running ones move (MPI-INF-3DHP as
         published). Its parameters stay frozen.
+      reading: makes the joints of the detector's that a robust lifter compares its 2D input with;
+        None for the paper's lifter, which believes its input.
     """
 
     lifter: Lifter
@@ -78,6 +82,7 @@ class ContextAwarePoseFormer:
     conversion: Conversion | None = None
     frame: str = CAMERA
     moving_statistics: bool = False
+    reading: Conversion | None = None
 
     def init(self, key: Array, batch: Batch) -> dict[str, Any]:
         """Random variables {'detector': {'params', 'batch_stats'} or {}, 'lifter': {'params'}}."""
@@ -217,7 +222,20 @@ class ContextAwarePoseFormer:
             inputs = inputs._replace(  # [B, J, 4]
                 joints2d=jnp.concatenate([inputs.joints2d, own], axis=-1)
             )
-        return inputs, outputs
+        return self._with_reading(inputs, detection, batch.images), outputs
+
+    def _with_reading(self, inputs: _Inputs, detection: Detection, images: Array) -> _Inputs:
+        """The lifter's arguments with what a robust one gets of the detector's heatmaps."""
+        if self.reading is None:
+            return inputs
+        joints, confidence = joints_of(detection, self.entry)
+        reading = second_reading(
+            inputs.joints2d_crop,
+            self._by_crop(self.reading.joints(joints), images),
+            self.reading.confidence(confidence),
+        )
+        numbers = [inputs.joints2d, *reading.inputs(self.lifter.robust)]
+        return inputs._replace(joints2d=jnp.concatenate(numbers, axis=-1), doubt=reading.doubt)
 
     def _inputs(
         self,

@@ -99,6 +99,6 @@ def costs(model: ContextAwarePoseFormer, crop: tuple[int, int] = CROP) -> dict[s
         maps = detection.maps
         parts['detector'] = detector_cost(detector, crop)
     joints = model.lifter.num_joints
-    joints2d = jax.ShapeDtypeStruct((1, joints, 4 if model.detector_joints else 2), jnp.float32)
+    joints2d = jax.ShapeDtypeStruct((1, joints, model.lifter.joint_numbers), jnp.float32)
     joints2d_crop = jax.ShapeDtypeStruct((1, joints, 2), jnp.float32)
     return {**parts, 'lifter': cost(model.lifter, joints2d, joints2d_crop, maps)}

@@ -26,6 +26,7 @@ from capf_jax.runtime import logs
 from capf_jax.scoring import protocols
 from capf_jax.scoring.poses import PoseResult, input_error_px, pose_scorer
 from capf_jax.scoring.protocols import METRICS, Protocol
+from capf_jax.tasks.joint_noise import JointNoise
 from capf_jax.tasks.task import (
     Figures,
     Task,
@@ -55,6 +56,7 @@ def lifter_task(
     start_part: str = 'all',
     target_unit: str = 'm',
     joints2d: str = 'detected',
+    joint_noise: JointNoise | None = None,
     weight_name: str = 'ca_pf',
 ) -> Task:
     """Training of a lifter (docs/method.md, Training).
@@ -73,6 +75,7 @@ def lifter_task(
       target_unit: what the lifter learns to give, 'm' or 'mm'; an evaluation gives metres.
       joints2d: source of the 2D joints that come with the data, 'detected' or 'truth'; it is told
         in results.
+      joint_noise: what disturbs the 2D joints of training samples; None leaves them alone.
       weight_name: what the weight file of a finished run says that it is.
     """
     per_metre = units.IN_A_METRE[target_unit]
@@ -116,6 +119,9 @@ def lifter_task(
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
         key_flip, key_drop = step_keys(state, 2)
+        if joint_noise is not None:
+            # Its key is a further one, so that flips and drop path stay those of a run without.
+            batch = joint_noise.apply(jax.random.fold_in(key_flip, 1), batch, joint_set)
         chance = random_of_sample(key_flip, batch.valid.shape[0])
         batch = flip_batch(batch, chance < flip_probability, joint_set)
 
