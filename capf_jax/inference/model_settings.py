@@ -237,8 +237,8 @@ def robust_reading(model: ConfigDict, joint_set: Skeleton) -> joint_conversions.
     deformable = model.lifter.ablation_step >= 3 and model.lifter.deformable
     if second_reading.WANDER in robust and not deformable:
         raise UserError(
-            f'model.lifter.robust has {second_reading.WANDER!r}, which is about the sampling points '
-            'of deformable extraction, and this lifter has none: leave it out'
+            f'model.lifter.robust has {second_reading.WANDER!r}, which is about sampling points, '
+            'and this lifter has no deformable extraction: leave it out'
         )
     if not second_reading.needs_heatmaps(robust):
         return None
