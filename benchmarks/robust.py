@@ -4,14 +4,14 @@
     python -m benchmarks.robust --workdir=runs/robust --people=8000 --seeds=0,1 --rows=05
 
 Trains every row with every seed, one after another, each by a command of its own in a folder of its
-own, evaluates it with noise of 0 to 5 px on the 2D joints, prints the table and writes it as
+own, evaluates it without and with noise of 5 px on the 2D joints, prints the table and writes it as
 Markdown and JSON into the workdir. Interrupted, it goes on; what is finished is not done again.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
-import pathlib
 import statistics
 import subprocess
 import sys
@@ -39,16 +39,18 @@ HEADER = (
 )  # fmt: skip
 
 
-def sweep(
-    means: str, seed: str, people: int, overrides: Sequence[str], folder: pathlib.Path
-) -> Any:
-    """Trains and evaluates one row unless that is done; returns the rows of its noise sweep."""
-    result = folder / 'evaluation_latest_test_flip_noise.json'
+def sweep(means: str, seed: str, values: argparse.Namespace) -> list[dict[str, Any]]:
+    """Trains and evaluates one row unless that is done; returns its errors at each noise."""
+    folder = values.workdir / f'{means or "plain"}-{values.people}-seed{seed}'
     if not (folder / 'lifter.safetensors').exists():
-        config = f'--config={CONFIG}:means={means},people={people},seed={seed}'
+        config = f'--config={CONFIG}:means={means},people={values.people},seed={seed}'
+        overrides = [f'--config.data.test_split={values.split}', *values.overrides.split()]
         _run('train', config, f'--workdir={folder}', '--config.evaluation.pictures=0', *overrides)
-    if not result.exists():
-        _run('evaluate', f'--workdir={folder}', '--checkpoint=latest', '--noise_sweep')
+    if not any(folder.glob('evaluation_latest_*_noise.json')):
+        noise = f'--noise={LEAST:g},{MOST:g}'
+        split = f'--split={values.split}'
+        _run('evaluate', f'--workdir={folder}', '--checkpoint=latest', split, noise)
+    (result,) = folder.glob('evaluation_latest_*_noise.json')
     return json.loads(result.read_text())['noise']
 
 
@@ -101,22 +103,14 @@ def main(argv: Sequence[str]) -> int:
         '--rows', default='012345', help='digits of the rows to run, from 0; 0 is always among them'
     )
     add('--people', default=20_000, type=int, help='rendered people to train on')
+    add('--split', default='test', help='people to test on')
     add('--workdir', default='runs/robust', type=files.user_path, help='folder of all runs')
     add('--overrides', default='', help='further arguments of each training, separated by spaces')
     values = parser.parse(argv)
 
     seeds = values.seeds.split(',')
     rows = [list(ROWS.items())[int(digit)] for digit in sorted({'0', *values.rows})]
-    noise = {
-        name: [
-            sweep(
-                means, seed, values.people, values.overrides.split(),
-                values.workdir / f'{means or "plain"}-{values.people}-seed{seed}',
-            )
-            for seed in seeds
-        ]
-        for name, means in rows
-    }  # fmt: skip
+    noise = {name: [sweep(means, seed, values) for seed in seeds] for name, means in rows}
     scores = {name: [figures(one) for one in of_seeds] for name, of_seeds in noise.items()}
     words = tabulate.tabulate(table(scores), HEADER, 'github')
     stem = values.workdir / f'robust-{values.people}'

@@ -327,7 +327,7 @@ def _video(text: str) -> dict[str, str]:
     wanted = dict(part.partition('=')[::2] for part in text.split(','))
     for name in wanted:
         if name not in VIDEO:
-            raise unknown('a label in --video', name, VIDEO)
+            raise argparse.ArgumentTypeError(str(unknown('a label in it', name, VIDEO)))
     return wanted
 
 

@@ -24,7 +24,11 @@ FOLDER = pathlib.Path(__file__).resolve().parents[2] / 'configs'
 NAMES = sorted(
     p.stem for p in FOLDER.glob('*.py') if p.stem not in ('__init__', 'arguments', 'base')
 )
-PUBLISHED = [name for name in NAMES if name.startswith(('human36m', 'mpi_inf_3dhp'))]
+PUBLISHED = [
+    name
+    for name in NAMES
+    if name.startswith(('human36m', 'mpi_inf_3dhp')) and not name.endswith('_robust')
+]
 
 
 def get_config(name, arg=''):
