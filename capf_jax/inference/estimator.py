@@ -194,11 +194,6 @@ class Estimator:
                 f'the poses of {self.path} are in the frame of the viewing ray, and its joints are '
                 'not normalised by the image: use lift_crops'
             )
-        if lifter.whole is not None and lifter.whole.reading is not None:
-            raise UserError(
-                f'{self.path} compares its 2D input with the heatmaps of its detector; evaluate it '
-                'with python -m capf_jax.evaluate, which does so'
-            )
         if lifter.module.detector_joints:
             raise UserError(
                 f"{self.path} was trained with the detector's own joints as further input; "
@@ -210,7 +205,15 @@ class Estimator:
         joints2d_crop = input_checks.crop_joints(joints2d_crop, shape, size)
         input_checks.same_length(crops=crops, joints2d=joints2d, joints2d_crop=joints2d_crop)
 
+        whole = lifter.whole
+
         def predict(images: Any, joints2d: Any, joints2d_crop: Any) -> jax.Array:
+            if whole is not None and whole.reading is not None:
+                assert self.detector is not None  # whose heatmaps a robust lifter reads
+                variables = {'detector': self.detector.variables, 'lifter': lifter.variables}
+                return _lift_joints(
+                    whole, self.precision, variables, images, joints2d, joints2d_crop
+                )
             maps = ()
             if self.detector is not None:
                 maps = _detect(self.detector, self.precision, images, 'maps')
@@ -445,6 +448,19 @@ def _run_detector(
 def _lift(module: nn.Module, precision: str, variables: Any, *inputs: Any) -> jax.Array:
     with jax.default_matmul_precision(precision):
         return module.apply(variables, *inputs)[0]
+
+
+@functools.partial(programs.jit, static_argnums=(0, 1))
+def _lift_joints(
+    model: ContextAwarePoseFormer,
+    precision: str,
+    variables: Any,
+    images: jax.Array,
+    joints2d: jax.Array,
+    joints2d_crop: jax.Array,
+) -> jax.Array:
+    with jax.default_matmul_precision(precision):
+        return model.lift_joints(variables, images, joints2d, joints2d_crop)
 
 
 @functools.partial(programs.jit, static_argnums=(0, 1))

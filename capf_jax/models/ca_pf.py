@@ -158,6 +158,29 @@ class ContextAwarePoseFormer:
         pose, _ = self._lift(variables['lifter'], inputs)
         return pose, joints2d_crop, confidence
 
+    def lift_joints(
+        self,
+        variables: dict[str, Any],
+        images: UInt8[Array, 'B H W 3'],
+        joints2d: Float[Array, 'B J 2'],
+        joints2d_crop: Float[Array, 'B J 2'],
+    ) -> Float[jax.Array, 'B J 3']:
+        """Poses from crops and normalised 2D joints, by a model of the frame 'camera'.
+
+        Args:
+          variables: as for `apply`.
+          images: RGB crops.
+          joints2d: the lifter's 2D joints, normalised by the image.
+          joints2d_crop: the same, pixels of the crop.
+
+        Returns:
+          Poses, metres, camera frame, relative to the root.
+        """
+        detection, _ = self._detect(variables['detector'], images)
+        inputs = _Inputs(joints2d, self._by_crop(joints2d_crop, images), detection.maps)
+        inputs = self._with_reading(inputs, detection, images)
+        return self._lift(variables['lifter'], inputs)[0]
+
     def features(
         self, detector_variables: dict[str, Any], images: UInt8[Array, 'B H W 3'], joints: Array
     ) -> Features:

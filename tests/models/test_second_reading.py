@@ -9,6 +9,7 @@ from capf_jax.inference import model_settings
 from capf_jax.models.lifter import FIRST_REACH, DeformableBlock
 from capf_jax.models.second_reading import MEANS, NEAR, UNIT, second_reading
 from capf_jax.pose import skeletons
+from capf_jax.pose.normalise import normalise_by_image
 from configs import human36m_hrnet32, human36m_hrnet32_robust, synthetic_robust
 from tests import tiny
 
@@ -47,16 +48,24 @@ def test_reading_and_confidence_widen_the_joint_token_and_reach_is_added():
     assert all(name.endswith("['reach']") for name in added)
 
 
-def test_the_pose_depends_on_where_the_detector_finds_the_joints():
+def test_every_way_to_a_pose_depends_on_where_the_detector_finds_the_joints():
     # Coordinates alone, which compile least; the detector runs for the reading.
     model, batch = model_of(ablation_step=0, robust=('confidence', 'reading')), tiny.batch(2)
     variables = model.init(jax.random.key(0), batch)
-    apply = jax.jit(lambda variables: model.apply(variables, batch)[0])
+    by_image = normalise_by_image(batch.joints2d, batch.image_size)
+    apply = jax.jit(
+        lambda variables: (
+            model.apply(variables, batch)[0],
+            model.lift_joints(variables, batch.images, by_image, batch.joints2d_crop),
+        )
+    )
     params = variables['lifter']['params']
     embedding = params['joint_embedding']
     deaf = {**embedding, 'kernel': embedding['kernel'].at[2:].set(0)}
     other = {**variables, 'lifter': {'params': {**params, 'joint_embedding': deaf}}}
-    assert not np.allclose(apply(variables), apply(other), atol=1e-5)
+    poses, lifted = apply(variables)
+    assert not np.allclose(poses, apply(other)[0], atol=1e-5)
+    np.testing.assert_allclose(lifted, poses, atol=1e-6)
 
 
 def test_points_of_doubtful_joints_lie_farther_off():
