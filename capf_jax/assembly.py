@@ -297,6 +297,7 @@ def open_split(
         'split': split,
         'dataset': builder.info.full_name,
         'skeleton': config.skeleton,
+        'frame': config.model.frame,  # of the poses
         'box_source': metadata.get('box_source', f'as the builder {builder.name} crops'),
     }
     labels = dataclasses.asdict(loader.labels(builder, split))

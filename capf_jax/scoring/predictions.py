@@ -103,7 +103,7 @@ def _matched(
 
 
 def _check_origin(predictions: Predictions, split: Split) -> None:
-    """UserError where a file says that its poses are of another dataset or split.
+    """UserError where a file says that its poses are of another dataset, frame or split.
 
     Features of a dataset are the dataset's people, so that one stands for the other.
     """
@@ -112,6 +112,12 @@ def _check_origin(predictions: Predictions, split: Split) -> None:
         raise UserError(
             f'{predictions.path} has poses of the dataset {theirs}, and the configuration names '
             f'{ours}; give the configuration that the poses were predicted with'
+        )
+    theirs, ours = predictions.pose_frame, str(split.conditions.get('frame', ''))
+    if theirs and ours and theirs != ours:
+        raise UserError(
+            f'{predictions.path} has poses of the frame {theirs!r}, and the configuration names '
+            f'{ours!r}; set config.model.frame to {theirs!r}'
         )
     theirs, ours = predictions.split, str(split.conditions.get('split', ''))
     if 'index' in predictions.names and theirs and ours and theirs != ours:

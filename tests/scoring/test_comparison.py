@@ -111,6 +111,7 @@ def test_files_are_matched_by_their_labels_in_any_order(tmp_path, split, config)
     [
         ({'keep': slice(3)}, 'no pose for 4 of 7 samples'),
         ({'dataset': 'synthetic/other/1.0.0'}, 'poses of the dataset synthetic/other/1.0.0'),
+        ({'pose_frame': 'viewing_ray'}, "set config.model.frame to 'viewing_ray'"),
         ({'skeleton': 'mpi_inf_3dhp17'}, "joints of 'mpi_inf_3dhp17'"),
     ],
 )
