@@ -61,7 +61,7 @@ def test_the_command_draws_and_counts(files, config_file, tmp_path, capsys):
         (['a'], 'give two to 4'),
         (['a', 'b', '--samples=70'], '--samples has 70'),
         (['a', 'b', '--video=subject=S77'], 'subject=S77'),
-        (['a', 'b', '--video=persn=S77'], "nearest is 'subject'"),
+        (['a', 'b', '--video=subjct=S77'], "nearest is 'subject'"),
         (['a', 'nowhere'], 'no file'),
     ],
 )
