@@ -99,8 +99,8 @@ def checked_contexts(
         )
     if whole.reading is not None:
         raise UserError(
-            f'{estimator.path} looks at heatmaps too, which contexts do not tell of: give crops and '
-            'joints2d_crop'
+            f'{estimator.path} looks at heatmaps too, which contexts do not tell of: give crops '
+            'and joints2d_crop'
         )
     joints2d = input_checks.normalised_joints(joints2d, (frames, joints, 2))
     contexts, channels = np.asarray(contexts), sum(whole.context_channels)

@@ -68,6 +68,27 @@ def test_every_way_to_a_pose_depends_on_where_the_detector_finds_the_joints():
     np.testing.assert_allclose(lifted, poses, atol=1e-6)
 
 
+def test_a_lifter_of_windows_reads_the_heatmaps_of_every_frame():
+    config = tiny.windowed(tiny.config(), frames=2)
+    config.model.lifter.update(ablation_step=0, robust=('noise', 'confidence', 'reading'))
+    joint_set = skeletons.get(config.skeleton)
+    model = model_settings.context_aware_pose_former(config.model, joint_set, frames=2)
+    batch = tiny.batch(2)
+    variables = model.init(jax.random.key(0), batch)
+    by_image = normalise_by_image(batch.joints2d, batch.image_size)
+    pose, lifted, inputs = jax.jit(
+        lambda variables: (
+            model.apply(variables, batch)[0],
+            model.lift_joints(variables, batch.images, by_image, batch.joints2d_crop),
+            model.crop_inputs(variables, batch.images, batch.joints2d_crop, by_image)[0],
+        )
+    )(variables)
+    assert pose.shape == (1, tiny.JOINTS, 3)
+    assert inputs.joints2d.shape == (2, tiny.JOINTS, 6)
+    assert np.ptp(inputs.doubt) > 0
+    np.testing.assert_allclose(lifted, pose, atol=1e-6)
+
+
 def test_points_of_doubtful_joints_lie_farther_off():
     block = DeformableBlock(2, 2, 2, wander=True)
     contexts, joints = jnp.ones((1, 2, 1, 4)), jnp.ones((1, 2, 1, 4))

@@ -59,3 +59,18 @@ def test_a_swap_exchanges_a_pair_with_what_hangs_on_it(batch):
 
 def test_clean_settings_change_nothing(batch):
     np.testing.assert_array_equal(disturbed(JointNoise(0, 0), batch).joints2d, batch.joints2d)
+
+
+def test_a_frame_of_a_window_moves_alike_wherever_it_stands_in_it(batch):
+    # Windows of samples 0 and 1; the first one repeats its first frame, as at the start of a video.
+    rows = np.array([0, 0, 1, 0, 1, 2])
+    frames = jax.tree.map(lambda array: array[rows], batch)
+    windows = jax.tree.map(lambda array: array[:2], batch)._replace(frames=frames)
+    moved = disturbed(JointNoise(8.0, 0.5), windows)
+    moves = (moved.frames.joints2d - frames.joints2d).reshape(2, 3, -1)
+    np.testing.assert_array_equal(moved.frames.joints2d[[1, 4]], moved.joints2d)
+    np.testing.assert_array_equal(moves[0, 0], moves[0, 1])
+    assert np.abs(moves[0, 2] - moves[0, 1]).max() > 1e-3  # neighbours have noise of their own
+    assert np.abs(moves[1, 0] - moves[0, 0]).max() > 1e-3  # and so has another window
+    in_crop = apply_affine(frames.affine, moved.frames.joints2d)
+    np.testing.assert_allclose(moved.frames.joints2d_crop, in_crop, atol=2e-3)
