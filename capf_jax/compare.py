@@ -324,8 +324,10 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | None]:
 
 def _video(text: str) -> dict[str, str]:
     """'subject=S9,action=Walking' -> labels."""
-    wanted = dict(part.partition('=')[::2] for part in text.split(','))
-    for name in wanted:
+    wanted = {}
+    for part in text.split(','):
+        name, _, value = part.partition('=')
+        wanted[name] = value
         if name not in VIDEO:
             raise argparse.ArgumentTypeError(str(unknown('a label in it', name, VIDEO)))
     return wanted

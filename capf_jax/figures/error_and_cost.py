@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -57,7 +57,7 @@ def error_and_cost(results: Sequence[Published] = RESULTS) -> Figure:
         above = figure.add_axes((0.12, 0.575, 0.86, 0.375))
         below = figure.add_axes((0.12, 0.165, 0.86, 0.31))
         _draw(above, results, lambda result: result.frames, _FRAMES)
-        above.set(xlabel='frames that go in', xscale='log', xlim=(0.8, 1600), ylim=(36, 54.5))
+        above.set(xlabel='frames that go in', xscale='log', xlim=(0.8, 1900), ylim=(36, 54.5))
         above.set_xticks([1, 3, 9, 27, 81, 243], ['1', '3', '9', '27', '81', '243'])
         _draw(below, results, lambda result: result.gflops, _COST)
         below.set(
@@ -90,7 +90,7 @@ def _draw(
     axes: Axes,
     results: Sequence[Published],
     place: Callable[[Published], float | None],
-    names: dict[str, tuple[float, float, str]],
+    names: Mapping[str, tuple[float, float, str]],
 ) -> None:
     """One panel: a marker a score, a line through the scores of one method, and its name."""
     methods: dict[str, list[tuple[float, Published]]] = {}

@@ -138,7 +138,7 @@ def _draw_both(
     axes.set_axis_off()
     error = 1000 * np.linalg.norm(pose - target, axis=-1).mean()
     axes.text(
-        1.0, 0.42, f'{error:.0f} mm', transform=axes.transAxes, ha='right', va='bottom',
+        0.02, 0.0, f'{error:.0f} mm', transform=axes.transAxes, ha='left', va='bottom',
         bbox={'boxstyle': 'round,pad=0.1', 'fc': 'white', 'ec': 'none', 'alpha': 0.7}, zorder=5,
     )  # fmt: skip
 

@@ -137,8 +137,8 @@ class DeformableBlock(nn.Module):
         offsets = jnp.tanh(offsets.astype(jnp.float32)).reshape(*shape, 2)
         if self.wander:
             reach = self.param('reach', nn.initializers.constant(FIRST_REACH), (self.heads, 1, 1))
-            doubt = jnp.zeros(joints2d_crop.shape[:2]) if doubt is None else doubt
-            offsets = offsets * (1 + reach * doubt[:, :, None, None, None, None])
+            if doubt is not None:
+                offsets = offsets * (1 + reach * doubt[:, :, None, None, None, None])
         return joints2d_crop[:, :, None, None, None] + offsets, weights
 
     def attended(
