@@ -52,10 +52,13 @@ def moved(
       of_frames: the same for the people of all frames, B * F rows, where the batch has windows;
         None where it has none.
     """
+    frames = batch.frames
+    if frames is not None and of_frames is not None:
+        frames = moved(frames, of_frames)
     linear = batch.affine[:, None, :, :2]  # [B, 1, 2, 2]
     in_crop = movement[..., :1] * linear[..., 0] + movement[..., 1:] * linear[..., 1]
     return batch._replace(
         joints2d=batch.joints2d + movement,
         joints2d_crop=batch.joints2d_crop + in_crop,
-        frames=None if of_frames is None else moved(batch.frames, of_frames),
+        frames=frames,
     )

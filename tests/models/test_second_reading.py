@@ -76,13 +76,13 @@ def test_a_lifter_of_windows_reads_the_heatmaps_of_every_frame():
     batch = tiny.batch(2)
     variables = model.init(jax.random.key(0), batch)
     by_image = normalise_by_image(batch.joints2d, batch.image_size)
-    pose, lifted, inputs = jax.jit(
-        lambda variables: (
-            model.apply(variables, batch)[0],
-            model.lift_joints(variables, batch.images, by_image, batch.joints2d_crop),
-            model.crop_inputs(variables, batch.images, batch.joints2d_crop, by_image)[0],
-        )
-    )(variables)
+
+    def both_ways(variables):
+        inputs, _, _ = model.crop_inputs(variables, batch.images, batch.joints2d_crop, by_image)
+        lifted, _ = model.lifter.apply(variables['lifter'], *inputs)
+        return model.apply(variables, batch)[0], lifted, inputs
+
+    pose, lifted, inputs = jax.jit(both_ways)(variables)
     assert pose.shape == (1, tiny.JOINTS, 3)
     assert inputs.joints2d.shape == (2, tiny.JOINTS, 6)
     assert np.ptp(inputs.doubt) > 0
