@@ -13,6 +13,7 @@ from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError, unknown
 from capf_jax.inference import model_settings, start_weights
+from capf_jax.models import second_reading
 from capf_jax.models.published_sizes import ca_pf_name
 from capf_jax.pose import joint_conversions, skeletons
 from capf_jax.pose.batch import AXIS, Batch
@@ -21,6 +22,7 @@ from capf_jax.scoring import protocols
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.protocols import Protocol
 from capf_jax.tasks.detector import detector_task
+from capf_jax.tasks.joint_noise import JointNoise
 from capf_jax.tasks.lifter import lifter_task
 from capf_jax.tasks.optimizer import make_optimizer
 from capf_jax.tasks.sequence import Learning, Window, ca_pf_s_task, poseformer_task
@@ -118,9 +120,17 @@ def _lifter(config: ConfigDict, steps_per_epoch: int) -> Task:
         start_part=config.training.start_part,
         target_unit=config.training.target_unit,
         joints2d=config.data.joints2d,
+        joint_noise=_joint_noise(config),
         weight_name=ca_pf_name(model.detector, config.skeleton, model.lifter.to_dict()),
         accumulate=_accumulate(config),
     )
+
+
+def _joint_noise(config: ConfigDict) -> JointNoise | None:
+    """What disturbs the 2D joints that a robust lifter trains on; None for other lifters."""
+    if second_reading.NOISE not in config.model.lifter.robust:
+        return None
+    return JointNoise(config.training.joint_noise, config.training.joint_swap)
 
 
 def _accumulate(config: ConfigDict) -> int:
@@ -163,6 +173,7 @@ def _sequence(config: ConfigDict, steps_per_epoch: int) -> Task:
         start_file=config.training.start,
         target_unit=config.training.target_unit,
         joints2d=data.joints2d,
+        joint_noise=_joint_noise(config),
         accumulate=_accumulate(config),
     )
     dtype = jnp.dtype(config.dtype)
@@ -171,6 +182,11 @@ def _sequence(config: ConfigDict, steps_per_epoch: int) -> Task:
             raise UserError(
                 "PoseFormer lifts the dataset's 2D joints to poses of the camera's frame: set "
                 "config.model.joints2d to 'dataset' and config.model.frame to 'camera'"
+            )
+        if {*model.lifter.robust} - {second_reading.NOISE}:
+            raise UserError(
+                f'config.model.lifter.robust is {tuple(model.lifter.robust)}, and PoseFormer sees '
+                "no picture in which a detector could look again: set it to () or to ('noise',)"
             )
         network = model_settings.poseformer(model, joint_set, data.frames, dtype)
         return poseformer_task(network, learning)
@@ -232,6 +248,11 @@ def features_settings(config: ConfigDict) -> features.Settings:
             'config.data.features gives what the maps show at the joints, and the deformable '
             'extraction of config.model.lifter.ablation_step 3 looks around them: set the step to '
             '2 or less, or deformable to False, or config.data.features to False'
+        )
+    if whole.reading is not None:
+        raise UserError(
+            'features made in advance hold no heatmaps, and config.model.lifter.robust looks at '
+            "them: set it to () or to ('noise',), or config.data.features to False"
         )
     if whole.detector_joints:
         raise UserError(
@@ -403,6 +424,7 @@ def open_split(
         'split': split,
         'dataset': builder.info.full_name,
         'skeleton': config.skeleton,
+        'frame': config.model.frame,  # of the poses
         'box_source': metadata.get('box_source', f'as the builder {builder.name} crops'),
     }
     labels = dataclasses.asdict(loader.labels(builder, split))

@@ -67,6 +67,8 @@ def get_config() -> ConfigDict:
     lifter.sampling_points = 4  # K, sampling points a head
     lifter.mlp_ratio = 2  # hidden width of an MLP over its input width
     lifter.drop_path = 0.2  # drop path of each module's last block, rising linearly from 0
+    # Means against bad 2D joints, of 'noise', 'confidence', 'wander', 'reading'; () is the paper's.
+    lifter.robust = ()
 
     # The task 'sequence' alone reads these. Its lifter has the fields of config.model.lifter, too.
     model = config.model
@@ -93,6 +95,8 @@ def get_config() -> ConfigDict:
     training.offset_learning_rate_factor = 1.0  # the sampling-offset layers' share of the rate
     training.weight_average = 0.0  # decay of the weights' moving average, such as 0.999; 0: none
     training.flip_probability = 0.5  # chance that a sample is mirrored
+    training.joint_noise = 8.0  # px of a 1000 px image, largest sigma; read if robust has 'noise'
+    training.joint_swap = 0.05  # chance of a left and right swap; read if robust has 'noise'
     training.checkpoint_minutes = 10.0  # time between checkpoints inside an epoch
     training.precision = 'default'  # of matrix products: a jax.default_matmul_precision
     training.weight_type = 'float32'  # type of numbers in the weight file: 'float32' or 'float16'

@@ -164,9 +164,8 @@ class Model:
         """The shapes of what a CA-PF-S is called with for one window."""
         lifter, channels = self.temporal_lifter, self.entry.channels
         rows, joints = self.frames, lifter.num_joints
-        joints2d, in_crop = (
-            _float32(rows, joints, numbers) for numbers in (4 if lifter.detector_joints else 2, 2)
-        )
+        joints2d = _float32(rows, joints, lifter.joint_numbers)
+        in_crop = _float32(rows, joints, 2)
         if lifter.runs_deformable:  # Parameters do not depend on the size of the maps.
             return joints2d, in_crop, tuple(_float32(rows, 2, 2, width) for width in channels)
         widths = [self.settings['projection_channels'] or width for width in channels]
@@ -233,7 +232,7 @@ class Model:
         if self.kind == DETECTOR:
             return variables
         lifter = self.lifter
-        joints = _float32(1, lifter.num_joints, 4 if lifter.detector_joints else 2)
+        joints = _float32(1, lifter.num_joints, lifter.joint_numbers)
         joints_crop = _float32(1, lifter.num_joints, 2)
         lifter_variables = jax.eval_shape(lifter.init, key, joints, joints_crop, detection.maps)
         return {'detector': variables, 'lifter': lifter_variables}

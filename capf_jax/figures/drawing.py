@@ -27,6 +27,9 @@ COLOURS = {'left': '#0072B2', 'right': '#D55E00', 'centre': '#3C3C3C'}
 # Hues of people, which differ from those of left and right.
 HUES = ('#009E73', '#B0468E', '#8F7A00', '#5E4FA2', '#A03030', '#00858F')
 PAGE_WIDTH = 7.0  # inches, the text width of a two-column paper
+COLUMN_WIDTH = 84 / 25.4  # inches, the width of one column
+# Colour and marker of each of a few programs or curves, which differ in lightness too.
+PROGRAMS = (('#0072B2', 'o'), ('#D55E00', 's'), ('#009E73', '^'), ('#CC79A7', 'D'))
 DPI = 300
 STYLE: dict[Any, Any] = {
     'font.family': 'sans-serif',
@@ -63,6 +66,11 @@ def save(figure: Figure, path: str | os.PathLike, dpi: int = DPI, **options: Any
     with files.whole(path) as temporary:
         figure.savefig(temporary, dpi=dpi, facecolor='white', **options)
     return pathlib.Path(path)
+
+
+def save_both(figure: Figure, stem: files.AnyPath) -> list[pathlib.Path]:
+    """Writes the figure as `stem` with .png and with .pdf; returns the paths."""
+    return [save(figure, stem.with_name(f'{stem.name}.{end}')) for end in ('png', 'pdf')]
 
 
 def side_of(skeleton: Skeleton, joint: int) -> str:

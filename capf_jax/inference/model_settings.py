@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from capf_jax import errors
 from capf_jax.errors import UserError
-from capf_jax.models import ca_pf
+from capf_jax.models import ca_pf, second_reading
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import DetectorEntry, hrnet_channels
@@ -64,6 +64,7 @@ def check_crop(model: ConfigDict, height: int, width: int) -> None:
     """
     entry = detector_entry(model)
     own_joints = model.get('joints2d', ca_pf.DATASET) == ca_pf.DETECTOR
+    own_joints = own_joints or second_reading.needs_heatmaps(model.lifter.get('robust', ()))
     runs_detector = model.lifter.ablation_step > 0 or model.lifter.detector_joints or own_joints
     if runs_detector and entry.heatmaps == 'likelihood' and (height, width) != entry.crop:
         raise UserError(
@@ -149,6 +150,7 @@ def lifter(model: ConfigDict, joint_set: Skeleton, dtype: Any = jnp.float32) -> 
 def _lifter_fields(model: ConfigDict) -> dict[str, Any]:
     fields = dict(model.lifter)
     fields['levels'] = tuple(fields['levels']) or detector_entry(model).levels
+    fields['robust'] = tuple(fields.get('robust', ()))  # files of before this field have none
     return fields
 
 
@@ -240,6 +242,7 @@ def context_aware_pose_former(
             f'{missing[0]}: choose a model.detector_skeleton that has all of {joint_set.name!r}'
         )
     frame, conversion = pose_frame(model), joint_conversion(model, joint_set)
+    reading = robust_reading(model, joint_set)
     if conversion is not None and model.lifter.detector_joints:
         raise UserError(
             "model.lifter.detector_joints is set, but with model.joints2d = 'detector' the "
@@ -247,15 +250,19 @@ def context_aware_pose_former(
         )
     # Files of before this field have no `detector_head`, and the head.
     if entry.heatmaps is not None and not model.get('detector_head', True):
-        if model.lifter.detector_joints or conversion is not None:
+        if model.lifter.detector_joints or conversion is not None or reading is not None:
             field = 'model.joints2d' if conversion else 'model.lifter.detector_joints'
+            field = 'model.lifter.robust' if reading else field
             raise UserError(
                 f'{field} asks for the joints of the detector, but model.detector_head is False: '
                 'without heatmaps the detector finds no joints'
             )
         entry = without_head(entry)
     runs_detector = (
-        model.lifter.ablation_step > 0 or model.lifter.detector_joints or conversion is not None
+        model.lifter.ablation_step > 0
+        or model.lifter.detector_joints
+        or conversion is not None
+        or reading is not None
     )
     return ContextAwarePoseFormer(
         lifter=lifter(model, joint_set, dtype)
@@ -272,7 +279,46 @@ def context_aware_pose_former(
         frame=frame,
         moving_statistics=moving_statistics_axis is not None,
         projection=None if frames is None else context_projection(model, dtype),
+        reading=reading,
     )
+
+
+def robust_reading(model: ConfigDict, joint_set: Skeleton) -> joint_conversions.Conversion | None:
+    """What makes the joints that a robust lifter compares its 2D input with of the detector's.
+
+    None where no means of `model.lifter.robust` looks at the heatmaps.
+
+    Args:
+      model: `config.model`.
+      joint_set: the lifter's joints.
+
+    Raises:
+      UserError: the means do not fit the rest of the model, or the detector finds no joints.
+    """
+    robust = tuple(model.lifter.get('robust', ()))  # files of before this field have none
+    if not robust:
+        return None
+    if model.get('joints2d', ca_pf.DATASET) == ca_pf.DETECTOR:
+        raise UserError(
+            f"model.lifter.robust is {robust}, but with model.joints2d = 'detector' the 2D joints "
+            'are what the heatmaps say already: set robust to ()'
+        )
+    deformable = model.lifter.ablation_step >= 3 and model.lifter.deformable
+    if second_reading.WANDER in robust and not deformable:
+        raise UserError(
+            f'model.lifter.robust has {second_reading.WANDER!r}, which is about sampling points, '
+            'and this lifter has no deformable extraction: leave it out'
+        )
+    if not second_reading.needs_heatmaps(robust):
+        return None
+    entry = detector_entry(model)
+    if entry.heatmaps is None:
+        raise UserError(
+            f'model.lifter.robust is {robust}, but {entry.name} finds no joints: choose a '
+            f'model.detector with heatmaps'
+        )
+    finds = detector_joints(model, joint_set)
+    return joint_conversions.get(finds.name, joint_set.name, model.get('joint_conversion', ''))
 
 
 def pose_frame(model: ConfigDict) -> str:

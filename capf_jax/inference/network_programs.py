@@ -101,7 +101,7 @@ def lift(
 
     Args:
       lifter: a lifter of the frame 'camera'.
-      detector: gives the maps; None for a lifter of joints alone.
+      detector: gives the maps, and a robust lifter's heatmaps; None for a lifter of joints alone.
       precision: of matrix products.
       images: [B, H, W, 3] uint8.
       joints2d: [B, J, 2], normalised by the image.
@@ -109,11 +109,17 @@ def lift(
       mirror: the skeleton, to average with the prediction for the mirrored person; None not to.
     """
     size = images.shape[1:3]
-    levels = () if detector is None else maps(detector, precision, images)
-    by_crop = normalise_by_crop(joints2d_crop, size[::-1])
-    pose = jax.device_get(
-        _lift(lifter.module, precision, lifter.variables, joints2d, by_crop, levels)
-    )
+    if lifter.whole is not None and lifter.whole.reading is not None:
+        assert detector is not None  # whose heatmaps a robust lifter reads
+        variables = {'detector': detector.variables, 'lifter': lifter.variables}
+        on_device = _lift_joints(
+            lifter.whole, precision, variables, images, joints2d, joints2d_crop
+        )
+    else:
+        levels = () if detector is None else maps(detector, precision, images)
+        by_crop = normalise_by_crop(joints2d_crop, size[::-1])
+        on_device = _lift(lifter.module, precision, lifter.variables, joints2d, by_crop, levels)
+    pose = jax.device_get(on_device)
     if mirror is None:
         return pose
     mirrored = lift(
@@ -191,6 +197,19 @@ def _run_detector(
 def _lift(module: nn.Module, precision: str, variables: Any, *inputs: Any) -> jax.Array:
     with jax.default_matmul_precision(precision):
         return module.apply(variables, *inputs)[0]
+
+
+@functools.partial(programs.jit, static_argnums=(0, 1))
+def _lift_joints(
+    model: ContextAwarePoseFormer,
+    precision: str,
+    variables: Any,
+    images: jax.Array,
+    joints2d: jax.Array,
+    joints2d_crop: jax.Array,
+) -> jax.Array:
+    with jax.default_matmul_precision(precision):
+        return model.lift_joints(variables, images, joints2d, joints2d_crop)
 
 
 @functools.partial(programs.jit, static_argnums=(0, 1), quickly=True)

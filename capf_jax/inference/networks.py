@@ -154,7 +154,8 @@ def _on_a_detector(
         detector = _frozen(model.detector, model.entry, finds, variables['detector'], crop)
         images = jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32)
         maps = _shapes_of_maps(detector, images)
-        if model.joint_places and model.conversion is None:
+        # A robust lifter's conversion is made for all joints that the detector finds.
+        if model.joint_places and model.conversion is None and model.reading is None:
             detector = _of_joints(detector, joint_set, model.joint_places)
         networks['detector'] = detector
     joints, people = model.lifter.num_joints, getattr(model.lifter, 'frames', 1)
@@ -162,7 +163,7 @@ def _on_a_detector(
     def floats(*shape: int) -> jax.ShapeDtypeStruct:
         return jax.ShapeDtypeStruct((people, *shape), jnp.float32)
 
-    joints2d, joints2d_crop = floats(joints, 4 if model.detector_joints else 2), floats(joints, 2)
+    joints2d, joints2d_crop = floats(joints, model.lifter.joint_numbers), floats(joints, 2)
     inputs: tuple[Any, ...] = joints2d, joints2d_crop, tuple(floats(*m.shape[1:]) for m in maps)
     if part == 'sequence_lifter' and model.detector and not model.lifter.runs_deformable:
         widths = model.entry.channels

@@ -97,6 +97,11 @@ def checked_contexts(
             f'{estimator.path} takes no contexts: it lifts coordinates alone, or looks around the '
             'joints in the maps'
         )
+    if whole.reading is not None:
+        raise UserError(
+            f'{estimator.path} looks at heatmaps too, which contexts do not tell of: give crops '
+            'and joints2d_crop'
+        )
     joints2d = input_checks.normalised_joints(joints2d, (frames, joints, 2))
     contexts, channels = np.asarray(contexts), sum(whole.context_channels)
     if contexts.shape[1:] != (frames, joints, channels) or contexts.dtype.kind != 'f':

@@ -17,6 +17,7 @@ from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.heatmaps import joints_of
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import ContextProjection, Lifter
+from capf_jax.models.second_reading import second_reading
 from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.pose.joint_conversions import Conversion, Mixture, published
@@ -47,6 +48,7 @@ class LifterInputs(NamedTuple):
     joints2d_crop: Array
     maps: tuple[jax.Array, ...] = ()
     contexts: tuple[jax.Array, ...] | None = None
+    doubt: jax.Array | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -74,6 +76,8 @@ class ContextAwarePoseFormer:
         published). Its parameters stay frozen.
       projection: makes what the maps show at the joints smaller before the lifter sees it; frozen.
         None gives the lifter the maps' own channels.
+      reading: makes the joints of the detector's that a robust lifter compares its 2D input with;
+        None for the paper's lifter, which believes its input.
 
     A lifter of windows is a model likewise: it is applied to all people of all frames, in the order
     of `Batch.frames`, and gives one pose a window.
@@ -89,6 +93,7 @@ class ContextAwarePoseFormer:
     frame: str = CAMERA
     moving_statistics: bool = False
     projection: ContextProjection | None = None
+    reading: Conversion | None = None
 
     @property
     def context_channels(self) -> tuple[int, ...]:
@@ -194,6 +199,7 @@ class ContextAwarePoseFormer:
         """
         maps: tuple[jax.Array, ...] = ()
         contexts: tuple[jax.Array, ...] | None = None
+        detection: Detection | None = None
         confidence = None if joints2d_crop is None else jnp.ones(joints2d_crop.shape[:-1])
         if self.detector is not None:
             detection, _ = self._detect(variables['detector'], images)
@@ -208,7 +214,31 @@ class ContextAwarePoseFormer:
         if self.projection is not None:
             contexts = self._by_level(self._contexts(variables, maps, by_crop))
             maps = ()
-        return LifterInputs(joints2d, by_crop, maps, contexts), joints2d_crop, confidence
+        inputs = LifterInputs(joints2d, by_crop, maps, contexts)
+        if detection is not None:
+            inputs = self._with_reading(inputs, detection, images)
+        return inputs, joints2d_crop, confidence
+
+    def lift_joints(
+        self,
+        variables: dict[str, Any],
+        images: UInt8[Array, 'B H W 3'],
+        joints2d: Float[Array, 'B J 2'],
+        joints2d_crop: Float[Array, 'B J 2'],
+    ) -> Float[jax.Array, 'B J 3']:
+        """Poses from crops and normalised 2D joints, by a model of the frame 'camera'.
+
+        Args:
+          variables: as for `apply`.
+          images: RGB crops.
+          joints2d: the lifter's 2D joints, normalised by the image.
+          joints2d_crop: the same, pixels of the crop.
+
+        Returns:
+          Poses, metres, camera frame, relative to the root.
+        """
+        inputs, _, _ = self.crop_inputs(variables, images, joints2d_crop, joints2d)
+        return self._lift(variables['lifter'], inputs)[0]
 
     def features(
         self,
@@ -285,7 +315,22 @@ class ContextAwarePoseFormer:
             inputs = inputs._replace(  # [B, J, 4]
                 joints2d=jnp.concatenate([inputs.joints2d, own], axis=-1)
             )
-        return inputs, outputs
+        return self._with_reading(inputs, detection, batch.images), outputs
+
+    def _with_reading(
+        self, inputs: LifterInputs, detection: Detection, images: Array
+    ) -> LifterInputs:
+        """The lifter's arguments with what a robust one gets of the detector's heatmaps."""
+        if self.reading is None:
+            return inputs
+        joints, confidence = joints_of(detection, self.entry)
+        reading = second_reading(
+            inputs.joints2d_crop,
+            self._by_crop(self.reading.joints(joints), images),
+            self.reading.confidence(confidence),
+        )
+        numbers = [inputs.joints2d, *reading.inputs(self.lifter.robust)]
+        return inputs._replace(joints2d=jnp.concatenate(numbers, axis=-1), doubt=reading.doubt)
 
     def split_contexts(self, contexts: Float[Array, 'B J C']) -> tuple[jax.Array, ...]:
         """Context vectors of all levels one after the other -> the lifter's argument."""

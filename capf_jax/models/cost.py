@@ -164,7 +164,7 @@ def lifter_inputs(
         return jax.ShapeDtypeStruct((people, *shape), jnp.float32)
 
     joints = model.lifter.num_joints
-    joints2d, joints2d_crop = floats(joints, 4 if model.detector_joints else 2), floats(joints, 2)
+    joints2d, joints2d_crop = floats(joints, model.lifter.joint_numbers), floats(joints, 2)
     if model.detector is None:
         return joints2d, joints2d_crop, ()
     if model.projection is not None:

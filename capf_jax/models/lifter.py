@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Float
 
 from capf_jax.errors import UserError
+from capf_jax.models import second_reading
 from capf_jax.models.grid_sample import grid_sample
 from capf_jax.models.transformer import (
     MLP,
@@ -28,6 +29,8 @@ from capf_jax.models.transformer import (
     drop_path_rates,
 )
 from capf_jax.pose.batch import Array
+
+FIRST_REACH = 4.0  # how many times farther than others a doubtful joint's points start, less one
 
 
 def compass(heads: int, points: int) -> Float[jax.Array, ' biases']:
@@ -51,6 +54,7 @@ class DeformableBlock(nn.Module):
       mlp_ratio: hidden width of the MLP over its input width.
       drop_path: chance that a sample skips each of the two branches while training.
       dtype: of the computation; parameters, sampling points and weights are float32.
+      wander: whether the points of doubtful joints lie farther off, which is not in the paper.
     """
 
     heads: int
@@ -58,6 +62,7 @@ class DeformableBlock(nn.Module):
     mlp_ratio: int
     drop_path: float = 0.0
     dtype: Any = jnp.float32
+    wander: bool = False
 
     @nn.compact
     def __call__(
@@ -67,6 +72,7 @@ class DeformableBlock(nn.Module):
         joints2d_crop: Float[Array, 'B J 2'],
         maps: Sequence[Float[Array, 'B _ _ _']],
         *,
+        doubt: Float[Array, 'B J'] | None = None,
         train: bool = False,
     ) -> tuple[
         Float[jax.Array, 'B J L C'],
@@ -80,6 +86,7 @@ class DeformableBlock(nn.Module):
           joints: joint tokens.
           joints2d_crop: where the joints are, normalised by the crop.
           maps: L feature maps [B, H_l, W_l, C_l].
+          doubt: of each joint, 0 to 1; None for none. It is read if `wander` is set.
           train: whether drop path acts.
 
         Returns:
@@ -94,20 +101,23 @@ class DeformableBlock(nn.Module):
         norm2 = LayerNorm(epsilon=1e-5, dtype=self.dtype, name='norm2')
         mlp = MLP(self.mlp_ratio, self.dtype, name='mlp')
 
-        points, weights = self.sampling(norm1(contexts + joints), joints2d_crop)
+        points, weights = self.sampling(norm1(contexts + joints), joints2d_crop, doubt)
         attended = self.attended(points, weights, maps, contexts.shape[-1])
         contexts = contexts + drop_path(attended, train=train)
         contexts = contexts + drop_path(mlp(norm2(contexts)), train=train)
         return contexts, points, weights
 
     def sampling(
-        self, queries: Float[Array, 'B J L C'], joints2d_crop: Float[Array, 'B J 2']
+        self,
+        queries: Float[Array, 'B J L C'],
+        joints2d_crop: Float[Array, 'B J 2'],
+        doubt: Float[Array, 'B J'] | None = None,
     ) -> tuple[Float[jax.Array, 'B J L M K 2'], Float[jax.Array, 'B J L M K']]:
         """Where the queries look, and how much each point counts.
 
         Returns:
-          Points, the joint plus tanh of a dense layer; and weights, softmax of a dense layer over
-          the points of each head.
+          Points, the joint plus tanh of a dense layer, times more for a doubtful joint where points
+          may wander; and weights, softmax of a dense layer over the points of each head.
         """
         shape = (*queries.shape[:-1], self.heads, self.points)
         scores = nn.Dense(
@@ -125,6 +135,10 @@ class DeformableBlock(nn.Module):
         )(queries)
         weights = nn.softmax(scores.astype(jnp.float32).reshape(shape))
         offsets = jnp.tanh(offsets.astype(jnp.float32)).reshape(*shape, 2)
+        if self.wander:
+            reach = self.param('reach', nn.initializers.constant(FIRST_REACH), (self.heads, 1, 1))
+            if doubt is not None:
+                offsets = offsets * (1 + reach * doubt[:, :, None, None, None, None])
         return joints2d_crop[:, :, None, None, None] + offsets, weights
 
     def attended(
@@ -197,6 +211,7 @@ class Lifter(nn.Module):
       sampling_points: sampling points K a head.
       mlp_ratio: hidden width of every MLP over its input width.
       drop_path: rate of each module's last block.
+      robust: means against bad 2D joints, of `second_reading.MEANS`; () is the paper's lifter.
       dtype: of the computation. Parameters are float32, and so are coordinates, sampling points and
         the pose: in bfloat16 a joint of a large image would move by pixels.
     """
@@ -213,6 +228,7 @@ class Lifter(nn.Module):
     sampling_points: int = 4
     mlp_ratio: int = 2
     drop_path: float = 0.2
+    robust: tuple[str, ...] = ()
     dtype: Any = jnp.float32
 
     def setup(self) -> None:
@@ -227,6 +243,7 @@ class Lifter(nn.Module):
         joints2d_crop: Float[Array, 'B J 2'],
         maps: Sequence[Float[Array, 'B _ _ _']],
         contexts: Sequence[Float[Array, 'B J _']] | None = None,
+        doubt: Float[Array, 'B J'] | None = None,
         *,
         train: bool = False,
     ) -> tuple[Float[jax.Array, 'B J 3'], dict[str, Any]]:
@@ -234,12 +251,13 @@ class Lifter(nn.Module):
 
         Args:
           joints2d: [B, J, 2] normalised by the image or by their own box, as the lifter's frame
-            wants it; [B, J, 4] with the detector's own joints.
+            wants it; with `joint_numbers` numbers a joint where more than these go in.
           joints2d_crop: normalised by the crop: -1..1 over its border pixels' centres.
           maps: every feature map of the detector, finest first, [B, H_l, W_l, C_l]; unused at
             step 0.
           contexts: what `context` gave for every map of the detector, instead of the maps; for
             lifters without deformable extraction alone.
+          doubt: of each joint, 0 to 1, for points that may wander; None for none.
           train: whether drop path acts, from the random stream `drop_path`.
 
         Returns:
@@ -252,7 +270,7 @@ class Lifter(nn.Module):
         Raises:
           UserError: there is no such step, or joints and maps are not those that it needs.
         """
-        x, intermediates = self.encode(joints2d, joints2d_crop, maps, contexts, train)
+        x, intermediates = self.encode(joints2d, joints2d_crop, maps, contexts, train, doubt)
         return self.regress(x), intermediates
 
     def encode(
@@ -262,6 +280,7 @@ class Lifter(nn.Module):
         maps: Sequence[Float[Array, 'B _ _ _']],
         contexts: Sequence[Float[Array, 'B J _']] | None,
         train: bool,
+        doubt: Float[Array, 'B J'] | None = None,
     ) -> tuple[Float[jax.Array, 'B J D'], dict[str, Any]]:
         """All modules but the head: tokens of D = (L+1) * C channels, and the intermediates.
 
@@ -287,7 +306,7 @@ class Lifter(nn.Module):
             tokens = self.embed(joints2d, contexts)
             intermediates['embedded'] = tokens.swapaxes(1, 2)
             if self.runs_deformable:
-                tokens, sampling = self.extract_context(tokens, joints2d_crop, maps, train)
+                tokens, sampling = self.extract_context(tokens, joints2d_crop, maps, train, doubt)
                 intermediates |= {'context': tokens.swapaxes(1, 2), **sampling}
             if self.ablation_step >= 2:
                 tokens = self.fuse(tokens, train)
@@ -301,6 +320,11 @@ class Lifter(nn.Module):
     def width(self) -> int:
         """D, the channels of all tokens of a joint side by side."""
         return (len(self.levels) + 1) * self.channels
+
+    @property
+    def joint_numbers(self) -> int:
+        """How many numbers of each joint `joints2d` holds."""
+        return (4 if self.detector_joints else 2) + second_reading.joint_numbers(self.robust)
 
     @property
     def runs_deformable(self) -> bool:
@@ -343,6 +367,7 @@ class Lifter(nn.Module):
         joints2d_crop: Float[Array, 'B J 2'],
         maps: Sequence[Float[Array, 'B _ _ _']],
         train: bool,
+        doubt: Float[Array, 'B J'] | None = None,
     ) -> tuple[Float[jax.Array, 'B J tokens C'], dict[str, Any]]:
         """Deformable context extraction: updates the context tokens, all but each joint's first.
 
@@ -357,9 +382,12 @@ class Lifter(nn.Module):
                 self.mlp_ratio,
                 rate,
                 self.dtype,
+                second_reading.WANDER in self.robust,
                 name=f'deformable_{layer}',
             )
-            contexts, points, weights = block(contexts, joints, joints2d_crop, maps, train=train)
+            contexts, points, weights = block(
+                contexts, joints, joints2d_crop, maps, doubt=doubt, train=train
+            )
             sampling['sampling_points'] += (points.swapaxes(1, 2),)
             sampling['attention_weights'] += (weights.swapaxes(1, 2),)
         return jnp.concatenate([joints, contexts], axis=2), sampling
@@ -407,12 +435,12 @@ class Lifter(nn.Module):
             raise UserError(
                 f'model.lifter.ablation_step is {self.ablation_step}; it must be 0, 1, 2 or 3'
             )
-        expected = (self.num_joints, 4 if self.detector_joints else 2)
+        expected = (self.num_joints, self.joint_numbers)
         if joints2d.shape[1:] != expected:
             raise UserError(
-                f'the lifter got joints2d {joints2d.shape}; for {self.num_joints} joints and '
-                f'detector_joints={self.detector_joints} it must be [B, {expected[0]}, '
-                f'{expected[1]}]'
+                f'the lifter got joints2d {joints2d.shape}; for {self.num_joints} joints, '
+                f'detector_joints={self.detector_joints} and robust={self.robust} it must be '
+                f'[B, {expected[0]}, {expected[1]}]'
             )
         if self.ablation_step > 0 and max(self.levels) >= len(maps):
             raise UserError(

@@ -68,6 +68,7 @@ def _comparable(lifter: Any) -> dict[str, Any]:
     fields = {name: value for name, value in lifter.items() if name not in FREE}
     step = lifter['ablation_step']
     fields['step'] = min(step, 2)
+    fields['robust'] = tuple(lifter.get('robust', ()))  # files of before this field have none
     fields['deformable'] = lifter['deformable'] and step >= 3
     if not fields['deformable']:
         del fields['deformable_heads'], fields['sampling_points']

@@ -63,6 +63,7 @@ class TemporalLifter(Lifter):
         joints2d_crop: Float[Array, 'rows J 2'],
         maps: Sequence[Float[Array, 'rows _ _ _']],
         contexts: Sequence[Float[Array, 'rows J _']] | None = None,
+        doubt: Float[Array, 'rows J'] | None = None,
         *,
         train: bool = False,
     ) -> tuple[Float[jax.Array, 'B J 3'], dict[str, Any]]:
@@ -74,6 +75,7 @@ class TemporalLifter(Lifter):
           joints2d_crop: see there.
           maps: see there.
           contexts: see there.
+          doubt: see there.
           train: whether drop path acts, from the random stream `drop_path`.
 
         Returns:
@@ -84,7 +86,7 @@ class TemporalLifter(Lifter):
         Raises:
           UserError: as `Lifter`, or the rows are no whole windows.
         """
-        tokens, intermediates = self.encode(joints2d, joints2d_crop, maps, contexts, train)
+        tokens, intermediates = self.encode(joints2d, joints2d_crop, maps, contexts, train, doubt)
         if len(tokens) % self.frames:
             raise UserError(
                 f'the sequence lifter got {len(tokens)} people, which are no whole windows of '

@@ -1,6 +1,6 @@
-"""`to_image`: joints from the pixels of a crop back to those of its image.
+"""Joints between the pixels of a crop and those of its image: the way back, and movements.
 
-The function takes NumPy and JAX arrays alike, and imports NumPy alone.
+The functions take NumPy and JAX arrays alike, and import NumPy alone.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 from jaxtyping import Float
 
-from capf_jax.pose.batch import Array
+from capf_jax.pose.batch import Array, Batch
 
 _STRAIGHT, _SWAPPED = np.array([0, 1]), np.array([1, 0])  # x and y, y and x
 
@@ -35,3 +35,30 @@ def to_image(
     determinant = same[..., 0] * same[..., 1] - other[..., 0] * other[..., 1]
     joints = same[..., None, :] * shifted - other[..., None, :] * shifted[..., ::-1]
     return joints / determinant[..., None, None]
+
+
+def moved(
+    batch: Batch,
+    movement: Float[Array, 'B J 2'],
+    of_frames: Float[Array, 'rows J 2'] | None = None,
+) -> Batch:
+    """The batch with its 2D joints moved, in the image and in the crop alike.
+
+    The product is written out: a matrix product in reduced precision would be pixels off.
+
+    Args:
+      batch: B people.
+      movement: of each joint, pixels of the whole image.
+      of_frames: the same for the people of all frames, B * F rows, where the batch has windows;
+        None where it has none.
+    """
+    frames = batch.frames
+    if frames is not None and of_frames is not None:
+        frames = moved(frames, of_frames)
+    linear = batch.affine[:, None, :, :2]  # [B, 1, 2, 2]
+    in_crop = movement[..., :1] * linear[..., 0] + movement[..., 1:] * linear[..., 1]
+    return batch._replace(
+        joints2d=batch.joints2d + movement,
+        joints2d_crop=batch.joints2d_crop + in_crop,
+        frames=frames,
+    )

@@ -28,6 +28,7 @@ COMMANDS = {
     'features': 'capf_jax.features',
     'train': 'capf_jax.train',
     'evaluate': 'capf_jax.evaluate',
+    'compare': 'capf_jax.compare',
     'predict': 'capf_jax.predict',
     'convert': 'converters.convert',
     'export': 'converters.export',

@@ -115,6 +115,16 @@ def _levels(value: Any) -> str:
     return '' if len(set(numbers)) == len(numbers) else 'it must name each map once'
 
 
+def _robust(value: Any) -> str:
+    """Means against bad 2D joints, each once."""
+    names = value if isinstance(value, (tuple, list)) else ('',)
+    known = name_of('noise', 'confidence', 'wander', 'reading')
+    wrong = next((f'{name!r}: {what}' for name in names if (what := known(name))), '')
+    if wrong or len(set(names)) == len(names):
+        return wrong
+    return 'it must name each means once'
+
+
 def _modules(value: Any) -> str:
     numbers = value if isinstance(value, (tuple, list)) else ()
     right = len(numbers) == 3 and all(type(count) is int and 1 <= count <= 32 for count in numbers)
@@ -164,6 +174,7 @@ CHECKS: Mapping[str, Check] = {
     'model.lifter.sampling_points': whole(1, 1024),
     'model.lifter.mlp_ratio': whole(1, 64),
     'model.lifter.drop_path': number(0, 1, below=True),
+    'model.lifter.robust': _robust,
     'model.sequence_lifter': name_of('ca_pf_s', 'poseformer'),
     'model.temporal_layers': whole(1, 64),
     'model.temporal_heads': whole(1, 8192),
@@ -179,6 +190,8 @@ CHECKS: Mapping[str, Check] = {
     'training.offset_learning_rate_factor': number(0),
     'training.weight_average': number(0, 1, below=True),
     'training.flip_probability': number(0, 1),
+    'training.joint_noise': number(0, 1000),
+    'training.joint_swap': number(0, 1),
     'training.checkpoint_minutes': number(0),
     'training.start': text,
     'training.start_part': one_of('all', 'lifter', 'detector'),

@@ -16,6 +16,7 @@ import jax
 import numpy as np
 
 from capf_jax.errors import UserError
+from capf_jax.pose.affine import moved
 from capf_jax.pose.batch import Array, Batch
 from capf_jax.runtime import devices, files
 from capf_jax.scoring import evaluation, report, tables
@@ -42,15 +43,9 @@ def add_noise(batch: Batch, sigma: Array | float, seed: int = SEED) -> Batch:
     def of_sample(index: Array) -> Array:
         return jax.random.normal(jax.random.fold_in(key, index), batch.joints2d.shape[1:])
 
-    noise = sigma * jax.vmap(of_sample)(batch.index)  # [B, J, 2]
-    # The product is written out, since a matrix product in reduced precision would be pixels off.
-    linear = batch.affine[:, None, :, :2]  # [B, 1, 2, 2]
-    in_crop = noise[..., :1] * linear[..., 0] + noise[..., 1:] * linear[..., 1]
-    return batch._replace(
-        joints2d=batch.joints2d + noise,
-        joints2d_crop=batch.joints2d_crop + in_crop,
-        frames=None if batch.frames is None else add_noise(batch.frames, sigma, seed),
-    )
+    noise = jax.vmap(of_sample)  # of positions [B] in the split: [B, J, 2]
+    of_frames = None if batch.frames is None else sigma * noise(batch.frames.index)
+    return moved(batch, sigma * noise(batch.index), of_frames)
 
 
 def sweep(

@@ -111,6 +111,7 @@ class PoseResult(Result):
     def write_samples(self, stem: files.AnyPath) -> dict[str, files.AnyPath]:
         """Writes the predicted poses, in the format of prediction_files.py."""
         origin = {name: str(self.conditions[name]) for name in ('skeleton', 'dataset', 'split')}
+        origin['pose_frame'] = str(self.conditions.get('frame', ''))
         path = stem.with_name(f'{stem.name}.npz')
         return {'predictions': prediction_files.save(path, self.predictions, self.labels, origin)}
 

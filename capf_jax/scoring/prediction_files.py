@@ -8,6 +8,8 @@ The file is a NumPy archive (.npz, no pickles) for M samples in any order:
     frame     [M] int, as in the dataset
     index     [M] int, the sample's position in the split; instead of the five labels above
     skeleton  the joint set of `poses`, such as 'h36m17'; may be missing, is checked otherwise
+    dataset   full name of the dataset, and split its split; may be missing, are checked otherwise
+    pose_frame  'camera', or 'viewing_ray' where `poses` are in that frame; may be missing likewise
 
 Labels are used where all five are there. Joints have the order of capf_jax/pose/skeletons.py.
 """
@@ -41,11 +43,16 @@ class Predictions:
       path: the file.
       poses: [M, J, 3] metres, camera frame, relative to the root.
       names: 'index' or the five labels -> [M].
+      dataset, split, pose_frame: what they were predicted for, and the frame that they are in; ''
+        where the file does not say.
     """
 
     path: pathlib.Path
     poses: Float[np.ndarray, 'M J 3']
     names: Mapping[str, Shaped[np.ndarray, ' M']]
+    dataset: str = ''
+    split: str = ''
+    pose_frame: str = ''
 
     @property
     def matched_by(self) -> str:
@@ -115,7 +122,8 @@ def load(path: str | os.PathLike, skeleton: Skeleton) -> Predictions:
             f'{len(broken)} of {len(poses)} poses in {path} hold NaN or infinity, the first is '
             f'pose {broken[0]}; give a number for every joint'
         )
-    return Predictions(path, poses * UNITS[unit], _names(path, arrays, len(poses)))
+    origin = (str(arrays.get(name, '')) for name in ('dataset', 'split', 'pose_frame'))
+    return Predictions(path, poses * UNITS[unit], _names(path, arrays, len(poses)), *origin)
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
@@ -123,7 +131,7 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
     What an archive declares is compared with what it holds before memory is taken.
     """
-    names = {'poses', 'unit', 'skeleton', 'index', *LABELS}
+    names = {'poses', 'unit', 'skeleton', 'dataset', 'split', 'pose_frame', 'index', *LABELS}
     try:
         return array_files.read(path, names, LARGEST)
     except ValueError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,7 @@ from capf_jax.pose.batch import Batch
 from capf_jax.pose.skeletons import Skeleton
 from capf_jax.scoring import prediction_files
 from capf_jax.scoring.evaluation import Split, evaluate_split, with_truth
-from capf_jax.scoring.poses import PoseResult, pose_scorer, videos
+from capf_jax.scoring.poses import PoseResult, pose_result, pose_scorer, videos
 from capf_jax.scoring.prediction_files import Predictions, listed
 from capf_jax.scoring.protocols import Protocol
 from data_pipeline.records import LABELS
@@ -42,28 +42,96 @@ def score(
       FileNotFoundError: there is no such file.
       UserError: the file is not of the format, or does not fit the split.
     """
-    predictions = prediction_files.load(path, skeleton)
-    rows, extra = match(predictions, split.labels)
+    return score_all([path], split, protocol, skeleton, conditions)[0]
+
+
+def score_all(
+    paths: Sequence[str | os.PathLike],
+    split: Split,
+    protocol: Protocol,
+    skeleton: Skeleton,
+    conditions: Mapping[str, Any] | None = None,
+) -> list[PoseResult]:
+    """As `score`, for several files: all are checked first, and the split is read once."""
+    matched = [_matched(path, split, skeleton) for path in paths]
     scorer = pose_scorer(protocol, skeleton)
 
     def predict(batch: Batch) -> dict[str, np.ndarray]:
+        predictions, rows, _ = matched[0]
         return {
             'pose': predictions.poses[rows[batch.index]],
             'valid': batch.valid,
             'index': batch.index,
         }
 
-    theirs = ('joints2d', 'box_source', 'flip_test', 'ablation_step')
-    conditions = {
-        'predictor': f'poses of {predictions.path}',
-        'matched_by': predictions.matched_by,
-        'unused_predictions': extra or 'none',
-        **dict.fromkeys(theirs, 'unknown, the predicting program decided'),
-        **(conditions or {}),
-    }
-    result = evaluate_split(with_truth(predict, scorer), split, scorer, conditions)
-    size = _check_size(predictions.path, result, skeleton)
-    return dataclasses.replace(result, conditions={**result.conditions, 'size_of_poses': size})
+    results: list[PoseResult] = []
+    for predictions, rows, extra in matched:
+        theirs = ('joints2d', 'box_source', 'flip_test', 'ablation_step')
+        words = {
+            'predictor': f'poses of {predictions.path}',
+            'matched_by': predictions.matched_by,
+            'unused_predictions': extra or 'none',
+            **dict.fromkeys(theirs, 'unknown, the predicting program decided'),
+            **(conditions or {}),
+        }
+        if not results:
+            result = evaluate_split(with_truth(predict, scorer), split, scorer, words)
+        else:
+            first = results[0]
+            result = pose_result(
+                predictions.poses[rows[first.labels['index']]],
+                first.targets,
+                first.labels,
+                {**first.conditions, **words},
+                protocol=protocol,
+                skeleton=skeleton,
+                input_error_px=first.input_error_px,
+            )
+        size = _check_size(predictions.path, result, skeleton)
+        words = {**result.conditions, 'size_of_poses': size}
+        results.append(dataclasses.replace(result, conditions=words))
+    return results
+
+
+def _matched(
+    path: str | os.PathLike, split: Split, skeleton: Skeleton
+) -> tuple[Predictions, Int[np.ndarray, ' N'], str]:
+    """The predictions of a file, and what `match` gives; UserError where they misfit."""
+    predictions = prediction_files.load(path, skeleton)
+    _check_origin(predictions, split)
+    return (predictions, *match(predictions, split.labels))
+
+
+def _check_origin(predictions: Predictions, split: Split) -> None:
+    """UserError where a file says that its poses are of another dataset, frame or split.
+
+    Features of a dataset are the dataset's people, so that one stands for the other.
+    """
+    theirs, ours = predictions.dataset, str(split.conditions.get('dataset', ''))
+    if theirs and ours and theirs != ours and not is_features_of(theirs, ours):
+        raise UserError(
+            f'{predictions.path} has poses of the dataset {theirs}, and the configuration names '
+            f'{ours}; give the configuration that the poses were predicted with'
+        )
+    theirs, ours = predictions.pose_frame, str(split.conditions.get('frame', ''))
+    if theirs and ours and theirs != ours:
+        raise UserError(
+            f'{predictions.path} has poses of the frame {theirs!r}, and the configuration names '
+            f'{ours!r}; set config.model.frame to {theirs!r}'
+        )
+    theirs, ours = predictions.split, str(split.conditions.get('split', ''))
+    if 'index' in predictions.names and theirs and ours and theirs != ours:
+        raise UserError(
+            f'{predictions.path} has poses of the split {theirs!r}, told apart by their position '
+            f'in it, and not of {ours!r}; set config.data.test_split to {theirs!r}'
+        )
+
+
+def is_features_of(one: str, other: str) -> bool:
+    """Whether one is the dataset of features of the other, as their full names say."""
+    features, source = sorted((one, other), key=lambda name: not name.startswith('features/'))
+    made_of = '-'.join(source.split('/')[:2])  # 'synthetic/128x96-.../1.0.0' without the version
+    return features.startswith(f'features/{made_of}-')
 
 
 def match(

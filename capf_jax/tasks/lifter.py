@@ -16,6 +16,7 @@ from capf_jax.scoring.poses import pose_scorer
 from capf_jax.scoring.protocols import Protocol
 from capf_jax.tasks import frozen_parts
 from capf_jax.tasks.frozen_parts import variables_of
+from capf_jax.tasks.joint_noise import JointNoise
 from capf_jax.tasks.pose_pictures import draw_poses
 from capf_jax.tasks.pose_steps import OWN_JOINTS, pose_steps
 from capf_jax.tasks.task import Task, TrainState, new_state
@@ -35,6 +36,7 @@ def lifter_task(
     start_part: str = 'all',
     target_unit: str = 'm',
     joints2d: str = 'detected',
+    joint_noise: JointNoise | None = None,
     weight_name: str = 'ca_pf',
     accumulate: int = 1,
 ) -> Task:
@@ -54,6 +56,7 @@ def lifter_task(
       target_unit: what the lifter learns to give, 'm' or 'mm'; an evaluation gives metres.
       joints2d: source of the 2D joints that come with the data, 'detected' or 'truth'; it is told
         in results.
+      joint_noise: what disturbs the 2D joints of training samples; None leaves them alone.
       weight_name: what the weight file of a finished run says that it is.
       accumulate: parts that a device computes a training batch in.
     """
@@ -101,6 +104,7 @@ def lifter_task(
         flip_probability=flip_probability,
         flip_test=flip_test,
         target_unit=target_unit,
+        joint_noise=joint_noise,
         accumulate=accumulate,
     )
     return Task(

@@ -16,6 +16,7 @@ from capf_jax.pose.flip import flip_batch, flip_pose
 from capf_jax.pose.skeletons import Skeleton
 from capf_jax.scoring.poses import input_error_px
 from capf_jax.tasks.accumulation import gradients_in_parts
+from capf_jax.tasks.joint_noise import JointNoise
 from capf_jax.tasks.task import (
     TrainState,
     joint_distances,
@@ -45,6 +46,7 @@ def pose_steps(
     flip_probability: float,
     flip_test: bool,
     target_unit: str,
+    joint_noise: JointNoise | None = None,
     accumulate: int = 1,
 ) -> Steps:
     """`Task.train_step` and `Task.eval_step` of a network of poses (docs/method.md, Training).
@@ -56,12 +58,16 @@ def pose_steps(
       flip_probability: chance that a training sample is mirrored.
       flip_test: whether an evaluation averages with the mirrored prediction.
       target_unit: what the network learns to give, 'm' or 'mm'; an evaluation gives metres.
+      joint_noise: what disturbs the 2D joints of training samples; None leaves them alone.
       accumulate: parts that a device computes a batch in, one after another.
     """
     per_metre = units.IN_A_METRE[target_unit]
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
         key_flip, key_drop = step_keys(state, 2)
+        if joint_noise is not None:
+            # Its key is a further one, so that flips and drop path stay those of a run without.
+            batch = joint_noise.apply(jax.random.fold_in(key_flip, 1), batch, joint_set)
         chance = random_of_sample(key_flip, batch.valid.shape[0])
         batch = flip_batch(batch, chance < flip_probability, joint_set)
 

@@ -26,6 +26,7 @@ from capf_jax.scoring.poses import pose_scorer
 from capf_jax.scoring.protocols import Protocol
 from capf_jax.tasks import frozen_parts
 from capf_jax.tasks.frozen_parts import JOINTS2D, loaded, pretrained, variables_of
+from capf_jax.tasks.joint_noise import JointNoise
 from capf_jax.tasks.pose_pictures import draw_poses
 from capf_jax.tasks.pose_steps import OWN_JOINTS, Predict, pose_steps
 from capf_jax.tasks.task import Task, TrainState, new_state
@@ -86,6 +87,7 @@ class Learning:
       start_file: weight file that training begins from; '' for none.
       target_unit: what the lifter learns to give, 'm' or 'mm'; an evaluation gives metres.
       joints2d: source of the 2D joints that come with the data, 'detected' or 'truth'.
+      joint_noise: what disturbs the 2D joints of training windows; None leaves them alone.
       accumulate: parts that a device computes a training batch in.
     """
 
@@ -98,6 +100,7 @@ class Learning:
     start_file: str = ''
     target_unit: str = 'm'
     joints2d: str = 'detected'
+    joint_noise: JointNoise | None = None
     accumulate: int = 1
 
     def task(self, predict: Predict, **parts: Any) -> Task:
@@ -109,6 +112,7 @@ class Learning:
             flip_probability=self.flip_probability,
             flip_test=self.flip_test,
             target_unit=self.target_unit,
+            joint_noise=self.joint_noise,
             accumulate=self.accumulate,
         )
         conditions = {

@@ -30,7 +30,9 @@ SEQUENCES = [name for name in NAMES if name.endswith(('_ca_pf_s', '_poseformer')
 PUBLISHED = [
     name
     for name in NAMES
-    if name.startswith(('human36m', 'mpi_inf_3dhp')) and name not in SEQUENCES
+    if name.startswith(('human36m', 'mpi_inf_3dhp'))
+    and name not in SEQUENCES
+    and not name.endswith('_robust')
 ]
 
 

@@ -106,6 +106,13 @@ def test_pictures_that_are_needed_cannot_be_left_out():
         assembly.make_task(config)
 
 
+def test_poseformer_has_no_heatmaps_to_look_at():
+    config = tiny.windowed(tiny.config(), sequence_lifter='poseformer')
+    config.model.lifter.robust = ('noise', 'reading')
+    with pytest.raises(ValueError, match=r'config\.model\.lifter\.robust .* PoseFormer sees no'):
+        assembly.make_task(config)
+
+
 def test_a_projection_and_deformable_extraction_exclude_each_other():
     config = tiny.windowed(tiny.config(), projection_channels=8)
     config.model.lifter.update(ablation_step=3, deformable=True)

@@ -201,18 +201,19 @@ def deformable_block(
     joints2d_crop: jax.Array,
     maps: Sequence[jax.Array],
     *,
+    doubt: jax.Array | None = None,
     train: bool = False,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     """`DeformableBlock.__call__` on rows."""
     if _is_plain(block) or not tricks.is_on('rows'):
-        return plain(contexts, joints, joints2d_crop, maps, train=train)
+        return plain(contexts, joints, joints2d_crop, maps, doubt=doubt, train=train)
     shape, channels = contexts.shape, contexts.shape[-1]
     check_heads(channels, block.heads)
     drop_path = DropPath(block.drop_path)
     mlp = RowsMLP(block.mlp_ratio, name='mlp')
     rows = contexts.reshape(-1, channels)
     queries = LayerNorm(epsilon=1e-5, name='norm1')((contexts + joints).reshape(-1, channels))
-    points, weights = block.sampling(queries.reshape(shape), joints2d_crop)
+    points, weights = block.sampling(queries.reshape(shape), joints2d_crop, doubt)
     attended = block.attended(points, weights, maps, channels).reshape(-1, channels)
     keep = _keep(drop_path, contexts.shape, len(rows), train)
     rows = rows + (attended if keep is None else attended * keep)

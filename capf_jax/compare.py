@@ -1,0 +1,347 @@
+"""Draws and counts where programs differ on the same samples, and where a lifter looks.
+
+Predictions of two to four programs, in the format of capf_jax/scoring/prediction_files.py
+(`capf_jax.evaluate` writes it); the first one stands against the others:
+
+    python -m capf_jax.compare A.npz B.npz --config=configs/human36m_hrnet32.py --out=compare
+
+This prints a table and writes, as .png and .pdf: the error over the frames of a video, the frames
+named where the programs differ most (error_by_frame); these poses side by side with the picture and
+the true pose (side_by_side); errors by joint and by action, and the share of frames won. Videos and
+samples are chosen by these rules, or by you:
+
+    python -m capf_jax.compare A.npz B.npz --config=configs/human36m_hrnet32.py \\
+        --video=subject=S9,action=Walking --samples=120,4711 --out=compare
+
+Where a lifter looks: the sampling points of all its blocks around the joint that was detected
+worst, over consecutive frames of a video, and the attention between joints:
+
+    python -m capf_jax.compare --weights=runs/synthetic/lifter.safetensors \\
+        --config=configs/synthetic.py --out=looks
+
+Error against frames and cost, of published scores; no dataset is needed:
+
+    python -m capf_jax.compare --published --out=published
+"""
+
+from __future__ import annotations
+
+import argparse
+import pathlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+from ml_collections import ConfigDict
+
+from capf_jax import assembly
+from capf_jax.backends import programs
+from capf_jax.errors import UserError, unknown
+from capf_jax.figures import (
+    error_and_cost,
+    joint_attention,
+    program_errors,
+    side_by_side,
+    where_it_looks,
+)
+from capf_jax.figures.drawing import PROGRAMS, save_both
+from capf_jax.figures.where_it_looks import Look
+from capf_jax.inference import model_settings, start_weights
+from capf_jax.models import attention_maps
+from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.pose import skeletons
+from capf_jax.pose.batch import Batch
+from capf_jax.runtime import commands, configuration, files
+from capf_jax.scoring import comparison, report, tables
+from capf_jax.scoring.comparison import SHORTEST, VIDEO, Comparison
+from capf_jax.scoring.evaluation import Split
+from capf_jax.scoring.poses import default_group, videos
+
+MOST = len(PROGRAMS)  # programs in one comparison: no more can be told apart by their colours
+SEEN = 64  # samples that the worst joint is looked for in, and that attention is the mean over
+AT_ONCE = 8  # samples that the model runs on at once
+RANK = 0.9  # of these samples' worst joints, by distance: bad ones, and not a lone mishap
+Figures = Iterator[tuple[str, Figure]]
+
+
+def draw_comparison(
+    compared: Comparison,
+    split: Split,
+    video: dict[str, str],
+    samples: Sequence[int] = (),
+    number: int = 4,
+) -> Figures:
+    """The figures of a comparison by their names; nothing is written.
+
+    Args:
+      compared: of two or more programs.
+      split: what its samples are read from.
+      video: labels of the video whose frames are drawn; {} takes the one with the most frames.
+      samples: positions in the split that are drawn side by side; () takes those that differ most.
+      number: how many of these.
+
+    Raises:
+      UserError: there is no such video or sample.
+    """
+    names, rows = compared.names, compared.video(**video)
+    frames = compared.labels['frame'][rows]
+    if len(rows) >= SHORTEST:
+        places = np.searchsorted(frames, compared.labels['frame'][compared.most_different(4, rows)])
+        title = compared.sample_name(rows[0]).rpartition(', ')[0]
+        errors = compared.errors[:, rows]
+        yield (
+            'error_by_frame',
+            program_errors.error_by_frame(names, frames, errors, places.tolist(), title),
+        )
+    elif video:
+        raise UserError(
+            f'the video of --video has {len(rows)} frames in this split, and errors are drawn over '
+            f'{SHORTEST} or more; choose another one'
+        )
+    chosen = [compared.place(index) for index in samples]
+    caption = ''
+    if not chosen:
+        chosen = compared.most_different(number).tolist()
+        caption = (
+            f'Samples of {len(compared.targets)} on which {names[0]} is ahead of the others most, '
+            'then those on which it is behind most. Seen from 60° to the right of the camera.'
+        )
+    if chosen:
+        batch = split.read(compared.labels['index'][chosen])
+        drawn = [
+            side_by_side.Sample(
+                batch.images[place],
+                batch.joints2d_crop[place],
+                compared.targets[row],
+                np.stack([result.predictions[row] for result in compared.results]),
+                compared.sample_name(row),
+            )
+            for place, row in enumerate(chosen)
+        ]
+        yield 'side_by_side', side_by_side.side_by_side(drawn, names, compared.skeleton, caption)
+    joints = dict(zip(compared.skeleton.joints, compared.joint_errors.T, strict=True))
+    by_joint = {joint.replace('_', ' '): errors for joint, errors in joints.items()}
+    yield 'error_by_joint', program_errors.errors_by_row(names, by_joint)
+    groups = compared.groups(default_group(compared.labels))
+    everyone = {'all': np.ones(len(compared.targets), bool)}
+    by_group = {
+        name: compared.errors[:, samples].mean(1) for name, samples in (groups | everyone).items()
+    }
+    yield 'error_by_action', program_errors.errors_by_row(names, by_group, average='all')
+    wins = {name: compared.won(samples) for name, samples in (groups | everyone).items()}
+    yield 'frames_won', program_errors.wins_by_row(names, wins)
+
+
+def draw_looks(
+    model: ContextAwarePoseFormer,
+    variables: dict[str, Any],
+    split: Split,
+    config: ConfigDict,
+    sample: int | None = None,
+) -> Figures:
+    """The figures of where a lifter looks by their names; nothing is written.
+
+    Args:
+      model: the whole model.
+      variables: its weights.
+      split: the samples to choose from.
+      config: of the dataset.
+      sample: position in the split of the frame that is drawn; None chooses one of `SEEN` evenly
+        spaced ones, at the rank `RANK` of how far their worst joint is off.
+
+    Raises:
+      UserError: there is no such sample, or its picture is not at hand.
+    """
+    skeleton, count = skeletons.get(config.skeleton), len(split.labels['frame'])
+    if sample is not None and not 0 <= sample < count:
+        raise UserError(
+            f'--samples has {sample}, which is no sample of the split; they go from 0 to '
+            f'{count - 1}'
+        )
+    spread = np.unique(np.linspace(0, count - 1, min(SEEN, count)).astype(int))
+    batch = split.read(spread)
+    if not batch.images.shape[-1]:
+        raise UserError(
+            'the pictures of these features are not at hand: build the dataset that they are of'
+        )
+    seen = _looks(model, variables, batch)
+    attention = np.asarray(seen.between_joints).mean(axis=(0, 1, 2))
+    blocks, heads = seen.between_joints.shape[1:3]
+    caption = f'mean over {len(spread)} samples, {blocks} blocks and {heads} heads; rows sum to one'
+    yield 'joint_attention', joint_attention.joint_attention(attention, skeleton, caption)
+    if seen.points is None:
+        return
+    if sample is None:
+        off = np.linalg.norm(seen.joints2d_crop - batch.joints2d_crop_truth, axis=-1).max(-1)
+        sample = int(spread[np.argsort(off, kind='stable')[int(RANK * (len(off) - 1))]])
+    (look,) = _as_looks(model, variables, split, [sample])
+    joint = look.worst_joint
+    strides = [model.entry.strides[level] for level in model.lifter.levels]
+    titles = [f'map at stride {stride}' for stride in strides]
+    yield 'sampling_points', where_it_looks.every_block(look, joint, skeleton, titles)
+    neighbours = consecutive(split, sample)
+    if len(neighbours) >= SHORTEST:
+        frames = _as_looks(model, variables, split, neighbours)
+        numbers = [f'frame {split.labels["frame"][place]}' for place in neighbours]
+        yield (
+            'sampling_points_of_frames',
+            where_it_looks.over_frames(frames, joint, skeleton, numbers),
+        )
+
+
+def consecutive(split: Split, sample: int, most: int = 4) -> list[int]:
+    """Positions of neighbouring frames of a sample's video, the sample among them, in order."""
+    numbers = videos(split.labels)
+    rows = np.flatnonzero(numbers == numbers[sample])
+    rows = rows[np.argsort(split.labels['frame'][rows], kind='stable')]
+    first = int(np.flatnonzero(rows == sample)[0]) - most // 2
+    first = max(min(first, len(rows) - most), 0)
+    return rows[first : first + most].tolist()
+
+
+def _looks(
+    model: ContextAwarePoseFormer, variables: dict[str, Any], batch: Batch
+) -> attention_maps.Looks:
+    """Where the model looks, in few samples at a time: the detector takes memory."""
+    plain = batch._replace(contexts=None, context_joints=None)
+
+    def part(start: int) -> Batch:
+        return jax.tree.map(lambda array: array[start : start + AT_ONCE], plain)
+
+    starts = range(0, len(batch.valid), AT_ONCE)
+    parts = [
+        jax.device_get(attention_maps.looks(model, variables, part(start))) for start in starts
+    ]
+    return jax.tree.map(lambda *arrays: np.concatenate(arrays), *parts)
+
+
+def _as_looks(
+    model: ContextAwarePoseFormer, variables: dict[str, Any], split: Split, samples: Sequence[int]
+) -> list[Look]:
+    batch = split.read(np.asarray(samples))
+    seen = _looks(model, variables, batch)
+    assert seen.points is not None  # the caller has looked
+    assert seen.weights is not None
+    return [
+        Look(
+            batch.images[place],
+            np.asarray(seen.joints2d_crop[place]),
+            batch.joints2d_crop_truth[place],
+            np.asarray(seen.points[place]),
+            np.asarray(seen.weights[place]),
+            ', '.join(f'{split.labels[name][sample]}' for name in ('subject', 'action'))
+            + f', camera {split.labels["camera"][sample]}, frame {split.labels["frame"][sample]}',
+        )
+        for place, sample in enumerate(samples)
+    ]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Runs the command; returns the exit code."""
+    values, config = parse(argv)
+    programs.start_process()
+    figures: list[tuple[str, Figure]] = []
+    words, content = '', None
+    if values.published:
+        figures.append(('error_and_cost', error_and_cost.error_and_cost()))
+    if values.weights:
+        assert config is not None  # `parse` sees to it
+        figures += _weights_figures(values, config)
+    if values.predictions:
+        assert config is not None
+        builder = assembly.open_data(config, build=False)
+        split = assembly.open_split(builder, config)
+        compared = comparison.compare(
+            values.predictions, split, assembly.protocol(config), skeletons.get(config.skeleton)
+        )
+        words, content = compared.table(values.format), compared.to_json()
+        figures += draw_comparison(compared, split, values.video, values.samples, values.number)
+    # Everything is checked and drawn before the first file is written.
+    out = files.user_path(values.out)
+    files.check_writable(out)
+    if content is not None:
+        report.write_json(out / 'comparison.json', content)
+        print(f'{words}\n\n{tables.line_start(values.format)}result: {out / "comparison.json"}')
+    for name, figure in figures:
+        for path in save_both(figure, out / name):
+            print(f'{tables.line_start(values.format)}picture: {path}')
+    return 0
+
+
+def _weights_figures(values: argparse.Namespace, config: ConfigDict) -> Figures:
+    weights = start_weights.read(values.weights)
+    if weights.task != 'lifter':
+        raise UserError(f'{values.weights} holds no lifter, and --weights draws where one looks')
+    config = start_weights.described(config, weights)
+    builder = assembly.open_data(config, build=False)
+    split = assembly.open_split(builder, config)
+    model = model_settings.context_aware_pose_former(config.model, skeletons.get(config.skeleton))
+    start_weights.check_crops(weights, split.read(np.array([0])).images.shape[1:3])
+    variables = {'detector': {}, **weights.parts}
+    sample = values.samples[0] if values.samples else None
+    return draw_looks(model, variables, split, config, sample)
+
+
+def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | None]:
+    """The arguments, and the configuration that they describe.
+
+    Args:
+      argv: as `sys.argv`, the program first.
+
+    Raises:
+      UserError: a missing, unknown or ill-typed argument, or nothing to draw.
+    """
+    parser = commands.Parser('capf_jax.compare', __doc__)
+    add = parser.add_argument
+    add('predictions', nargs='*', help=f'files of predictions, two to {MOST}')
+    add('--out', metavar='FOLDER', help='where the figures go')
+    add('--video', type=_video, default={}, metavar='NAME=VALUE,...', help='labels of a video')
+    add('--samples', type=_samples, default=(), metavar='N,N', help='positions in the split')
+    add('--number', type=int, default=4, metavar='N', help='samples to choose (default: 4)')
+    add('--weights', metavar='FILE', help='a lifter, to draw where it looks')
+    add('--format', default='text', choices=tuple(tables.FORMATS), help='of the table')
+    parser.add_flag('published', default=False, help='draw published scores over frames and cost')
+    arguments = configuration.parse(argv, required=('out',), parser=parser, check=assembly.problems)
+    values, config = arguments.values, arguments.config
+    count = len(values.predictions)
+    if not (count or values.weights or values.published):
+        raise UserError(
+            'there is nothing to draw: give files of predictions, --weights or --published'
+        )
+    if count == 1 or count > MOST:
+        raise UserError(
+            f'{count} file{"s" * (count > 1)} of predictions cannot be compared; give two to {MOST}'
+        )
+    if config is None and (count or values.weights):
+        raise UserError(
+            '--config is missing: it names the dataset, such as --config=configs/synthetic.py'
+        )
+    values.predictions = [pathlib.Path(files.user_path(path)) for path in values.predictions]
+    return values, config
+
+
+def _video(text: str) -> dict[str, str]:
+    """'subject=S9,action=Walking' -> labels."""
+    wanted = {}
+    for part in text.split(','):
+        name, _, value = part.partition('=')
+        wanted[name] = value
+        if name not in VIDEO:
+            raise argparse.ArgumentTypeError(str(unknown('a label in it', name, VIDEO)))
+    return wanted
+
+
+def _samples(text: str) -> tuple[int, ...]:
+    """Whole numbers joined by commas."""
+    try:
+        return tuple(int(part) for part in text.split(','))
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f'{text} is no list of whole numbers; give positions, such as --samples=12,345'
+        ) from None
+
+
+if __name__ == '__main__':
+    commands.run(main)

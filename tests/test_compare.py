@@ -1,0 +1,111 @@
+"""The command `capf_jax.compare`: figures and numbers, or one sentence and no file."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from capf_jax import assembly, compare
+from capf_jax.pose import skeletons
+from capf_jax.scoring import prediction_files
+from tests import tiny
+
+
+@pytest.fixture
+def config_file(config, tmp_path):
+    path = tmp_path / 'tiny_config.py'
+    path.write_text(
+        'from tests import evaluated\n\n\ndef get_config():\n'
+        f'    return evaluated.tiny_config({config.data.dir!r})\n'
+    )
+    return path
+
+
+@pytest.fixture
+def files(config, builder, tmp_path):
+    """Two programs: one is 10 mm off, the other 20 mm on the first sample and right elsewhere."""
+    split = assembly.open_split(builder, config)
+    truth = split.read(np.arange(7)).joints3d
+    notes = {'skeleton': 'h36m17', 'dataset': split.conditions['dataset'], 'split': 'test'}
+    shifts = {'a': np.full(7, 0.01), 'b': 0.02 * (np.arange(7) == 0)}
+    return [
+        str(
+            prediction_files.save(
+                tmp_path / f'{name}.npz',
+                truth + shift[:, None, None] * np.array([1, 0, 0]),
+                {**split.labels, 'index': np.arange(7)},
+                notes,
+            )
+        )
+        for name, shift in shifts.items()
+    ]
+
+
+def test_the_command_draws_and_counts(files, config_file, tmp_path, capsys):
+    out = tmp_path / 'out'
+    code = compare.main(['compare', *files, f'--config={config_file}', f'--out={out}'])
+    content = json.loads((out / 'comparison.json').read_text())
+    assert code == 0
+    assert content['all']['mpjpe_mm']['a'] == pytest.approx(10, abs=1e-3)
+    assert content['all']['share_won'] == pytest.approx({'a': 1 / 7, 'b': 6 / 7})
+    stems = {path.stem for path in out.glob('*.png')}
+    assert {'side_by_side', 'error_by_joint', 'error_by_action', 'frames_won'} <= stems
+    assert {path.stem for path in out.glob('*.pdf')} == stems
+    assert '85.7' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'words'),
+    [
+        (['a'], 'give two to 4'),
+        (['a', 'b', '--samples=70'], '--samples has 70'),
+        (['a', 'b', '--video=subject=S77'], 'subject=S77'),
+        (['a', 'b', '--video=subjct=S77'], "nearest is 'subject'"),
+        (['a', 'nowhere'], 'no file'),
+    ],
+)
+def test_what_does_not_fit_is_one_sentence_and_leaves_nothing(
+    files, config_file, tmp_path, arguments, words
+):
+    places = {'a': files[0], 'b': files[1], 'nowhere': str(tmp_path / 'nowhere.npz')}
+    out = tmp_path / 'out'
+    argv = [places.get(argument, argument) for argument in arguments]
+    with pytest.raises((ValueError, FileNotFoundError), match=words):
+        compare.main(['compare', *argv, f'--config={config_file}', f'--out={out}'])
+    assert not out.exists()
+
+
+def test_nothing_to_draw_is_an_error(tmp_path):
+    with pytest.raises(ValueError, match='nothing to draw'):
+        compare.main(['compare', f'--out={tmp_path}'])
+
+
+def test_looks_are_drawn_for_the_frame_and_its_neighbours(config, builder):
+    """On a lifter of random weights: the figures are those of every part that it has."""
+    settings = tiny.config()
+    settings.model.lifter.update(ablation_step=3, deformable_heads=2)
+    model, batch = tiny.ca_pf(settings), tiny.batch(8)
+    split = assembly.open_split(builder, config)
+
+    def read(positions):
+        places = np.asarray(positions) % 8
+        return jax.tree.map(lambda array: array[places], batch)
+
+    labels = {name: values[[0] * 7] for name, values in split.labels.items()}
+    labels['frame'] = np.arange(7)
+    split = type(split)(labels, split.batches, read, split.conditions)
+    variables = model.init(jax.random.key(0), batch)
+    figures = dict(compare.draw_looks(model, variables, split, settings))
+    assert list(figures) == ['joint_attention', 'sampling_points', 'sampling_points_of_frames']
+    shares = figures['joint_attention'].axes[0].images[0].get_array()
+    np.testing.assert_allclose(shares.sum(-1), 100, rtol=1e-4)
+    assert shares.shape == (len(skeletons.H36M17),) * 2
+
+
+def test_neighbours_of_a_frame_are_of_its_video_and_in_order(config, builder):
+    split = assembly.open_split(builder, config)
+    labels = {name: values[[0] * 7] for name, values in split.labels.items()}
+    labels['frame'] = np.array([5, 3, 1, 0, 2, 4, 6])
+    split = type(split)(labels, split.batches, split.read, split.conditions)
+    assert compare.consecutive(split, 0) == [1, 5, 0, 6]
