@@ -67,6 +67,7 @@ from capf_jax.tasks.task import Figures, Task, TrainState
 
 # Arguments whose effect the comparison of all processes has under another name.
 _COMPARED_APART = ('config', 'workdir', 'data_dir', 'distributed')
+_FOR_ONE_PROCESS = ('--mean_pose', '--predictions')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -196,7 +197,7 @@ def open_weights(path: str | os.PathLike, config: ConfigDict) -> RestoredRun:
 
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code."""
-    with processes.joined(argv):
+    with processes.joined(argv, work_for_one=_FOR_ONE_PROCESS):
         return _run(argv)
 
 

@@ -148,9 +148,9 @@ def test_four_processes_then_one_then_two_train_and_score_as_one(tmp_path, monke
         np.testing.assert_allclose(list(many.values()), list(one.values()), rtol=1e-4)
 
 
-@pytest.mark.parametrize(('count', 'victim'), [(2, 0), (4, 2)])
-def test_one_killed_ends_the_others_with_a_sentence(count, victim, tmp_path):
-    hosts = [tmp_path / f'host{index}' for index in range(count)]  # They share no disk.
+@pytest.mark.parametrize('victim', [0, 1])
+def test_one_killed_ends_the_other_with_a_sentence(victim, tmp_path):
+    hosts = [tmp_path / f'host{index}' for index in range(2)]  # They share no disk.
     here, training = pathlib.Path('/proc/self/cwd'), {'epochs': 10_000}
     arguments = [(host, here / 'data', here / 'run', training) for host in hosts]
     run = hosts[0] / 'run'
@@ -160,14 +160,13 @@ def test_one_killed_ends_the_others_with_a_sentence(count, victim, tmp_path):
         os.kill(running.processes[victim].pid, signal.SIGKILL)
         codes = running.exit_codes()
         assert time.monotonic() - begin < 30
-        expected = [-signal.SIGKILL if index == victim else 2 for index in range(count)]
-        assert codes == expected, running.all_output()
-        for index in set(range(count)) - {victim}:
-            output = running.output(index)
-            last = output.splitlines()[-1]
-            assert last.startswith(f'error: process {victim} of this run has ended without a word')
-            assert output.count('error') == 1
-            assert not re.search('(?i)traceback|stack trace|coordination', output), output
+        other = 1 - victim
+        assert (codes[victim], codes[other]) == (-signal.SIGKILL, 2), running.all_output()
+        output = running.output(other)
+        last = output.splitlines()[-1]
+        assert last.startswith(f'error: process {victim} of this run has ended without a word')
+        assert output.count('error') == 1
+        assert not re.search('(?i)traceback|stack trace|coordination', output), output
     if victim:  # Process 0 has ended in order, and left nothing half-written.
         assert not [path for path in run.rglob('*') if 'tmp' in path.name or path.name == '.lock']
         return

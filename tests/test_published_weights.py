@@ -80,7 +80,10 @@ CASES = {
 
 @pytest.fixture(scope='module', params=CASES)
 def scored(request, folder):
-    """A configuration, the weights, and what evaluate gives of them."""
+    """A configuration, what convert says, and the weights for evaluate and for `Estimator`.
+
+    All tests of a file share its Estimator, which is compiled once.
+    """
     module, dataset = CASES[request.param]
     (place := folder / dataset.__wrapped__.__name__).mkdir(exist_ok=True)
     config = module.get_config()
@@ -92,17 +95,18 @@ def scored(request, folder):
     weights = folder / f'{request.param}.safetensors'
     said = convert(source, weights)
     source.unlink()
-    return config, weights, said, evaluate.open_weights(weights, config)
+    run = evaluate.open_weights(weights, config)
+    return config, said, run, capf_jax.Estimator.load(weights, largest_batch=4)
 
 
-def through_estimator(config, weights, sigma=None):
+def through_estimator(config, estimator, sigma=None):
     """MPJPE [N] in mm of every person of the test split, one call of Estimator.lift."""
     builder = datasets.open_or_build(config.data, build=False)
     split = assembly.open_split(builder, config)
     people = split.read(np.arange(len(split.labels['frame'])))
     if sigma is not None:
         people = jax.device_get(noise_sweep.add_noise(people, sigma))
-    pose = capf_jax.Estimator.load(weights, largest_batch=4).lift(
+    pose = estimator.lift(
         people.images,
         normalise_by_image(people.joints2d, people.image_size),
         people.joints2d_crop,
@@ -118,24 +122,24 @@ def assert_equal(result, expected):
 
 
 @pytest.mark.parity
-def test_the_score_is_that_of_a_loop_through_estimator(scored):
-    config, weights, _, run = scored
+def test_the_score_is_that_of_a_loop_through_estimator(scored, request):
+    config, _, run, estimator = scored
     result = run.evaluate()
-    assert_equal(result, through_estimator(config, weights))
-    assert result.conditions['model'] == weights.stem
+    assert_equal(result, through_estimator(config, estimator))
+    assert result.conditions['model'] == request.node.callspec.params['scored']
 
 
 @pytest.mark.parity
 @pytest.mark.parametrize('scored', ['ca_pf_3dhp_hrnet_32'], indirect=True)
 def test_noise_is_swept_as_through_estimator(scored):
-    config, weights, _, run = scored
+    config, _, run, estimator = scored
     (swept,) = run.sweep_noise([2.0]).values()
-    assert_equal(swept, through_estimator(config, weights, sigma=2.0))
+    assert_equal(swept, through_estimator(config, estimator, sigma=2.0))
 
 
 def test_a_converted_file_says_its_unit(scored):
-    config, weights, said, _ = scored
-    unit = capf_jax.Estimator.load(weights).metadata['unit']
+    config, said, _, estimator = scored
+    unit = estimator.metadata['unit']
     in_mm = config.skeleton == 'mpi_inf_3dhp17'
     assert unit == ('mm' if in_mm else 'm')
     assert ('its poses are in mm' in said) == in_mm

@@ -144,7 +144,7 @@ def test_a_finished_run_is_not_trained_further(linear, tmp_path):
 
 
 def test_the_message_of_a_stopped_run_says_how_to_go_on(linear, tmp_path, monkeypatch, capsys):
-    arguments = configuration.Arguments(linear, tmp_path, '', argparse.Namespace())
+    arguments = configuration.Arguments(linear, tmp_path, '', argparse.Namespace(profile=''))
     monkeypatch.setattr(configuration, 'parse', lambda argv, parser, check: arguments)
     stop_at(monkeypatch, 3)
     assert train.main(['train']) == 128 + signal.SIGTERM

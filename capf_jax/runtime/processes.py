@@ -29,18 +29,24 @@ _agreements = itertools.count()  # all processes agree on the same things in the
 
 
 @contextlib.contextmanager
-def joined(argv: Sequence[str]) -> Iterator[None]:
+def joined(argv: Sequence[str], work_for_one: Sequence[str] = ()) -> Iterator[None]:
     """Joins the other processes if `--distributed` is among the arguments, until all have finished.
 
-    Whoever asks for `--help` waits for nobody.
+    Whoever asks for `--help` waits for nobody, and neither does work that the command will refuse
+    to several processes.
 
     Where the block raises, this process tells why and ends, and the others hear of it and end too.
     They would wait for ever for one that ended as a single process does.
 
+    Args:
+      argv: the command line.
+      work_for_one: arguments that ask for such work.
+
     Raises:
       UserError: as `join_processes`.
     """
-    if DISTRIBUTED not in argv or '--help' in argv:
+    names = {argument.partition('=')[0] for argument in argv}
+    if DISTRIBUTED not in argv or not names.isdisjoint(('--help', *work_for_one)):
         yield
         return
     try:

@@ -145,8 +145,8 @@ class Watch:
 
     def _run(self) -> None:
         signs: dict[str, str] = {}
-        heard_at: dict[str, float] = dict.fromkeys(map(str, range(self._count)), time.monotonic())
-        number, here = 0, _machine()
+        silence: dict[str, float] = dict.fromkeys(map(str, range(self._count)), 0.0)
+        number, here, looked_at = 0, _machine(), time.monotonic()
         with contextlib.suppress(Exception):
             self._store.put(f'{_PLACE}/{self._index}', f'{here} {os.getpid()}')
         while not self._stopped.wait(self._interval):
@@ -164,13 +164,16 @@ class Watch:
             if self._index:
                 continue
             now = time.monotonic()
-            heard_at |= {key: now for key, sign in there.items() if signs.get(key) != sign}
+            # Time in which this process itself was stopped is no silence of another one.
+            passed, looked_at = min(now - looked_at, 3 * self._interval), now
+            for key in silence:
+                silence[key] = silence[key] + passed if signs.get(key) == there.get(key) else 0.0
             signs = there
             for key, place in places.items():
                 machine, _, process = place.rpartition(' ')
                 if here and machine == here:
-                    heard_at[key] = now if _lives(process) else -math.inf
-            silent = [int(key) for key, at in heard_at.items() if now - at > self._silence]
+                    silence[key] = 0.0 if _lives(int(process)) else math.inf
+            silent = [int(key) for key, seconds in silence.items() if seconds > self._silence]
             self._silent = frozenset(silent) - {0}
             for index in sorted(self._silent):
                 with contextlib.suppress(Exception):
@@ -187,16 +190,22 @@ def _machine() -> str:
         return ''
 
 
-def _lives(process: str) -> bool:
+def _lives(process: int) -> bool:
     """Whether a process of this machine runs; one whose parent has not asked for its end does not.
 
     Args:
       process: its number.
     """
     try:
-        state = pathlib.Path('/proc', process, 'stat').read_text().rpartition(')')[2].split()[0]
-    except OSError:
+        os.kill(process, 0)  # It sends nothing, and also finds processes that /proc hides.
+    except ProcessLookupError:
         return False
+    except OSError:
+        return True
+    try:
+        state = pathlib.Path(f'/proc/{process}/stat').read_text().rpartition(')')[2].split()[0]
+    except OSError:
+        return True  # It ended just now, or is hidden; the next look will tell.
     return state not in 'ZX'
 
 

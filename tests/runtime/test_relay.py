@@ -1,5 +1,6 @@
 """Behind the relay a process's connection outlives process 0."""
 
+import ctypes
 import socket
 import struct
 import threading
@@ -21,7 +22,10 @@ def ends():
         with near, far:
             near.settimeout(30)
             far.settimeout(30)
+            near.sendall(b'hello')  # From here on the connection stands.
+            assert far.recv(100) == b'hello'
             yield near, far, lost
+        relay.close()
 
 
 def test_both_ways_are_forwarded(ends):
@@ -31,6 +35,18 @@ def test_both_ways_are_forwarded(ends):
     far.sendall(b'answer')
     assert near.recv(100) == b'answer'
     assert not lost.is_set()
+
+
+def test_words_are_forwarded_while_this_process_keeps_pythons_lock(ends):
+    near, far, _ = ends
+    keeping = ctypes.PyDLL(None)  # Its calls keep the lock, as some of JAX's do.
+    place = ctypes.create_string_buffer(10)
+    for one in (near, far):
+        one.settimeout(None)
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack('ll', 5, 0))
+    for source, goal in ((near, far), (far, near)):
+        assert keeping.send(source.fileno(), b'word', 4, 0) == 4
+        assert keeping.recv(goal.fileno(), place, 4, 0) == 4
 
 
 @pytest.mark.parametrize('is_reset', [False, True])

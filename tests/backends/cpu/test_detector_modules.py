@@ -20,7 +20,7 @@ from tests.models.detectors import published
 CROPS = (2, 64, 64, 3)
 SMALL = {'blocks': (2, 1, 1), 'width': 8}
 SMALL_NETWORKS = (
-    HRNet(3, width=8, stem_channels=8, bottlenecks=1, modules=(1, 1, 1), blocks=2),
+    HRNet(3, width=8, stem_channels=8, bottlenecks=1, modules=(1, 1, 1), blocks=1),
     ResNet(**SMALL),
     SimpleBaseline(**SMALL, num_joints=3, channels=16),
     CPN(**SMALL, num_joints=3, channels=16),
