@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps
@@ -53,12 +54,12 @@ def to_srgb(image: Image.Image, darkness: bool = False) -> np.ndarray:
         plain = ImageOps.invert(plain)
     if profile and not is_srgb(profile):
         opened = _opened(profile)
-        mode = _MODES.get(opened.profile.xcolor_space, '')
+        mode = _MODES.get(_colour_space(opened), '')
         if plain.mode == 'L' and mode == 'RGB':
             plain = plain.convert('RGB')
         if plain.mode != mode:
             raise ColourError(
-                f'has a colour profile of {opened.profile.xcolor_space.strip()} beside pixels of '
+                f'has a colour profile of {_colour_space(opened).strip()} beside pixels of '
                 f'{image.mode}; save it again as sRGB'
             )
         plain = _converted(plain, opened, 'RGB')
@@ -73,12 +74,18 @@ def is_srgb(profile: bytes) -> bool:
       ColourError: it does not read.
     """
     opened = _opened(profile)
-    if opened.profile.xcolor_space != 'RGB ':
+    if _colour_space(opened) != 'RGB ':
         return False
-    levels = np.arange(0, 256, 51, np.uint8)
+    levels = np.arange(0, 256, 51, dtype=np.uint8)
     colours = np.stack(np.meshgrid(levels, levels, levels), -1).reshape(6, 36, 3)
     converted = np.asarray(_converted(Image.fromarray(colours), opened, 'RGB'))
     return bool(np.abs(converted.astype(int) - colours).max() <= _SRGB_TOLERANCE)
+
+
+def _colour_space(profile: ImageCms.ImageCmsProfile) -> str:
+    """What a profile describes, such as 'RGB ', four letters."""
+    inner: Any = profile.profile  # Pillow's types take it for a file.
+    return inner.xcolor_space
 
 
 def _opened(profile: bytes) -> ImageCms.ImageCmsProfile:

@@ -359,7 +359,7 @@ class Estimator:
         source: str | os.PathLike,
         camera: Any = None,
         *,
-        detector: Estimator | None = None,
+        detector: JointDetector | None = None,
         finder: Finder | None = None,
         height: float | None = None,
         flip_test: bool = True,

@@ -68,7 +68,7 @@ def problems(metadata: Mapping[str, Any]) -> list[str]:
         {name: metadata[name] for name in ('model', 'config') if name in metadata}
     )
     wrong = _wrong(metadata, _TOP) + _wrong(flat, _CROP)
-    kind = metadata.get('kind')
+    kind = str(metadata.get('kind'))
     if wrong:
         return wrong
     if kind in _OTHER_MODELS:

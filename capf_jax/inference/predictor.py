@@ -110,7 +110,7 @@ def of_arguments(
     estimator: Estimator,
     camera: Any = None,
     *,
-    detector: Estimator | None = None,
+    detector: JointDetector | None = None,
     finder: Finder | None = None,
     height: float | None = None,
     flip_test: bool = True,
