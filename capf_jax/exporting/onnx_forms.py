@@ -1,0 +1,68 @@
+"""Other forms of the primitives that jax2onnx cannot convert for a batch of any size.
+
+This is the one place for what jax2onnx lacks: the models stay as they are. A function is traced,
+and every primitive that stands in `FORMS` is replaced by operations of the same value that convert.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax.extend import core
+
+# Primitives that do nothing but call a program, and the parameter that holds it.
+_CALLS = {
+    'jit': 'jaxpr',
+    'pjit': 'jaxpr',
+    'closed_call': 'call_jaxpr',
+    'custom_jvp_call': 'call_jaxpr',
+    'custom_vjp_call': 'call_jaxpr',
+}
+
+
+def convertible(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same function, of operations that jax2onnx converts.
+
+    Args:
+      function: of arrays, to a tree of arrays.
+    """
+
+    def rewritten(*arrays: Any) -> Any:
+        program, shapes = jax.make_jaxpr(function, return_shape=True)(*arrays)
+        outputs = _evaluated(program.jaxpr, program.consts, arrays)
+        return jax.tree.unflatten(jax.tree.structure(shapes), outputs)
+
+    return rewritten
+
+
+def _evaluated(program: core.Jaxpr, constants: Any, arrays: Any) -> list[Any]:
+    """The outputs of a program, with the forms of `FORMS`."""
+    values: dict[Any, Any] = dict(zip(program.constvars, constants, strict=True))
+    values |= zip(program.invars, arrays, strict=True)
+
+    def value(atom: Any) -> Any:
+        return atom.val if isinstance(atom, core.Literal) else values[atom]
+
+    for equation in program.eqns:
+        name, inputs = equation.primitive.name, [value(atom) for atom in equation.invars]
+        if name in _CALLS:
+            inner = equation.params[_CALLS[name]]
+            outputs = _evaluated(inner.jaxpr, inner.consts, inputs)
+        elif name in FORMS:
+            outputs = [FORMS[name](*inputs, **equation.params)]
+        else:
+            results = equation.primitive.bind(*inputs, **equation.params)
+            outputs = results if equation.primitive.multiple_results else [results]
+        values |= zip(equation.outvars, outputs, strict=True)
+    return [value(atom) for atom in program.outvars]
+
+
+def _remainder(x: jax.Array, divisor: jax.Array) -> jax.Array:
+    """The remainder by a division, since jax2onnx 0.17 asks for a shape in numbers in its own."""
+    return x - jax.lax.div(x, jnp.asarray(divisor, x.dtype)) * divisor
+
+
+FORMS: dict[str, Callable[..., Any]] = {'rem': _remainder}
