@@ -35,6 +35,8 @@ def write(exported: Export, formats: Sequence[str], folder: pathlib.Path) -> pat
     Raises:
       UserError: a format needs a package that is not installed, or the folder cannot be written to.
     """
+    for name in formats:
+        FORMATS[name].check_installed()
     try:
         files.check_writable(folder)
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
+import importlib.util
 import logging
 import pathlib
 import warnings
@@ -36,7 +37,7 @@ class Format:
       content: the bytes of an exported network's file.
       opened: (file) -> what runs it, from the inputs to the outputs in their order.
       details: for the manifest.
-      packages: the versions that the manifest tells.
+      packages: that write it; the manifest tells their versions.
     """
 
     ending: str
@@ -44,6 +45,15 @@ class Format:
     opened: Callable[[pathlib.Path], Run]
     details: dict[str, Any]
     packages: tuple[str, ...]
+
+    def check_installed(self) -> None:
+        """Raises a UserError if a package that writes the format is not installed."""
+        missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
+        if missing:
+            raise UserError(
+                f'the files *{self.ending} need {missing[0]}, which is not installed: '
+                'pip install -r requirements-export.txt'
+            )
 
     def versions(self) -> dict[str, str]:
         """The installed version of each of `packages`."""
@@ -62,13 +72,8 @@ def _open_stablehlo(path: pathlib.Path) -> Run:
 
 
 def _onnx(exported: Export) -> bytes:
-    try:
-        import jax2onnx
-    except ImportError:
-        raise UserError(
-            '--format=onnx needs jax2onnx, which is not installed: '
-            'pip install -r requirements-export.txt'
-        ) from None
+    import jax2onnx  # pyright: ignore[reportMissingImports]  # an extra
+
     (batch,) = jax_export.symbolic_shape('batch')
     # It tells of its own plugins for libraries that are not used here, and asks for float64.
     loggers = [logging.getLogger(name) for name in ('jax2onnx', 'onnx_ir')]
@@ -79,7 +84,7 @@ def _onnx(exported: Export) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')
             model: Any = jax2onnx.to_onnx(
-                convertible(exported.function),
+                convertible(exported.function, exported.shapes(batch)),
                 exported.shapes(batch),
                 model_name=f'capf_jax_{exported.part}',
                 opset=OPSET,

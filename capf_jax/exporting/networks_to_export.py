@@ -135,10 +135,9 @@ def crop_of(estimator: Estimator) -> tuple[int, int]:
     return estimator.crop_size or estimator.detector.entry.crop
 
 
-def _crops(size: tuple[int, int]) -> Tensor:
-    return Tensor(
-        'crops', (*size, 3), 'uint8', '0 to 255', 'RGB crops of one person each, not normalised'
-    )
+def _crops(size: tuple[int, int], further: str = '') -> Tensor:
+    meaning = f'RGB crops of one person each, not normalised{further}'
+    return Tensor('crops', (*size, 3), 'uint8', '0 to 255', meaning)
 
 
 def _pose(joints: int, frame: str) -> Tensor:
@@ -265,9 +264,10 @@ def _of_crops(estimator: Estimator, part: str) -> Export:
     if part == LIFTER or detector is None:
         maps = () if detector is None else _maps(detector, size)
         return Export(part, lift, (joints, *maps), (pose,), estimator)
+    crops = _crops(size, ', each as a camera sees it that is aimed at its middle')
     if whole.conversion is None:
-        return Export(part, lift_crops, (_crops(size), joints), (pose,), estimator)
-    return Export(part, lift_crops, (_crops(size),), (pose, *_joints(number)), estimator)
+        return Export(part, lift_crops, (crops, joints), (pose,), estimator)
+    return Export(part, lift_crops, (crops,), (pose, *_joints(number)), estimator)
 
 
 def _poseformer(estimator: Estimator, part: str) -> Export:

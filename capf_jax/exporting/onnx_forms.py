@@ -6,11 +6,10 @@ and every primitive that stands in `FORMS` is replaced by operations of the same
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 from jax.extend import core
 
 # Primitives that do nothing but call a program, and the parameter that holds it.
@@ -23,17 +22,20 @@ _CALLS = {
 }
 
 
-def convertible(function: Callable[..., Any]) -> Callable[..., Any]:
+def convertible(function: Callable[..., Any], shapes: Sequence[Any]) -> Callable[..., Any]:
     """The same function, of operations that jax2onnx converts.
 
-    Args:
-      function: of arrays, to a tree of arrays.
-    """
+    It is traced here and now. While jax2onnx traces, functions of JAX and Flax are replaced by its
+    own, which take fewer arguments than the models give (0.17: Flax's max_pool and conv_transpose).
 
-    def rewritten(*arrays: Any) -> Any:
-        program, shapes = jax.make_jaxpr(function, return_shape=True)(*arrays)
-        outputs = _evaluated(program.jaxpr, program.consts, arrays)
-        return jax.tree.unflatten(jax.tree.structure(shapes), outputs)
+    Args:
+      function: of arrays, to a tuple of arrays.
+      shapes: of its arguments; the batch may be a symbolic dimension.
+    """
+    program = jax.make_jaxpr(function)(*shapes)
+
+    def rewritten(*arrays: Any) -> tuple[Any, ...]:
+        return tuple(_evaluated(program.jaxpr, program.consts, arrays))
 
     return rewritten
 
@@ -62,7 +64,7 @@ def _evaluated(program: core.Jaxpr, constants: Any, arrays: Any) -> list[Any]:
 
 def _remainder(x: jax.Array, divisor: jax.Array) -> jax.Array:
     """The remainder by a division, since jax2onnx 0.17 asks for a shape in numbers in its own."""
-    return x - jax.lax.div(x, jnp.asarray(divisor, x.dtype)) * divisor
+    return jax.lax.sub(x, jax.lax.mul(jax.lax.div(x, divisor), divisor))
 
 
 FORMS: dict[str, Callable[..., Any]] = {'rem': _remainder}
