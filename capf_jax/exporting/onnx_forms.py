@@ -6,6 +6,7 @@ and every primitive that stands in `FORMS` is replaced by operations of the same
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -67,4 +68,31 @@ def _remainder(x: jax.Array, divisor: jax.Array) -> jax.Array:
     return jax.lax.sub(x, jax.lax.mul(jax.lax.div(x, divisor), divisor))
 
 
-FORMS: dict[str, Callable[..., Any]] = {'rem': _remainder}
+def _window_max(x: jax.Array, **parameters: Any) -> jax.Array:
+    """The largest value of each window, one axis after the other, on arrays of three axes.
+
+    jax2onnx 0.17 writes a pooling over all axes, of which ONNX Runtime runs at most three.
+    """
+    for axis in range(1, x.ndim):
+        size, stride, padding = (
+            parameters[name][axis] for name in ('window_dimensions', 'window_strides', 'padding')
+        )
+        if size == stride == 1:
+            continue
+        order = (0, axis, *(other for other in range(1, x.ndim) if other != axis))
+        moved = jax.lax.transpose(x, order)
+        flat = jax.lax.reshape(moved, (*moved.shape[:2], math.prod(moved.shape[2:])))
+        largest = jax.lax.reduce_window_max_p.bind(
+            flat,
+            window_dimensions=(1, size, 1),
+            window_strides=(1, stride, 1),
+            padding=((0, 0), tuple(padding), (0, 0)),
+            base_dilation=(1, 1, 1),
+            window_dilation=(1, 1, 1),
+        )
+        rows = jax.lax.reshape(largest, (*largest.shape[:2], *moved.shape[2:]))
+        x = jax.lax.transpose(rows, tuple(order.index(place) for place in range(x.ndim)))
+    return x
+
+
+FORMS: dict[str, Callable[..., Any]] = {'rem': _remainder, 'reduce_window_max': _window_max}
