@@ -26,6 +26,7 @@ COMMANDS = {  # name -> what `python -m` takes; those without a console script a
     'from_pose2sim': 'data_pipeline.from_pose2sim',
     'fetch': 'converters.fetch',
     'preview': 'data_pipeline.preview',
+    'export_programs': 'capf_jax.export',  # 'export' is the one to PyTorch
     'flops': 'capf_jax.flops',
     'ablation': 'benchmarks.ablation',
     'benchmark': 'benchmarks.run',

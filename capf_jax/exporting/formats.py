@@ -1,0 +1,120 @@
+"""The formats of exported networks: how each is written and run.
+
+StableHLO is read by JAX alone, ONNX by ONNX Runtime and others.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import importlib.util
+import logging
+import pathlib
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+from jax import export as jax_export
+
+from capf_jax.errors import UserError
+from capf_jax.exporting.networks_to_export import Export
+from capf_jax.exporting.onnx_forms import convertible
+from capf_jax.inference import onnx_files
+
+PLATFORMS = ('cpu', 'cuda', 'tpu')
+OPSET = 23  # of ONNX; what jax2onnx 0.17 writes if nothing else is asked for
+Run = Callable[[Sequence[np.ndarray]], list[np.ndarray]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Format:
+    """A format.
+
+    Attributes:
+      ending: of its files.
+      content: the bytes of an exported network's file.
+      opened: (file) -> what runs it, from the inputs to the outputs in their order.
+      details: for the manifest.
+      packages: that write it; the manifest tells their versions.
+    """
+
+    ending: str
+    content: Callable[[Export], bytes]
+    opened: Callable[[pathlib.Path], Run]
+    details: dict[str, Any]
+    packages: tuple[str, ...]
+
+    def check_installed(self) -> None:
+        """Raises a UserError if a package that writes the format is not installed."""
+        missing = [name for name in self.packages if importlib.util.find_spec(name) is None]
+        if missing:
+            raise UserError(
+                f'the files *{self.ending} need {missing[0]}, which is not installed: '
+                'pip install -r requirements-export.txt'
+            )
+
+    def versions(self) -> dict[str, str]:
+        """The installed version of each of `packages`."""
+        return {name: importlib.metadata.version(name) for name in self.packages}
+
+
+def _stablehlo(exported: Export) -> bytes:
+    (batch,) = jax_export.symbolic_shape('batch')
+    program = jax_export.export(jax.jit(exported.function), platforms=PLATFORMS)
+    return bytes(program(*exported.shapes(batch)).serialize())
+
+
+def _open_stablehlo(path: pathlib.Path) -> Run:
+    program = jax.jit(jax_export.deserialize(bytearray(path.read_bytes())).call)
+    return lambda inputs: [np.asarray(output) for output in program(*inputs)]
+
+
+def _onnx(exported: Export) -> bytes:
+    import jax2onnx  # pyright: ignore[reportMissingImports]  # an extra
+
+    (batch,) = jax_export.symbolic_shape('batch')
+    # It tells of its own plugins for libraries that are not used here, and asks for float64.
+    loggers = [logging.getLogger(name) for name in ('jax2onnx', 'onnx_ir')]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')
+            model: Any = jax2onnx.to_onnx(
+                convertible(exported.function, exported.shapes(batch)),
+                exported.shapes(batch),
+                model_name=f'capf_jax_{exported.part}',
+                opset=OPSET,
+                input_names=[one.name for one in exported.inputs],
+                output_names=[one.name for one in exported.outputs],
+            )
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+    # jax2onnx notes the shapes of some tensors in another order of axes than they have, of which
+    # ONNX Runtime warns; it works them out itself where there are none.
+    del model.graph.value_info[:]
+    return model.SerializeToString()
+
+
+def _open_onnx(path: pathlib.Path) -> Run:
+    session = onnx_files.open_session(path)
+    names = [one.name for one in session.get_inputs()]
+    return lambda inputs: session.run(None, dict(zip(names, inputs, strict=True)))
+
+
+FORMATS = {
+    'stablehlo': Format(
+        '.stablehlo',
+        _stablehlo,
+        _open_stablehlo,
+        {'read_by': 'jax.export.deserialize', 'platforms': list(PLATFORMS)},
+        ('jax', 'jaxlib'),
+    ),
+    'onnx': Format(
+        '.onnx', _onnx, _open_onnx, {'opset': OPSET}, ('jax', 'jax2onnx', 'onnx', 'onnxruntime')
+    ),
+}

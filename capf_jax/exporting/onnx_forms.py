@@ -1,0 +1,98 @@
+"""Other forms of the primitives that jax2onnx cannot convert for a batch of any size.
+
+This is the one place for what jax2onnx lacks: the models stay as they are. A function is traced,
+and every primitive that stands in `FORMS` is replaced by operations of the same value that convert.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+from jax.extend import core
+
+# Primitives that do nothing but call a program, and the parameter that holds it.
+_CALLS = {
+    'jit': 'jaxpr',
+    'pjit': 'jaxpr',
+    'closed_call': 'call_jaxpr',
+    'custom_jvp_call': 'call_jaxpr',
+    'custom_vjp_call': 'call_jaxpr',
+}
+
+
+def convertible(function: Callable[..., Any], shapes: Sequence[Any]) -> Callable[..., Any]:
+    """The same function, of operations that jax2onnx converts.
+
+    It is traced here and now. While jax2onnx traces, functions of JAX and Flax are replaced by its
+    own, which take fewer arguments than the models give (0.17: Flax's max_pool and conv_transpose).
+
+    Args:
+      function: of arrays, to a tuple of arrays.
+      shapes: of its arguments; the batch may be a symbolic dimension.
+    """
+    program = jax.make_jaxpr(function)(*shapes)
+
+    def rewritten(*arrays: Any) -> tuple[Any, ...]:
+        return tuple(_evaluated(program.jaxpr, program.consts, arrays))
+
+    return rewritten
+
+
+def _evaluated(program: core.Jaxpr, constants: Any, arrays: Any) -> list[Any]:
+    """The outputs of a program, with the forms of `FORMS`."""
+    values: dict[Any, Any] = dict(zip(program.constvars, constants, strict=True))
+    values |= zip(program.invars, arrays, strict=True)
+
+    def value(atom: Any) -> Any:
+        return atom.val if isinstance(atom, core.Literal) else values[atom]
+
+    for equation in program.eqns:
+        name, inputs = equation.primitive.name, [value(atom) for atom in equation.invars]
+        if name in _CALLS:
+            inner = equation.params[_CALLS[name]]
+            outputs = _evaluated(inner.jaxpr, inner.consts, inputs)
+        elif name in FORMS:
+            outputs = [FORMS[name](*inputs, **equation.params)]
+        else:
+            results = equation.primitive.bind(*inputs, **equation.params)
+            outputs = results if equation.primitive.multiple_results else [results]
+        values |= zip(equation.outvars, outputs, strict=True)
+    return [value(atom) for atom in program.outvars]
+
+
+def _remainder(x: jax.Array, divisor: jax.Array) -> jax.Array:
+    """The remainder by a division, since jax2onnx 0.17 asks for a shape in numbers in its own."""
+    return jax.lax.sub(x, jax.lax.mul(jax.lax.div(x, divisor), divisor))
+
+
+def _window_max(x: jax.Array, **parameters: Any) -> jax.Array:
+    """The largest value of each window, one axis after the other, on arrays of three axes.
+
+    jax2onnx 0.17 writes a pooling over all axes, of which ONNX Runtime runs at most three.
+    """
+    for axis in range(1, x.ndim):
+        size, stride, padding = (
+            parameters[name][axis] for name in ('window_dimensions', 'window_strides', 'padding')
+        )
+        if size == stride == 1:
+            continue
+        order = (0, axis, *(other for other in range(1, x.ndim) if other != axis))
+        moved = jax.lax.transpose(x, order)
+        flat = jax.lax.reshape(moved, (*moved.shape[:2], math.prod(moved.shape[2:])))
+        largest = jax.lax.reduce_window_max_p.bind(
+            flat,
+            window_dimensions=(1, size, 1),
+            window_strides=(1, stride, 1),
+            padding=((0, 0), tuple(padding), (0, 0)),
+            base_dilation=(1, 1, 1),
+            window_dilation=(1, 1, 1),
+        )
+        rows = jax.lax.reshape(largest, (*largest.shape[:2], *moved.shape[2:]))
+        x = jax.lax.transpose(rows, tuple(order.index(place) for place in range(x.ndim)))
+    return x
+
+
+FORMS: dict[str, Callable[..., Any]] = {'rem': _remainder, 'reduce_window_max': _window_max}
