@@ -97,7 +97,7 @@ class Size:
 
 
 # Sizes of the quick form by config file. The full form has the sizes of the config files.
-_FEW = Size('people=3000,clip=50,epochs=6')
+_FEW = Size('people=3000,clip=50,epochs=3')
 QUICK: Mapping[str, Size] = {
     CA_PF_S: _FEW,
     POSEFORMER: _FEW,

@@ -13,14 +13,16 @@ interrupted goes on. Rows and tables are listed in benchmarks/table_rows.py.
 from __future__ import annotations
 
 import argparse
+import importlib
 import os
 import pathlib
 import platform
 import shlex
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+
+import jax
 
 from benchmarks import table_report
 from benchmarks.table_report import Run
@@ -32,18 +34,16 @@ Start = Callable[[Sequence[str]], object]  # runs `python -m MODULE ...`, given 
 
 
 def start(arguments: Sequence[str]) -> None:
-    """Runs a command of the product and waits for it.
+    """Runs a command of the product in this process, so that JAX starts once for all runs.
 
     Raises:
-      UserError: it failed; its own output says why.
+      UserError: the command was stopped by a signal, or has its own reason.
     """
     print('+ python -m', shlex.join(arguments), file=sys.stderr, flush=True)
-    code = subprocess.run([sys.executable, '-m', *arguments]).returncode
+    code = importlib.import_module(arguments[0]).main(arguments)
+    jax.clear_caches()  # The programs of a row are of no use to the next one.
     if code:
-        raise UserError(
-            f'{arguments[0]} ended with exit code {code}; mend what it says above, and the same '
-            'command goes on from there'
-        )
+        raise UserError('stopped; the same command goes on from there')
 
 
 def chosen_rows(text: str, quick: bool) -> list[Row]:

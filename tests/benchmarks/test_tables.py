@@ -79,7 +79,7 @@ def test_scores_of_another_size_do_not_count(tmp_path, product):
     rows = tables.chosen_rows('poseformer-1', quick=True)
     tables.run_all(experiment(tmp_path), rows, [0], product)
     (path,) = (tmp_path / 'out').glob('*.json')
-    path.write_text(path.read_text().replace('epochs=6', 'epochs=5'))
+    path.write_text(path.read_text().replace('epochs=3', 'epochs=5'))
     assert not experiment(tmp_path).is_finished(rows[0], 0)
 
 
