@@ -1,0 +1,141 @@
+"""What has come out of the rows of a table, as Markdown: ours beside the paper's, and orders."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import tabulate
+
+from benchmarks.table_rows import Order, Table
+
+NOT_RUN = 'not run'
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished training of a row.
+
+    Attributes:
+      row: the row's name.
+      seed: of the weights and the order of the data.
+      command: what has trained it, without the folder of the run.
+      scores: metric -> score after the last step.
+      commit: of the code.
+      machine: in words.
+      seconds: of training and evaluation, as far as the run was made in one go.
+    """
+
+    row: str
+    seed: int
+    command: str
+    scores: Mapping[str, float]
+    commit: str
+    machine: str
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The fields as JSON holds them."""
+        return dataclasses.asdict(self)
+
+
+def verdict(order: Order, runs: Iterable[Run]) -> str:
+    """Whether a claim holds, in words, over those of its rows that have been run."""
+    scores: dict[str, dict[int, float]] = {}
+    for run in runs:
+        if run.row in order.rows and order.metric in run.scores:
+            scores.setdefault(run.row, {})[run.seed] = run.scores[order.metric]
+    rows = [row for row in order.rows if row in scores]
+    if len(rows) < 2:
+        return NOT_RUN
+    seeds = sorted(set.intersection(*(set(scores[row]) for row in rows)))
+    if not seeds:
+        return f'{NOT_RUN} with the same seed'
+    missing = [row for row in order.rows if row not in scores]
+    without = f', without {" and ".join(missing)}, {NOT_RUN}' if missing else ''
+    true = [
+        all(scores[a][seed] > scores[b][seed] for a, b in itertools.pairwise(rows))
+        for seed in seeds
+    ]
+    if not all(true):
+        return f'**does not hold** (with {sum(true)} of {len(seeds)} seeds{without})'
+    if len(seeds) == 1:
+        return f'holds with the one seed that was run, too few to claim it{without}'
+    return f'holds with each of {len(seeds)} seeds{without}'
+
+
+def cell(values: Sequence[float]) -> str:
+    """The mean of a row's scores, and each of them where there are several."""
+    if not values:
+        return NOT_RUN
+    each = f' ({", ".join(f"{value:.1f}" for value in values)})' if len(values) > 1 else ''
+    return f'{statistics.mean(values):.1f}{each}'
+
+
+def grid(table: Table, runs: Sequence[Run]) -> str:
+    """The lines of a table, with the paper's scores beside ours."""
+    lines: dict[str, dict[str, str]] = {}
+    columns: dict[str, None] = {}  # in the order of the first row that has them
+    for row in sorted(table.rows, key=lambda row: row.column):
+        line = lines.setdefault(row.line, {})
+        of_row = sorted((run for run in runs if run.row == row.name), key=lambda run: run.seed)
+        for metric, title in table.metrics.items():
+            ours = f'{row.column} {title}, ours'.strip()
+            columns.setdefault(ours)
+            line[ours] = cell([run.scores[metric] for run in of_row if metric in run.scores])
+            if any(metric in other.paper for other in table.rows if other.column == row.column):
+                columns.setdefault(f'{title}, paper')
+                if metric in row.paper:
+                    line[f'{title}, paper'] = f'{row.paper[metric]:.1f}'
+    rows = [[name, *(line.get(column, '-') for column in columns)] for name, line in lines.items()]
+    return tabulate.tabulate(rows, ['', *columns], 'github', disable_numparse=True)
+
+
+def markdown(table: Table, form: str, command: str, runs: Sequence[Run]) -> str:
+    """The page of a table.
+
+    Args:
+      table: what it is.
+      form: 'full' or 'quick', with the sizes, in words.
+      command: that makes the page.
+      runs: those of its rows that have finished.
+    """
+    names = {row.name for row in table.rows}
+    runs = [run for run in runs if run.row in names]
+    missing = [row.name for row in table.rows if row.name not in {run.row for run in runs}]
+    facts = [f'Form: {form}']
+    facts += [f'{words}: {", ".join(sorted(values))}' for words, values in _origins(runs).items()]
+    if missing:
+        facts.append(f'{NOT_RUN.capitalize()}: {", ".join(missing)}')
+    parts = [
+        f'# {table.title}',
+        f'Written by `{command}`: a change by hand is lost when the command runs again.',
+        'Ours: **trained here** on rendered people and tested on other rendered people; the mean '
+        'over the seeds, and each seed in brackets. Paper: as published, on Human3.6M. The two are '
+        'of different data, so that orders and not sizes are to be compared.',
+        grid(table, runs),
+        _items(facts),
+    ]
+    if table.orders:
+        claims = [f'{order.claim}: {verdict(order, runs)}.' for order in table.orders]
+        parts += ['## Orders', _items(claims)]
+    lines = [f'{run.command}   # {run.row}, {run.seconds:.0f} s' for run in runs]
+    parts += ['## Commands of the runs', '\n'.join(['```', *lines, '```'])]
+    return '\n\n'.join(parts) + '\n'
+
+
+def _items(lines: Iterable[str]) -> str:
+    return '\n'.join(f'- {line}' for line in lines)
+
+
+def _origins(runs: Sequence[Run]) -> dict[str, set[str]]:
+    """Machines, commits and seeds of runs, where there are any."""
+    origins = {
+        'Machine': {run.machine for run in runs},
+        'Commit': {run.commit for run in runs},
+        'Seeds': {str(run.seed) for run in runs},
+    }
+    return {name: values for name, values in origins.items() if values}

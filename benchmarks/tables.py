@@ -1,0 +1,278 @@
+"""Makes the paper's tables anew on rendered people, with the paper's numbers beside ours.
+
+    python -m benchmarks.tables --out=docs/results
+    python -m benchmarks.tables --out=docs/results --rows=table6 --seeds=0,1
+    python -m benchmarks.tables --out=docs/results --rows=ca_pf_s-9,poseformer-9 --seeds=0 --quick
+
+Each row is trained with each seed, in a folder of its own under --workdir, and scored after its
+last step. Markdown and JSON go into --out after every run, as TABLE.md and TABLE.json, or as
+TABLE-quick.md with --quick. A run that --out has the scores of is not made again, and one that was
+interrupted goes on. Rows and tables are listed in benchmarks/table_rows.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import pathlib
+import platform
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+import jax
+
+from benchmarks import table_report
+from benchmarks.table_report import Run
+from benchmarks.table_rows import QUICK, ROWS, TABLES, Row, Size
+from capf_jax.errors import UserError, unknown
+from capf_jax.runtime import commands, files, logs
+
+Start = Callable[[Sequence[str]], object]  # runs `python -m MODULE ...`, given from MODULE on
+
+
+def start(arguments: Sequence[str]) -> None:
+    """Runs a command of the product in this process, so that JAX starts once for all runs.
+
+    Raises:
+      UserError: the command was stopped by a signal, or has its own reason.
+    """
+    print('+ python -m', shlex.join(arguments), file=sys.stderr, flush=True)
+    code = importlib.import_module(arguments[0]).main(arguments)
+    jax.clear_caches()  # The programs of a row are of no use to the next one.
+    if code:
+        raise UserError('stopped; the same command goes on from there')
+
+
+def chosen_rows(text: str, quick: bool) -> list[Row]:
+    """The rows that `--rows` names, each once, those first that others need.
+
+    Args:
+      text: tables and rows, separated by commas; a row that is named is run in the quick form too.
+      quick: whether rows of a table that the quick form does not have are left out.
+
+    Raises:
+      UserError: there is no such table or row.
+    """
+    rows: dict[str, Row] = {}
+    for name in filter(None, text.split(',')):
+        if name in TABLES:
+            chosen = [row for row in TABLES[name].rows if row.quick or not quick]
+        elif name in ROWS:
+            chosen = [ROWS[name]]
+        else:
+            raise unknown('--rows', name, [*TABLES, *ROWS])
+        for row in chosen:
+            if row.needs:
+                rows.setdefault(row.needs, ROWS[row.needs])
+            rows.setdefault(row.name, row)
+    return list(rows.values())
+
+
+class Experiment:
+    """Runs of rows in folders, in one form."""
+
+    def __init__(self, workdir: files.AnyPath, out: files.AnyPath, *, quick: bool, machine: str):
+        """Reads which runs are finished.
+
+        Args:
+          workdir: folder of all runs.
+          out: folder of the tables.
+          quick: whether the small sizes are trained.
+          machine: in words.
+
+        Raises:
+          UserError: a file in `out` does not read.
+        """
+        self.workdir, self.out, self.machine = workdir, out, machine
+        self.sizes = QUICK if quick else {}
+        self.form = 'quick' if quick else 'full'
+        self.ending = '-quick' if quick else ''
+        self.runs: dict[tuple[str, int], Run] = {}
+        self._detected: set[str] = set()
+        for name in TABLES:
+            path = self.path(name, 'json')
+            for fields in files.read_json(path)['runs'] if path.exists() else ():
+                run = Run(**fields)
+                self.runs[run.row, run.seed] = run
+
+    def path(self, table: str, ending: str) -> files.AnyPath:
+        """The file of a table."""
+        return self.out / f'{table}{self.ending}.{ending}'
+
+    def config(self, row: Row, seed: int, weights: str) -> list[str]:
+        """What describes the training of a row: --config=..., and its further fields.
+
+        Args:
+          row: what to train.
+          seed: of its weights.
+          weights: what stands for the weight file of the row that it needs.
+        """
+        size = self.sizes.get(row.config, Size())
+        text = row.arguments.replace(f'{{{row.needs}}}', weights) if row.needs else row.arguments
+        parts = ','.join(filter(None, (text, size.arguments, f'seed={seed}')))
+        return [f'--config={row.config}:{parts}', *row.fields, *size.fields]
+
+    def command(self, row: Row, seed: int) -> str:
+        """The training without its folder, by which a run is known to be this one."""
+        arguments = self.config(row, seed, f'<weights of {row.needs}>')
+        return shlex.join(['python', '-m', 'capf_jax.train', *arguments])
+
+    def folder(self, row: Row, seed: int) -> files.AnyPath:
+        """Where the training of a row goes: rows that train the same share a folder."""
+        words = ' '.join(self.config(row, seed, row.needs))
+        words = words.removeprefix('--config=configs/').replace('--config.', '').replace('.py', '')
+        letters = (c if c.isalnum() or c in '._' else '-' for c in words)
+        return self.workdir / ''.join(letters)
+
+    def is_finished(self, row: Row, seed: int) -> bool:
+        """Whether the tables have the scores of a row."""
+        run = self.runs.get((row.name, seed))
+        return run is not None and run.command == self.command(row, seed)
+
+    def run(self, row: Row, seed: int, start: Start) -> None:
+        """Trains and scores a row, or goes on with it."""
+        began = time.monotonic()
+        folder = self.folder(row, seed)
+        weights = ''
+        if row.needs:
+            single = self.folder(ROWS[row.needs], seed)
+            weights = os.fspath(next(iter(single.glob('*.safetensors'))))
+        arguments = self.config(row, seed, weights)
+        if not list(folder.glob('*.safetensors')):
+            if row.features and weights not in self._detected:
+                start(['capf_jax.features', *arguments])
+                self._detected.add(weights)
+            start(['capf_jax.train', *arguments, f'--workdir={folder}'])
+        scores = dict(_last_scores(folder))
+        if row.noise:
+            noise = ','.join(map(str, row.noise))
+            start(['capf_jax.evaluate', f'--workdir={folder}', f'--noise={noise}'])
+            for point in files.read_json(next(iter(folder.glob('*_noise.json'))))['noise']:
+                scores[f'mpjpe_{point["sigma_px"]:g}'] = point['headline']['mpjpe']
+        self.runs[row.name, seed] = Run(
+            row=row.name,
+            seed=seed,
+            command=self.command(row, seed),
+            scores=scores,
+            commit=_commit(folder),
+            machine=self.machine,
+            seconds=round(time.monotonic() - began, 1),
+        )
+
+    def write(self) -> None:
+        """Writes the tables that have a run which is still described by the rows."""
+        for name, table in TABLES.items():
+            order = [row.name for row in table.rows]
+            rows = {row.name: row for row in table.rows}
+            runs = [
+                run
+                for run in self.runs.values()
+                if run.row in rows and self.is_finished(rows[run.row], run.seed)
+            ]
+            if not runs:
+                continue
+            runs.sort(key=lambda run: (order.index(run.row), run.seed))
+            command = f'python -m benchmarks.tables --out=docs/results --rows={name}'
+            command += ' --quick' if self.sizes else ''
+            text = table_report.markdown(table, self.words(table.rows), command, runs)
+            with files.whole(self.path(name, 'md')) as path:
+                path.write_text(text)
+            content = {
+                'table': table.title,
+                'form': self.words(table.rows),
+                'paper': {row.name: dict(row.paper) for row in table.rows if row.paper},
+                'orders': {o.claim: table_report.verdict(o, runs) for o in table.orders},
+                'runs': [run.to_json() for run in runs],
+            }
+            files.write_json(self.path(name, 'json'), content)
+
+    def words(self, rows: Sequence[Row]) -> str:
+        """The form with its sizes."""
+        sizes = dict.fromkeys(self.sizes[row.config] for row in rows if row.config in self.sizes)
+        small = [' '.join(filter(None, (size.arguments, *size.fields))) for size in sizes]
+        return self.form + (
+            f', with `{"` and `".join(small)}`' if small else ', sizes of the configs'
+        )
+
+
+def _last_scores(folder: files.AnyPath) -> dict[str, float]:
+    """The scores after the last step, which the run's log has."""
+    line = [line for line in logs.entries(folder / 'log.jsonl') if line['part'] == 'test'][-1]
+    return {name: value for name, value in line.items() if name not in ('step', 'part')}
+
+
+def _commit(folder: files.AnyPath) -> str:
+    """The commits that a run was trained at; one that was interrupted may have several."""
+    starts = files.read_json(folder / 'versions.json')
+    return ' and '.join(dict.fromkeys(entry['git_commit'] for entry in starts))
+
+
+def _machine() -> str:
+    """This machine in words."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
+    return f'{cores} CPU cores, {platform.machine()}, {platform.system()}'
+
+
+def run_all(
+    experiment: Experiment, rows: Sequence[Row], seeds: Sequence[int], start: Start = start
+) -> None:
+    """Makes the runs that are missing, and writes the tables after each of them.
+
+    Args:
+      experiment: holds the runs.
+      rows: in order.
+      seeds: all rows are run with one before the next.
+      start: runs a command of the product.
+    """
+    missing = [(r, s) for s in seeds for r in rows if not experiment.is_finished(r, s)]
+    began, done = time.monotonic(), 0
+    for row, seed in missing:
+        left = sum(other.cost for other, _ in missing) - done
+        if done:
+            minutes = (time.monotonic() - began) / done * left / 60
+            print(f'about {minutes:.0f} minutes left', file=sys.stderr)
+        print(f'{row.name}, seed {seed}', file=sys.stderr, flush=True)
+        experiment.run(row, seed, start)
+        experiment.write()
+        done += row.cost
+    experiment.write()
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command's arguments.
+
+    Raises:
+      UserError: one of them is wrong.
+    """
+    parser = commands.Parser('benchmarks.tables', __doc__)
+    add = parser.add_argument
+    add('--out', required=True, type=files.user_path, metavar='FOLDER', help='of the tables')
+    add('--rows', default=','.join(TABLES), help='tables and rows, separated by commas')
+    add('--seeds', default='0,1', help='seeds, separated by commas')
+    add('--workdir', default='runs/tables', type=files.user_path, help='folder of all runs')
+    add('--machine', default=_machine(), help='what the tables call this machine')
+    parser.add_flag('quick', default=False, help='fewer people and rows')
+    values = parser.parse(argv)
+    if not all(seed.isdecimal() for seed in values.seeds.split(',')):
+        raise UserError(f'--seeds is {values.seeds!r}; give whole numbers, such as 0,1')
+    values.seeds = [int(seed) for seed in values.seeds.split(',')]
+    return values
+
+
+def main(argv: Sequence[str]) -> int:
+    """Makes the tables; returns the exit code."""
+    values = parse(argv)
+    experiment = Experiment(values.workdir, values.out, quick=values.quick, machine=values.machine)
+    run_all(experiment, chosen_rows(values.rows, values.quick), values.seeds)
+    for table in TABLES:
+        path = pathlib.Path(experiment.path(table, 'md'))
+        if path.exists():
+            print(path)
+    return 0
+
+
+if __name__ == '__main__':
+    commands.run(main)

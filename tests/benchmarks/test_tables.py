@@ -1,0 +1,162 @@
+"""The command `benchmarks.tables` makes the runs that are missing, and prints what holds."""
+
+import json
+import pathlib
+
+import pytest
+
+from benchmarks import table_report, tables
+from benchmarks.table_report import Run
+from benchmarks.table_rows import QUICK, ROWS, TABLES, Order
+from capf_jax.errors import UserError
+from capf_jax.runtime import configuration
+
+
+def trained(folder, mpjpe, task='sequence'):
+    """A folder as a finished training leaves it."""
+    folder.mkdir(parents=True)
+    line = {'step': 6, 'part': 'test', 'mpjpe': mpjpe, 'mpjve': mpjpe / 10}
+    (folder / 'log.jsonl').write_text(json.dumps({**line, 'step': 3}) + '\n' + json.dumps(line))
+    (folder / 'versions.json').write_text(json.dumps([{'git_commit': 'abc123'}]))
+    (folder / f'{task}.safetensors').write_bytes(b'')
+
+
+class Product:
+    """Stands in for the commands that train: each training scores 1 mm less than the last one."""
+
+    def __init__(self):
+        self.started, self.mpjpe = [], 100.0
+
+    def __call__(self, arguments):
+        self.started.append(arguments[0].removeprefix('capf_jax.'))
+        folder = pathlib.Path(arguments[-1].removeprefix('--workdir='))
+        if arguments[0] == 'capf_jax.train':
+            self.mpjpe -= 1
+            trained(folder, self.mpjpe)
+
+
+@pytest.fixture
+def product():
+    return Product()
+
+
+def experiment(tmp_path, **others):
+    settings = {'quick': True, 'machine': 'a test', **others}
+    return tables.Experiment(tmp_path / 'runs', tmp_path / 'out', **settings)
+
+
+def run_of(row, seed, mpjpe):
+    return Run(row, seed, 'command', {'mpjpe': mpjpe}, 'abc123', 'a test', 1.0)
+
+
+def test_the_command_writes_what_is_trained_already(tmp_path, capsys):
+    row = ROWS['poseformer-1']
+    trained(experiment(tmp_path).folder(row, 0), 61.25)
+    flags = ['--rows=poseformer-1', '--seeds=0', '--quick', '--machine=two cores']
+    folders = [f'--out={tmp_path / "out"}', f'--workdir={tmp_path / "runs"}']
+    assert tables.main(['tables', *flags, *folders]) == 0
+    page = (tmp_path / 'out/table6-quick.md').read_text()
+    assert '| PoseFormer, 1 frame   | 61.2 ' in page
+    for words in ('53.2', 'two cores', 'abc123'):
+        assert words in page
+    assert 'Not run: ca_pf_s-1' in page
+    assert str(tmp_path / 'out/table6-quick.md') in capsys.readouterr().out
+
+
+def test_a_run_that_the_tables_have_is_not_made_again(tmp_path, product):
+    rows = tables.chosen_rows('poseformer-1,poseformer-3', quick=True)
+    tables.run_all(experiment(tmp_path), rows[:1], [0], product)
+    tables.run_all(experiment(tmp_path), rows, [0], product)
+    assert product.started == ['train', 'train']
+    runs = json.loads((tmp_path / 'out/table6-quick.json').read_text())['runs']
+    assert [(run['row'], run['scores']['mpjpe']) for run in runs] == [
+        ('poseformer-1', 99.0),
+        ('poseformer-3', 98.0),
+    ]
+
+
+def test_scores_of_another_size_do_not_count(tmp_path, product):
+    rows = tables.chosen_rows('poseformer-1', quick=True)
+    tables.run_all(experiment(tmp_path), rows, [0], product)
+    (path,) = (tmp_path / 'out').glob('*.json')
+    path.write_text(path.read_text().replace('epochs=3', 'epochs=5'))
+    assert not experiment(tmp_path).is_finished(rows[0], 0)
+
+
+def test_an_interrupted_run_leaves_the_runs_before_it(tmp_path):
+    def fails_at_3(arguments):
+        if 'frames=3' in ' '.join(arguments):
+            raise UserError('no')
+        trained(pathlib.Path(arguments[-1].removeprefix('--workdir=')), 50.0)
+
+    rows = tables.chosen_rows('poseformer-1,poseformer-3', quick=True)
+    with pytest.raises(UserError):
+        tables.run_all(experiment(tmp_path), rows, [0], fails_at_3)
+    assert experiment(tmp_path).is_finished(rows[0], 0)
+
+
+def test_the_detector_runs_once_over_a_dataset_and_once_for_each_kept_projection(tmp_path, product):
+    rows = tables.chosen_rows('kept-9,ca_pf_s-3', quick=True)
+    assert [row.name for row in rows] == ['ca_pf_s-1', 'kept-9', 'ca_pf_s-3']
+    tables.run_all(experiment(tmp_path), rows, [0], product)
+    assert product.started == ['features', 'train', 'features', 'train', 'train']
+
+
+def test_the_time_left_is_told(tmp_path, product, capsys):
+    tables.run_all(experiment(tmp_path), [ROWS['poseformer-1']], [0, 1], product)
+    assert capsys.readouterr().err.count('minutes left') == 1
+
+
+@pytest.mark.parametrize(
+    ('scores', 'words'),
+    [
+        ({'a': [9, 9], 'b': [8, 7]}, 'holds with each of 2 seeds'),
+        ({'a': [9, 9], 'b': [8, 9]}, '**does not hold** (with 1 of 2 seeds)'),
+        (
+            {'a': [9], 'b': [8]},
+            'holds with the one seed that was run, too few to claim it',
+        ),
+        ({'a': [9], 'c': [10]}, '**does not hold** (with 0 of 1 seeds, without b, not run)'),
+        ({'a': [9]}, 'not run'),
+    ],
+)
+def test_an_order_that_does_not_hold_is_printed_as_such(scores, words):
+    runs = [run_of(row, i, mpjpe) for row, all_ in scores.items() for i, mpjpe in enumerate(all_)]
+    rows = tuple(sorted({'a', 'b', *scores}))
+    assert table_report.verdict(Order('falls', 'mpjpe', rows), runs) == words
+
+
+def test_seeds_stand_beside_their_mean_and_causal_scores_in_columns_of_their_own():
+    runs = [run_of('ca_pf_s-3', seed, mpjpe) for seed, mpjpe in ((1, 44.0), (0, 42.0))]
+    runs.append(run_of('ca_pf_s-3-causal', 0, 47.0))
+    lines = table_report.grid(TABLES['table6'], runs).splitlines()
+    names = [name.strip() for name in lines[0].split('|')]
+    cells = next([c.strip() for c in line.split('|')] for line in lines if 'PF-S, 3' in line)
+    line = dict(zip(names, cells, strict=True))
+    assert line['MPJPE, mm, ours'] == '43.0 (42.0, 44.0)'
+    assert line['MPJPE, mm, paper'] == '44.2'
+    assert line['causal MPJPE, mm, ours'] == '47.0'
+
+
+def test_every_row_describes_a_configuration(tmp_path):
+    for quick in (False, True):
+        runs = experiment(tmp_path, quick=quick)
+        for row in ROWS.values():
+            arguments = runs.config(row, 1, 'single.safetensors')
+            config = configuration.parse(['x', *arguments], required=()).config
+            assert config.seed == 1
+            assert config.data.frames == row.frames
+            assert config.data.features == row.features
+            assert quick == (config.data.builder.train_size == 3000)
+
+
+def test_a_wrong_name_is_told_with_the_nearest_one():
+    with pytest.raises(UserError, match="nearest is 'table6'"):
+        tables.chosen_rows('tabel6', quick=False)
+
+
+def test_orders_name_rows_of_their_table():
+    for table in TABLES.values():
+        names = {row.name for row in table.rows}
+        assert all(set(order.rows) <= names for order in table.orders)
+    assert {row.config for row in ROWS.values()} == set(QUICK)
