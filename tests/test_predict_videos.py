@@ -9,19 +9,12 @@ from PIL import Image
 
 from capf_jax import predict
 from capf_jax.errors import UserError
-from capf_jax.inference import (
-    people_files,
-    predict_arguments,
-    predictor,
-    track_parts,
-    tracks_files,
-    video_arguments,
-    video_command,
-)
+from capf_jax.inference import people_files, predict_arguments, predictor, tracks_files
 from capf_jax.inference.estimator import Estimator
-from capf_jax.inference.video_frames import CutShortError, Frame
-from tests.inference import video_samples
+from capf_jax.inference.video import track_parts, video_arguments, video_command
+from capf_jax.inference.video.video_frames import CutShortError, Frame
 from tests.inference.dotted_people import Boxes
+from tests.inference.video import video_samples
 from tests.test_predict import weights  # noqa: F401  A fixture.
 
 SIZE = (128, 96)

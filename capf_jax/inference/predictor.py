@@ -184,7 +184,7 @@ def predict(
 
 def _tracks(path: pathlib.Path, predictor: Predictor, options: Mapping[str, Any]) -> Tracks:
     """The people of a video, by the options of `video_options.plan_of`."""
-    from capf_jax.inference import video_options, video_prediction  # which pictures do not need
+    from capf_jax.inference.video import video_options, video_prediction
 
     run = video_prediction.VideoRun(predictor, *video_options.plan_of(**options))
     return video_prediction.predict_file(path, run).tracks

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from capf_jax.inference import video_tracks
+from capf_jax.inference.video import video_tracks
 from capf_jax.scoring.identities import idf1
-from tests.inference import walking_people
+from tests.inference.video import walking_people
 
 FPS = 25.0
 

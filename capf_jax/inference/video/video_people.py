@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from capf_jax.errors import UserError
-from capf_jax.inference import aiming, person_colours, photographs
+from capf_jax.inference import aiming, photographs
 from capf_jax.inference.aiming import FEWEST_SURE, SURE, Aimed
 from capf_jax.inference.joints2d_files import GivenJoints
 from capf_jax.inference.people import People
@@ -30,7 +30,8 @@ from capf_jax.inference.person_boxes import (
 )
 from capf_jax.inference.photograph_camera import PhotographCamera, undistorted
 from capf_jax.inference.photograph_models import Models
-from capf_jax.inference.video_frames import Frame
+from capf_jax.inference.video import person_colours
+from capf_jax.inference.video.video_frames import Frame
 from capf_jax.pose import joint_conversions
 
 AT_ONCE = 8  # frames whose people are lifted together where batches are faster

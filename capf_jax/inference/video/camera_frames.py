@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import cv2
 
 from capf_jax.errors import UserError
-from capf_jax.inference.video_frames import CutShortError, Frame
+from capf_jax.inference.video.video_frames import CutShortError, Frame
 
 PREFIX = 'camera:'
 PATIENCE = 3.0  # seconds without a picture after which a camera counts as taken away

@@ -20,27 +20,27 @@ import numpy as np
 from tqdm import tqdm
 
 from capf_jax.errors import UserError
-from capf_jax.inference import (
-    camera_frames,
-    track_parts,
-    tracks_files,
-    video_frames,
-    video_people,
-    video_tracks,
-)
+from capf_jax.inference import tracks_files
 from capf_jax.inference.formats import catalog
 from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.formats.pictures import Pictures
 from capf_jax.inference.people import People
-from capf_jax.inference.person_tracking import Tracker, ids_of
 from capf_jax.inference.predictor import Predictor
-from capf_jax.inference.smoothing import OneEuro, Smoothing
 from capf_jax.inference.sources import Picture
-from capf_jax.inference.track_parts import StoredFrame
 from capf_jax.inference.tracks import Tracks
-from capf_jax.inference.video_frames import CutShortError, Frame, FrameChoice
-from capf_jax.inference.video_people import VideoModels
-from capf_jax.inference.video_tracks import Finish
+from capf_jax.inference.video import (
+    camera_frames,
+    track_parts,
+    video_frames,
+    video_people,
+    video_tracks,
+)
+from capf_jax.inference.video.person_tracking import Tracker, ids_of
+from capf_jax.inference.video.smoothing import OneEuro, Smoothing
+from capf_jax.inference.video.track_parts import StoredFrame
+from capf_jax.inference.video.video_frames import CutShortError, Frame, FrameChoice
+from capf_jax.inference.video.video_people import VideoModels
+from capf_jax.inference.video.video_tracks import Finish
 
 PARTS = '.parts'  # what the folder of a video's parts has behind the result's name
 

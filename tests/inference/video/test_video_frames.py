@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import video_frames
-from capf_jax.inference.video_frames import CutShortError, FrameChoice
-from tests.inference import video_samples
+from capf_jax.inference.video import video_frames
+from capf_jax.inference.video.video_frames import CutShortError, FrameChoice
+from tests.inference.video import video_samples
 
 
 @pytest.fixture(scope='module')

@@ -18,8 +18,8 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Float, Int
 
-from capf_jax.inference import person_colours
 from capf_jax.inference.people import People
+from capf_jax.inference.video import person_colours
 from capf_jax.pose.skeletons import SURE
 
 LONGEST_HIDDEN = 1.0  # seconds for which a hidden person is still looked for where it would be
