@@ -101,7 +101,7 @@ def _latest(number: int, capture: Capture, patience: float) -> Iterator[Frame]:
 
     thread = threading.Thread(target=fill, daemon=True)
     thread.start()
-    given, first = 0, None
+    count, first = 0, None
     try:
         while True:
             with changed:
@@ -109,11 +109,11 @@ def _latest(number: int, capture: Capture, patience: float) -> Iterator[Frame]:
                 frame = latest.pop() if latest else None
             if frame is None:
                 raise CutShortError(
-                    f'camera {number} gives no more pictures after {given} frames; plug it in '
+                    f'camera {number} gives no more pictures after {count} frames; plug it in '
                     'again and start again'
                 )
             first = frame.time if first is None else first
-            given += 1
+            count += 1
             yield dataclasses.replace(frame, time=frame.time - first)
     finally:
         state['has_ended'] = True
