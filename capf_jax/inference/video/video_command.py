@@ -17,6 +17,7 @@ from capf_jax.inference.sources import Sources
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
     camera_frames,
+    short_gaps,
     track_parts,
     video_arguments,
     video_options,
@@ -171,7 +172,9 @@ def run_camera(
     times = [frame.time for frame in track_parts.read(parts)]
     fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 25.0
     tracks = video_tracks.of_frames(track_parts.read(parts), fps)
-    result = VideoResult(video_tracks.in_world(tracks, finish), failure, {})
+    # The poses were smoothed while they came.
+    tracks = video_tracks.in_world(short_gaps.filled(tracks, finish.gaps), finish)
+    result = VideoResult(tracks, failure, {})
     for sentence in video_prediction.write(stem, result, endings(values), formats):
         print(sentence)
     track_parts.remove(parts)
