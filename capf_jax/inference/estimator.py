@@ -337,7 +337,8 @@ class Estimator:
 
         Raises:
           FileNotFoundError: nothing is there.
-          UserError: no picture, or what is given does not fit it; or the file holds no lifter.
+          UserError: no picture, or what is given does not fit it, options of videos among it; or
+            the file holds no lifter.
         """
         from capf_jax.inference import predictor  # which a program without photographs never needs
 
@@ -359,7 +360,7 @@ class Estimator:
         source: str | os.PathLike,
         camera: Any = None,
         *,
-        detector: Estimator | None = None,
+        detector: JointDetector | None = None,
         finder: Finder | None = None,
         height: float | None = None,
         flip_test: bool = True,
@@ -367,7 +368,8 @@ class Estimator:
     ) -> Generator[Live, None, None]:
         """The people of a camera or a video while its frames come, numbered over time.
 
-        The measured delay from picture to pose is printed when the stream ends or is closed.
+        The measured delay from picture to pose is printed when the stream ends or is closed. A file
+        with a sequence lifter streams joints, not a source: `inference.streaming.open_stream`.
 
         Args:
           source: 'camera:0', or a video file.

@@ -57,7 +57,7 @@ def path(tmp_path_factory, pixels):
 def run_with(finder, **changes):
     predictor = Predictor(
         Models.of(DotEstimator(POSES)),
-        CameraChoice(given=photograph_camera.from_intrinsics(K, SIZE)),
+        CameraChoice(of_all=photograph_camera.from_intrinsics(K, SIZE)),
         lambda: finder,
     )
     return VideoRun(predictor, **({'finish': RAW} | changes))
