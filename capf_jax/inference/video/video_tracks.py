@@ -119,8 +119,8 @@ def smooth(raw: Tracks, smoothing: Smoothing, bones: bool = True) -> Tracks:
             np.asarray(lens.intrinsics),
             raw.confidence[person, valid],
         )
-        bad = ~np.isfinite(root).all(axis=-1) & valid
-        root[bad] = raw.root[person, bad]
+        no_place = ~np.isfinite(root).all(axis=-1) & valid
+        root[no_place] = raw.root[person, no_place]
         root = slower.values(root, raw.times, valid)
         arrays['joints2d'][person] = joints2d
         arrays['root'][person] = root
