@@ -26,22 +26,16 @@ import tabulate
 
 from benchmarks import real_samples
 from capf_jax.backends import programs
-from capf_jax.inference import (
-    floor,
-    predictor,
-    standing_feet,
-    tracks_files,
-    video_prediction,
-    video_tracks,
-)
+from capf_jax.inference import predictor, tracks_files
 from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import Predictor
-from capf_jax.inference.smoothing import Smoothing, stretches
 from capf_jax.inference.tracks import Tracks
-from capf_jax.inference.video_prediction import VideoRun
-from capf_jax.inference.video_tracks import Finish
+from capf_jax.inference.video import floor, standing_feet, video_prediction, video_tracks
+from capf_jax.inference.video.smoothing import Smoothing, stretches
+from capf_jax.inference.video.video_prediction import VideoRun
+from capf_jax.inference.video.video_tracks import Finish
 from capf_jax.runtime import commands
 from capf_jax.runtime.commands import Parser
 from capf_jax.runtime.compilation_cache import use_compilation_cache, use_stored_programs

@@ -31,20 +31,15 @@ from tqdm import tqdm
 
 from benchmarks.over_time import RAW
 from capf_jax.backends import programs
-from capf_jax.inference import (
-    predictor,
-    standing_feet,
-    tracks_files,
-    video_prediction,
-    video_tracks,
-)
+from capf_jax.inference import predictor, tracks_files
 from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import Predictor
 from capf_jax.inference.tracks import Tracks
-from capf_jax.inference.video_prediction import VideoRun
-from capf_jax.inference.video_tracks import Finish
+from capf_jax.inference.video import standing_feet, video_prediction, video_tracks
+from capf_jax.inference.video.video_prediction import VideoRun
+from capf_jax.inference.video.video_tracks import Finish
 from capf_jax.pose import cameras
 from capf_jax.pose.cameras import Camera
 from capf_jax.pose.skeletons import H36M17

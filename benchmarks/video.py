@@ -29,14 +29,15 @@ import cv2
 import numpy as np
 
 from benchmarks.machine import Row
-from capf_jax.inference import predictor, video_frames, video_prediction
+from capf_jax.inference import predictor
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people_finder import PicturePeople
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import Predictor
-from capf_jax.inference.smoothing import Smoothing
-from capf_jax.inference.video_frames import Frame, FrameChoice
-from capf_jax.inference.video_prediction import VideoRun
+from capf_jax.inference.video import video_frames, video_prediction
+from capf_jax.inference.video.smoothing import Smoothing
+from capf_jax.inference.video.video_frames import Frame, FrameChoice
+from capf_jax.inference.video.video_prediction import VideoRun
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / 'examples'
 SIZE = (1920, 1080)

@@ -57,13 +57,11 @@ from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import (
     ahead,
-    camera_frames,
     joints2d_files,
     other_detectors,
     predict_arguments,
     predictor,
     sources,
-    video_command,
 )
 from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.camera_choice import CameraChoice
@@ -75,6 +73,7 @@ from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import Predictor
 from capf_jax.inference.result_files import FIGURE, Output, Writer
 from capf_jax.inference.sources import Picture, Sources
+from capf_jax.inference.video import camera_frames, video_command
 from capf_jax.pose import cameras
 from capf_jax.runtime import commands, files
 from capf_jax.runtime.compilation_cache import use_compilation_cache, use_stored_programs

@@ -105,7 +105,7 @@ def train_and_evaluate(
     if goes_on:
         run_folder.check(config, workdir)
     else:
-        names = ('model.detector_weights', 'training.start')
+        names = ('model.detector_weights', 'model.projection_weights', 'training.start')
         fields = configuration.flatten(config.to_dict())
         paths = {f'config.{name}': fields[name] for name in names}
         processes.agree(lambda: agreement.of_files(paths), agreement.SAME_FILES)

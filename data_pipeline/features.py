@@ -128,8 +128,8 @@ class _People(building.Clip):
             # A last batch of another size would be compiled anew.
             padded = np.pad(positions, (0, work.at_once - len(positions)), 'edge')
             batch, complaints = reader.batch(padded)
-            made = work.extract(batch, self.split)
-            return _Made(reader.examples(positions), batch.valid, made, complaints)
+            features = work.extract(batch, self.split)
+            return _Made(reader.examples(positions), batch.valid, features, complaints)
 
         with futures.ThreadPoolExecutor(work.threads) as pool:
             yield from pool.map(make, range(self.start, self.stop, work.at_once))
@@ -273,13 +273,13 @@ def minutes_text(seconds: float) -> str:
     return f'{seconds:.0f} seconds'
 
 
-def _with_features(example: Any, made: PeopleFeatures, row: int) -> bytes:
+def _with_features(example: Any, features: PeopleFeatures, row: int) -> bytes:
     """The source's stored record, without its picture and with a person's features, serialized."""
     record = _Example()
     for name, value in example.items():
         if name != 'image':
             record.features.feature[name].CopyFrom(value)
-    for name, values in zip(made._fields, made, strict=True):
+    for name, values in zip(features._fields, features, strict=True):
         one = values[row]
         if not np.isfinite(one).all():
             raise StateError(f'the {name} of a person are not finite: are the weights whole?')

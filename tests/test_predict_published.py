@@ -54,9 +54,9 @@ def test_the_command_runs_the_published_model(tmp_path):
     pixels = np.asarray(Image.open(PHOTOGRAPH))
 
     # The crop lies around the joints that are sure; the recipe's weights may find none.
-    sure = people.confidence[0] >= aiming.SURE
+    sure = people.confidence[0] >= aiming.LEAST_TO_AIM
     corners = BOX[:2] + np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) * BOX[2:]
-    around = people.joints2d[0][sure] if sure.sum() >= aiming.FEWEST_SURE else corners
+    around = people.joints2d[0][sure] if sure.sum() >= aiming.FEWEST_TO_AIM else corners
     view = crops.around_points(around, (192, 256))
     joints_crop = view.to_crop(people.joints2d[0])[None]
     size = np.array([pixels.shape[1::-1]], np.float64)
@@ -81,6 +81,6 @@ def test_a_vitpose_of_hugging_face_finds_the_joints(weights, tmp_path):
         view = crops.around_points(around, (192, 256))
         joints, sureness = estimator.joints(view.crop(pixels)[None])
         places = conversion_of_joints.joints(view.to_photograph(joints[0]))
-        sure = conversion_of_joints.confidence(sureness[0]) >= aiming.SURE
-        around = places[sure] if sure.sum() >= aiming.FEWEST_SURE else corners
+        sure = conversion_of_joints.confidence(sureness[0]) >= aiming.LEAST_TO_AIM
+        around = places[sure] if sure.sum() >= aiming.FEWEST_TO_AIM else corners
     np.testing.assert_allclose(people.joints2d[0], places, atol=0.05)

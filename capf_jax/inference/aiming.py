@@ -24,10 +24,8 @@ if TYPE_CHECKING:
     from capf_jax.inference.estimator import Estimator
 
 Crop = ViewingRayCrop | BoxCrop
-
-
-SURE = 0.2  # confidence from which a joint counts when the crop is aimed
-FEWEST_SURE = 5  # joints that aim a crop
+LEAST_TO_AIM = 0.2  # confidence from which a joint counts when the crop is aimed
+FEWEST_TO_AIM = 5  # joints that aim a crop
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -133,8 +131,8 @@ def on_photograph(joints_crop: np.ndarray, views: Sequence[Crop]) -> np.ndarray:
 
 def _aiming_points(joints: np.ndarray, confidence: np.ndarray, corners: np.ndarray) -> np.ndarray:
     """The points that a person's crop lies around: the sure joints, or the box without enough."""
-    sure = confidence >= SURE
+    sure = confidence >= LEAST_TO_AIM
     points = joints[sure]
-    if len(points) < FEWEST_SURE or np.ptp(points, axis=0).max() < LEAST_PERSON:
+    if len(points) < FEWEST_TO_AIM or np.ptp(points, axis=0).max() < LEAST_PERSON:
         return corners
     return points

@@ -27,14 +27,14 @@ class CameraChoice:
       camera_name: the camera of the calibration; '' to choose it by the picture's name.
       field_of_view: degrees of the longer side; None to read the picture's EXIF, or else to assume
         `photograph_camera.FIELD_OF_VIEW`.
-      given: a camera of every picture.
+      of_all: a camera of every picture.
     """
 
     intrinsics: Sequence[float] | None = None
     calibration: Calibration | None = None
     camera_name: str = ''
     field_of_view: float | None = None
-    given: PhotographCamera | None = None
+    of_all: PhotographCamera | None = None
 
     @classmethod
     def of(cls, camera: Any) -> CameraChoice:
@@ -53,9 +53,9 @@ class CameraChoice:
         if isinstance(camera, cls):
             return camera
         if isinstance(camera, PhotographCamera):
-            return cls(given=camera)
+            return cls(of_all=camera)
         if isinstance(camera, Camera):
-            return cls(given=PhotographCamera(camera, False, f'camera {camera.name}'))
+            return cls(of_all=PhotographCamera(camera, False, f'camera {camera.name}'))
         if isinstance(camera, Calibration):
             return cls(calibration=camera)
         if isinstance(camera, (str, os.PathLike)):
@@ -77,8 +77,8 @@ class CameraChoice:
         Raises:
           UserError: the calibration has no camera for it.
         """
-        if self.given is not None:
-            return self.given
+        if self.of_all is not None:
+            return self.of_all
         if self.intrinsics is not None:
             return photograph_camera.from_intrinsics(self.intrinsics, picture.size)
         if self.calibration is not None:

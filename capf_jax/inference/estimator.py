@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from capf_jax.inference.person_boxes import Finder
     from capf_jax.inference.photograph_models import JointDetector
     from capf_jax.inference.tracks import Tracks
-    from capf_jax.inference.video_prediction import Live
+    from capf_jax.inference.video.video_prediction import Live
 
 LARGEST_BATCH = 64  # larger ones are cut
 
@@ -337,7 +337,8 @@ class Estimator:
 
         Raises:
           FileNotFoundError: nothing is there.
-          UserError: no picture, or what is given does not fit it; or the file holds no lifter.
+          UserError: no picture, or what is given does not fit it, options of videos among it; or
+            the file holds no lifter.
         """
         from capf_jax.inference import predictor  # which a program without photographs never needs
 
@@ -367,7 +368,8 @@ class Estimator:
     ) -> Generator[Live, None, None]:
         """The people of a camera or a video while its frames come, numbered over time.
 
-        The measured delay from picture to pose is printed when the stream ends or is closed.
+        The measured delay from picture to pose is printed when the stream ends or is closed. A file
+        with a sequence lifter streams joints, not a source: `inference.streaming.open_stream`.
 
         Args:
           source: 'camera:0', or a video file.
@@ -385,8 +387,9 @@ class Estimator:
           FileNotFoundError: there is no such file.
           UserError: no camera, no video, or the file holds no lifter.
         """
-        from capf_jax.inference import predictor, video_prediction
-        from capf_jax.inference.smoothing import Smoothing
+        from capf_jax.inference import predictor
+        from capf_jax.inference.video import video_prediction
+        from capf_jax.inference.video.smoothing import Smoothing
 
         people_of = predictor.of_arguments(
             self, camera, detector=detector, finder=finder, height=height, flip_test=flip_test

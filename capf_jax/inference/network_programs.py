@@ -167,11 +167,6 @@ def lift_crops(
     return pose, places, confidence
 
 
-def lift_sequence(lifter: Network, precision: str, joints2d: Any) -> jax.Array:
-    """A sequence lifter's poses [B, J, 3], metres, of joints [B, F, J, 2]."""
-    return _lift(lifter.module, precision, lifter.variables, joints2d)
-
-
 def _detection(detector: Network, precision: str, images: Any) -> Detection:
     """What the detector finds, without the maps, which are never computed."""
     return _run_detector(

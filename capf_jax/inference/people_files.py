@@ -12,8 +12,6 @@ import dataclasses
 import json
 import os
 import re
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,10 +19,11 @@ import numpy as np
 
 from capf_jax import errors
 from capf_jax.errors import UserError
+from capf_jax.inference import stored_fields
 from capf_jax.inference.people import AXES, UNIT, People, array_shapes
 from capf_jax.pose import skeletons
 from capf_jax.pose.cameras import Camera
-from capf_jax.runtime import array_files, files
+from capf_jax.runtime import files
 
 FORMAT = 'capf_jax people'
 VERSION = 1
@@ -34,10 +33,10 @@ CSV_COLUMNS = (
     'source', 'id', 'time_s', 'valid', 'skeleton', 'joint', 'x_px', 'y_px', 'confidence',
     'axes', 'x_m', 'y_m', 'z_m',
 )  # fmt: skip
-# What an archive or a JSON text that was tampered with may raise while it is read.
+# What a JSON text, or the content of an archive, that was tampered with may raise.
 _BROKEN = (
-    ValueError, TypeError, KeyError, AttributeError, IndexError, EOFError, OverflowError,
-    RecursionError, MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
+    ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, RecursionError,
+    MemoryError,
 )  # fmt: skip
 
 
@@ -76,7 +75,7 @@ def read(path: str | os.PathLike) -> People:
     try:
         with files.local(path) as copy:
             fields = reader(copy)
-        _check_format(path, fields)
+        stored_fields.check_format(path, fields, FORMAT, VERSION)
         return of_fields(path, fields)
     except UserError:
         raise
@@ -206,12 +205,10 @@ WRITERS: dict[str, Callable[[Any, People], None]] = {
     'json': _write_json,
     'csv': _write_csv,
 }
-ALWAYS = ('npz', 'json')  # the formats that the command writes whatever else is asked for
 
 
 def _read_npz(path: os.PathLike) -> dict[str, Any]:
-    arrays = array_files.read(path, largest=LARGEST)
-    return {name: array if array.ndim else array.item() for name, array in arrays.items()}
+    return stored_fields.read_archive(path, LARGEST)
 
 
 def _read_json(path: Any) -> dict[str, Any]:
@@ -252,20 +249,6 @@ def _read_json(path: Any) -> dict[str, Any]:
 
 _PERSON_KEYS = ('id', 'time', 'valid', 'box', 'root', 'pose', 'joints2d', 'confidence')
 _READERS: dict[str, Callable[[Any], dict[str, Any]]] = {'npz': _read_npz, 'json': _read_json}
-
-
-def _check_format(path: files.AnyPath, fields: Mapping[str, Any]) -> None:
-    if fields.get('format') != FORMAT:
-        raise UserError(
-            f'{path} is no file of people: its format is not {FORMAT!r}; '
-            'give one that python -m capf_jax.predict wrote'
-        )
-    version = fields.get('version')
-    if version != VERSION:
-        raise UserError(
-            f'{path} has version {version!r} of its format, and this program reads version '
-            f'{VERSION}; make the file again, or get a newer capf_jax'
-        )
 
 
 def join(people: Sequence[People]) -> People:

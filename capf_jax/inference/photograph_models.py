@@ -69,9 +69,12 @@ class Models:
         """
         if lifter.lifter is None:
             held = lifter.metadata.get('name', lifter.metadata.get('kind'))
+            instead = ''
+            if lifter.sequence_lifter is not None:
+                instead = '; `Estimator.lift_sequence` and `streaming.open_stream` run this one'
             raise UserError(
                 f'{lifter.path} holds {held}, which lifts no photograph to 3D; give the weights '
-                'of a Context-Aware PoseFormer'
+                f'of a Context-Aware PoseFormer{instead}'
             )
         if rule and detector is None:
             lifter = _by_rule(lifter, rule)

@@ -8,16 +8,11 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.inference import (
-    other_detectors,
-    photograph_camera,
-    photographs,
-    predictor,
-    video_arguments,
-)
+from capf_jax.inference import other_detectors, photograph_camera, photographs, predictor
 from capf_jax.inference.formats import catalog
 from capf_jax.inference.people import AXES
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW
+from capf_jax.inference.video import video_arguments
 from capf_jax.runtime import commands
 
 

@@ -163,9 +163,12 @@ def predict(
     else:
         joints = joints2d_files.given(joints2d, skeleton=estimator.skeleton.name)
     if isinstance(source, np.ndarray):
+        _check_options(options, has_videos=False)
         return predictor.people(sources.of_array(source), 'array', boxes, joints)
     pictures = sources.find(source)
-    if any(map(sources.is_video, pictures.paths)) and (boxes is not None or joints2d is not None):
+    has_videos = any(map(sources.is_video, pictures.paths))
+    _check_options(options, has_videos)
+    if has_videos and (boxes is not None or joints2d is not None):
         raise UserError('boxes and 2D joints are those of pictures; give none with videos')
     if not pictures.single and (boxes is not None or joints is not None):
         raise UserError(
@@ -182,9 +185,18 @@ def predict(
     return results[0] if pictures.single else results
 
 
+def _check_options(options: Mapping[str, Any], has_videos: bool) -> None:
+    """UserError where options of videos are given and none is among the sources."""
+    if options and not has_videos:
+        raise UserError(
+            f'{", ".join(options)}: an option of videos alone, and the source has none; leave it '
+            'out. `People.along` turns the poses of pictures to other axes'
+        )
+
+
 def _tracks(path: pathlib.Path, predictor: Predictor, options: Mapping[str, Any]) -> Tracks:
     """The people of a video, by the options of `video_options.plan_of`."""
-    from capf_jax.inference import video_options, video_prediction  # which pictures do not need
+    from capf_jax.inference.video import video_options, video_prediction
 
     run = video_prediction.VideoRun(predictor, *video_options.plan_of(**options))
     return video_prediction.predict_file(path, run).tracks
@@ -196,7 +208,7 @@ def with_own_data(predictor: Predictor, pictures: sources.Sources) -> Predictor:
     if own is None:
         return predictor
     cameras = predictor.cameras
-    choices = (cameras.intrinsics, cameras.calibration, cameras.field_of_view, cameras.given)
+    choices = (cameras.intrinsics, cameras.calibration, cameras.field_of_view, cameras.of_all)
     if own.cameras and all(choice is None for choice in choices):
         cameras = CameraChoice(calibration=Calibration(own.path, own.cameras))
     return dataclasses.replace(predictor, cameras=cameras, joints=predictor.joints or own)

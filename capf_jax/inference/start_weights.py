@@ -134,9 +134,10 @@ class StartWeights:
           UserError: the file holds no lifter that embeds context, or one of other sizes or levels.
         """
         assert model.projection is not None  # the callers have looked
-        held = self.parts.get('projection') or self.parts.get('lifter') or {}
+        part = self.parts.get('projection') or self.parts.get('lifter') or {}
         names = [f'context_embedding_{place}' for place in range(len(model.projection.levels))]
-        kept = {name: held['params'][name] for name in names if name in held.get('params', {})}
+        params = part.get('params', {})
+        embeddings = {name: params[name] for name in names if name in params}
         channels = [model.entry.channels[level] for level in model.projection.levels]
         shapes = {
             name: {
@@ -145,13 +146,13 @@ class StartWeights:
             }
             for name, width in zip(names, channels, strict=True)
         }
-        if len(held.get('params', {})) < len(names) or differing_tensors(kept, shapes):
+        if len(params) < len(names) or differing_tensors(embeddings, shapes):
             raise UserError(
                 f'{self.path} holds no projection of the context of {model.entry.name} to '
                 f'{model.projection.channels} numbers a level: give the file of a single-frame '
                 'lifter with these channels, or other model.projection_channels'
             )
-        return {'params': jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), kept)}
+        return {'params': jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), embeddings)}
 
     def detector(self, shapes: Any, joints: str, name: str) -> Any:
         """The detector's variables, float32.

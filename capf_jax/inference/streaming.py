@@ -1,15 +1,18 @@
 """A live source for a sequence lifter: each new frame is encoded once, and not in all F windows.
 
     stream = streaming.open_stream(estimator)
-    kept = streaming.START
+    memory = streaming.START
     for joints2d, crop, joints2d_crop in source:
-        kept, pose = stream.push(kept, joints2d, crop, joints2d_crop)
-    poses = stream.finish(kept)
+        memory, pose = stream.push(memory, joints2d, crop, joints2d_crop)
+    poses = stream.finish(memory)
 
 The poses are those of `Estimator.lift_sequence` on the window of every frame, padded at the ends of
 the video by repeating its first or last frame. A lifter of centred windows knows the future: its
 poses come `stream.delay` frames late, and `finish` gives the last ones. Those of a causal lifter
-come at once. What is kept of a video is a frozen value; memory does not grow.
+come at once. The memory of a video is a frozen value, which does not grow.
+
+People of whole pictures, whom nobody has detected yet, are streamed by `Estimator.stream`, with a
+lifter of single frames.
 """
 
 from __future__ import annotations
@@ -29,21 +32,21 @@ from capf_jax.pose.flip import flip_pose
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Kept:
+class Memory:
     """What a stream remembers of one person's video.
 
     Attributes:
       tokens: of the last (F - 1) * step + 1 frames, the oldest first, [1, frames, J, D], and with
         the flip test [2, frames, J, D], of which the second is the mirrored person; None before
         the first frame.
-      seen: frames so far.
+      number: frames so far.
     """
 
     tokens: jax.Array | None = None
-    seen: int = 0
+    number: int = 0
 
 
-START = Kept()
+START = Memory()
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -70,31 +73,31 @@ class SequenceStream:
         return 0 if self.causal else self.frames // 2 * self.step
 
     def push(
-        self, kept: Kept, joints2d: Any, crop: Any = None, joints2d_crop: Any = None
-    ) -> tuple[Kept, np.ndarray | None]:
+        self, memory: Memory, joints2d: Any, crop: Any = None, joints2d_crop: Any = None
+    ) -> tuple[Memory, np.ndarray | None]:
         """The next frame of a video.
 
         Args:
-          kept: of the frames before; `START` for the first one.
+          memory: of the frames before; `START` for the first one.
           joints2d: [J, 2], normalised by the image as for `Estimator.lift`.
           crop: uint8 RGB [H, W, 3]; for a PoseFormer None.
           joints2d_crop: [J, 2], pixels of the crop; for a PoseFormer None.
 
         Returns:
-          What to keep for the next frame, and the pose [J, 3] of the frame `delay` frames ago, as
+          The memory for the next frame, and the pose [J, 3] of the frame `delay` frames ago, as
           from `Estimator.lift_sequence`; None while there is no such frame.
 
         Raises:
           UserError: wrong inputs, see `Estimator.lift_sequence`.
         """
-        return self._advance(kept, self._encode(joints2d, crop, joints2d_crop))
+        return self._advance(memory, self._encode(joints2d, crop, joints2d_crop))
 
-    def finish(self, kept: Kept) -> list[np.ndarray]:
+    def finish(self, memory: Memory) -> list[np.ndarray]:
         """The poses that are still to come at the end of a video, at most `delay` of them."""
         poses = []
-        for _ in range(self.delay if kept.tokens is not None else 0):
-            assert kept.tokens is not None
-            kept, pose = self._advance(kept, kept.tokens[:, -1])
+        for _ in range(self.delay if memory.tokens is not None else 0):
+            assert memory.tokens is not None
+            memory, pose = self._advance(memory, memory.tokens[:, -1])
             if pose is not None:
                 poses.append(pose)
         return poses
@@ -113,15 +116,15 @@ class SequenceStream:
         ]
         return sequences.encode(self.estimator, *both)
 
-    def _advance(self, kept: Kept, new: jax.Array) -> tuple[Kept, np.ndarray | None]:
+    def _advance(self, memory: Memory, new: jax.Array) -> tuple[Memory, np.ndarray | None]:
         length = (self.frames - 1) * self.step + 1
-        if kept.tokens is None:  # The first frame stands for those before it.
+        if memory.tokens is None:  # The first frame stands for those before it.
             tokens = jnp.repeat(new[:, None], length, axis=1)
         else:
-            tokens = jnp.concatenate([kept.tokens[:, 1:], new[:, None]], axis=1)
-        kept = Kept(tokens, kept.seen + 1)
-        if kept.seen <= self.delay:
-            return kept, None
+            tokens = jnp.concatenate([memory.tokens[:, 1:], new[:, None]], axis=1)
+        memory = Memory(tokens, memory.number + 1)
+        if memory.number <= self.delay:
+            return memory, None
         lifter = cast(Network, self.estimator.sequence_lifter)
         poses = np.asarray(
             sequences.over_time(
@@ -129,8 +132,8 @@ class SequenceStream:
             )
         )
         if not self.flip_test:
-            return kept, poses[0]
-        return kept, (poses[0] + flip_pose(poses[1], self.estimator.skeleton)) / 2
+            return memory, poses[0]
+        return memory, (poses[0] + flip_pose(poses[1], self.estimator.skeleton)) / 2
 
 
 def open_stream(estimator: Estimator, *, flip_test: bool = False) -> SequenceStream:

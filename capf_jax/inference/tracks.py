@@ -239,7 +239,7 @@ def of_people(
     numbers = np.arange(length) if frames is None else np.asarray(frames)
     rows = np.concatenate([np.full(len(one), t) for t, one in enumerate(people)]).astype(int)
     ids, order = np.unique(np.concatenate([one.ids for one in people]), return_inverse=True)
-    seen = {
+    rows_of = {
         name: np.concatenate([getattr(one, name) for one in people])
         for name in ('joints3d', 'joints2d', 'confidence', 'root', 'valid', 'boxes')
     }
@@ -252,11 +252,11 @@ def of_people(
             raise UserError(f'the frames of {first.source} have different cameras')
     arrays = {}
     for name, (shape, dtype) in array_shapes(len(ids), length, first.skeleton).items():
-        if name not in seen:
+        if name not in rows_of:
             continue
         absent = 0 if name in ('confidence', 'valid') else np.nan
         arrays[name] = np.full(shape, absent, dtype)
-        arrays[name][order, rows] = seen[name]
+        arrays[name][order, rows] = rows_of[name]
     return Tracks(
         fps=fps,
         times=numbers / fps if times is None else np.asarray(times),

@@ -7,14 +7,13 @@ the unit and the axes, so that a reader needs nothing of this repository. There 
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from capf_jax.errors import UserError
+from capf_jax.inference import stored_fields
 from capf_jax.inference.people import AXES
 from capf_jax.inference.tracks import UNIT, Tracks, array_shapes
 from capf_jax.pose import skeletons
@@ -24,11 +23,8 @@ from capf_jax.runtime import files
 FORMAT = 'capf_jax tracks'
 VERSION = 1
 LARGEST = 1 << 33  # bytes that an archive may unpack to
-# What an archive that was tampered with may raise while it is read.
-BROKEN = (
-    ValueError, TypeError, KeyError, AttributeError, IndexError, EOFError, OverflowError,
-    MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
-)  # fmt: skip
+# What the content of an archive that was tampered with may raise while it becomes tracks.
+BROKEN = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, MemoryError)
 
 
 def write(path: str | os.PathLike, tracks: Tracks) -> files.AnyPath:
@@ -59,8 +55,8 @@ def read(path: str | os.PathLike) -> Tracks:
         raise FileNotFoundError(f'there is no file {path} with tracks; correct its name')
     try:
         with files.local(path) as copy:
-            fields = read_archive(copy)
-        check_format(path, fields, FORMAT, VERSION)
+            fields = stored_fields.read_archive(copy, LARGEST)
+        stored_fields.check_format(path, fields, FORMAT, VERSION)
         return _tracks(fields)
     except BROKEN as error:
         if isinstance(error, UserError) and str(path) in str(error):
@@ -98,39 +94,6 @@ def fields_of(tracks: Tracks) -> dict[str, Any]:
         'root_joint': skeleton.root,
         **{name: getattr(tracks, name) for name in array_shapes(0, 0, skeleton.name)},
     }
-
-
-def read_archive(path: str | os.PathLike) -> dict[str, Any]:
-    """The content of a NumPy archive by name; scalars are Python's.
-
-    Raises:
-      ValueError: the archive unpacks to more than `LARGEST` bytes, or is none.
-    """
-    with zipfile.ZipFile(path) as archive:
-        size = sum(entry.file_size for entry in archive.infolist())
-    if size > LARGEST:
-        raise ValueError(f'it unpacks to {size} bytes')
-    with np.load(path, allow_pickle=False) as arrays:
-        return {
-            name: arrays[name] if arrays[name].ndim else arrays[name].item()
-            for name in arrays.files
-        }
-
-
-def check_format(
-    path: str | os.PathLike, fields: Mapping[str, Any], expected: str, version: int
-) -> None:
-    """UserError unless a file says this format and version of itself."""
-    if fields.get('format') != expected:
-        raise UserError(
-            f'{path} is no file of {expected!r}: its format is {fields.get("format")!r}; '
-            'give one that python -m capf_jax.predict wrote'
-        )
-    if fields.get('version') != version:
-        raise UserError(
-            f'{path} has version {fields.get("version")!r} of its format, and this program reads '
-            f'version {version}; make the file again, or get a newer capf_jax'
-        )
 
 
 def _tracks(fields: Mapping[str, Any]) -> Tracks:

@@ -174,13 +174,13 @@ class Mixture:
           joints, confidence: the source's.
           people: numbers of the people; a negative one stands for `rule`.
         """
-        made, sureness = self.rule.joints(joints), self.rule.confidence(confidence)
+        converted, sureness = self.rule.joints(joints), self.rule.confidence(confidence)
         chosen = self.choice(people)
         for number, other in enumerate(self.others, start=1):
             is_other = (chosen == number)[:, None]
-            made = _where(is_other[..., None], other.joints(joints), made)
+            converted = _where(is_other[..., None], other.joints(joints), converted)
             sureness = _where(is_other, other.confidence(confidence), sureness)
-        return made, sureness
+        return converted, sureness
 
     def choice(self, people: Int[Array, ' B']) -> Int[Array, ' B']:
         """The number of each person's rule: 0 for `rule`, n for the n-th of the others."""

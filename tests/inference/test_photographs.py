@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import joints2d_files, photograph_camera, photographs
+from capf_jax.inference import joints2d_files, photograph_camera, photographs, predictor
 from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import cameras, stature, viewing_ray
 from tests.inference import dotted_people
@@ -164,6 +164,13 @@ def test_a_height_that_is_none_is_refused():
     poses, roots = people_at((640, 360))
     with pytest.raises(UserError, match=r'such as 1\.75'):
         run(poses, roots, height=-1)
+
+
+def test_options_of_videos_are_refused_for_pictures():
+    estimator = DotEstimator([dotted_people.pose()])
+    pixels = np.zeros((100, 100, 3), np.uint8)
+    with pytest.raises(UserError, match='axes: an option of videos alone'):
+        predictor.predict(estimator, pixels, axes='y_up')
 
 
 def test_a_file_without_a_lifter_is_refused():

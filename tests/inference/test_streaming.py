@@ -61,12 +61,12 @@ def places(step, causal):
 
 def streamed(stream, *arrays):
     """The poses of a video, and how many there were after each frame."""
-    kept, poses, numbers = streaming.START, [], []
+    memory, poses, numbers = streaming.START, [], []
     for frame in zip(*arrays, strict=True):
-        kept, pose = stream.push(kept, *frame)
+        memory, pose = stream.push(memory, *frame)
         poses += [] if pose is None else [pose]
         numbers.append(len(poses))
-    return np.stack(poses + stream.finish(kept)), numbers
+    return np.stack(poses + stream.finish(memory)), numbers
 
 
 @pytest.mark.parametrize('flip_test', [False, True])
@@ -88,14 +88,14 @@ def test_causal_windows_come_at_once(poseformer, video):
     np.testing.assert_allclose(poses, expected, atol=1e-5)
 
 
-def test_what_is_kept_does_not_grow_and_is_not_changed(poseformer, video):
+def test_the_memory_does_not_grow_and_is_not_changed(poseformer, video):
     stream = streaming.open_stream(poseformer)
     first, _ = stream.push(streaming.START, video[0][0])
     later = first
     for joints in video[0][1:]:
         later, _ = stream.push(later, joints)
     assert later.tokens.shape == first.tokens.shape == (1, 5, tiny.JOINTS, 8)
-    assert (streaming.START.seen, first.seen, later.seen) == (0, 1, LENGTH)
+    assert (streaming.START.number, first.number, later.number) == (0, 1, LENGTH)
     _, again = stream.push(streaming.START, video[0][0])
     np.testing.assert_array_equal(again, stream.push(streaming.START, video[0][0])[1])
 

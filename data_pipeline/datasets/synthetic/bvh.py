@@ -56,11 +56,6 @@ _NECK = ('neck', 'neck1', 'necklower', 'neck01')
 _HEAD = ('head',)
 
 
-def read_joints(path: str | os.PathLike) -> np.ndarray:
-    """The poses [N, 17, 3] of a BVH file, about ten of each second; see `read_sequence`."""
-    return read_sequence(path)[0]
-
-
 def read_sequence(path: str | os.PathLike, rate: float = RATE) -> tuple[np.ndarray, float]:
     """Reads the poses of a BVH file.
 

@@ -66,18 +66,6 @@ class Motion:
         return np.stack([pose.joints for pose in self.poses])
 
 
-def sample_joints(rng: np.random.Generator, frames: int, fps: float) -> Float[np.ndarray, 'F 17 3']:
-    """A random person's joints in motion, metres, order of H36M17, world with z up.
-
-    Args:
-      rng: source of randomness.
-      frames: F.
-      fps: frames a second.
-    """
-    proportions = poses.sample_proportions(rng)
-    return sample_motion(rng, proportions, frames, fps).joints / 1000
-
-
 def sample_motion(
     rng: np.random.Generator,
     proportions: BodyProportions,

@@ -121,11 +121,6 @@ def join(captures: Sequence[MotionCapture]) -> MotionCapture:
     )
 
 
-def load_poses(path: str | os.PathLike) -> np.ndarray:
-    """Poses [N, 17, 3] float32, mm, world with z up, from an `.npz` or `.bvh` file; see `load`."""
-    return load(path).joints
-
-
 def load(path: str | os.PathLike, rate: float = bvh.RATE) -> MotionCapture:
     """Reads a motion-capture file.
 

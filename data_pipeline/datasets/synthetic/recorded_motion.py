@@ -1,8 +1,8 @@
 """Motion from motion-capture files: pieces of recordings at another rate, with a person's bones.
 
-A recording is a curve through its poses (a piecewise cubic that does not
-overshoot, as a kick that is recorded ten times a second would). Where a joint is farther from one
-pose to the next than anybody moves, poses are missing, and no piece goes across.
+A recording is a curve through its poses: a piecewise cubic that does not overshoot where a kick is
+recorded ten times a second. Where a joint is farther from one pose to the next than anybody moves,
+poses are missing, and no piece goes across.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def recordings_of(captures: Sequence[MotionCapture]) -> tuple[Recording, ...]:
             recordings += [
                 Recording(str(name), piece, rate)
                 for piece in np.split(joints, cuts)
-                if len(piece) > 1
+                if len(piece) > 2  # `curve` needs three
             ]
     return tuple(recordings)
 

@@ -73,12 +73,6 @@ def test_who_sits_keeps_the_seat(motions):
     assert np.ptp(motions['sitting'].joints[:, 0], axis=0).max() < 1e-6
 
 
-def test_joints_of_a_random_person_are_metres():
-    joints = motion.sample_joints(np.random.default_rng(0), 9, 30.0)
-    assert joints.shape == (9, 17, 3)
-    assert 0.2 < np.ptp(joints[0], axis=0).max() < 2.5
-
-
 def test_the_same_numbers_give_the_same_motion():
     np.testing.assert_array_equal(moving('reaching').joints, moving('reaching').joints)
 
@@ -146,6 +140,14 @@ def test_a_recording_is_cut_where_poses_are_missing():
     capture.joints[12:] += np.float32([5000, 0, 0])
     pieces = recorded_motion.recordings_of([capture])
     assert [len(piece.joints) for piece in pieces] == [12, 18]
+
+
+def test_two_poses_between_gaps_make_no_curve():
+    capture = recorded()
+    capture.joints[12:] += np.float32([5000, 0, 0])
+    capture.joints[14:] += np.float32([5000, 0, 0])
+    pieces = recorded_motion.recordings_of([capture])
+    assert [len(piece.joints) for piece in pieces] == [12, 16]
 
 
 def test_a_recording_without_a_rate_is_refused():

@@ -80,14 +80,14 @@ def npz(tmp_path):
 
 def test_npz_restores_the_world(npz):
     path, _, joints = npz
-    loaded = motion_capture.load_poses(path)
+    loaded = motion_capture.load(path).joints
     assert loaded.dtype == np.float32
     np.testing.assert_allclose(loaded, joints, atol=0.6)
 
 
 def test_bvh_at_rest_stands_upright_with_z_up(tmp_path):
     (tmp_path / 'rest.bvh').write_text(bvh_text([frame()]))
-    (pose,) = motion_capture.load_poses(tmp_path / 'rest.bvh')
+    (pose,) = motion_capture.load(tmp_path / 'rest.bvh').joints
     np.testing.assert_allclose(joint(pose, 'left_hip'), np.array([1, 0, 9]) * UNIT, rtol=1e-5)
     np.testing.assert_allclose(joint(pose, 'right_ankle'), np.array([-1, 0, 0]) * UNIT, atol=1e-3)
     np.testing.assert_allclose(joint(pose, 'left_wrist'), np.array([2, 0, 9]) * UNIT, rtol=1e-5)
@@ -98,7 +98,7 @@ def test_bvh_at_rest_stands_upright_with_z_up(tmp_path):
 
 def test_bvh_rotations_are_applied(tmp_path):
     (tmp_path / 'bend.bvh').write_text(bvh_text([frame(knee=90.0, x=2.0)]))
-    (pose,) = motion_capture.load_poses(tmp_path / 'bend.bvh')
+    (pose,) = motion_capture.load(tmp_path / 'bend.bvh').joints
     # The shank points down and turns about +x to -z in the file, which is behind the figure.
     np.testing.assert_allclose(
         joint(pose, 'left_ankle'), np.array([3, 5, 5]) * UNIT, rtol=1e-5, atol=1e-3
@@ -107,7 +107,7 @@ def test_bvh_rotations_are_applied(tmp_path):
 
 def test_bvh_is_thinned_to_ten_poses_a_second(tmp_path):
     (tmp_path / 'fast.bvh').write_text(bvh_text([frame()] * 25, seconds=1 / 120))
-    assert len(motion_capture.load_poses(tmp_path / 'fast.bvh')) == 3
+    assert len(motion_capture.load(tmp_path / 'fast.bvh').joints) == 3
 
 
 def test_bvh_tells_how_many_poses_a_second_were_read(tmp_path):
@@ -135,7 +135,7 @@ def test_npz_with_senseless_rates_is_refused(npz, fps):
 
 
 def test_retarget_replaces_lengths_and_keeps_directions(npz):
-    recorded = motion_capture.load_poses(npz[0])
+    recorded = motion_capture.load(npz[0]).joints
     target = poses.sample_proportions(np.random.default_rng(9))
     fitted = motion_capture.retarget(recorded, target)
     before, after = (x[:, CHILD] - x[:, PARENT] for x in (recorded, fitted))

@@ -14,8 +14,8 @@ import numpy as np
 import scipy.ndimage
 from jaxtyping import Bool
 
-from capf_jax.inference.smoothing import stretches
 from capf_jax.inference.tracks import Tracks
+from capf_jax.inference.video.smoothing import stretches
 from capf_jax.pose import skeletons
 
 SIDES = ('left', 'right')

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.inference import short_gaps, smoothing
+from capf_jax.inference.video import short_gaps, smoothing
 from capf_jax.runtime.commands import Parser
 
 

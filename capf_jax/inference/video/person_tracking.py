@@ -18,8 +18,8 @@ import numpy as np
 import scipy.optimize
 from jaxtyping import Float, Int
 
-from capf_jax.inference import person_colours
 from capf_jax.inference.people import People
+from capf_jax.inference.video import person_colours
 from capf_jax.pose.skeletons import SURE
 
 LONGEST_HIDDEN = 1.0  # seconds for which a hidden person is still looked for where it would be
@@ -109,22 +109,42 @@ def ids_of(
       tracklets: in the order of their first sightings.
       fewest_sightings: a tracklet with fewer is taken for a mistake.
     """
-    ids = np.full(len(tracklets), -1, np.int64)
-    chains: list[list[Tracklet]] = []
-    for position, tracklet in enumerate(tracklets):
-        if tracklet.sightings < fewest_sightings:
-            continue
+    people = KnownPeople()
+    return np.array(
+        [
+            people.id_of(tracklet) if tracklet.sightings >= fewest_sightings else -1
+            for tracklet in tracklets
+        ],
+        np.int64,
+    )
+
+
+class KnownPeople:
+    """Tells by the colours whom a tracklet shows; what it has told of a tracklet stays."""
+
+    def __init__(self) -> None:
+        self._chains: list[list[Tracklet]] = []
+        self._ids: dict[int, int] = {}
+
+    def id_of(self, tracklet: Tracklet) -> int:
+        """The person: 0, 1 ... in the order of coming.
+
+        Args:
+          tracklet: one that was asked for before, or one that begins later than all of these.
+        """
+        if tracklet.number in self._ids:
+            return self._ids[tracklet.number]
         differences = [
             _difference_to(chain, tracklet) if chain[-1].last < tracklet.first else np.inf
-            for chain in chains
+            for chain in self._chains
         ]
         nearest = int(np.argmin(differences)) if differences else -1
         if nearest < 0 or differences[nearest] > SAME_COLOURS:
-            nearest = len(chains)
-            chains.append([])
-        chains[nearest].append(tracklet)
-        ids[position] = nearest
-    return ids
+            nearest = len(self._chains)
+            self._chains.append([])
+        self._chains[nearest].append(tracklet)
+        self._ids[tracklet.number] = nearest
+        return nearest
 
 
 def _difference_to(chain: Sequence[Tracklet], tracklet: Tracklet) -> float:
@@ -184,11 +204,11 @@ def _see(
         known = tracklet.distance if np.isfinite(tracklet.distance) else distance
         tracklet.distance = known + 0.2 * (distance - known)
     if not is_crowded:
-        known, seen = np.isfinite(tracklet.colours), np.isfinite(colours)
-        share = np.where(known, max(_LEARN, 1 / tracklet.sightings), 1.0)
-        before = np.where(known, tracklet.colours, 0.0)
-        mixed = before + share * (np.where(seen, colours, 0.0) - before)
-        tracklet.colours = np.where(seen, mixed, tracklet.colours)
+        is_known, shows = np.isfinite(tracklet.colours), np.isfinite(colours)
+        share = np.where(is_known, max(_LEARN, 1 / tracklet.sightings), 1.0)
+        before = np.where(is_known, tracklet.colours, 0.0)
+        mixed = before + share * (np.where(shows, colours, 0.0) - before)
+        tracklet.colours = np.where(shows, mixed, tracklet.colours)
 
 
 def _crowded(boxes: np.ndarray) -> np.ndarray:

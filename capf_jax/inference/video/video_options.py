@@ -6,11 +6,11 @@ import numpy as np
 
 from capf_jax import errors
 from capf_jax.errors import UserError
-from capf_jax.inference import short_gaps
 from capf_jax.inference.people import AXES
-from capf_jax.inference.smoothing import CUTOFF, Smoothing
-from capf_jax.inference.video_frames import FrameChoice
-from capf_jax.inference.video_tracks import Finish
+from capf_jax.inference.video import short_gaps
+from capf_jax.inference.video.smoothing import CUTOFF, Smoothing
+from capf_jax.inference.video.video_frames import FrameChoice
+from capf_jax.inference.video.video_tracks import Finish
 from capf_jax.pose import cameras
 
 

@@ -15,19 +15,19 @@ from collections.abc import Iterable
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.inference import (
+from capf_jax.inference import tracks
+from capf_jax.inference.photograph_camera import undistort_points
+from capf_jax.inference.tracks import Tracks
+from capf_jax.inference.video import (
     constant_bones,
     floor,
     person_tracking,
     short_gaps,
     standing_feet,
-    tracks,
 )
-from capf_jax.inference.person_tracking import Tracker
-from capf_jax.inference.photograph_camera import undistort_points
-from capf_jax.inference.smoothing import Smoothing
-from capf_jax.inference.track_parts import StoredFrame
-from capf_jax.inference.tracks import Tracks
+from capf_jax.inference.video.person_tracking import Tracker
+from capf_jax.inference.video.smoothing import Smoothing
+from capf_jax.inference.video.track_parts import StoredFrame
 from capf_jax.pose import root_position, skeletons
 
 _ROOT_SHARE = 0.5  # the root's cutoff, a share of that of joints: its distance is less exact
@@ -119,8 +119,8 @@ def smooth(raw: Tracks, smoothing: Smoothing, bones: bool = True) -> Tracks:
             np.asarray(lens.intrinsics),
             raw.confidence[person, valid],
         )
-        bad = ~np.isfinite(root).all(axis=-1) & valid
-        root[bad] = raw.root[person, bad]
+        no_place = ~np.isfinite(root).all(axis=-1) & valid
+        root[no_place] = raw.root[person, no_place]
         root = slower.values(root, raw.times, valid)
         arrays['joints2d'][person] = joints2d
         arrays['root'][person] = root

@@ -17,8 +17,8 @@ import numpy as np
 from jaxtyping import Float
 
 from capf_jax.errors import UserError
-from capf_jax.inference import aiming, person_colours, photographs
-from capf_jax.inference.aiming import FEWEST_SURE, SURE, Aimed
+from capf_jax.inference import aiming, photographs
+from capf_jax.inference.aiming import FEWEST_TO_AIM, LEAST_TO_AIM, Aimed
 from capf_jax.inference.joints2d_files import GivenJoints
 from capf_jax.inference.people import People
 from capf_jax.inference.person_boxes import (
@@ -30,7 +30,8 @@ from capf_jax.inference.person_boxes import (
 )
 from capf_jax.inference.photograph_camera import PhotographCamera, undistorted
 from capf_jax.inference.photograph_models import Models
-from capf_jax.inference.video_frames import Frame
+from capf_jax.inference.video import person_colours
+from capf_jax.inference.video.video_frames import Frame
 from capf_jax.pose import joint_conversions
 
 AT_ONCE = 8  # frames whose people are lifted together where batches are faster
@@ -154,13 +155,13 @@ def _aim_at_candidates(candidates: Candidates, video: VideoModels) -> Aimed | No
         return None
     if not video.models.lifts_own_joints:
         return None
-    if ((confidence >= SURE).sum(axis=1) < FEWEST_SURE).any():
+    if ((confidence >= LEAST_TO_AIM).sum(axis=1) < FEWEST_TO_AIM).any():
         return None
-    given = GivenJoints(skeleton.name, joints, confidence)
     lifter = video.models.lifter.skeleton.name
     if (skeleton.name, lifter) not in joint_conversions.RULES and skeleton.name != lifter:
         return None
-    return aiming.aim_at_joints(given, video.camera, video.models)
+    of_finder = GivenJoints(skeleton.name, joints, confidence)
+    return aiming.aim_at_joints(of_finder, video.camera, video.models)
 
 
 def _joined(aims: Sequence[Aimed]) -> Aimed:
@@ -190,8 +191,9 @@ def _placed(
     chosen = photographs.distinct(aimed, people.boxes, areas, 0.0)
     people = people.select(chosen)
     people = dataclasses.replace(people, time=np.full(len(people), frame.time))
-    sure = people.confidence >= SURE
-    colours = person_colours.colours_of(frame.pixels, people.joints2d, sure, people.skeleton)
+    colours = person_colours.colours_of(
+        frame.pixels, people.joints2d, people.confidence >= LEAST_TO_AIM, people.skeleton
+    )
     return FramePeople(frame, people, colours)
 
 
@@ -224,7 +226,7 @@ class _Watch:
 def check(models: Models) -> None:
     """UserError unless the networks can make people of a video."""
     models.check_detector()
-    if models.lifter.skeleton.name not in ('h36m17',):
+    if models.lifter.skeleton.name != 'h36m17':
         raise UserError(
             f'{models.lifter.path} lifts {models.lifter.skeleton.name!r}; people of videos are '
             "followed by the joints of 'h36m17': give weights of these"

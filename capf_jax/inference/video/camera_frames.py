@@ -11,7 +11,7 @@ from typing import Any, Protocol
 import cv2
 
 from capf_jax.errors import UserError
-from capf_jax.inference.video_frames import CutShortError, Frame
+from capf_jax.inference.video.video_frames import CutShortError, Frame
 
 PREFIX = 'camera:'
 PATIENCE = 3.0  # seconds without a picture after which a camera counts as taken away
@@ -101,7 +101,7 @@ def _latest(number: int, capture: Capture, patience: float) -> Iterator[Frame]:
 
     thread = threading.Thread(target=fill, daemon=True)
     thread.start()
-    given, first = 0, None
+    count, first = 0, None
     try:
         while True:
             with changed:
@@ -109,11 +109,11 @@ def _latest(number: int, capture: Capture, patience: float) -> Iterator[Frame]:
                 frame = latest.pop() if latest else None
             if frame is None:
                 raise CutShortError(
-                    f'camera {number} gives no more pictures after {given} frames; plug it in '
+                    f'camera {number} gives no more pictures after {count} frames; plug it in '
                     'again and start again'
                 )
             first = frame.time if first is None else first
-            given += 1
+            count += 1
             yield dataclasses.replace(frame, time=frame.time - first)
     finally:
         state['has_ended'] = True

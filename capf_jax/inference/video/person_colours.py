@@ -60,11 +60,11 @@ def colours_of(
             colours = [patch.reshape(-1, CHANNELS).mean(axis=0) for patch in patches if patch.size]
             if colours:
                 out[n, part] = np.mean(colours, axis=0)
-    seen = np.isfinite(out[..., 0])
-    if seen.any():
-        rgb = out[seen].astype(np.uint8)[None]
+    shows = np.isfinite(out[..., 0])
+    if shows.any():
+        rgb = out[shows].astype(np.uint8)[None]
         lab = cv2.cvtColor(rgb, cv2.COLOR_RGB2LAB)[0].astype(np.float64)
-        out[seen] = lab * [_LIGHTNESS, 1, 1]
+        out[shows] = lab * [_LIGHTNESS, 1, 1]
     return out
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from capf_jax.inference import person_colours
 from capf_jax.inference.people import People
-from capf_jax.inference.track_parts import StoredFrame
+from capf_jax.inference.video import person_colours
+from capf_jax.inference.video.track_parts import StoredFrame
 from capf_jax.pose import cameras, skeletons
 from capf_jax.pose.cameras import Camera
 from tests.inference.tracks_samples import STANDING

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import track_parts
-from capf_jax.inference.track_parts import PartsWriter
-from tests.inference import walking_people
+from capf_jax.inference.video import track_parts
+from capf_jax.inference.video.track_parts import PartsWriter
+from tests.inference.video import walking_people
 
 SETTINGS = {'video': 'walk.mp4', 'stride': 1}
 

@@ -18,9 +18,9 @@ import numpy as np
 from jaxtyping import Float
 
 from capf_jax.errors import UserError
-from capf_jax.inference import people_files, tracks_files
+from capf_jax.inference import people_files, stored_fields
 from capf_jax.inference.people import People
-from capf_jax.inference.tracks_files import BROKEN
+from capf_jax.inference.tracks_files import BROKEN, LARGEST
 from capf_jax.runtime import files
 
 FORMAT = 'capf_jax part of a video'
@@ -175,8 +175,8 @@ def _fields(frames: list[StoredFrame]) -> dict[str, Any]:
 
 def _read(path: pathlib.Path) -> Iterator[StoredFrame]:
     try:
-        fields = tracks_files.read_archive(path)
-        tracks_files.check_format(path, fields, FORMAT, VERSION)
+        fields = stored_fields.read_archive(path, LARGEST)
+        stored_fields.check_format(path, fields, FORMAT, VERSION)
         people = people_files.of_fields(path, fields)
         bounds = np.concatenate([[0], np.cumsum(fields['counts'])])
         if bounds[-1] != len(people) or len(fields['colours']) != len(people):

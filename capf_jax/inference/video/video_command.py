@@ -8,24 +8,25 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 
 from capf_jax.errors import UserError
-from capf_jax.inference import (
-    camera_frames,
-    track_parts,
-    tracks_files,
-    video_arguments,
-    video_options,
-    video_prediction,
-    video_tracks,
-)
+from capf_jax.inference import tracks_files
 from capf_jax.inference.formats import catalog
 from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.photograph_camera import PhotographCamera
 from capf_jax.inference.predictor import Predictor
 from capf_jax.inference.sources import Sources
-from capf_jax.inference.track_parts import StoredFrame
 from capf_jax.inference.tracks import Tracks
-from capf_jax.inference.video_frames import CutShortError, Frame
-from capf_jax.inference.video_prediction import PARTS, VideoResult, VideoRun
+from capf_jax.inference.video import (
+    camera_frames,
+    short_gaps,
+    track_parts,
+    video_arguments,
+    video_options,
+    video_prediction,
+    video_tracks,
+)
+from capf_jax.inference.video.track_parts import StoredFrame
+from capf_jax.inference.video.video_frames import CutShortError, Frame
+from capf_jax.inference.video.video_prediction import PARTS, VideoResult, VideoRun
 from capf_jax.runtime import commands, files
 
 
@@ -171,7 +172,9 @@ def run_camera(
     times = [frame.time for frame in track_parts.read(parts)]
     fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 25.0
     tracks = video_tracks.of_frames(track_parts.read(parts), fps)
-    result = VideoResult(video_tracks.in_world(tracks, finish), failure, {})
+    # The poses were smoothed while they came.
+    tracks = video_tracks.in_world(short_gaps.filled(tracks, finish.gaps), finish)
+    result = VideoResult(tracks, failure, {})
     for sentence in video_prediction.write(stem, result, endings(values), formats):
         print(sentence)
     track_parts.remove(parts)

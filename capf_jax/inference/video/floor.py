@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from capf_jax.inference.people import TO_UPRIGHT_CAMERA
-from capf_jax.inference.smoothing import stretches
-from capf_jax.inference.standing_feet import ankles
 from capf_jax.inference.tracks import Tracks
+from capf_jax.inference.video.smoothing import stretches
+from capf_jax.inference.video.standing_feet import ankles
 from capf_jax.pose import skeletons
 
 ANKLE_HEIGHT = 0.08  # metres of the ankle joint of a standing foot above the floor

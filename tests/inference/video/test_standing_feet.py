@@ -5,10 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
-from capf_jax.inference import constant_bones, floor, standing_feet, tracks
+from capf_jax.inference import tracks
 from capf_jax.inference.tracks import Tracks
+from capf_jax.inference.video import constant_bones, floor, standing_feet
 from capf_jax.pose import cameras, skeletons
-from tests.inference import walking_people
+from tests.inference.video import walking_people
 
 SKELETON = skeletons.H36M17
 FPS = 25.0

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from capf_jax.inference import short_gaps
+from capf_jax.inference.video import short_gaps
 from tests.inference.tracks_samples import tracks
 
 

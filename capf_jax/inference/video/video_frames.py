@@ -169,16 +169,16 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
 
     numbers = _numbers_by_stamp(path) if choice.start > 0 or choice.first > 0 else {}
     size: tuple[int, int] | None = None
-    last, length, given = 0.0, None, 0
+    last, length, latest = 0.0, None, None
     with _opened(path) as (container, stream):
         stream.thread_type = 'AUTO'
         begin = _first_stamp(stream, numbers)
         length = _length(container, stream)
         counted, first_chosen = 0, None
         if numbers and len(numbers) > 1:
-            # FFmpeg goes to the key frame before; frames up to the wanted one are passed over.
-            wanted = _stamp_to_go_to(numbers, choice, begin, stream.time_base)
-            container.seek(wanted, stream=stream)
+            # FFmpeg goes to the key frame before, so that some frames have to be passed over.
+            stamp = _stamp_to_go_to(numbers, choice, begin, stream.time_base)
+            container.seek(stamp, stream=stream)
             first_chosen = _first_chosen(numbers, choice, begin, stream.time_base)
         try:
             for decoded in container.decode(stream):
@@ -198,6 +198,8 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
                 first_chosen = number if first_chosen is None else first_chosen
                 if number < choice.first or (number - first_chosen) % choice.stride:
                     continue
+                if latest is not None and time <= latest:
+                    continue  # Damaged files have two frames of one time; the first counts.
                 pixels = _upright(decoded, stream.sample_aspect_ratio)
                 if size is not None and size != (pixels.shape[1], pixels.shape[0]):
                     raise CutShortError(
@@ -206,7 +208,7 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
                         'is no longer known; cut it there, or scale it to one size'
                     )
                 size = pixels.shape[1], pixels.shape[0]
-                given += 1
+                latest = time
                 yield Frame(number, time, pixels)
         except av.error.FFmpegError as error:
             raise CutShortError(_cut_short(path, last, length)) from error
@@ -215,7 +217,7 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
         # The last frame lasts a little, and containers round.
         if choice.stop is None and length is not None and last < 0.95 * length - 1:
             raise CutShortError(_cut_short(path, last, length))
-    if not given and not choice.first:
+    if latest is None and not choice.first:
         raise UserError(
             f'{path} ends at {last:.2f} s, before {choice.start:g} s; give an earlier --time_range'
         )

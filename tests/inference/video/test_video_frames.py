@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import video_frames
-from capf_jax.inference.video_frames import CutShortError, FrameChoice
-from tests.inference import video_samples
+from capf_jax.inference.video import video_frames
+from capf_jax.inference.video.video_frames import CutShortError, FrameChoice
+from tests.inference.video import video_samples
 
 
 @pytest.fixture(scope='module')
@@ -52,6 +52,12 @@ def test_a_range_and_a_stride_choose_the_same_frames_wherever_one_begins(even, c
     frames = list(video_frames.read(even, choice))
     assert numbers(frames) == expected
     assert [video_samples.number_of(frame.pixels) for frame in frames] == expected
+
+
+def test_of_two_frames_of_one_time_the_first_counts(tmp_path):
+    frames = [video_samples.frame(number) for number in range(4)]
+    path = video_samples.write(tmp_path / 'twice.mkv', frames, stamps=[0.0, 0.1, 0.1, 0.2])
+    assert numbers(video_frames.read(path)) == [0, 1, 3]
 
 
 def test_frames_that_vary_in_time_keep_their_times(tmp_path):

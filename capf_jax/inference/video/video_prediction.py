@@ -20,27 +20,27 @@ import numpy as np
 from tqdm import tqdm
 
 from capf_jax.errors import UserError
-from capf_jax.inference import (
-    camera_frames,
-    track_parts,
-    tracks_files,
-    video_frames,
-    video_people,
-    video_tracks,
-)
+from capf_jax.inference import tracks_files
 from capf_jax.inference.formats import catalog
 from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.formats.pictures import Pictures
 from capf_jax.inference.people import People
-from capf_jax.inference.person_tracking import Tracker, ids_of
 from capf_jax.inference.predictor import Predictor
-from capf_jax.inference.smoothing import OneEuro, Smoothing
 from capf_jax.inference.sources import Picture
-from capf_jax.inference.track_parts import StoredFrame
 from capf_jax.inference.tracks import Tracks
-from capf_jax.inference.video_frames import CutShortError, Frame, FrameChoice
-from capf_jax.inference.video_people import VideoModels
-from capf_jax.inference.video_tracks import Finish
+from capf_jax.inference.video import (
+    camera_frames,
+    track_parts,
+    video_frames,
+    video_people,
+    video_tracks,
+)
+from capf_jax.inference.video.person_tracking import KnownPeople, Tracker
+from capf_jax.inference.video.smoothing import OneEuro, Smoothing
+from capf_jax.inference.video.track_parts import StoredFrame
+from capf_jax.inference.video.video_frames import CutShortError, Frame, FrameChoice
+from capf_jax.inference.video.video_people import VideoModels
+from capf_jax.inference.video.video_tracks import Finish
 
 PARTS = '.parts'  # what the folder of a video's parts has behind the result's name
 
@@ -227,8 +227,12 @@ def _settings(path: pathlib.Path, run: VideoRun) -> dict[str, Any]:
         'frames': [run.choice.start, run.choice.stop, run.choice.stride],
         'predictor': [predictor.height, predictor.flip_test, predictor.least_confidence],
         'weights': [
-            None if one is None else _file_state(pathlib.Path(one.path))
-            for one in (predictor.models.lifter, predictor.models.detector)
+            None if path is None else _file_state(pathlib.Path(path))
+            for path in (
+                predictor.models.lifter.path,
+                getattr(predictor.models.detector, 'path', None),
+                getattr(predictor.finder and predictor.finder(), 'path', None),
+            )
         ],
         'camera': repr(_plain(predictor.cameras)),
     }
@@ -364,7 +368,7 @@ def _open(source: Any) -> Generator[Frame, None, None]:
 def _stream(
     frames: Iterator[Frame], source: str, predictor: Predictor, smoothing: Smoothing
 ) -> Iterator[Live]:
-    tracker, filters = Tracker(), _LiveSmoothing(smoothing)
+    tracker, known, filters = Tracker(), KnownPeople(), _LiveSmoothing(smoothing)
     video = None
     for frame in frames:
         arrival = time.monotonic() if frame.arrival is None else frame.arrival
@@ -373,7 +377,7 @@ def _stream(
         [one] = video_people.people_of([frame], video)
         numbers = tracker.update(one.people, one.colours, frame.time)
         # A stream cannot wait whether a tracklet will be seen often, so that all of them count.
-        ids = ids_of(tracker.known, 1)[numbers] if len(numbers) else numbers
+        ids = np.array([known.id_of(tracker.known[n]) for n in numbers], np.int64)
         people = filters(dataclasses.replace(one.people, ids=ids), frame.time)
         yield Live(frame, people, one.colours, time.monotonic() - arrival)
 

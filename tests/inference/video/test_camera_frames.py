@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import camera_frames
-from capf_jax.inference.video_frames import CutShortError
+from capf_jax.inference.video import camera_frames
+from capf_jax.inference.video.video_frames import CutShortError
 
 
 class FakeCamera:

@@ -7,22 +7,18 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import (
-    photograph_camera,
-    track_parts,
-    video_people,
-    video_prediction,
-    video_tracks,
-)
+from capf_jax.inference import photograph_camera
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import CameraChoice, Predictor
-from capf_jax.inference.smoothing import Smoothing
-from capf_jax.inference.video_frames import CutShortError, Frame, FrameChoice
-from capf_jax.inference.video_prediction import VideoRun
-from capf_jax.inference.video_tracks import Finish
+from capf_jax.inference.video import track_parts, video_people, video_prediction, video_tracks
+from capf_jax.inference.video.smoothing import Smoothing
+from capf_jax.inference.video.video_frames import CutShortError, Frame, FrameChoice
+from capf_jax.inference.video.video_prediction import VideoRun
+from capf_jax.inference.video.video_tracks import Finish
 from capf_jax.pose import cameras
-from tests.inference import dotted_people, video_samples
+from tests.inference import dotted_people
 from tests.inference.dotted_people import Boxes, DotEstimator
+from tests.inference.video import video_samples
 
 SIZE = (320, 240)
 K = np.array([260.0, 260.0, 159.5, 119.5])
@@ -61,7 +57,7 @@ def path(tmp_path_factory, pixels):
 def run_with(finder, **changes):
     predictor = Predictor(
         Models.of(DotEstimator(POSES)),
-        CameraChoice(given=photograph_camera.from_intrinsics(K, SIZE)),
+        CameraChoice(of_all=photograph_camera.from_intrinsics(K, SIZE)),
         lambda: finder,
     )
     return VideoRun(predictor, **({'finish': RAW} | changes))

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from capf_jax.inference import video_tracks
+from capf_jax.inference.video import video_tracks
+from capf_jax.inference.video.person_tracking import KnownPeople, Tracker
 from capf_jax.scoring.identities import idf1
-from tests.inference import walking_people
+from tests.inference.video import walking_people
 
 FPS = 25.0
 
@@ -90,3 +91,19 @@ def test_the_order_of_the_people_in_a_frame_does_not_matter():
     colours = walking_people.colours(2)
     for shuffled in (False, True):
         assert score(joints, colours, shuffled=shuffled)[0] == 1.0
+
+
+def test_a_number_that_was_told_of_a_tracklet_stays():
+    times = np.arange(60) / FPS
+    one, away = walking_people.walk(times, (-2, 5), (2, 5)), np.full((60, 17, 3), np.nan)
+    colours = walking_people.colours(2)
+    joints = [np.concatenate([one, away]), np.concatenate([away, one])]
+    frames, _ = walking_people.frames(np.stack(joints), colours, fps=FPS)
+    tracker, known, ids = Tracker(), KnownPeople(), []
+    for frame in frames:
+        # The light changes, so that the second person looks more and more like the first.
+        share = np.clip(frame.time - 2.5, 0, 1)
+        looks = frame.colours + share * (colours[:1] - frame.colours)
+        numbers = tracker.update(frame.people, looks, frame.time)
+        ids += [known.id_of(tracker.known[n]) for n in numbers]
+    assert ids == [0] * 60 + [1] * 60

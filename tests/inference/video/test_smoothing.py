@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import smoothing
-from capf_jax.inference.smoothing import Smoothing
+from capf_jax.inference.video import smoothing
+from capf_jax.inference.video.smoothing import Smoothing
 
 TIMES = np.arange(240) / 60
 TRUE = 0.3 * np.sin(2 * np.pi * 0.5 * TIMES)[:, None, None] * np.ones((1, 4, 3))

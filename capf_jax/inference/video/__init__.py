@@ -1,0 +1,1 @@
+"""People of videos: frames, who is who, smoothing, feet and the floor."""
