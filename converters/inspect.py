@@ -122,9 +122,11 @@ def _never_published(variables: Mapping[str, Any], metadata: Mapping[str, Any]) 
             crop, unit = crop or entry.crop, ''
             parts = {'detector': cost.detector_cost(entry.build(len(joint_set)), crop)}
         else:
-            whole = model_settings.context_aware_pose_former(section, joint_set)
+            is_sequence = metadata['kind'] == tables.CA_PF_S
+            frames = int(metadata['frames']) if is_sequence else None
+            whole = model_settings.context_aware_pose_former(section, joint_set, frames=frames)
             crop, unit = crop or whole.entry.crop, str(metadata.get('unit', 'm'))
-            parts = cost.costs(whole, crop)
+            parts = (cost.sequence_costs if is_sequence else cost.costs)(whole, crop)
     except (AttributeError, KeyError, TypeError, ValueError):
         return []
     return [

@@ -40,6 +40,9 @@ _TOP: Mapping[str, Check] = {
     'crop': _sides,
     'has_first_row': value_checks.switch,
     'step': value_checks.whole(0, 10**18),
+    'frames': value_checks.whole(1, 9999),
+    'frame_step': value_checks.whole(1, 1000),
+    'causal': value_checks.switch,
     'dropped': _lists,
 }
 _CROP = {f'config.data.builder.{side}': _SIDE for side in ('height', 'width')}

@@ -110,6 +110,8 @@ def _tracks(fields: Mapping[str, Any]) -> Tracks:
         if np.ndim(fields[name]) != 1 or len(fields[name]) not in lengths:
             raise ValueError(f'{name} must be {" or ".join(map(str, lengths))} numbers')
     width, height = map(int, fields['image_size'])
+    if min(width, height) < 1:
+        raise ValueError(f'image_size is {width}x{height}, which is no image')
     in_camera = axes == 'camera'
     camera = Camera(
         name=str(fields['camera_name']),

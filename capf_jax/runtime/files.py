@@ -89,8 +89,11 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 
     Raises:
       OSError: as `named`.
+      UserError: a device or a pipe is there.
     """
     target = user_path(path)
+    if not is_remote(target):
+        _refuse_device(pathlib.Path(target))
     target.parent.mkdir(parents=True, exist_ok=True)
     if is_remote(target):
         with tempfile.TemporaryDirectory() as folder, named(target):
@@ -111,6 +114,16 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
         # A disk that is read-only refuses this too, and its error would hide the better one.
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
+
+
+def _refuse_device(target: pathlib.Path) -> None:
+    """UserError where a new file would take the place of a device, such as /dev/null, or a pipe.
+
+    For the administrator, the system would let it, and every other program would miss the device.
+    """
+    is_device = target.exists() and not (target.is_file() or target.is_dir())
+    if is_device or target.absolute().parent == pathlib.Path('/dev'):
+        raise UserError(f'{target} is a device or a pipe, not a file; name a file to write')
 
 
 def _remove_leftovers(folder: pathlib.Path, begin: str, end: str) -> None:

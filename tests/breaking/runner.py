@@ -39,6 +39,7 @@ class Case:
       prepare: makes its files.
       patience: how many times `LIMIT` it may take.
       is_measured: whether it may take at most SECONDS of the processor and BYTES of memory.
+      codes: the exit codes with which a sentence may come: 2, and 1 where a part was done.
     """
 
     kind: str
@@ -51,6 +52,7 @@ class Case:
     prepare: Callable[[], None] = lambda: None
     patience: float = 1
     is_measured: bool = False
+    codes: tuple[int, ...] = (2,)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,9 +155,9 @@ def judge(case: Case, code: int | None, text: str) -> str:
         return HANG
     if code == FALSE:
         return WRONG
-    if 'Traceback (most recent call last)' in text or code < 0 or code == 1:
+    if 'Traceback (most recent call last)' in text or code < 0 or code in {1} - {*case.codes}:
         return TRACEBACK
-    refused = code == 2 and 'error: ' in text
+    refused = code in case.codes and 'error: ' in text
     if case.expected == WORKS:
         return CLEAN if code == 0 else WRONG
     if refused and case.sentence not in text:

@@ -19,6 +19,16 @@ def get_config():
     return config
 """
 
+# A CA-PF-S on rendered clips.
+SEQUENCE_CONFIG = """
+from tests import tiny
+
+def get_config():
+    config = tiny.clips({data!r})
+    config.training.epochs = 1
+    return config
+"""
+
 
 class World:
     """What there is before the cases.
@@ -28,6 +38,7 @@ class World:
       config: a configuration file, of the dataset in `folder / 'data'`.
       run: the folder of a finished run.
       weights: its weight file.
+      sequence_config, sequence_weights: likewise of a lifter of windows of frames, a CA-PF-S.
       random: chooses what is random.
     """
 
@@ -37,6 +48,9 @@ class World:
         self.config.write_text(CONFIG.format(data=str(folder / 'data')))
         self.run = folder / 'run'
         self.weights = self.run / 'lifter.safetensors'
+        self.sequence_config = folder / 'sequence_config.py'
+        self.sequence_config.write_text(SEQUENCE_CONFIG.format(data=str(folder / 'clips')))
+        self.sequence_weights = folder / 'sequence' / 'sequence.safetensors'
         self._places = 0
 
     def training(self, workdir: pathlib.Path | str, *more: str) -> tuple[str, ...]:
@@ -54,7 +68,20 @@ class World:
         Raises:
           UserError: that fails.
         """
-        case = runner.Case('world', 'train', 'train', self.training(self.run), runner.WORKS)
+        self._train(self.training(self.run), limit)
+
+    def train_sequence(self, limit: float) -> None:
+        """Builds the dataset of clips and trains the CA-PF-S, unless that has been done.
+
+        Raises:
+          UserError: that fails.
+        """
+        if not self.sequence_weights.is_file():
+            workdir = f'--workdir={self.sequence_weights.parent}'
+            self._train((f'--config={self.sequence_config}', workdir), limit)
+
+    def _train(self, arguments: tuple[str, ...], limit: float) -> None:
+        case = runner.Case('world', 'train', 'train', arguments, runner.WORKS)
         running = runner.start(case, self.folder / 'output.txt')
         while (ending := running.ending(limit)) is None:
             time.sleep(0.05)

@@ -29,6 +29,9 @@ def written(folder, **metadata):
         ({'kind': 'detector', 'crop': [256]}, 'crop is'),
         ({'kind': 'detector', 'config': {'data': {'builder': {'width': -1}}}}, 'width is -1'),
         ({'dropped': 3}, 'dropped is 3'),
+        ({'kind': 'ca_pf_s', 'frames': 10**6}, 'frames is 1000000'),
+        ({'kind': 'ca_pf_s', 'frame_step': 0}, 'frame_step is 0'),
+        ({'kind': 'ca_pf_s', 'causal': 'yes'}, 'causal is'),
         ({'name': 7}, 'name is 7'),
     ],
 )

@@ -6,6 +6,7 @@ import os
 import pytest
 from etils import epath
 
+from capf_jax.errors import UserError
 from capf_jax.runtime import files
 
 
@@ -31,6 +32,17 @@ def test_a_full_disk_leaves_the_older_file_and_nothing_else(tmp_path):
         write_to_a_full_disk(path)
     assert path.read_text() == 'old'
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize('name', ['pipe', 'link'])
+def test_a_file_does_not_take_the_place_of_a_pipe(tmp_path, name):
+    os.mkfifo(tmp_path / 'pipe')
+    (tmp_path / 'link').symlink_to('pipe')
+    path = tmp_path / name
+    with pytest.raises(UserError, match='is a device or a pipe'), files.whole(path) as temporary:
+        temporary.write_text('new')
+    assert path.is_fifo()
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_an_error_of_write_is_told_its_file(tmp_path):

@@ -122,7 +122,7 @@ def prepare(folder: pathlib.Path, settings: dict[str, Any]) -> tuple[int, int]:
     path = folder / SETTINGS
     try:
         same = json.loads(path.read_text()) == json.loads(json.dumps(settings))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         same = False
     if not same:
         shutil.rmtree(folder, ignore_errors=True)

@@ -117,7 +117,10 @@ def is_finished(stem: pathlib.Path, values: argparse.Namespace) -> bool:
         return True
     if not catalog.are_written(formats, stem, shows_nobody=True):
         return False
-    return not tracks_files.read(stem.with_name(f'{stem.name}.npz')).valid.any()
+    try:
+        return not tracks_files.read(stem.with_name(f'{stem.name}.npz')).valid.any()
+    except UserError:  # A damaged result is no result: it is made again.
+        return False
 
 
 def run_camera(

@@ -12,6 +12,8 @@ from tests.breaking.kinds import (
     predictions,
     processes,
     runs,
+    sequence_weights,
+    videos,
     weights,
 )
 
@@ -28,6 +30,8 @@ KINDS = {
     'pictures': pictures.cases,
     'predictions': predictions.cases,
     'weights': weights.cases,
+    'sequence weights': sequence_weights.cases,
+    'videos': videos.cases,
     'kills': kills.cases,
     'full disks': full_disks.cases,
     'processes': processes.cases,

@@ -1,5 +1,6 @@
 """Places where nothing can be written or read."""
 
+import os
 from collections.abc import Iterator
 
 from tests.breaking.runner import REFUSED, Case
@@ -15,6 +16,8 @@ def cases(world: World) -> Iterator[Case]:
     def prepare() -> None:
         here.mkdir(exist_ok=True)
         (here / 'file').touch()
+        if not (here / 'pipe').exists():
+            os.mkfifo(here / 'pipe')
         for name, target in (('loop', 'loop'), ('one', 'other'), ('other', 'one')):
             if not (here / name).is_symlink():
                 (here / name).symlink_to(here / target)
@@ -29,6 +32,7 @@ def cases(world: World) -> Iterator[Case]:
         'a loop of two': str(here / 'one'),
         'a file': str(here / 'file'),
         'below a file': str(here / 'file' / 'run'),
+        'a pipe': str(here / 'pipe'),
         '/dev/null': '/dev/null',
         '/sys': '/sys/x',
         'no user': '~nobody_of_this_name/x',
@@ -58,8 +62,9 @@ def _commands(world: World, place: str) -> Iterator[tuple[str, str, tuple[str, .
     yield 'the data of check', 'check', ('human36m', f'--data_dir={place}')
     yield 'what is inspected', 'inspect', (place,)
     yield 'what is exported', 'export', (place, str(world.place() / 'x.pth'))
-    if 'file' not in place.rpartition('/')[2]:
-        target = place if place.endswith(('null', 'proc')) else f'{place}/x.pth'
+    # No case may replace the machine's own /dev/null where the product is wrong: a pipe does.
+    if place != '/dev/null' and 'file' not in place.rpartition('/')[2]:
+        target = place if place.endswith(('pipe', 'proc')) else f'{place}/x.pth'
         yield 'the target of export', 'export', (EXPORTED, target)
     yield 'the source of predict', 'predict', (place, f'--output={world.place()}')
     yield 'the weights of predict', 'predict', (PICTURE, f'--weights={place}')
