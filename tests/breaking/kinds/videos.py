@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from capf_jax.inference.video_prediction import PARTS
 
 from capf_jax.errors import UserError
 from capf_jax.inference import track_parts, tracks_files
-from capf_jax.inference.video_prediction import PARTS
 from tests.breaking import runner
 from tests.breaking.runner import EITHER, REFUSED, WORKS, Case, FalseEndError
 from tests.breaking.world import World
