@@ -150,13 +150,17 @@ def test_metadata_that_is_no_json_stays_text(tmp_path, text):
 @pytest.mark.parametrize(
     ('metadata', 'message'),
     [
-        ({'kind': ['detector']}, 'does not say what model it holds'),
+        ({'kind': ['detector']}, r"kind is \['detector'\]; it must be a text"),
         ({'kind': 'poseformer', 'model': {'layers': 10**6, 'frames': 3}},
-         'says that it has 1,000,000 layers, but it holds only 1 tensors'),
+         'model.layers is 1000000; it must be at most'),
+        ({'kind': 'poseformer', 'model': {'layers': 60, 'frames': 3}},
+         'says that it has 60 layers, but it holds only 1 tensors'),
         ({'kind': 'detector', 'model': {'detector': 'hrnet', 'hrnet': {'modules': [1, 4, 10**9]}}},
-         'says that it has 1,000,000,000 modules'),
+         'modules is .* it must be three whole numbers'),
+        ({'kind': 'detector', 'model': {'detector': 'hrnet', 'hrnet': {'modules': [1, 4, 30]}}},
+         'says that it has 30 modules'),
     ],
-    ids=['list', 'layers', 'modules'],
+    ids=['list', 'layers', 'too few for the layers', 'modules', 'too few for the modules'],
 )  # fmt: skip
 def test_a_file_that_lies_about_its_model_is_refused_at_once(tmp_path, metadata, message):
     metadata = {'skeleton': 'h36m17', 'model': {}, **metadata}

@@ -158,7 +158,7 @@ def test_the_whole_dataset_has_a_short_name():
     ('fields', 'sentence'),
     [
         ({'subjects': ('S2',)}, r"subjects is 'S2'; .* of S1, S5"),
-        ({'subjects': 'S9'}, r"subjects is the text 'S9'; give a tuple"),
+        ({'subjects': 'S9'}, r"subjects is 'S9'; give a tuple of names"),
         ({'actions': ('Walk',)}, r"actions is 'Walk'; the nearest is 'Walking'"),
         ({'frame_stride': 0}, 'frame_stride is 0'),
         ({'annotations': 'mat'}, "annotations is 'mat'"),
