@@ -34,7 +34,7 @@ from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people_finder import PicturePeople
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import Predictor
-from capf_jax.inference.video import video_frames, video_prediction
+from capf_jax.inference.video import video_frames, video_prediction, video_stream
 from capf_jax.inference.video.smoothing import Smoothing
 from capf_jax.inference.video.video_frames import Frame, FrameChoice
 from capf_jax.inference.video.video_prediction import VideoRun
@@ -127,7 +127,7 @@ def _delay(people_of: Predictor, path: pathlib.Path) -> Row:
             for frame in decoded:
                 yield dataclasses.replace(frame, arrival=time.monotonic())
 
-    stream = video_prediction.stream('live', people_of, Smoothing('one_euro'), frames)
+    stream = video_stream.stream('live', people_of, Smoothing('one_euro'), frames)
     busy = time.process_time()
     delays = [live.delay for live in stream]
     busy = (time.process_time() - busy) / len(delays)

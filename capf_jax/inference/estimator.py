@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from capf_jax.inference.person_boxes import Finder
     from capf_jax.inference.photograph_models import JointDetector
     from capf_jax.inference.tracks import Tracks
-    from capf_jax.inference.video.video_prediction import Live
+    from capf_jax.inference.video.video_stream import Live
 
 LARGEST_BATCH = 64  # larger ones are cut
 
@@ -388,13 +388,13 @@ class Estimator:
           UserError: no camera, no video, or the file holds no lifter.
         """
         from capf_jax.inference import predictor
-        from capf_jax.inference.video import video_prediction
+        from capf_jax.inference.video import video_stream
         from capf_jax.inference.video.smoothing import Smoothing
 
         people_of = predictor.of_arguments(
             self, camera, detector=detector, finder=finder, height=height, flip_test=flip_test
         )
-        return video_prediction.stream(source, people_of, Smoothing(smoothing))
+        return video_stream.stream(source, people_of, Smoothing(smoothing))
 
     def _in_batches(self, function: Callable[..., Any], *arrays: np.ndarray) -> Any:
         """The function's outputs for any number of samples, on the host."""

@@ -22,6 +22,7 @@ from capf_jax.inference.video import (
     video_arguments,
     video_options,
     video_prediction,
+    video_stream,
     video_tracks,
 )
 from capf_jax.inference.video.track_parts import StoredFrame
@@ -153,7 +154,7 @@ def run_camera(
     track_parts.remove(parts)
     track_parts.prepare(parts, {})
     _, finish = video_options.plan_of(**video_arguments.options(values, 'one_euro'))
-    stream = video_prediction.stream(
+    stream = video_stream.stream(
         f'{camera_frames.PREFIX}{number}', predictor_of(), finish.smoothing, open_frames
     )
     failure = ''

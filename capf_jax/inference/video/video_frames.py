@@ -198,8 +198,6 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
                 first_chosen = number if first_chosen is None else first_chosen
                 if number < choice.first or (number - first_chosen) % choice.stride:
                     continue
-                if latest is not None and time <= latest:
-                    continue  # Damaged files have two frames of one time; the first counts.
                 pixels = _upright(decoded, stream.sample_aspect_ratio)
                 if size is not None and size != (pixels.shape[1], pixels.shape[0]):
                     raise CutShortError(
@@ -208,6 +206,8 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
                         'is no longer known; cut it there, or scale it to one size'
                     )
                 size = pixels.shape[1], pixels.shape[0]
+                if latest is not None and time <= latest:
+                    continue  # Damaged files have two frames of one time; the first counts.
                 latest = time
                 yield Frame(number, time, pixels)
         except av.error.FFmpegError as error:

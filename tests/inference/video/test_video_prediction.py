@@ -10,7 +10,13 @@ from capf_jax.errors import UserError
 from capf_jax.inference import photograph_camera
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import CameraChoice, Predictor
-from capf_jax.inference.video import track_parts, video_people, video_prediction, video_tracks
+from capf_jax.inference.video import (
+    track_parts,
+    video_people,
+    video_prediction,
+    video_stream,
+    video_tracks,
+)
 from capf_jax.inference.video.smoothing import Smoothing
 from capf_jax.inference.video.video_frames import CutShortError, Frame, FrameChoice
 from capf_jax.inference.video.video_prediction import VideoRun
@@ -178,7 +184,7 @@ def frames_of(pixels, number, error=None):
 def test_a_stream_gives_people_with_numbers_and_its_delay(pixels, capsys):
     predictor = run_with(CountingFinder()).predictor
     lives = list(
-        video_prediction.stream('camera:0', predictor, Smoothing('one_euro'), frames_of(pixels, 5))
+        video_stream.stream('camera:0', predictor, Smoothing('one_euro'), frames_of(pixels, 5))
     )
     assert [live.people.ids.tolist() for live in lives] == [[0, 1]] * 5
     assert all(live.delay > 0 for live in lives)
@@ -188,7 +194,7 @@ def test_a_stream_gives_people_with_numbers_and_its_delay(pixels, capsys):
 def test_a_stream_ends_with_the_camera(pixels, capsys):
     predictor = run_with(CountingFinder()).predictor
     error = CutShortError('camera 0 gives no more pictures after 2 frames')
-    stream = video_prediction.stream(
+    stream = video_stream.stream(
         'camera:0', predictor, Smoothing('one_euro'), frames_of(pixels, 2, error)
     )
     lives = []
@@ -200,7 +206,7 @@ def test_a_stream_ends_with_the_camera(pixels, capsys):
 def test_a_stream_cannot_wait_for_later_frames(pixels):
     predictor = run_with(CountingFinder()).predictor
     with pytest.raises(UserError, match="'butterworth' smooths with later frames"):
-        next(video_prediction.stream('camera:0', predictor, Smoothing('butterworth')))
+        next(video_stream.stream('camera:0', predictor, Smoothing('butterworth')))
 
 
 def test_no_video_is_told(tmp_path):
