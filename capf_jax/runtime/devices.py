@@ -22,6 +22,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.pose.batch import AXIS, Batch
+from capf_jax.runtime import processes
 
 
 def _devices() -> list[jax.Device]:
@@ -57,7 +58,15 @@ def check_batch_size(batch_size: int, field: str, parts: int = 1) -> None:
 
 
 def replicate(tree: Any) -> Any:
-    """A copy of a host or device tree on every device; donating it leaves the original whole."""
+    """A copy of a host or device tree on every device; donating it leaves the original whole.
+
+    All processes must call it at the same place, and wait there for each other: JAX itself, which
+    compares their trees, gives the slowest only 30 seconds to come.
+
+    Raises:
+      EndedError: another process has ended.
+    """
+    processes.gather('')
     return jax.tree.map(lambda x: jax.device_put(np.array(x), _everywhere()), tree)
 
 

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import platform
+import stat
 import tempfile
 from collections.abc import Iterator
 from typing import Any
@@ -34,8 +35,30 @@ def user_path(path: str | os.PathLike) -> epath.Path:
     this function once.
 
     Raises:
-      UserError: it begins with `~` and the name of nobody.
+      UserError: it begins with `~` and the name of nobody, or a device or a pipe is there, which
+        libraries would wait for, read without an end or replace.
     """
+    expanded = _expanded(path)
+    if not is_remote(expanded) and _is_device(expanded):
+        raise _device_error(expanded)
+    return expanded
+
+
+def _is_device(path: str | os.PathLike, follows_links: bool = True) -> bool:
+    """Whether a device, a pipe or a socket is there."""
+    try:
+        mode = os.stat(path, follow_symlinks=follows_links).st_mode
+    except (OSError, ValueError):  # Whoever opens the path tells what is wrong.
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode) or stat.S_ISLNK(mode))
+
+
+def _device_error(path: str | os.PathLike) -> UserError:
+    return UserError(f'{os.fspath(path)} is a device or a pipe; name a file or a folder')
+
+
+def _expanded(path: str | os.PathLike) -> epath.Path:
+    """`user_path` of anything that may be there."""
     expanded = epath.Path(path).expanduser()
     if os.fspath(expanded).startswith('~'):
         name = os.fspath(expanded).split('/')[0]
@@ -91,7 +114,7 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
       OSError: as `named`.
       UserError: a device or a pipe is there.
     """
-    target = user_path(path)
+    target = _expanded(path)
     if not is_remote(target):
         _refuse_device(pathlib.Path(target))
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -120,10 +143,10 @@ def _refuse_device(target: pathlib.Path) -> None:
     """UserError where a new file would take the place of a device, such as /dev/null, or a pipe.
 
     For the administrator, the system would let it, and every other program would miss the device.
+    A link to one may be replaced, but not those in /dev.
     """
-    is_device = target.exists() and not (target.is_file() or target.is_dir())
-    if is_device or target.absolute().parent == pathlib.Path('/dev'):
-        raise UserError(f'{target} is a device or a pipe, not a file; name a file to write')
+    if _is_device(target, follows_links=False) or target.absolute().parent == pathlib.Path('/dev'):
+        raise _device_error(target)
 
 
 def _remove_leftovers(folder: pathlib.Path, begin: str, end: str) -> None:
