@@ -104,6 +104,12 @@ def of_file(path: str | os.PathLike, part: str = ALL) -> Export:
         )
     if part == DETECTOR and estimator.detector is None:
         raise UserError(f'{path} holds no detector: use --part=lifter or --part=all')
+    whole = None if estimator.lifter is None else estimator.lifter.whole
+    if part != DETECTOR and whole is not None and whole.reading is not None:
+        raise UserError(
+            f'{path} holds a lifter that reads the heatmaps of its detector (model.lifter.robust), '
+            'whose export is not written yet: use --part=detector'
+        )
     if part == LIFTER and estimator.lifter is None and estimator.sequence_lifter is None:
         raise UserError(
             f'{path} holds no lifter, only a detector: use --part=detector, or name a file of a '
@@ -208,12 +214,12 @@ def _of_the_image(estimator: Estimator, part: str) -> Export:
     """A CA-PF of the camera's frame, which takes 2D joints normalised by the whole image."""
     lifter, detector = abilities.lifter(estimator), estimator.detector
     number = len(estimator.skeleton)
-    width_height = None if detector is None else crop_of(estimator)[::-1]
+    # A lifter without a detector reads no maps, and so no places in them.
+    height, width = (1, 1) if detector is None else crop_of(estimator)
 
     @_exact
     def lift(joints2d: Any, joints2d_crop: Any, *maps: Any) -> tuple[jax.Array, ...]:
-        # A lifter without a detector reads no maps, and so no places in them.
-        by_crop = normalise_by_crop(joints2d_crop, width_height or (1, 1))
+        by_crop = normalise_by_crop(joints2d_crop, (width, height))
         output: Any = lifter.module.apply(lifter.variables, joints2d, by_crop, maps)
         return (output[0],)
 
@@ -242,7 +248,7 @@ def _of_crops(estimator: Estimator, part: str) -> Export:
     assert whole is not None  # every lifter has its model
     pose = _pose(number, ca_pf.VIEWING_RAY)
     # A lifter without a detector reads no maps, and so no places in them.
-    size = (1, 1) if detector is None else crop_of(estimator)
+    height, width = (1, 1) if detector is None else crop_of(estimator)
     variables: Mapping[str, Any] = {
         'detector': {} if detector is None else detector.variables,
         'lifter': lifter.variables,
@@ -251,7 +257,7 @@ def _of_crops(estimator: Estimator, part: str) -> Export:
     @_exact
     def lift(joints2d_crop: Any, *maps: Any) -> tuple[jax.Array, ...]:
         by_box = normalise_by_box(joints2d_crop)
-        by_crop = normalise_by_crop(joints2d_crop, size[::-1])
+        by_crop = normalise_by_crop(joints2d_crop, (width, height))
         output: Any = lifter.module.apply(lifter.variables, by_box, by_crop, maps)
         return (output[0],)
 
@@ -262,9 +268,9 @@ def _of_crops(estimator: Estimator, part: str) -> Export:
 
     joints = _joints2d_crop(number)
     if part == LIFTER or detector is None:
-        maps = () if detector is None else _maps(detector, size)
+        maps = () if detector is None else _maps(detector, (height, width))
         return Export(part, lift, (joints, *maps), (pose,), estimator)
-    crops = _crops(size, ', each as a camera sees it that is aimed at its middle')
+    crops = _crops((height, width), ', each as a camera sees it that is aimed at its middle')
     if whole.conversion is None:
         return Export(part, lift_crops, (crops, joints), (pose,), estimator)
     return Export(part, lift_crops, (crops,), (pose, *_joints(number)), estimator)
