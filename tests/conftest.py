@@ -3,6 +3,7 @@
 import os
 import pathlib
 import shutil
+import sys
 import tempfile
 
 import jaxtyping
@@ -28,6 +29,14 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ[CACHE] = folder.name
         os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.2'
         os.environ['JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES'] = '-1'
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _no_programs_of_other_files():
+    """Frees the programs of a file's tests at its end; the cache still has them on disk."""
+    yield
+    if 'jax' in sys.modules:
+        sys.modules['jax'].clear_caches()
 
 
 @pytest.fixture(scope='session')

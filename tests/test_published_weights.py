@@ -78,7 +78,12 @@ CASES = {
 }
 
 
-@pytest.fixture(scope='module', params=CASES)
+# The smallest stands for the others in the usual run of the tests.
+USUAL = 'ca_pf_3dhp_hrnet_32'
+PARAMS = [pytest.param(name, marks=() if name == USUAL else pytest.mark.slow) for name in CASES]
+
+
+@pytest.fixture(scope='module', params=PARAMS)
 def scored(request, folder):
     """A configuration, what convert says, and the weights for evaluate and for `Estimator`.
 
@@ -130,7 +135,7 @@ def test_the_score_is_that_of_a_loop_through_estimator(scored, request):
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize('scored', ['ca_pf_3dhp_hrnet_32'], indirect=True)
+@pytest.mark.parametrize('scored', [USUAL], indirect=True)
 def test_noise_is_swept_as_through_estimator(scored):
     config, _, run, estimator = scored
     (swept,) = run.sweep_noise([2.0]).values()

@@ -51,6 +51,7 @@ def test_poseformer_is_trained_and_its_weights_are_scored_by_command(folder, tmp
     assert estimator.lift_sequence(np.zeros((2, 3, tiny.JOINTS, 2))).shape == (2, tiny.JOINTS, 3)
 
 
+@pytest.mark.slow  # test_windows and test_features prove its parts
 def test_ca_pf_s_on_features_scores_as_on_pictures(folder, tmp_path):
     detector = tmp_path / 'detector.safetensors'
     config = tiny.clips(folder, detector_weights=str(detector))

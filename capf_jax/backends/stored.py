@@ -90,6 +90,8 @@ def program(
     Returns:
       A function of the same arguments, all positional.
     """
+    # Functions that are made by another one share their name, and differ in what that one was told.
+    is_named = '<locals>' not in function.__qualname__ and not getattr(function, '__closure__', ())
     executables: dict[Any, Any] = {}
     only_one = threading.Lock()  # compiles, and the other threads of this function wait for it
 
@@ -97,7 +99,7 @@ def program(
         dynamic = [arg for place, arg in enumerate(args) if place not in static]
         leaves, tree = jax.tree.flatten(dynamic)
         are_arrays = all(isinstance(leaf, (np.ndarray, jax.Array)) for leaf in leaves)
-        if not _folder or not are_arrays or any(map(_is_traced, leaves)):
+        if not (_folder and is_named and are_arrays) or any(map(_is_traced, leaves)):
             return jitted()(*args)
         shapes = [(leaf.shape, str(leaf.dtype)) for leaf in leaves]
         fixed = [args[place] for place in static]

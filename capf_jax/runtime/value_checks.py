@@ -235,6 +235,7 @@ NEEDED = (
 DIVISORS = {
     'model.lifter.heads': 'model.lifter.channels',
     'model.lifter.deformable_heads': 'model.lifter.channels',
+    'training.accumulate': 'training.batch_size',
 }
 LARGEST_LIFTER = 2_000_000_000  # parameters, about
 

@@ -180,3 +180,13 @@ def test_a_stored_program_that_cannot_run_is_compiled_anew(folder, monkeypatch):
     compiled()(Scale(2.0), tree)
     monkeypatch.setattr(stored, '_load', lambda _: broken)
     np.testing.assert_array_equal(compiled()(Scale(2.0), tree)['a'], [2, 2, 2])
+
+
+def test_functions_that_another_one_makes_are_not_taken_for_each_other(folder):
+    def times(factor):
+        return programs.jit(lambda tree: tree['a'] * factor)
+
+    tree = {'a': np.ones(3, np.float32)}
+    for factor in (2, 3):
+        np.testing.assert_array_equal(times(factor)(tree), np.full(3, factor))
+    assert not list(folder.iterdir())

@@ -9,6 +9,7 @@ FOLDER = pathlib.Path(data_pipeline.__file__).parent
 ALLOWED = (
     'capf_jax.errors',
     'capf_jax.pose',
+    'capf_jax.runtime.array_files',
     'capf_jax.runtime.commands',
     'capf_jax.runtime.configuration',
     'capf_jax.runtime.files',

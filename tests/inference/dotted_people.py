@@ -60,6 +60,7 @@ class DotEstimator:
         self.detector = types.SimpleNamespace(entry=entry, joints=SKELETON)
         whole = types.SimpleNamespace(conversion=joint_conversions.get('h36m17', 'h36m17'))
         self.lifter, self.frame = types.SimpleNamespace(whole=whole), frame
+        self.sequence_lifter = None
         self.crops = []
 
     @property

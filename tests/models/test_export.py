@@ -37,6 +37,7 @@ def exported(model, people):
     return export.export(program, platforms=PLATFORMS)(variables, shapes)
 
 
+@pytest.mark.slow  # tests/exporting proves it by the command
 def test_a_small_model_gives_its_poses():
     model = small_model()
     people = tiny.batch(3)

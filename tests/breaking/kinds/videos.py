@@ -7,14 +7,16 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
-from capf_jax.inference.video_prediction import PARTS
 
 from capf_jax.errors import UserError
-from capf_jax.inference import track_parts, tracks_files
+from capf_jax.inference import tracks_files
+from capf_jax.inference.video import track_parts
+from capf_jax.inference.video.video_prediction import PARTS
 from tests.breaking import runner
 from tests.breaking.runner import EITHER, REFUSED, WORKS, Case, FalseEndError
 from tests.breaking.world import World
-from tests.inference import tracks_samples, video_samples
+from tests.inference import tracks_samples
+from tests.inference.video import video_samples
 
 FRAMES = 4
 SHADES = np.random.default_rng(0).integers(0, 256, (FRAMES, 96, 128, 3), np.uint8)

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from trc import TRCData
 
+from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.formats import calibration, trc
 from capf_jax.inference.formats.axes import turn_between
 from capf_jax.inference.formats.markers import marker_names
-from capf_jax.inference.photograph_camera import Calibration
 from capf_jax.pose import cameras, skeletons
 from tests.inference.formats.moving import Y_UP, moving, with_gap
 

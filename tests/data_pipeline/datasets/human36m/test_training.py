@@ -40,6 +40,7 @@ def test_it_trains_and_is_scored_by_action(config, tmp_path, monkeypatch):
     assert len(result.labels['frame']) == 28
 
 
+@pytest.mark.slow  # other tests train the same task on smaller pictures
 def test_the_whole_model_learns_from_it(config, tmp_path):
     config = config.copy_and_resolve_references()
     config.model.lifter.ablation_step = 3  # deformable context extraction and all that follows
