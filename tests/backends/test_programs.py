@@ -39,6 +39,12 @@ def test_this_jax_knows_all_options():
     assert set(programs.compiler_options()) == {options.YNNPACK, *options.VECTORS}
 
 
+def test_options_are_known_where_transfers_are_forbidden():
+    options.is_known.cache_clear()
+    with jax.transfer_guard('disallow'):
+        assert options.is_known(*next(iter(options.VECTORS.items())))
+
+
 def test_programs_that_are_compiled_quickly_have_an_option_of_their_own():
     quick = programs.compiler_options(quickly=True)
     assert quick == programs.compiler_options() | options.QUICKLY

@@ -41,7 +41,9 @@ def compiler_options(few_rows: bool = False, quickly: bool = False) -> dict[str,
 def is_known(name: str, value: str | int) -> bool:
     """Whether this JAX has a compiler option; the experimental ones may go as they came."""
     try:
-        jax.jit(jnp.negative, compiler_options={name: value})(0.0)
+        # The loop of a training forbids transfers unasked, which would pass for an unknown option.
+        with jax.transfer_guard('allow'):
+            jax.jit(jnp.negative, compiler_options={name: value})(0.0)
     except jax.errors.JaxRuntimeError:
         return False
     return True
