@@ -18,7 +18,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import scipy.signal
 from jaxtyping import Bool, Float
 
 from capf_jax.errors import UserError, unknown
@@ -145,6 +144,8 @@ def _share(cutoff: Any, step: float) -> Any:
 
 
 def _butterworth(values: np.ndarray, times: np.ndarray, cutoff: float) -> np.ndarray:
+    import scipy.signal  # It takes long to import, and photographs do without it.
+
     def smooth(even: np.ndarray, rate: float) -> np.ndarray:
         if cutoff >= 0.45 * rate or len(even) < 3:
             return even
@@ -159,6 +160,8 @@ def _butterworth(values: np.ndarray, times: np.ndarray, cutoff: float) -> np.nda
 
 
 def _savgol(values: np.ndarray, times: np.ndarray, cutoff: float) -> np.ndarray:
+    import scipy.signal  # It takes long to import, and photographs do without it.
+
     def smooth(even: np.ndarray, rate: float) -> np.ndarray:
         window = 2 * round(WINDOW * CUTOFF / cutoff * rate / 2) + 1
         window = min(window, len(even) - 1 + len(even) % 2)
