@@ -274,11 +274,12 @@ class Run:
                 evaluated = self.is_evaluated_at(step)
                 stopping = stop.reached(step)
                 overdue = time.monotonic() - saved_at > 60 * training.checkpoint_minutes
-                profiled = self.profiler.ends_after(step)
-                if evaluated or stopping or profiled or self.agreed(overdue, step):
-                    while under_way:  # A state is saved when its loss is known to be finite.
-                        self.look_at(*under_way.popleft())
+                is_last = stopping or step == self.total_steps
+                if is_last or self.profiler.ends_after(step):
+                    self.look_at_all(under_way)  # What the devices do is in the profile to its end.
                     self.profiler.stop()
+                if evaluated or stopping or self.agreed(overdue, step):
+                    self.look_at_all(under_way)  # A state is saved if its loss is finite.
                     self.checkpoints.save_latest(step, self.stored(state))
                     saved_at = time.monotonic()
                 if stopping:
@@ -293,6 +294,11 @@ class Run:
         if processes.process_count() == 1:
             return wish
         return step % self.config.training.log_steps == 0 and processes.anyone(wish)
+
+    def look_at_all(self, under_way: collections.deque) -> None:
+        """Waits for the steps that are under way, and looks at the metrics of each."""
+        while under_way:
+            self.look_at(*under_way.popleft())
 
     def look_at(self, step: int, metrics: dict[str, Any]) -> None:
         """Logs a step's metrics when it is time to, and stops if one is not finite."""

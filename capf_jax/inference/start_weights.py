@@ -15,7 +15,7 @@ from capf_jax.inference import networks, units
 from capf_jax.inference.detector_weights import check_detector
 from capf_jax.inference.weight_files import differing_tensors, load_weights
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
-from capf_jax.runtime import run_folder
+from capf_jax.runtime import configuration, run_folder
 
 # Kind of a weight file -> config.task.
 TASKS = {
@@ -232,10 +232,11 @@ def described(config: ConfigDict, weights: StartWeights) -> ConfigDict:
             f'{weights.path} does not describe its model completely ({error}): convert or train it '
             'again'
         ) from error
+    told = configuration.flatten({'model': metadata['model']})
     for field, before in run_folder.NEWER.items():
-        section, _, name = field.partition('.')
-        if section == 'model' and name not in metadata['model']:  # a file of before this field
-            config.model[name] = before
+        if field.startswith('model.') and field not in told:  # a file of before this field
+            value = tuple(before) if isinstance(before, list) else before
+            config.update_from_flattened_dict({field: value})
     config.task, config.training.target_unit = weights.task, 'm'
     config.model.detector_head = keeps_head(config, weights)
     return config

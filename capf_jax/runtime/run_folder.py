@@ -35,7 +35,8 @@ OPERATIONAL = (
 # Fields that only a build reads, and that leave no trace in the dataset. (The source of own data is
 # what the dataset is known by: there it must stay.)
 BUILT_FROM = {'human36m': ('source', 'annotations'), 'mpi_inf_3dhp': ('source',)}
-# Fields that configurations stored by older runs lack, with the values that those runs had.
+# Fields that configurations stored by older runs lack, with the values that those runs had, as JSON
+# has them.
 NEWER = {
     'dtype': 'float32',
     'training.precision': 'default',
@@ -62,6 +63,12 @@ NEWER = {
     'training.start_part': 'all',
     'training.target_unit': 'm',
     'training.detector_statistics': 'frozen',
+    'model.lifter.robust': [],
+    'training.accumulate': 1,
+    'training.joint_noise': 8.0,
+    'training.joint_swap': 0.05,
+    'training.weight_average': 0.0,
+    'training.weight_type': 'float32',
 }
 # Likewise fields of config.data.builder, by the name of the dataset, of a configuration that lists
 # all of them.
@@ -221,7 +228,7 @@ def load(workdir: str | os.PathLike) -> ConfigDict:
         part = config
         for step in filter(None, section.split('.')):
             part = part[step]
-        part[field] = value
+        part[field] = tuples(value)
     return config.lock()
 
 

@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 
 import pytest
+from flax import traverse_util
 
 from capf_jax.runtime import configuration, run_folder
 from configs import base, human36m_hrnet32, own_data
@@ -92,6 +93,34 @@ def test_a_run_of_before_goes_on_with_todays_defaults_and_with_no_other_values(o
     config.dtype = 'bfloat16'
     with pytest.raises(ValueError, match='dtype float32 there, bfloat16 here'):
         run_folder.check(config, older_run)
+
+
+# The fields of the first version whose values a run keeps. A field of today that is none of them
+# must be in `run_folder.NEWER`, or no run of before it goes on.
+FREE = 'data.bad_image data.dir data.threads training.checkpoint_minutes training.log_steps'
+FIRST = """
+data.builder data.joints2d data.name data.test_split data.train_split detection.max_gain
+detection.max_rotation detection.max_scale detection.max_shift detection.sigma
+evaluation.batch_size evaluation.every_epochs evaluation.flip_test model.detector
+model.detector_skeleton model.detector_weights model.hrnet.blocks model.hrnet.bottlenecks
+model.hrnet.heatmaps model.hrnet.modules model.hrnet.skeleton model.hrnet.stem_channels
+model.hrnet.width model.lifter.ablation_step model.lifter.channels model.lifter.deformable
+model.lifter.deformable_heads model.lifter.detector_joints model.lifter.drop_path
+model.lifter.heads model.lifter.layers model.lifter.levels model.lifter.mlp_ratio
+model.lifter.sampling_points seed skeleton task training.batch_size training.epochs
+training.flip_probability training.learning_rate training.learning_rate_decay
+training.offset_learning_rate_factor training.weight_decay
+"""
+
+
+def test_a_run_of_before_any_field_goes_on(tmp_path):
+    config = base.get_config()
+    run_folder.save(config, tmp_path)
+    path = tmp_path / 'config.json'
+    fields = configuration.flatten(json.loads(path.read_text()))
+    first = {name: fields[name] for name in (FIRST + FREE).split()}
+    path.write_text(json.dumps(traverse_util.unflatten_dict(first, sep='.')))
+    run_folder.check(config, tmp_path)
 
 
 def test_the_folder_of_own_data_may_not_change(tmp_path):
