@@ -33,3 +33,10 @@ def test_a_person_finder_is_refused_in_a_sentence(tmp_path):
     weight_files.save_weights(path, {'params': {}}, {'kind': 'person_finder'})
     with pytest.raises(UserError, match='finds the people of whole pictures'):
         start_weights.read(str(path))
+
+
+def test_a_file_of_before_a_field_has_what_such_files_had():
+    config, weights = of_photographs()
+    del weights.metadata['model']['lifter']['robust']
+    config.model.lifter.robust = ('noise',)
+    assert start_weights.described(config, weights).model.lifter.robust == ()
