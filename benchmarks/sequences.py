@@ -24,6 +24,7 @@ from ml_collections import ConfigDict
 
 from benchmarks.machine import Row
 from capf_jax.pose import skeletons
+from capf_jax.pose.batch import Batch
 from configs import base
 from data_pipeline import features, loader, records
 from data_pipeline.datasets import synthetic
@@ -89,7 +90,7 @@ def stored_features(folder: pathlib.Path, people: int, channels: int) -> feature
     contexts = rng.normal(size=(64, 2, 17, channels)).astype(np.float16)
     joints = np.zeros((64, 2, 17, 2), np.float32)
 
-    def extract(_) -> PeopleFeatures:
+    def extract(_: Batch, __: str) -> PeopleFeatures:
         return PeopleFeatures(contexts, joints, np.ones((64, 2, 17), np.float32))
 
     settings = features.Settings(
