@@ -14,10 +14,11 @@ from capf_jax import errors
 from capf_jax.errors import UserError
 from capf_jax.models import ca_pf, second_reading
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
+from capf_jax.models.context_projection import ContextProjection
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.catalog import DetectorEntry, hrnet_channels
 from capf_jax.models.detectors.hrnet import HEATMAPS, HRNet
-from capf_jax.models.lifter import ContextProjection, Lifter
+from capf_jax.models.lifter import Lifter
 from capf_jax.models.poseformer import PoseFormer
 from capf_jax.models.temporal import TemporalLifter
 from capf_jax.pose import joint_conversions, skeletons

@@ -12,11 +12,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float, Int, UInt8
 
+from capf_jax.models.context_projection import ContextProjection
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.detection import Detection
 from capf_jax.models.detectors.heatmaps import joints_of
 from capf_jax.models.detectors.initial import random_variables
-from capf_jax.models.lifter import ContextProjection, Lifter
+from capf_jax.models.lifter import Lifter
 from capf_jax.models.second_reading import second_reading
 from capf_jax.pose.affine import to_image
 from capf_jax.pose.batch import Array, Batch

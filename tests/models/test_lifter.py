@@ -10,7 +10,8 @@ import pytest
 
 from capf_jax.inference import model_settings
 from capf_jax.models import cost
-from capf_jax.models.lifter import Lifter, compass
+from capf_jax.models.deformable import compass
+from capf_jax.models.lifter import Lifter
 from capf_jax.models.transformer import DropPath
 from capf_jax.pose import skeletons
 from configs import base

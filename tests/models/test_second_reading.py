@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from capf_jax.inference import model_settings
-from capf_jax.models.lifter import FIRST_REACH, DeformableBlock
+from capf_jax.models.deformable import FIRST_REACH, DeformableBlock
 from capf_jax.models.second_reading import MEANS, NEAR, UNIT, second_reading
 from capf_jax.pose import skeletons
 from capf_jax.pose.normalise import normalise_by_image

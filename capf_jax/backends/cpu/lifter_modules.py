@@ -17,7 +17,8 @@ import jax.numpy as jnp
 from capf_jax.backends.cpu import tricks
 from capf_jax.backends.cpu.channel_sum import channel_sum
 from capf_jax.backends.cpu.sampling import grid_sample
-from capf_jax.models.lifter import DeformableBlock, Lifter
+from capf_jax.models.deformable import DeformableBlock
+from capf_jax.models.lifter import Lifter
 from capf_jax.models.temporal import TemporalLifter
 from capf_jax.models.transformer import (
     DropPath,
