@@ -61,7 +61,7 @@ class _Forwarding:
                     assert isinstance(source, socket.socket)
                     if source is self._listener:
                         self._connect(selector)
-                    elif source in selector.get_map():  # Its other half may have ended just now.
+                    elif self._is_open(source, selector):
                         self._forward(source, selector)
                 now = time.monotonic()
                 # Time in which this process itself was stopped is no silence of process 0.
@@ -70,6 +70,11 @@ class _Forwarding:
                     self._waits += passed
                     if self._waits > self._silence:
                         self._lose()
+
+    def _is_open(self, source: socket.socket, selector: selectors.BaseSelector) -> bool:
+        # Of two halves that end at once, the second was closed or left with the first. A selector
+        # cannot be asked about a closed socket, which has no number any more.
+        return source in self._other and source in selector.get_map()
 
     def _connect(self, selector: selectors.BaseSelector) -> None:
         near, _ = self._listener.accept()

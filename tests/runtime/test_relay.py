@@ -1,12 +1,17 @@
 """Behind the relay a process's connection outlives process 0."""
 
 import ctypes
+import os
+import signal
 import socket
 import struct
+import subprocess
+import sys
 import threading
 
 import pytest
 
+from capf_jax.runtime import relay_process
 from capf_jax.runtime.relay import Relay
 
 
@@ -69,3 +74,27 @@ def test_the_end_of_this_process_is_passed_on(ends):
     near.close()
     assert far.recv(100) == b''
     assert not lost.is_set()
+
+
+def test_a_connection_may_close_at_both_ends_at_once():
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        server.settimeout(30)
+        program = [sys.executable, relay_process.__file__, '127.0.0.1']
+        with subprocess.Popen(
+            [*program, str(server.getsockname()[1]), '30'],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        ) as process:
+            assert process.stdin is not None and process.stdout is not None
+            address = '127.0.0.1', int(process.stdout.readline())
+            for _ in range(2):  # The second connection shows that the first has broken nothing.
+                near = socket.create_connection(address, timeout=30)
+                far, _ = server.accept()
+                with far, near:  # The near one closes first.
+                    far.settimeout(30)
+                    near.sendall(b'hello')
+                    assert far.recv(100) == b'hello'
+                    os.kill(process.pid, signal.SIGSTOP)  # It then meets both ends with one look.
+                os.kill(process.pid, signal.SIGCONT)
+            process.stdin.close()
+            assert process.wait(30) == 0
