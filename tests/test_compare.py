@@ -95,7 +95,7 @@ def test_looks_are_drawn_for_the_frame_and_its_neighbours(config, builder):
     labels = {name: values[[0] * 7] for name, values in split.labels.items()}
     labels['frame'] = np.arange(7)
     split = type(split)(labels, split.batches, read, split.conditions)
-    variables = model.init(jax.random.key(0), batch)
+    variables = tiny.variables(model, batch)
     figures = dict(compare.draw_looks(model, variables, split, settings))
     assert list(figures) == ['joint_attention', 'sampling_points', 'sampling_points_of_frames']
     shares = figures['joint_attention'].axes[0].images[0].get_array()

@@ -46,6 +46,19 @@ def ca_pf(settings):
     )
 
 
+def variables(model, people):
+    """Random variables of a whole model, without compiling how they begin."""
+    random = np.random.default_rng(1)
+
+    def filled(path, leaf):
+        values = random.normal(0, 0.2, leaf.shape).astype(np.float32)
+        is_positive = path[-1].key in ('var', 'scale')  # variances, and factors of norms
+        return 0.5 + np.abs(values) if is_positive else values
+
+    shapes = jax.eval_shape(model.init, jax.random.key(0), people)
+    return jax.tree_util.tree_map_with_path(filled, shapes)
+
+
 def batch(size=4, seed=0):
     """Random people; shapes and ranges are a real batch's."""
     random = np.random.default_rng(seed)

@@ -55,9 +55,8 @@ def cost(module: nn.Module, *inputs: Any) -> Cost:
             flops += 2 * multiply_adds(context.module, args[0].shape, output.shape)
         return output
 
-    variables = jax.eval_shape(module.init, jax.random.key(0), *inputs)
-    with nn.intercept_methods(count):
-        jax.eval_shape(module.apply, variables, *inputs)
+    with nn.intercept_methods(count):  # Initialising calls every layer once.
+        variables = jax.eval_shape(module.init, jax.random.key(0), *inputs)
     return Cost(parameters(variables['params']), flops)
 
 

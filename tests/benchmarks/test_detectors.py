@@ -34,7 +34,11 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize('model', NETWORKS, ids=lambda model: type(model).__name__)
+@pytest.mark.parametrize(
+    'model',
+    [pytest.param(one, marks=() if one is NETWORKS[-1] else pytest.mark.slow) for one in NETWORKS],
+    ids=lambda model: type(model).__name__,
+)
 def test_networks_are_equal(model):
     variables = detectors.random_variables(model, CROP)
     detectors.check_equal(model, variables, detectors.torch_network(model, variables, CROP), CROP)

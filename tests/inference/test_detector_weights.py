@@ -12,7 +12,7 @@ from tests import tiny
 @pytest.fixture(scope='module')
 def detector():
     """Variables of the tiny detector."""
-    return tiny.ca_pf(tiny.config()).init(jax.random.key(0), tiny.batch(2))['detector']
+    return tiny.variables(tiny.ca_pf(tiny.config()), tiny.batch(2))['detector']
 
 
 def start(config):

@@ -20,7 +20,7 @@ def model_of(**lifter):
 def context():
     """Step 1 with its variables, jitted application and a batch."""
     model, batch = model_of(), tiny.batch(2)
-    variables = model.init(jax.random.key(0), batch)
+    variables = tiny.variables(model, batch)
     return model, variables, jax.jit(lambda v, b: model.apply(v, b)), batch
 
 
@@ -48,7 +48,7 @@ def test_no_gradient_reaches_the_detector(context):
 
 def test_coordinates_alone_need_no_detector():
     model, batch = model_of(ablation_step=0), tiny.batch(2)
-    variables = model.init(jax.random.key(0), batch)
+    variables = tiny.variables(model, batch)
     assert model.detector is None
     assert variables['detector'] == {}
     assert model.apply(variables, batch)[0].shape == (2, tiny.JOINTS, 3)
@@ -56,7 +56,7 @@ def test_coordinates_alone_need_no_detector():
 
 def test_control_sees_the_detectors_joints_and_no_features():
     model, batch = model_of(ablation_step=0, detector_joints=True), tiny.batch(2)
-    variables = model.init(jax.random.key(0), batch)
+    variables = tiny.variables(model, batch)
     assert variables['lifter']['params']['joint_embedding']['kernel'].shape[0] == 4
     pose, intermediates = jax.jit(model.apply)(variables, batch)
     assert pose.shape == (2, tiny.JOINTS, 3)
@@ -78,7 +78,7 @@ def by_detector():
     config.model.hrnet.skeleton = 'coco17'
     config.model.update(frame='viewing_ray', joints2d='detector', joint_conversion='motionbert')
     model, batch = tiny.ca_pf(config), tiny.batch(2)
-    variables = model.init(jax.random.key(0), batch)
+    variables = tiny.variables(model, batch)
     return model, variables, jax.jit(lambda v, b: model.apply(v, b)), batch
 
 
@@ -112,7 +112,7 @@ def test_in_the_camera_frame_the_detectors_joints_are_normalised_by_the_image():
     config.model.lifter.ablation_step = 0
     config.model.joints2d = 'detector'
     model, batch = tiny.ca_pf(config), tiny.batch(2)
-    variables = model.init(jax.random.key(0), batch)
+    variables = tiny.variables(model, batch)
     elsewhere = batch._replace(affine=batch.affine + np.float32([[0, 0, 40], [0, 0, 0]]))
     apply = jax.jit(model.apply)
     assert not np.allclose(apply(variables, batch)[0], apply(variables, elsewhere)[0], atol=1e-4)

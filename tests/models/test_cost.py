@@ -35,7 +35,7 @@ def test_layers_cost_what_one_counts_by_hand(layer, parameters, multiply_adds):
     ('name', 'mega', 'giga'),
     [
         ('hrnet_w32', 28.5, 7.7),
-        ('hrnet_w48', 63.6, 15.8),
+        pytest.param('hrnet_w48', 63.6, 15.8, marks=pytest.mark.slow),
         ('simplebaseline_resnet50', 34.0, 5.5),
     ],
 )

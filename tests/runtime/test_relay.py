@@ -85,7 +85,8 @@ def test_a_connection_may_close_at_both_ends_at_once():
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         ) as process:
-            assert process.stdin is not None and process.stdout is not None
+            assert process.stdin is not None
+            assert process.stdout is not None
             address = '127.0.0.1', int(process.stdout.readline())
             for _ in range(2):  # The second connection shows that the first has broken nothing.
                 near = socket.create_connection(address, timeout=30)

@@ -5,6 +5,7 @@ import pathlib
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from capf_jax.models.detectors import catalog
 from converters.engine import to_flax, to_torch, torch_shapes
@@ -93,6 +94,17 @@ def assert_like_small_network(name, actual, file='detector_blocks'):
 def assert_equals_pytorch(file, name, actual, of_largest):
     golden = np.load(GOLDENS / f'{file}.npz')[name]
     np.testing.assert_allclose(actual, golden, rtol=0, atol=of_largest * np.abs(golden).max())
+
+
+# Networks of the catalog, for tests that take long with each of them. Those which differ from
+# another only in width, depth or origin run with the slow tests.
+ALIKE = (
+    *('hrnet_w48', 'hrnet_w32_imagenet', 'hrnet_w48_imagenet'),
+    *('vitpose_s', 'vitpose_l', 'vitpose_h'),
+)
+CATALOG = tuple(
+    pytest.param(name, marks=pytest.mark.slow if name in ALIKE else ()) for name in catalog.names()
+)
 
 
 def random_variables(model, images=(2, 64, 64, 3)):

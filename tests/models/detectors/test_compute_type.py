@@ -13,7 +13,7 @@ from tests.models.detectors import published
 SMALL = HRNet(num_joints=5, width=8, stem_channels=8, bottlenecks=1, modules=(1, 1, 1), blocks=1)
 
 
-@pytest.mark.parametrize('name', catalog.names())
+@pytest.mark.parametrize('name', published.CATALOG)
 def test_maps_are_in_the_compute_type_and_all_else_in_float32(name):
     entry = catalog.get(name)
     detector = entry.build(17, dtype=jnp.bfloat16)

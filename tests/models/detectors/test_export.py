@@ -9,7 +9,7 @@ from capf_jax.models.detectors import catalog
 from tests.models.detectors import published
 
 
-@pytest.mark.parametrize('name', catalog.names())
+@pytest.mark.parametrize('name', published.CATALOG)
 def test_plain_detector_is_exported_with_a_symbolic_batch(name):
     detector = catalog.get(name).build(17)
     (batch,) = jax.export.symbolic_shape('b')

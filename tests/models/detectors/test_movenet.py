@@ -83,6 +83,7 @@ def test_the_flip_test_is_the_same_for_a_mirrored_crop():
     assert (confidence > 0.1).all()
 
 
+@pytest.mark.slow  # test_compute_type has bfloat16 of a smaller network
 def test_half_precision_finds_the_same_joints(golden_people):
     joints, _ = joints_of(detect(CROP[None], jnp.bfloat16), ENTRY)
     distance = np.linalg.norm(joints[0] - golden_people[:, 1::-1] * 256, axis=-1)
