@@ -36,7 +36,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from ml_collections import ConfigDict
 
-from capf_jax import assembly
+from capf_jax import assembly, data_assembly
 from capf_jax.backends import programs
 from capf_jax.errors import UserError, unknown
 from capf_jax.figures import (
@@ -251,8 +251,8 @@ def main(argv: Sequence[str]) -> int:
         figures += _weights_figures(values, config)
     if values.predictions:
         assert config is not None
-        builder = assembly.open_data(config, build=False)
-        split = assembly.open_split(builder, config)
+        builder = data_assembly.open_data(config, build=False)
+        split = data_assembly.open_split(builder, config)
         compared = comparison.compare(
             values.predictions, split, assembly.protocol(config), skeletons.get(config.skeleton)
         )
@@ -275,8 +275,8 @@ def _weights_figures(values: argparse.Namespace, config: ConfigDict) -> Figures:
     if weights.task != 'lifter':
         raise UserError(f'{values.weights} holds no lifter, and --weights draws where one looks')
     config = start_weights.described(config, weights)
-    builder = assembly.open_data(config, build=False)
-    split = assembly.open_split(builder, config)
+    builder = data_assembly.open_data(config, build=False)
+    split = data_assembly.open_split(builder, config)
     model = model_settings.context_aware_pose_former(config.model, skeletons.get(config.skeleton))
     start_weights.check_crops(weights, split.read(np.array([0])).images.shape[1:3])
     variables = {'detector': {}, **weights.parts}

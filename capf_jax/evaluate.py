@@ -40,7 +40,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from capf_jax import assembly
+from capf_jax import assembly, data_assembly
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.figures import curves
@@ -126,9 +126,9 @@ def open_run(
       UserError: the configuration, the split or the devices do not fit.
     """
     devices.check_batch_size(config.evaluation.batch_size, 'evaluation.batch_size')
-    builder = assembly.open_data(config, build=False)
+    builder = data_assembly.open_data(config, build=False)
     processes.agree(lambda: agreement.of_dataset(builder), agreement.SAME_DATASET)
-    split, task = assembly.open_split(builder, config), assembly.make_task(config)
+    split, task = data_assembly.open_split(builder, config), assembly.make_task(config)
     with Checkpoints(workdir) as checkpoints:
         step = checkpoints.step(checkpoint)
         _agree_on_checkpoint(workdir, checkpoint, step)
@@ -181,9 +181,9 @@ def open_weights(path: str | os.PathLike, config: ConfigDict) -> RestoredRun:
     processes.agree(lambda: agreement.of_files({'--weights': path}), agreement.SAME_FILES)
     weights = start_weights.read(path)
     config = start_weights.described(config, weights)
-    builder = assembly.open_data(config, build=False)
+    builder = data_assembly.open_data(config, build=False)
     processes.agree(lambda: agreement.of_dataset(builder), agreement.SAME_DATASET)
-    split, task = assembly.open_split(builder, config), assembly.make_task(config)
+    split, task = data_assembly.open_split(builder, config), assembly.make_task(config)
     one = split.read(np.array([0]))
     start_weights.check_crops(weights, one.images.shape[1:3])
     weights.check(task.weights(jax.eval_shape(task.init, jax.random.PRNGKey(config.seed), one)))
@@ -278,10 +278,10 @@ def _without_run(
     """Prints the result of an evaluation that restores no checkpoint."""
     form = {'group': values.group, 'form': values.format}
     protocol, joint_set = assembly.protocol(config), skeletons.get(config.skeleton)
-    builder = assembly.open_data(config, build=False)
-    test = assembly.open_split(builder, config)
+    builder = data_assembly.open_data(config, build=False)
+    test = data_assembly.open_split(builder, config)
     if values.mean_pose:
-        train = assembly.open_split(builder, config, config.data.train_split)
+        train = data_assembly.open_split(builder, config, config.data.train_split)
         result = mean_pose.evaluate_mean_pose(train, test, protocol, joint_set, conditions)
         print(report.words(result, **form))
         return

@@ -22,7 +22,7 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from capf_jax import assembly
+from capf_jax import assembly, data_assembly
 from capf_jax.backends import programs
 from capf_jax.inference import model_settings, start_weights
 from capf_jax.inference.detector_weights import load_detector
@@ -51,7 +51,7 @@ def make_features(config: ConfigDict) -> features.Builder:
         dataset cannot be built or read.
       OSError: the disk is full; what is finished is kept.
     """
-    settings = assembly.features_settings(config)
+    settings = data_assembly.features_settings(config)
     joint_set = skeletons.get(config.skeleton)
     source = datasets.open_or_build(config.data, build=True)
     names = dict.fromkeys(

@@ -31,7 +31,7 @@ from typing import Any
 import jax
 from ml_collections import ConfigDict
 
-from capf_jax import assembly
+from capf_jax import assembly, data_assembly
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import weight_files
@@ -110,10 +110,11 @@ def train_and_evaluate(
         paths = {f'config.{name}': fields[name] for name in names}
         processes.agree(lambda: agreement.of_files(paths), agreement.SAME_FILES)
     with processes.main_process_first():
-        builder = assembly.open_data(config, build=True)
+        builder = data_assembly.open_data(config, build=True)
     processes.agree(lambda: agreement.of_dataset(builder), agreement.SAME_DATASET)
     steps_per_epoch = loader.steps_per_epoch(builder, config)
-    split = assembly.open_split(builder, config)  # A missing one is an error now, not at the end.
+    # A split that is missing is an error now and not at the end.
+    split = data_assembly.open_split(builder, config)
     task = assembly.make_task(config, steps_per_epoch)
 
     with (

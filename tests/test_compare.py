@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax import assembly, compare
+from capf_jax import compare, data_assembly
 from capf_jax.pose import skeletons
 from capf_jax.scoring import prediction_files
 from tests import tiny
@@ -25,7 +25,7 @@ def config_file(config, tmp_path):
 @pytest.fixture
 def files(config, builder, tmp_path):
     """Two programs: one is 10 mm off, the other 20 mm on the first sample and right elsewhere."""
-    split = assembly.open_split(builder, config)
+    split = data_assembly.open_split(builder, config)
     truth = split.read(np.arange(7)).joints3d
     notes = {'skeleton': 'h36m17', 'dataset': split.conditions['dataset'], 'split': 'test'}
     shifts = {'a': np.full(7, 0.01), 'b': 0.02 * (np.arange(7) == 0)}
@@ -86,7 +86,7 @@ def test_looks_are_drawn_for_the_frame_and_its_neighbours(config, builder):
     settings = tiny.config()
     settings.model.lifter.update(ablation_step=3, deformable_heads=2)
     model, batch = tiny.ca_pf(settings), tiny.batch(8)
-    split = assembly.open_split(builder, config)
+    split = data_assembly.open_split(builder, config)
 
     def read(positions):
         places = np.asarray(positions) % 8
@@ -104,7 +104,7 @@ def test_looks_are_drawn_for_the_frame_and_its_neighbours(config, builder):
 
 
 def test_neighbours_of_a_frame_are_of_its_video_and_in_order(config, builder):
-    split = assembly.open_split(builder, config)
+    split = data_assembly.open_split(builder, config)
     labels = {name: values[[0] * 7] for name, values in split.labels.items()}
     labels['frame'] = np.array([5, 3, 1, 0, 2, 4, 6])
     split = type(split)(labels, split.batches, split.read, split.conditions)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from capf_jax import assembly, evaluate
+from capf_jax import assembly, data_assembly, evaluate
 from capf_jax.pose import metrics, skeletons
 from capf_jax.runtime import commands
 from capf_jax.scoring import evaluation, joints2d, mean_pose, poses
@@ -17,7 +17,7 @@ from tests.data_pipeline import tiny_people
 def score_poses(predict, builder, config):
     """The result of a predictor of poses on the test split."""
     scorer = poses.pose_scorer(assembly.protocol(config), skeletons.get(config.skeleton))
-    split = assembly.open_split(builder, config)
+    split = data_assembly.open_split(builder, config)
     return evaluation.evaluate_split(evaluation.with_truth(predict, scorer), split, scorer)
 
 
@@ -65,7 +65,7 @@ def test_a_detector_is_scored_in_2d(builder, config):
         return {'joints2d_crop': joints, 'valid': batch.valid, 'index': batch.index}
 
     scorer = joints2d.joints_scorer(skeletons.get(config.skeleton))
-    split = assembly.open_split(builder, config)
+    split = data_assembly.open_split(builder, config)
     result = evaluation.evaluate_split(evaluation.with_truth(predict, scorer), split, scorer)
     assert result.score == pytest.approx(20, abs=1e-3)
 
@@ -77,7 +77,7 @@ def test_the_mean_pose_is_that_of_the_training_split(builder, config):
             for batch in loader.evaluation_batches(builder, config, split='train')
         ]
     )
-    splits = (assembly.open_split(builder, config, name) for name in ('train', 'test'))
+    splits = (data_assembly.open_split(builder, config, name) for name in ('train', 'test'))
     result = mean_pose.evaluate_mean_pose(
         *splits, assembly.protocol(config), skeletons.get(config.skeleton)
     )

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax import assembly, features
+from capf_jax import assembly, data_assembly, features
 from capf_jax.inference import weight_files
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.pose import skeletons
@@ -48,7 +48,7 @@ def with_features(config):
 
 def test_before_they_are_made_a_sentence_names_the_command(config):
     with pytest.raises(FileNotFoundError, match=r'python -m capf_jax\.features'):
-        assembly.open_data(with_features(config), build=True)
+        data_assembly.open_data(with_features(config), build=True)
 
 
 @pytest.fixture(scope='module')
@@ -56,7 +56,7 @@ def batches(config):
     """The first test people with pictures, and with features; and their model and variables."""
     features.make_features(config)
     people = [
-        next(loader.evaluation_batches(assembly.open_data(one, build=False), one))
+        next(loader.evaluation_batches(data_assembly.open_data(one, build=False), one))
         for one in (config, with_features(config))
     ]
     task = assembly.make_task(config)
@@ -66,7 +66,7 @@ def batches(config):
 
 
 def test_their_dataset_tells_how_it_was_made(config, batches):
-    builder = assembly.open_data(with_features(config), build=False)
+    builder = data_assembly.open_data(with_features(config), build=False)
     assert '-hrnet-coco17_gast-' in str(builder.data_path)
     assert batches[1].contexts.shape == (4, 2, tiny.JOINTS, 4 + 8 + 16 + 32)
 
@@ -96,7 +96,7 @@ def test_some_people_learn_from_joints_of_another_rule_with_features_and_without
     mixed.model.other_conversions = 0.5
     features.make_features(mixed)
     reader = Reader(
-        assembly.open_data(with_features(mixed), build=False), 'train', skeletons.H36M17
+        data_assembly.open_data(with_features(mixed), build=False), 'train', skeletons.H36M17
     )
     stored, _ = reader.batch(np.arange(4))
     source = Reader(datasets.open_or_build(config.data, build=False), 'train', skeletons.H36M17)
@@ -110,7 +110,7 @@ def test_some_people_learn_from_joints_of_another_rule_with_features_and_without
     differ = np.abs(beside['detector_joints'] - plain['detector_joints']).max(axis=(1, 2)) > 0.01
     assert 0 < differ.sum() < 4
     tested = next(
-        loader.evaluation_batches(assembly.open_data(with_features(mixed), build=False), mixed)
+        loader.evaluation_batches(data_assembly.open_data(with_features(mixed), build=False), mixed)
     )
     np.testing.assert_array_equal(tested.context_joints, batches[1].context_joints)
 
@@ -140,4 +140,4 @@ def test_what_cannot_train_on_them_is_one_sentence(config, changes, message):
         changed.model.hrnet.skeleton = ''
     changed.update_from_flattened_dict(changes)
     with pytest.raises(ValueError, match=message):
-        assembly.open_data(changed, build=False)
+        data_assembly.open_data(changed, build=False)

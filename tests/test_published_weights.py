@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import capf_jax
-from capf_jax import assembly, evaluate
+from capf_jax import data_assembly, evaluate
 from capf_jax.pose import metrics
 from capf_jax.pose.normalise import normalise_by_image
 from capf_jax.scoring import noise_sweep
@@ -107,7 +107,7 @@ def scored(request, folder):
 def through_estimator(config, estimator, sigma=None):
     """MPJPE [N] in mm of every person of the test split, one call of Estimator.lift."""
     builder = datasets.open_or_build(config.data, build=False)
-    split = assembly.open_split(builder, config)
+    split = data_assembly.open_split(builder, config)
     people = split.read(np.arange(len(split.labels['frame'])))
     if sigma is not None:
         people = jax.device_get(noise_sweep.add_noise(people, sigma))

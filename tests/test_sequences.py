@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import capf_jax
-from capf_jax import assembly, evaluate, features, train
+from capf_jax import data_assembly, evaluate, features, train
 from capf_jax.inference import weight_files
 from capf_jax.models.detectors.initial import random_variables
 from data_pipeline import datasets
@@ -83,13 +83,13 @@ def test_features_of_another_projection_are_other_features(tmp_path):
         projection_weights=str(projection),
     )
     with pytest.raises(FileNotFoundError, match=r'mend config\.model\.projection_weights'):
-        assembly.features_settings(kept)
-    settings = [assembly.features_settings(raw)]
+        data_assembly.features_settings(kept)
+    settings = [data_assembly.features_settings(raw)]
     for content in (b'one', b'another'):
         projection.write_bytes(content)
-        settings.append(assembly.features_settings(kept))
+        settings.append(data_assembly.features_settings(kept))
     assert [one.channels for one in settings] == [4 + 8 + 16 + 32, 2 * 8, 2 * 8]
     assert len({one.name for one in settings}) == 3
     poseformer = tiny.clips(tmp_path, sequence_lifter='poseformer', detector_weights=str(detector))
     with pytest.raises(ValueError, match='are for lifters with context'):
-        assembly.features_settings(poseformer)
+        data_assembly.features_settings(poseformer)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from capf_jax import assembly
+from capf_jax import assembly, data_assembly
 from capf_jax.pose import skeletons
 from capf_jax.scoring import comparison, prediction_files, predictions
 from capf_jax.scoring.comparison import Comparison
@@ -76,7 +76,7 @@ def test_a_video_that_is_not_there_is_one_sentence(wanted, words):
 
 @pytest.fixture
 def split(builder, config):
-    return assembly.open_split(builder, config)
+    return data_assembly.open_split(builder, config)
 
 
 def write(path, split, config, keep=slice(None), **origin):

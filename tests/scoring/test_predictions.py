@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from capf_jax import assembly, evaluate
+from capf_jax import data_assembly, evaluate
 from capf_jax.pose.skeletons import H36M17
 from capf_jax.runtime import commands
 from capf_jax.scoring import poses, prediction_files, predictions, protocols
@@ -35,7 +35,8 @@ def scored(builder, config, tmp_path):
     """Scores a file of these arrays on the seven test people."""
 
     def run(arrays):
-        path, split = written(tmp_path / 'poses.npz', arrays), assembly.open_split(builder, config)
+        path = written(tmp_path / 'poses.npz', arrays)
+        split = data_assembly.open_split(builder, config)
         return predictions.score(path, split, protocols.PLAIN, H36M17)
 
     return run
