@@ -56,7 +56,7 @@ def connect(lost: Callable[[], None]) -> tuple[Place, Relay | None]:
     if 0 < len(missing) < len(ENVIRONMENT):
         raise UserError(f'{DISTRIBUTED}: {" and ".join(missing)} must be set as well')
     try:
-        place = _place()
+        place = find_place()
         if not 0 <= place.index < place.count:
             raise UserError(
                 f'{DISTRIBUTED}: {ENVIRONMENT[2]} is {place.index}, and {ENVIRONMENT[1]} is '
@@ -74,8 +74,15 @@ def connect(lost: Callable[[], None]) -> tuple[Place, Relay | None]:
     return place, relay
 
 
-def _place() -> Place:
-    """What the environment says, or what JAX knows of a TPU pod, Slurm or Open MPI."""
+def find_place() -> Place:
+    """What the environment says, or what JAX knows of a TPU pod, Slurm or Open MPI.
+
+    Under Slurm JAX gives every task one device. A task that is alone on its machine gets all, and
+    `JAX_LOCAL_DEVICE_IDS` decides where it is set.
+
+    Raises:
+      UserError: JAX knows nothing.
+    """
     address, count, index = (os.environ.get(name) for name in ENVIRONMENT)
     if address is not None and count is not None and index is not None:
         return Place(address, int(count), int(index))
@@ -89,7 +96,11 @@ def _place() -> Place:
             f'{DISTRIBUTED}: this is no TPU pod, Slurm or Open MPI that JAX knows: set '
             f'{", ".join(ENVIRONMENT)}'
         )
-    return Place(address, count, index, None if devices is None else list(devices))
+    machines = os.environ.get('SLURM_STEP_NUM_NODES')
+    is_alone = machines is not None and machines == os.environ.get('SLURM_NTASKS')
+    if devices is None or is_alone or 'JAX_LOCAL_DEVICE_IDS' in os.environ:
+        return Place(address, count, index)
+    return Place(address, count, index, list(devices))
 
 
 def _join(place: Place, relay: Relay | None) -> None:
