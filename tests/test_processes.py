@@ -12,7 +12,7 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax import assembly, evaluate, train
+from capf_jax import assembly, evaluate, train, training_run
 from capf_jax.runtime import checkpoints, commands, joining, processes, stopping
 from tests import tiny
 from tests.several_processes import several
@@ -139,7 +139,7 @@ def test_four_processes_then_one_then_two_train_and_score_as_one(tmp_path, monke
         def reached(self, step):
             return super().reached(step) or step == 5
 
-    monkeypatch.setattr(train, 'StopRequest', Stop)
+    monkeypatch.setattr(training_run, 'StopRequest', Stop)
     train.train_and_evaluate(config, tmp_path / 'many')
     go_on(2, None)
     for part, name, steps in (('train', 'loss', range(1, 7)), ('test', 'mpjpe', (3, 6))):

@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax import assembly, evaluate, train
+from capf_jax import assembly, evaluate, evaluate_arguments, train
 from capf_jax.errors import UserError
 from capf_jax.inference import units
 from capf_jax.inference.weight_files import load_weights, save_weights
@@ -102,13 +102,13 @@ def test_noise_is_swept_into_a_folder_of_choice(config_file, weights, tmp_path):
 
 def test_weights_need_a_config(weights):
     with pytest.raises(UserError, match='--config is missing: it names the dataset'):
-        evaluate.parse(['evaluate', f'--weights={weights}'])
+        evaluate_arguments.parse(['evaluate', f'--weights={weights}'], '')
 
 
 def test_weights_and_predictions_exclude_each_other(weights, config_file):
     argv = ['evaluate', f'--weights={weights}', f'--config={config_file}', '--predictions=a.npz']
     with pytest.raises(UserError, match='--weights and --predictions exclude each other'):
-        evaluate.parse(argv)
+        evaluate_arguments.parse(argv, '')
 
 
 def test_millimetres_in_a_file_are_metres_in_a_result(config, weights, tmp_path):

@@ -21,7 +21,7 @@ from tests.goldens import manifests
 
 
 def metadata_of(config):
-    """What `train.Run.origin` says, without what depends on the run."""
+    """What `training_run.Run.origin` says, without what depends on the run."""
     task = assembly.make_task(config)
     return {
         'task': task.name,
