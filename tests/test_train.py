@@ -11,7 +11,7 @@ import jax
 import numpy as np
 import pytest
 
-from capf_jax import assembly, train
+from capf_jax import assembly, train, training_run
 from capf_jax.inference import weight_files
 from capf_jax.inference.weight_files import save_weights
 from capf_jax.runtime import checkpoints, configuration, devices, run_folder
@@ -129,7 +129,7 @@ def test_an_evaluation_that_a_signal_prevented_is_made_up_for(linear, tmp_path, 
             return step == 3
 
     with monkeypatch.context() as patch:
-        patch.setattr(train, 'StopRequest', StopAfterThree)
+        patch.setattr(training_run, 'StopRequest', StopAfterThree)
         assert train.train_and_evaluate(linear, tmp_path).step == 3
     assert not log(tmp_path, 'test')
     train.train_and_evaluate(linear, tmp_path)
