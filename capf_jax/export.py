@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from capf_jax import errors
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
-from capf_jax.exporting import folder, networks_to_export
+from capf_jax.exporting import folder, networks_to_export, tensors
 from capf_jax.exporting.formats import FORMATS
 from capf_jax.runtime import commands
 
@@ -61,7 +61,7 @@ def main(argv: Sequence[str]) -> int:
     )
     parser.add_argument(
         '--part',
-        default=networks_to_export.ALL,
+        default=tensors.ALL,
         help='detector, lifter, or all from the crop to what the file is for',
     )
     parser.add_argument('--out', type=commands.path, help='the folder to write to')

@@ -12,8 +12,8 @@ PA-MPJPE on its rendered test split, seeds 0 and 1 have 78.4 / 60.7 and 77.2 / 5
 has the scores on photographs.
 
 Without motion capture, from this repository alone, 20,000 people (`people=20000` in both commands,
-seed 2) gave 87.5 mm and 66.7 mm on a rendered test split of built-in activities alone. Rendering and
-features took 28 minutes together and the training 16, on the same 2 cores under other work.
+seed 2) gave 87.5 mm and 66.7 mm on a rendered test split of built-in activities alone. Rendering
+and features took 28 minutes together and the training 16, on the same 2 cores under other work.
 
 Arguments follow a colon, `--config=configs/photographs.py:step=0,seed=1`:
   step             ablation step 0-3: coordinates only, + context, + fusion, + deformable extraction

@@ -21,8 +21,8 @@ import capf_jax
 from capf_jax.errors import UserError
 from capf_jax.exporting import parity
 from capf_jax.exporting.formats import FORMATS
-from capf_jax.exporting.networks_to_export import PARTS, Export, Tensor
 from capf_jax.exporting.parity import Difference
+from capf_jax.exporting.tensors import PARTS, Export, Tensor
 from capf_jax.inference import weight_files
 from capf_jax.runtime import files
 
@@ -161,7 +161,7 @@ def _described(exported: Export) -> dict[str, Any]:
         'crop': crop,
         'inputs': [_tensor(one) for one in exported.inputs],
         'outputs': [
-            {**_tensor(one), 'tolerance': one.tolerance, 'tolerance_is': _tolerance(one)}
+            {**_tensor(one), 'tolerance': one.tolerance, 'tolerance_is': one.tolerance_is}
             for one in exported.outputs
         ],
         'python': '.'.join(map(str, sys.version_info[:3])),
@@ -176,7 +176,3 @@ def _tensor(one: Tensor) -> dict[str, Any]:
         'unit': one.unit,
         'meaning': one.meaning,
     }
-
-
-def _tolerance(one: Tensor) -> str:
-    return 'a share of its largest value' if one.name.startswith('maps_') else 'in its unit'

@@ -19,8 +19,8 @@ import numpy as np
 from jax import export as jax_export
 
 from capf_jax.errors import UserError
-from capf_jax.exporting.networks_to_export import Export
 from capf_jax.exporting.onnx_forms import convertible
+from capf_jax.exporting.tensors import Export
 from capf_jax.inference import onnx_files
 
 PLATFORMS = ('cpu', 'cuda', 'tpu')

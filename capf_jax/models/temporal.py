@@ -87,7 +87,7 @@ class TemporalLifter(Lifter):
           UserError: as `Lifter`, or the rows are no whole windows.
         """
         tokens, intermediates = self.encode(joints2d, joints2d_crop, maps, contexts, train, doubt)
-        if len(tokens) % self.frames:
+        if tokens.shape[0] % self.frames:
             raise UserError(
                 f'the sequence lifter got {len(tokens)} people, which are no whole windows of '
                 f'{self.frames} frames'
