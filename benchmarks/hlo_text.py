@@ -164,13 +164,19 @@ class Size:
     Attributes:
       numbers: of the numbers alone.
       in_memory: that they take in the chip's large memory, with what the layout pads them with.
+      padding: how many of these are padding.
     """
 
     numbers: int = 0
     in_memory: int = 0
+    padding: int = 0
 
     def __add__(self, other: Size) -> Size:
-        return Size(self.numbers + other.numbers, self.in_memory + other.in_memory)
+        return Size(
+            self.numbers + other.numbers,
+            self.in_memory + other.in_memory,
+            self.padding + other.padding,
+        )
 
 
 def size_of(type_text: str) -> Size:
@@ -184,7 +190,8 @@ def size_of(type_text: str) -> Size:
         shape = [int(number) for number in dimensions.split(',') if number]
         numbers = math.prod(shape) * bits // 8
         padded = math.prod(_padded(shape, layout)) * bits // 8
-        whole += Size(numbers, 0 if re.search(r'S\([1-9]', layout) else padded)
+        elsewhere = re.search(r'S\([1-9]', layout)
+        whole += Size(numbers) if elsewhere else Size(numbers, padded, padded - numbers)
     return whole
 
 
@@ -239,7 +246,7 @@ def traffic(program: Program) -> list[Traffic]:
         counts[sort] += 1
         sizes[sort] += whole
     rows = [
-        Traffic(sort, counts[sort], size.in_memory, _padding(size)) for sort, size in sizes.items()
+        Traffic(sort, counts[sort], size.in_memory, size.padding) for sort, size in sizes.items()
     ]
     return sorted(rows, key=lambda row: -row.bytes)
 
@@ -252,17 +259,15 @@ def moved(operation: Operation, types: Mapping[str, str]) -> Size:
     if operation.kind in ('copy-start', 'slice-start'):
         texts = [match[0] for match in _ARRAY.finditer(operation.type)]
         copy, original = texts[:2] if operation.kind == 'copy-start' else texts[1::-1]
-        there, whole = size_of(copy), size_of(original)
-        read = whole.in_memory * there.numbers // max(1, whole.numbers)
-        return Size(there.numbers * (2 if read and there.in_memory else 1), read + there.in_memory)
+        there, source = size_of(copy), size_of(original)
+        read = Size(
+            0, *(n * there.numbers // source.numbers for n in (source.in_memory, source.padding))
+        )
+        return read + there
     whole = size_of(operation.type)
     for operand in operation.operands:
         whole += size_of(types.get(operand, ''))
     return whole
-
-
-def _padding(size: Size) -> int:
-    return max(0, size.in_memory - size.numbers)
 
 
 def part_of(source: str) -> str:

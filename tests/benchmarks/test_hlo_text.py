@@ -76,6 +76,11 @@ def test_a_copy_into_fast_memory_is_read_once_and_belongs_to_its_reader(program)
     assert rows['HRNet: copy-start'].bytes == 128 * 128 * 4
 
 
+def test_arrays_in_fast_memory_hide_no_padding():
+    size = hlo_text.size_of('(s32[16]{0:T(128)S(1)}, f32[2,8]{1,0:T(2,128)})')
+    assert size.padding == 2 * 128 * 4 - 2 * 8 * 4
+
+
 def test_short_axes_are_counted_with_their_padding(program):
     rows = {sort.sort: sort for sort in hlo_text.traffic(program)}
     add = rows['Lifter fuse: add']
@@ -96,7 +101,8 @@ def test_short_axes_are_counted_with_their_padding(program):
     ],
 )
 def test_sizes_of_types(kind, numbers, in_memory):
-    assert hlo_text.size_of(kind) == hlo_text.Size(numbers, in_memory)
+    size = hlo_text.size_of(kind)
+    assert (size.numbers, size.in_memory) == (numbers, in_memory)
 
 
 @pytest.mark.parametrize(
