@@ -109,13 +109,15 @@ def _conditions() -> dict[str, Any]:
 
 
 def _configs(paths: Sequence[str], overrides: Sequence[str]) -> dict[str, ConfigDict]:
-    """Name of the file without its ending -> configuration, with the overrides of its fields."""
+    """What rows call each configuration -> it: its file, its arguments, and overridden fields."""
     configs = {}
     for path in paths:
+        file, _, arguments = path.partition(':')
+        name = pathlib.Path(file).stem + (f':{arguments}' if arguments else '')
         argv = ['benchmarks.accelerators', f'--config={path}', *overrides]
         config = configuration.parse(argv, required=('config',)).config
         assert config is not None  # `parse` requires one.
-        configs[pathlib.Path(path.partition(':')[0]).stem] = config
+        configs[' '.join([name, *overrides])] = config
     return configs
 
 

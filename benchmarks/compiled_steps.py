@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import pathlib
+import re
 import time
 from collections.abc import Callable
 from typing import Any
@@ -35,7 +36,8 @@ class Row:
     """What is compiled: one step of a configuration, for one topology.
 
     Attributes:
-      config: the file's name without its ending, such as 'human36m_hrnet32'.
+      config: the file's name without its ending, such as 'human36m_hrnet32', with its arguments and
+        with fields that were set.
       dtype: that the networks compute in.
       step: one of STEPS.
       topology: such as 'v5e:2x2'.
@@ -132,7 +134,7 @@ def compiled_row(row: Row, config: ConfigDict, texts: pathlib.Path | None = None
     text = compiled.as_text() or ''
     if texts is not None:
         texts.mkdir(parents=True, exist_ok=True)
-        name = row.name.replace('/', '-').replace(':', '-')
+        name = re.sub(r'[^\w.=]+', '-', row.name)
         (texts / f'{name}.txt.gz').write_bytes(gzip.compress(text.encode(), 6))
     part = config.training if row.step == 'train' else config.evaluation
     return {

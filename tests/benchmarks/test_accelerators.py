@@ -94,6 +94,12 @@ def test_a_row_can_be_named_alone():
     assert accelerators.only(rows, ROW.name) == [ROW]
 
 
+def test_rows_of_overridden_fields_have_names_of_their_own():
+    path, override = 'configs/human36m_hrnet32.py:step=0', '--config.training.batch_size=8'
+    (name,) = accelerators._configs([path], [override])
+    assert name == f'human36m_hrnet32:step=0 {override}'
+
+
 def test_an_unknown_row_is_an_error():
     with pytest.raises(UserError, match=r'--only is .*evaluate/v5e:2x3'):
         accelerators.only([ROW], ROW.name[:-1] + '3')
