@@ -153,6 +153,10 @@ def test_hours_are_those_of_eight_chips_with_the_whole_training():
     assert f'| 8 v5e                   | {hours:.2f}' in table
 
 
+def test_another_dataset_gets_no_hours():
+    assert 'No row of a v5e' in accelerator_report.markdown([result(config='synthetic')])
+
+
 @pytest.mark.skipif(not LIBTPU, reason='libtpu is not installed')
 @pytest.mark.parametrize('step', compiled_steps.STEPS)
 def test_a_small_model_compiles_for_a_tpu(step):
