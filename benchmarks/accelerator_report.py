@@ -207,8 +207,8 @@ def _hours_row(result: Result, what: str, of_chips: str, hours: float, people: i
         result['dtype'],
         what,
         of_chips,
-        f'{hours:.2f}',
-        f'{hours / 0.4:.2f}',
+        f'{hours:.2g}',
+        f'{hours / 0.4:.2g}',
         f'{people / (hours / 0.4 * 3600):,.0f}',
     ]
 
