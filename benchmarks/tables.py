@@ -210,7 +210,7 @@ def _commit(folder: files.AnyPath) -> str:
     return ' and '.join(dict.fromkeys(entry['git_commit'] for entry in starts))
 
 
-def _machine() -> str:
+def this_machine() -> str:
     """This machine in words."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
     return f'{cores} CPU cores, {platform.machine()}, {platform.system()}'
@@ -253,7 +253,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     add('--rows', default=','.join(TABLES), help='tables and rows, separated by commas')
     add('--seeds', default='0,1', help='seeds, separated by commas')
     add('--workdir', default='runs/tables', type=files.user_path, help='folder of all runs')
-    add('--machine', default=_machine(), help='what the tables call this machine')
+    add('--machine', default=this_machine(), help='what the tables call this machine')
     parser.add_flag('quick', default=False, help='fewer people and rows')
     values = parser.parse(argv)
     if not all(seed.isdecimal() for seed in values.seeds.split(',')):

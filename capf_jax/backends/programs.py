@@ -1,20 +1,40 @@
 """The one door to the backends: what the rest of the house asks for when it compiles a program.
 
 Models are plain formulas, which every backend runs. Where a program is compiled for a backend that
-has a room of its own here (today the CPU), this module adds what that room knows: compiler options,
+has a room of its own here (CPU and TPU), this module adds what that room knows: compiler options,
 faster methods in place of the models' own, kernels prepared beforehand, settings of the process.
 """
 
 from __future__ import annotations
 
+import contextlib
+import contextvars
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jax
 
 from capf_jax.backends import stored
 from capf_jax.backends.cpu import folding, memory, options, replacements
+from capf_jax.backends.tpu import replacements as tpu_replacements
+
+# The platform that programs are compiled for; None for that of JAX's default backend.
+_platform: contextvars.ContextVar[str | None] = contextvars.ContextVar('platform', default=None)
+
+
+@contextlib.contextmanager
+def compiling_for(platform: str) -> Iterator[None]:
+    """Programs traced inside are those of a platform that need not be at hand.
+
+    Args:
+      platform: as `jax.Device.platform` names it: 'cpu', 'gpu' or 'tpu'.
+    """
+    token = _platform.set(platform)
+    try:
+        yield
+    finally:
+        _platform.reset(token)
 
 
 def jit(
@@ -83,9 +103,7 @@ def specialised(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not _on_cpu():
-            return function(*args, **kwargs)
-        with replacements.active():
+        with _replaced():
             return function(*args, **kwargs)
 
     return call
@@ -110,5 +128,15 @@ def start_process() -> None:
     memory.compute_inline()
 
 
+def _replaced() -> contextlib.AbstractContextManager[None]:
+    """The replacements of the platform that programs are compiled for; none for a GPU."""
+    rooms = {'cpu': replacements.active, 'tpu': tpu_replacements.active}
+    return rooms.get(_compiled_for(), contextlib.nullcontext)()
+
+
+def _compiled_for() -> str:
+    return _platform.get() or jax.default_backend()
+
+
 def _on_cpu() -> bool:
-    return jax.default_backend() == 'cpu'
+    return _compiled_for() == 'cpu'

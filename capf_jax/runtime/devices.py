@@ -12,7 +12,7 @@ import collections
 import functools
 import itertools
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -27,7 +27,11 @@ from capf_jax.runtime import processes
 
 def _devices() -> list[jax.Device]:
     """All devices, those of one process side by side, as pmap orders them."""
-    return sorted(jax.devices(), key=lambda device: (device.process_index, device.id))
+    return _in_order(jax.devices())
+
+
+def _in_order(devices: Iterable[jax.Device]) -> list[jax.Device]:
+    return sorted(devices, key=lambda device: (device.process_index, device.id))
 
 
 def _everywhere() -> NamedSharding:
@@ -35,18 +39,21 @@ def _everywhere() -> NamedSharding:
     return NamedSharding(Mesh(np.array(_devices()), (AXIS,)), PartitionSpec())
 
 
-def check_batch_size(batch_size: int, field: str, parts: int = 1) -> None:
+def check_batch_size(
+    batch_size: int, field: str, parts: int = 1, devices: int | None = None
+) -> None:
     """Checks that a batch divides evenly over the devices of all processes.
 
     Args:
       batch_size: samples in a batch, over all processes.
       field: the configuration's name for it, such as 'training.batch_size'.
       parts: how many each device cuts its share into.
+      devices: how many there are; None for those of this run.
 
     Raises:
       UserError: it does not divide; the sentence has both numbers and a size that fits.
     """
-    devices = jax.device_count()
+    devices = jax.device_count() if devices is None else devices
     each = devices * parts
     if batch_size % each:
         fitting = max(each, batch_size // each * each)
@@ -129,6 +136,57 @@ def prefetch(batches: Iterable[Batch], ahead: int = 2) -> Iterator[Batch]:
         waiting.extend(shard(batch) for batch in itertools.islice(batches, 1))
 
 
+def _mapped(step: Callable[..., Any], devices: Sequence[jax.Device] | None = None) -> Any:
+    """The training step as pmap runs it, on all devices of this run or on those given."""
+    with warnings.catch_warnings():  # pmap may be deprecated: this file is the place to leave it
+        warnings.simplefilter('ignore', DeprecationWarning)
+        return jax.pmap(
+            programs.specialised(step),
+            axis_name=AXIS,
+            in_axes=(None, 0),
+            out_axes=None,
+            donate_argnums=0,
+            devices=devices,
+        )
+
+
+def lowered_train_step(
+    step: Callable[..., Any], state: Any, batch: Batch, devices: Sequence[jax.Device]
+) -> jax.stages.Lowered:
+    """The program of `train_step`, to be compiled for devices that need not be at hand.
+
+    Args:
+      step: see `train_step`.
+      state: its arrays, or `jax.ShapeDtypeStruct`s.
+      batch: the whole batch, likewise.
+      devices: all of one platform, as `jax.experimental.topologies` gives them.
+    """
+    devices = _in_order(devices)
+
+    def cut(x: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((len(devices), len(x) // len(devices), *x.shape[1:]), x.dtype)
+
+    with programs.compiling_for(devices[0].platform), warnings.catch_warnings():
+        warnings.simplefilter('ignore', DeprecationWarning)
+        return _mapped(step, devices).lower(state, jax.tree.map(cut, batch))
+
+
+def lowered_eval_step(
+    step: Callable[..., Any], state: Any, batch: Batch, devices: Sequence[jax.Device]
+) -> jax.stages.Lowered:
+    """The program of `eval_step`, likewise."""
+    devices = _in_order(devices)
+    mesh = Mesh(np.array(devices), (AXIS,))
+
+    def laid_out(tree: Any, *cut: str) -> Any:
+        layout = NamedSharding(mesh, PartitionSpec(*cut))
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=layout), tree)
+
+    with programs.compiling_for(devices[0].platform):
+        jitted = _gathered(step, mesh).jitted()  # pyright: ignore[reportFunctionMemberAccess]
+        return jitted.lower(laid_out(state), laid_out(batch, AXIS))
+
+
 @functools.lru_cache(maxsize=8)  # one compilation a process
 def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
     """A training step over all devices: (state, sharded batch) -> (state, metrics).
@@ -136,15 +194,7 @@ def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
     The state that goes in is donated: its memory is used again, and only the state that comes back
     may be read.
     """
-    with warnings.catch_warnings():  # pmap may be deprecated: this file is the place to leave it
-        warnings.simplefilter('ignore', DeprecationWarning)
-        mapped = jax.pmap(
-            programs.specialised(step),
-            axis_name=AXIS,
-            in_axes=(None, 0),
-            out_axes=None,
-            donate_argnums=0,
-        )
+    mapped = _mapped(step)
     compiled: dict[Any, Callable[..., Any]] = {}
 
     def run(state: Any, batch: Batch) -> Any:
@@ -164,6 +214,24 @@ def train_step(step: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+def _gathered(step: Callable[..., dict[str, Any]], mesh: Mesh) -> Callable[..., Any]:
+    """The evaluation step over a mesh, jitted: every device gets the outputs of all."""
+
+    def gathered(state: Any, batch: Batch) -> dict[str, Any]:
+        outputs = step(state, batch)
+        return jax.tree.map(lambda x: jax.lax.all_gather(x, AXIS, tiled=True), outputs)
+
+    return programs.jit(
+        jax.shard_map(
+            gathered,
+            mesh=mesh,
+            in_specs=(PartitionSpec(), PartitionSpec(AXIS)),
+            out_specs=PartitionSpec(),
+            check_vma=False,  # JAX does not see that all_gather gives every device the same copy
+        )
+    )
+
+
 @functools.lru_cache(maxsize=8)  # one compilation a run, however often the split is evaluated
 def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, jax.Array]]:
     """A jitted evaluation step over all devices and processes.
@@ -174,20 +242,7 @@ def eval_step(step: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, ja
       devices: `np.asarray` of an output does.
     """
     mesh = Mesh(np.array(_devices()), (AXIS,))
-
-    def gathered(state: Any, batch: Batch) -> dict[str, Any]:
-        outputs = step(state, batch)
-        return jax.tree.map(lambda x: jax.lax.all_gather(x, AXIS, tiled=True), outputs)
-
-    jitted = programs.jit(
-        jax.shard_map(
-            gathered,
-            mesh=mesh,
-            in_specs=(PartitionSpec(), PartitionSpec(AXIS)),
-            out_specs=PartitionSpec(),
-            check_vma=False,  # JAX does not see that all_gather gives every device the same copy
-        )
-    )
+    jitted = _gathered(step, mesh)
     layout = NamedSharding(mesh, PartitionSpec(AXIS))
 
     def run(state: Any, batch: Batch) -> dict[str, jax.Array]:

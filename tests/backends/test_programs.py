@@ -7,6 +7,7 @@ import pytest
 
 from capf_jax.backends import programs
 from capf_jax.backends.cpu import options, replacements, tricks
+from capf_jax.backends.tpu import replacements as tpu_replacements
 
 
 class Twice(nn.Module):
@@ -87,6 +88,25 @@ def test_other_backends_run_the_plain_methods(twice_as_sum, on_another_backend):
 def test_other_backends_prepare_nothing(on_another_backend):
     variables = {'params': {}, 'batch_stats': {}}
     assert programs.prepared(variables) is variables
+
+
+def test_programs_for_another_platform_run_what_it_needs(twice_as_sum):
+    run = programs.specialised(lambda v, x: Twice().apply(v, x))
+    variables = {'params': {'factor': jnp.array(2.0)}}
+    with programs.compiling_for('tpu'):
+        assert float(run(variables, 3.0)) == 6
+        assert programs.compiler_options() == {}
+    assert float(run(variables, 3.0)) == 7
+
+
+def test_programs_for_a_tpu_run_its_replacements(monkeypatch):
+    def replacement(plain, module, x):
+        return plain(x) + 1
+
+    monkeypatch.setattr(tpu_replacements, 'REPLACEMENTS', {(Twice, '__call__'): replacement})
+    run = programs.specialised(lambda v, x: Twice().apply(v, x))
+    with programs.compiling_for('tpu'):
+        assert float(run({'params': {'factor': jnp.array(2.0)}}, 3.0)) == 7
 
 
 def test_a_trick_is_off_inside_the_block_alone():

@@ -2,41 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
-
-import flax.linen as nn
+from contextlib import AbstractContextManager
 
 from capf_jax.backends.cpu import detector_modules, lifter_modules
-
-# (class, name of its method) -> (plain, module, *args, **kwargs) -> what the method returns. The
-# module is bound, inside the scope of its compact method: a replacement reads its parameters, and
-# makes submodules, by the names that the module's own method uses. `plain(*args, **kwargs)` runs
-# that method.
-Replacements = Mapping[tuple[type[nn.Module], str], Callable[..., Any]]
+from capf_jax.backends.interception import Replacements, replaced
 
 REPLACEMENTS: Replacements = {**lifter_modules.REPLACEMENTS, **detector_modules.REPLACEMENTS}
 
 
-@contextlib.contextmanager
-def active() -> Iterator[None]:
-    """Calls of Flax modules inside run the CPU's methods; equal but for rounding.
-
-    JAX's cache of traces knows nothing of this: one function object, jitted outside and inside,
-    gives the first trace both times.
-    """
-
-    def intercept(
-        plain: Callable[..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        context: nn.module.InterceptorContext,
-    ) -> Any:
-        replacement = REPLACEMENTS.get((type(context.module), context.method_name))
-        if replacement is None:
-            return plain(*args, **kwargs)
-        return replacement(plain, context.module, *args, **kwargs)
-
-    with nn.intercept_methods(intercept):
-        yield
+def active() -> AbstractContextManager[None]:
+    """Calls of Flax modules inside run the CPU's methods; see `interception.replaced`."""
+    return replaced(REPLACEMENTS)

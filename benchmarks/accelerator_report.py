@@ -1,0 +1,217 @@
+"""What the rows of benchmarks.accelerators say, as Markdown."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import tabulate
+
+from benchmarks import chips
+from benchmarks.chips import CHIPS, H100, PASSES, Chip
+
+# People of Human3.6M that the paper's training sees in 50 epochs, and that an evaluation sees,
+# each twice: plain and mirrored (docs/method.md, Human3.6M).
+TRAINED = 50 * 1_559_752
+EVALUATED = 543_344
+MOST_SORTS = 5  # that the table shows of a row
+Result = Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Bound:
+    """The least time of a step on a chip, as its published peaks allow.
+
+    Attributes:
+      arithmetic: seconds of the products alone.
+      memory: seconds of reading and writing the large memory alone.
+    """
+
+    arithmetic: float
+    memory: float
+
+    @property
+    def seconds(self) -> float:
+        """Of both at once, neither waiting for the other."""
+        return max(self.arithmetic, self.memory)
+
+
+def bound(result: Result) -> Bound:
+    """The least time of a row's step."""
+    chip = chips.chip_of(result['topology'])
+    return Bound(
+        arithmetic=result['flops'] * passes(result) / chip.flops,
+        memory=result['traffic'] / chip.bandwidth,
+    )
+
+
+def passes(result: Result) -> int:
+    """Products of bfloat16 for each product of the row's type."""
+    return PASSES[result['precision']] if result['dtype'] == 'float32' else 1
+
+
+def memory_in_use(result: Result) -> int:
+    """Bytes that a step takes on a chip; what goes in and out in the same place counts once."""
+    memory = result['memory']
+    return (
+        memory['arguments'] + memory['outputs'] - memory['shared'] + memory['temporaries']
+        + memory['program']
+    )  # fmt: skip
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """All tables."""
+    parts = [
+        _conditions(results),
+        '## Steps',
+        _steps(results),
+        '## Memory of a chip',
+        _memory(results),
+        '## What the bytes are for',
+        _sorts(results),
+        '## Published figures of the chips',
+        _chips([*CHIPS.values(), H100]),
+        "## Hours of the paper's training, estimated",
+        _hours(results),
+    ]
+    return '\n\n'.join(parts) + '\n'
+
+
+def _conditions(results: Sequence[Result]) -> str:
+    """When, where and with what the rows were compiled."""
+    lines = []
+    for result in results:
+        versions = ', '.join(f'{name} {number}' for name, number in result['versions'].items())
+        line = f'- {result["date"]}, {result["machine"]}: {versions}'
+        if line not in lines:
+            lines.append(line)
+    return 'Compiled by `python -m benchmarks.accelerators`, run nowhere.\n\n' + '\n'.join(lines)
+
+
+def _steps(results: Sequence[Result]) -> str:
+    headers = [
+        'configuration', 'type', 'step', 'topology', 'chips (hosts)', 'batch (a chip)',
+        'compiling, s', 'TFLOP a chip', 'XLA\'s bytes, GB', 'memory traffic, GB (padding)',
+        'peak allows, ms', 'bandwidth allows, ms', 'exchanges', 'loops',
+    ]  # fmt: skip
+    rows = []
+    for result in results:
+        least, times = bound(result), passes(result)
+        rows.append([
+            result['config'],
+            result['dtype'],
+            result['step'],
+            result['topology'],
+            f'{result["chips"]} ({result["hosts"]})',
+            f'{result["batch"]} ({result["batch"] // result["chips"]})',
+            f'{result["compile_seconds"]:.0f} ({result["compile_processor_seconds"]:.0f})',
+            f'{result["flops"] / 1e12:.2f}' + (f' x {times}' if times > 1 else ''),
+            f'{result["bytes_accessed"] / 1e9:.1f}',
+            f'{result["traffic"] / 1e9:.1f} ({result["padding"] / result["traffic"]:.0%})',
+            f'{1e3 * least.arithmetic:.1f}',
+            f'{1e3 * least.memory:.1f}',
+            _exchanges(result),
+            str(result['loops']),
+        ])  # fmt: skip
+    return _table(headers, rows)
+
+
+def _exchanges(result: Result) -> str:
+    """Such as '2 all-reduce, 56 MB'."""
+    return '; '.join(
+        f'{exchange["count"]} {kind}, {exchange["bytes"] / 1e6:.2g} MB'
+        for kind, exchange in result['collectives'].items()
+    )
+
+
+def _memory(results: Sequence[Result]) -> str:
+    headers = [
+        'configuration', 'type', 'step', 'topology', 'arguments', 'outputs', 'in the same place',
+        'temporaries', 'program', 'in use, GiB', 'of the chip\'s, GiB', 'share',
+    ]  # fmt: skip
+    rows = []
+    for result in results:
+        chip, used = chips.chip_of(result['topology']), memory_in_use(result)
+        rows.append([
+            result['config'],
+            result['dtype'],
+            result['step'],
+            result['topology'],
+            *(f'{number / 2**30:.2f}' for number in result['memory'].values()),
+            f'{used / 2**30:.2f}',
+            f'{chip.memory / 2**30:.1f}',
+            f'{used / chip.memory:.0%}',
+        ])  # fmt: skip
+    return _table(headers, rows)
+
+
+def _sorts(results: Sequence[Result]) -> str:
+    rows = [
+        [
+            f'{result["config"]}, {result["dtype"]}, {result["step"]}, {result["topology"]}',
+            sort['sort'],
+            str(sort['count']),
+            f'{sort["bytes"] / 1e9:.2f}',
+            f'{sort["padding"] / 1e9:.2f}',
+        ]
+        for result in results
+        for sort in result['sorts'][:MOST_SORTS]
+    ]
+    return _table(['row', 'operations', 'number', 'GB', 'of it padding'], rows)
+
+
+def _chips(known: Sequence[Chip]) -> str:
+    rows = [
+        [
+            chip.name,
+            f'{chip.flops / 1e12:.1f}',
+            f'{chip.memory / 1e9:.1f}',
+            f'{chip.bandwidth / 1e9:.0f}',
+            chip.source,
+        ]
+        for chip in known
+    ]
+    return _table(['chip', 'bfloat16, TFLOP/s', 'memory, GB', 'GB/s', 'published'], rows)
+
+
+def _hours(results: Sequence[Result]) -> str:
+    """Hours of training and of one evaluation, of chips whose topology is among the rows."""
+    rows = []
+    for result in results:
+        if not result['config'].startswith('human36m'):
+            continue  # Another dataset has other numbers of people.
+        chip = chips.chip_of(result['topology'])
+        people = TRAINED if result['step'] == 'train' else EVALUATED
+        share = people / result['batch'] * result['chips']  # steps of one chip alone
+        what = 'training, 50 epochs' if result['step'] == 'train' else 'one evaluation'
+        if chip.name in ('v5e', 'v6e'):
+            hours = share * bound(result).seconds / 8 / 3600
+            rows.append(_hours_row(result, what, f'8 {chip.name}', hours, people))
+        if chip.name == 'v5e' and passes(result) == 1 and result['dtype'] == 'bfloat16':
+            # Another compiler moves other bytes: of a GPU only the products are known.
+            hours = share * result['flops'] / H100.flops / 3600
+            rows.append(_hours_row(result, what, '1 H100 (products alone)', hours, people))
+    if not rows:
+        return 'No row of a v5e or a v6e is here.'
+    headers = [
+        'configuration', 'type', 'what', 'chips', 'hours at the bound', 'hours at 40% of it',
+        'crops a second to read for these',
+    ]  # fmt: skip
+    return _table(headers, rows)
+
+
+def _hours_row(result: Result, what: str, of_chips: str, hours: float, people: int) -> list[str]:
+    return [
+        result['config'],
+        result['dtype'],
+        what,
+        of_chips,
+        f'{hours:.2g}',
+        f'{hours / 0.4:.2g}',
+        f'{people / (hours / 0.4 * 3600):,.0f}',
+    ]
+
+
+def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return tabulate.tabulate(rows, headers, 'pipe', disable_numparse=True)
