@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import collections
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from capf_jax.models.published_sizes import OWN_SIZE
@@ -12,6 +14,9 @@ from converters.reading import Source
 from converters.tables import Model
 
 UNLIKE = 50  # per cent of common keys below which a file is hardly the model that it is nearest to
+FEW = 10  # keys of a file that is no part of a model, although a model has them all
+PARTS = 4  # beginnings of keys behind which a model is looked for
+MOST_DROPPED = 20  # beginnings that a user is asked to leave out
 
 
 def of_joints(model: Model, is_sure: bool) -> str:
@@ -60,27 +65,65 @@ def fault(what: str, opened: Source, model: Model, expected: Mapping[str, Any]) 
     return engine.report(what, problems, _advice(opened, model, problems))
 
 
+def of_part(opened: Source) -> str:
+    """What to do about a file that holds a known model under one beginning of its keys.
+
+    Training programs keep other things beside a network, such as its loss or its running mean.
+
+    Returns:
+      A sentence; '' where no beginning leads to a known model.
+    """
+    shapes = {key: array.shape for key, array in opened.state.items()}
+    for beginning in _beginnings(shapes):
+        part = {
+            key.removeprefix(beginning): shape
+            for key, shape in shapes.items()
+            if key.startswith(beginning)
+        }
+        if len(part) == len(shapes):
+            continue
+        model, likeness = recognise.recognise(part)
+        drop = _drop([key for key in shapes if not key.startswith(beginning)], {beginning})
+        if likeness == 1 and drop:
+            return (
+                f'what begins with {beginning!r} seems to be {model.name}: if it is what you need, '
+                f'convert it with --drop={drop} to leave out all else'
+            )
+    return ''
+
+
+def _beginnings(keys: Iterable[str]) -> list[str]:
+    """The first one and the first two names of keys, those with the most keys first."""
+    counts = collections.Counter(
+        '.'.join(names[:number]) + '.'
+        for names in (key.split('.') for key in keys)
+        for number in (1, 2)
+        if len(names) > number
+    )
+    return [beginning for beginning, _ in counts.most_common(PARTS)]
+
+
 def _advice(opened: Source, model: Model, problems: Mapping[str, list[str]]) -> str:
     """What a file that does not fit seems to be, and what to try."""
     shapes = {key: array.shape for key, array in opened.state.items()}
     share = int(100 * recognise.likeness(model, shapes))  # 100 is said of no file that differs
-    seems = (
-        f'It seems to be {model.name} with {namings.TITLES[model.naming]} ({share}% of the keys '
-        f'are the same)'
-    )
-    if share < UNLIKE:
+    is_whole = not problems['missing'] and not problems['shape']
+    is_part = not problems['unexpected'] and len(shapes) >= FEW
+    if share < UNLIKE and not is_whole and not is_part:
+        part = of_part(opened)
         return (
-            f'It is hardly a {model.name} ({share}% of the keys are the same). Known are '
-            f'{", ".join(tables.names())}; python -m converters.inspect FILE says more.'
+            f'It is hardly a {model.name} ({share}% of the keys are the same). '
+            + (f'But {part}. ' if part else '')
+            + f'Known are {", ".join(tables.names())}; python -m converters.inspect FILE says more.'
         )
-    return f'{seems}. {_try(opened, model, problems, shapes)}'
+    return (
+        f'It seems to be {model.name} with {namings.TITLES[model.naming]} ({share}% of the keys '
+        f'are the same). {_try(model, problems, shapes)}'
+    )
 
 
 def _try(
-    opened: Source,
-    model: Model,
-    problems: Mapping[str, list[str]],
-    shapes: Mapping[str, tuple[int, ...]],
+    model: Model, problems: Mapping[str, list[str]], shapes: Mapping[str, tuple[int, ...]]
 ) -> str:
     """What to try about a file that is nearly a known model."""
     missing, unexpected = problems['missing'], problems['unexpected']
@@ -101,11 +144,41 @@ def _try(
             f'It lacks {len(missing)} of the tensors: give the whole file, not a part of it or '
             f'another version of the network.'
         )
-    beginnings = dict.fromkeys(f'{key.partition(".")[0]}.' for key in unexpected)
-    used = {key for key in opened.state if key not in unexpected}
-    safe = [b for b in beginnings if not any(key.startswith(b) for key in used)]
-    listed = ','.join(safe if len(safe) == len(beginnings) else unexpected[:3])
-    return f'If it needs none of what is unexpected, leave that out by --drop={listed}.'
+    drop = _drop(unexpected, {rule.key for rule in model.rules if rule.path is not None})
+    if not drop:
+        return 'Save the state dict of the network alone, without what is unexpected.'
+    return f'Convert it with --drop={drop} if it needs none of what is unexpected.'
+
+
+def _drop(keys: Sequence[str], needed: set[str]) -> str:
+    """The value of `--drop` that leaves out some keys and none of those that are needed.
+
+    Args:
+      keys: what is to be left out.
+      needed: keys, or beginnings of keys, that are kept.
+
+    Returns:
+      Beginnings, joined by commas, as short as can be; '' where that would be too many.
+    """
+
+    def is_safe(beginning: str) -> bool:
+        return bool(beginning) and not any(
+            key.startswith(beginning) or beginning.startswith(key) for key in needed
+        )
+
+    def shortest(key: str) -> str:
+        names = key.split('.')
+        beginnings = ['.'.join(names[:number]) + '.' for number in range(1, len(names))]
+        return next(filter(is_safe, beginnings), key)
+
+    chosen = list(dict.fromkeys(map(shortest, keys)))
+    whole = [one for one in chosen if not one.endswith('.')]
+    # Running means have names such as ema_backbone_conv1.
+    common = os.path.commonprefix(whole)  # noqa: RUF071 (names, and no paths)
+    if len(whole) > 1 and is_safe(common):
+        chosen = [one for one in chosen if one not in whole] + [common]
+    too_many = len(chosen) > MOST_DROPPED or any(',' in one for one in chosen)
+    return '' if too_many else ','.join(chosen)
 
 
 def _has_simple_decoder(shapes: Mapping[str, tuple[int, ...]]) -> bool:

@@ -54,7 +54,9 @@ def convert(
         raise UserError(f'the target is {target}; give it a name that ends in .safetensors')
     if os.path.realpath(target) == os.path.realpath(source):
         raise UserError(f'the target {target} is the source itself: give it another name')
-    opened = without(reading.read(source, PUBLISHED.get(name or '', '')), drop)
+    opened = reading.read(source, PUBLISHED.get(name or '', ''))
+    if drop:  # Errors name the keys without what is before all of them.
+        opened = without(recognised(opened)[0], drop)
     opened, model = identify(opened, name, skeleton)
     metadata = describe(opened, model, crop)
     expected, what = model.expected(), f'{opened.path} as {model.name}'
@@ -73,18 +75,23 @@ def convert(
 def without(opened: Source, drop: Sequence[str]) -> Source:
     """A file's content without the keys that begin with one of these words.
 
+    Keys may be written with and without the prefix that was before all of them.
+
     Raises:
       UserError: no key begins so; the nearest beginning is named.
     """
+    names = {key: (key, opened.prefix + key) for key in opened.state}
     for beginning in drop:
-        if not any(key.startswith(beginning) for key in opened.state):
+        if not any(one.startswith(beginning) for both in names.values() for one in both):
             parts = {f'{key.partition(".")[0]}.' for key in opened.state}
             raise UserError(
                 f'--drop is {beginning!r}, with which no key of {opened.path} begins; the nearest '
                 f'is {nearest(beginning, parts)!r}'
             )
-    state = {key: array for key, array in opened.state.items() if not key.startswith(tuple(drop))}
-    left_out = tuple(key for key in opened.state if key not in state)
+    left_out = tuple(
+        key for key, both in names.items() if any(one.startswith(tuple(drop)) for one in both)
+    )
+    state = {key: array for key, array in opened.state.items() if key not in set(left_out)}
     return dataclasses.replace(opened, state=state, left_out=left_out)
 
 
@@ -105,9 +112,11 @@ def identify(
     opened, model, likeness = recognised(opened)
     if likeness == 0:
         first = ', '.join(list(opened.state)[:3])
+        part = advice.of_part(opened)
         raise UserError(
-            f'{opened.path} is of no known model: none has keys such as {first}; known are '
-            f'{", ".join(tables.names())}'
+            f'{opened.path} is of no known model: none has keys such as {first}; '
+            + (f'but {part}; ' if part else '')
+            + f'known are {", ".join(tables.names())}'
         )
     if name is not None and name != model.name:
         sure = 'is a' if likeness == 1 else 'is nearest to a'

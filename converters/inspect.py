@@ -60,10 +60,12 @@ def _published(path: str | os.PathLike, inside: str = '') -> list[str]:
     opened, model, likeness = recognised(reading.read(path, inside))
     if likeness == 0:
         shapes = [f'{key} {array.shape}' for key, array in list(opened.state.items())[:SHOWN]]
+        part = advice.of_part(opened)
         return [
             f'{opened.path} (SHA-256 {opened.sha256})',
             f'  is of no known model; it holds {len(opened.state):,} tensors, first '
             f'{"; ".join(shapes)}',
+            *([f'  {part}'] if part else []),
             f'  known are {", ".join(tables.names())}',
         ]
     expected = model.expected()

@@ -75,6 +75,22 @@ def folder_at(name):
     return damage
 
 
+def pipe_at(name):
+    def damage(workdir):
+        (workdir / name).unlink()
+        os.mkfifo(workdir / name)
+
+    return damage
+
+
+def link_at(name, target):
+    def damage(workdir):
+        (workdir / name).unlink()
+        (workdir / name).symlink_to(target)
+
+    return damage
+
+
 def remove(name):
     def damage(workdir):
         path = workdir / name
@@ -141,6 +157,8 @@ STILL_WHOLE = {
     'versions.json is deep': rewrite('versions.json', DEEP),
     'versions.json is a folder': folder_at('versions.json'),
     'versions.json is gone': remove('versions.json'),
+    'versions.json is a pipe': pipe_at('versions.json'),
+    'versions.json is a loop': link_at('versions.json', 'versions.json'),
     'log.jsonl is a list': rewrite('log.jsonl', b'[1]\n[2]\n'),
     'log.jsonl is deep': rewrite('log.jsonl', DEEP),
     'log.jsonl is random': rewrite('log.jsonl', b'\xea\x00\xff'),
@@ -149,6 +167,10 @@ STILL_WHOLE = {
     'log.jsonl with texts': rewrite('log.jsonl', b'{"step": 6, "part": "train", "loss": "x"}\n'),
     'log.jsonl is a folder': folder_at('log.jsonl'),
     'log.jsonl is gone': remove('log.jsonl'),
+    'log.jsonl is a pipe': pipe_at('log.jsonl'),
+    'log.jsonl is a loop': link_at('log.jsonl', 'log.jsonl'),
+    'log.jsonl is /dev/null': link_at('log.jsonl', os.devnull),
+    'checksums are a pipe': pipe_at('checkpoints/checksums.json'),
     'the score is zeros': rewrite('checkpoints/best/6/metrics/metrics', bytes(9)),
     'the score is gone': remove('checkpoints/best/6/metrics'),
     'the score is a text': rewrite('checkpoints/best/6/metrics/metrics', b'{"score": "low"}'),
@@ -167,6 +189,7 @@ NO_CONFIG = {
     'no task': lambda workdir: without(workdir, 'task'),
     'a section is a number': lambda workdir: without(workdir, 'training', training=3),
     'a folder': folder_at('config.json'),
+    'a pipe': pipe_at('config.json'),
 }
 
 

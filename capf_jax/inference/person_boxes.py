@@ -19,6 +19,7 @@ from capf_jax.inference.photograph_camera import (
 
 THUMBNAIL = 256  # pixels a side of the picture that the finder sees
 LEAST_SCORE = 0.2  # of a person that the finder finds
+LARGEST_PERSON = 20  # times the larger side of the picture that the side of a box may have
 LEAST_PERSON = 16.0  # pixels; the longer side of the smallest person whose pose can be told
 
 
@@ -166,6 +167,11 @@ def checked_boxes(
         if x >= width or y >= height or x + w <= 0 or y + h <= 0:
             raise UserError(
                 f'{text} lies outside of the picture of {width}x{height} px; give pixels of the '
+                'upright picture'
+            )
+        if max(w, h) > LARGEST_PERSON * max(width, height):
+            raise UserError(
+                f'{text} is far larger than the picture of {width}x{height} px; give pixels of the '
                 'upright picture'
             )
         if max(w, h) < LEAST_PERSON:

@@ -53,6 +53,15 @@ def _check(values: argparse.Namespace) -> None:
         photograph_camera.from_field_of_view(values.fov, (1, 1))  # which refuses what is no angle
     if values.height is not None:
         photographs.check_height(values.height)
+    for name in ('pitch', 'tilt'):
+        degrees = getattr(values, name)
+        if not abs(degrees) <= 360:
+            raise UserError(f'--{name} is {degrees:g}; give an angle in degrees, such as 10')
+    if not 0 <= values.least_confidence <= 1:
+        raise UserError(
+            f'--least_confidence is {values.least_confidence:g}; a confidence is 0 to 1, such as '
+            f'{photographs.LEAST_CONFIDENCE:g}'
+        )
     if values.world == 'camera' and (values.pitch or values.tilt):
         raise UserError('--pitch and --tilt are for --world=y_up or z_up; add it')
 

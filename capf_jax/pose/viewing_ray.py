@@ -217,7 +217,8 @@ def crop_image(
     if not part.size:
         return np.zeros((height, width, image.shape[2]), image.dtype)
     shrinks = np.linalg.norm(source[1] - source[0]) / max(width - 1, 1)
-    times = max(int(shrinks), 1)
+    # A photograph that is smaller than a pixel of the crop is one pixel at most.
+    times = int(min(max(shrinks, 1), max(part.shape[:2])))
     # A pixel of the averaged part stands for `times` pixels, whose middle it is.
     whole = np.array([[times, 0, first[0] + (times - 1) / 2], [0, times, first[1]], [0, 0, 1]])
     whole[1, 2] += (times - 1) / 2

@@ -106,8 +106,15 @@ class Parser(argparse.ArgumentParser):
 
 
 def path(text: str) -> pathlib.Path:
-    """The type of an argument that is a path on this machine; `~` is the home folder."""
-    return pathlib.Path(files.user_path(text))
+    """The type of an argument that is a path on this machine; `~` is the home folder.
+
+    Raises:
+      argparse.ArgumentTypeError: no path is meant; argparse adds the name of the argument.
+    """
+    try:
+        return pathlib.Path(files.user_path(text))
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def is_expected(error: BaseException) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import itertools
 import json
 import os
 import pathlib
@@ -39,13 +40,13 @@ def user_path(path: str | os.PathLike) -> epath.Path:
         libraries would wait for, read without an end or replace.
     """
     expanded = _expanded(path)
-    if not is_remote(expanded) and _is_device(expanded):
+    if not is_remote(expanded) and is_device(expanded):
         raise _device_error(expanded)
     return expanded
 
 
-def _is_device(path: str | os.PathLike, follows_links: bool = True) -> bool:
-    """Whether a device, a pipe or a socket is there."""
+def is_device(path: str | os.PathLike, follows_links: bool = True) -> bool:
+    """Whether a device, a pipe or a socket is there, which a reader may wait for without an end."""
     try:
         mode = os.stat(path, follow_symlinks=follows_links).st_mode
     except (OSError, ValueError):  # Whoever opens the path tells what is wrong.
@@ -145,7 +146,7 @@ def _refuse_device(target: pathlib.Path) -> None:
     For the administrator, the system would let it, and every other program would miss the device.
     A link to one may be replaced, but not those in /dev.
     """
-    if _is_device(target, follows_links=False) or target.absolute().parent == pathlib.Path('/dev'):
+    if is_device(target, follows_links=False) or target.absolute().parent == pathlib.Path('/dev'):
         raise _device_error(target)
 
 
@@ -207,9 +208,11 @@ def read_json(path: str | os.PathLike) -> Any:
     """A JSON file's content; a byte-order mark at its beginning is passed over.
 
     Raises:
-      UserError: it is no JSON, or is nested deeper than Python reads.
+      UserError: it is no JSON, is nested deeper than Python reads, or is a device or a pipe.
       OSError: it cannot be read.
     """
+    if not is_remote(path) and is_device(path):
+        raise _device_error(path)
     with named(path):
         content = epath.Path(path).read_bytes()
     try:
@@ -237,13 +240,23 @@ def parse_json(content: bytes | str) -> Any:
 def clear_the_way(path: AnyPath, *, wanted: str) -> None:
     """Renames what is at `path` if it is not of the kind that is to be written there.
 
+    That is a folder for a file and a file for a folder, a device, a pipe, or a link that leads in
+    a circle.
+
     Args:
       path: a file or a folder to be.
       wanted: 'file' or 'folder'.
     """
-    is_other = path.is_dir() if wanted == 'file' else path.is_file()
+    if is_remote(path):
+        return
+    try:
+        mode = os.stat(path).st_mode
+        is_other = not (stat.S_ISREG(mode) if wanted == 'file' else stat.S_ISDIR(mode))
+    except OSError as error:
+        is_other = error.errno == errno.ELOOP
     if is_other:
-        path.rename(path.with_name(f'{path.name}.damaged'))
+        names = (f'{path.name}.damaged{number or ""}' for number in itertools.count())
+        path.rename(next(free for name in names if not os.path.lexists(free := path.parent / name)))
 
 
 def write_json(path: AnyPath, content: Any) -> None:

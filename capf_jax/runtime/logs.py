@@ -174,7 +174,7 @@ def entries(path: str | os.PathLike) -> list[dict[str, Any]]:
     That is a last line cut short by a kill, and lines that were damaged since. An object has a
     'step', a 'part' and numbers.
     """
-    path, objects = files.user_path(path), []
+    path, objects = epath.Path(path), []  # What is no file there, such as a pipe, is not opened.
     for line in path.read_bytes().splitlines() if path.is_file() else ():
         try:
             entry = files.parse_json(line)
@@ -202,10 +202,10 @@ def was_evaluated(workdir: str | os.PathLike, step: int) -> bool:
 def drop_later(path: str | os.PathLike, step: int) -> None:
     """Drops the lines of later steps than `step` from a JSON-lines file, if there is one.
 
-    Lines that do not read, but for the last one, are told on stderr and dropped too; a folder in
-    the place of the file is renamed.
+    Lines that do not read, but for the last one, are told on stderr and dropped too; a folder or a
+    device in the place of the file is renamed.
     """
-    path = files.user_path(path)
+    path = epath.Path(path)
     files.clear_the_way(path, wanted='file')
     if not path.exists():
         return

@@ -41,6 +41,7 @@ def check(folder: str | os.PathLike) -> None:
       UserError: what is wrong, in words that follow 'the dataset is not whole:'.
     """
     path = pathlib.Path(folder)
+    check_files(path)
     info = _content(path / 'dataset_info.json')
     for field in ('name', 'configName', 'version'):
         _check_name(f'{field} in dataset_info.json', info.get(field, 'absent'))
@@ -67,6 +68,20 @@ def check(folder: str | os.PathLike) -> None:
                 'dataset of this project has; it was not opened'
             )
     _content(path / 'metadata.json')
+
+
+def check_files(folder: str | os.PathLike) -> None:
+    """Checks that none of a dataset's files is a pipe or a device, which readers would wait for.
+
+    Args:
+      folder: of one version of a dataset.
+
+    Raises:
+      UserError: one is, in words that follow 'the dataset is not whole:'.
+    """
+    for path in pathlib.Path(folder).glob('*'):
+        if files.is_device(path):
+            raise UserError(f'{path.name} is a device or a pipe')
 
 
 def _content(path: pathlib.Path) -> dict[str, Any]:

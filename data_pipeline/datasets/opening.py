@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import importlib
 import importlib.util
+import pathlib
 import pkgutil
 import sys
 import types
@@ -195,6 +196,20 @@ def _download_config(beam_runner: str) -> tfds.download.DownloadConfig:
     return tfds.download.DownloadConfig(beam_runner=beam_runner)
 
 
+def _check_files(data: ConfigDict) -> None:
+    """StateError where a file of the dataset is a pipe or a device, which TFDS would wait for."""
+    if files.is_remote(data.dir):
+        return
+    for folder in (pathlib.Path(files.user_path(data.dir)) / data.name).glob('*/*'):
+        try:
+            description.check_files(folder)
+        except UserError as error:
+            raise StateError(
+                f'the dataset in {folder} is not whole: {error}; '
+                f'delete this folder and build it again with `{BUILD_COMMAND}`'
+            ) from error
+
+
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keeps TFDS from warning of a configuration that is not in its list, as ours never are."""
@@ -218,6 +233,7 @@ def describe(data: ConfigDict, older: bool = True) -> tfds.core.DatasetBuilder:
       StateError: the dataset is there and not whole.
     """
     dataset = package(data.name)
+    _check_files(data)
     try:
         with quiet():
             builder = dataset.builder_from_config(data)

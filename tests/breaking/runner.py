@@ -35,7 +35,7 @@ class Case:
       arguments: of the command.
       expected: how it must end: REFUSED with a sentence, WORKS with code 0, or EITHER.
       sentence: what it must print where it is refused.
-      environment: variables that are set for it.
+      environment: variables that are set for it; a command with some starts in a Python of its own.
       prepare: makes its files.
       patience: how many times `LIMIT` it may take.
       is_measured: whether it may take at most SECONDS of the processor and BYTES of memory.
@@ -169,6 +169,10 @@ def judge(case: Case, code: int | None, text: str) -> str:
 
 def _be(case: Case) -> int:
     """Becomes the command or the story; its exit code."""
+    if isinstance(case.command, str) and case.environment:
+        # Libraries that are imported already have read the variables: Python has to start anew.
+        module = commands.COMMANDS[case.command]
+        os.execv(sys.executable, [sys.executable, '-m', module, *case.arguments])
     if isinstance(case.command, str):
         return command_code(case.command, case.arguments)
     try:

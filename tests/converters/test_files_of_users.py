@@ -89,14 +89,44 @@ def test_a_prefix_that_nobody_knows_is_taken_off_and_said(tmp_path):
     assert "the prefix 'my.wrapper.'" in summary
 
 
-def test_what_a_file_holds_beyond_the_model_is_left_out_as_the_error_says(tmp_path):
+# Names that training programs give to what they keep beside a network of 15 tensors and more.
+BESIDE = {
+    'a network': lambda key: f'teacher.{key}',
+    'a network inside its wrapper': lambda key: f'my.wrapper.teacher.{key}',
+    'names without dots': lambda key: f'ema_{key.replace(".", "_")}',
+    'names of the model itself': lambda key: f'head.{key.replace(".", "_")}.mean',
+}
+
+
+@pytest.mark.parametrize('beside', BESIDE)
+def test_what_a_file_holds_beyond_the_model_is_left_out_as_the_error_says(tmp_path, beside):
     state = small_state()
-    extra = {f'teacher.{key}': array for key, array in list(state.items())[:15]}
+    extra = {BESIDE[beside](key): array for key, array in list(state.items())[:15]}
+    if beside == 'a network inside its wrapper':
+        state = {f'my.wrapper.{key}': array for key, array in state.items()}
     with pytest.raises(ValueError, match='It seems to be poseformer') as error:
         converted(tmp_path, state | extra)
-    drop = re.search(r'--drop=(\S+)\.$', str(error.value))[1].split(',')
+    drop = re.search(r'--drop=(\S+)', str(error.value))[1].split(',')
     summary, _ = converted(tmp_path, state | extra, drop=drop)
-    assert 'dropped, left out by --drop: 15 (teacher.' in summary
+    assert 'dropped, left out by --drop: 15 (' in summary
+
+
+def test_a_prefix_that_not_all_keys_have_is_led_to(tmp_path):
+    wrapped = {f'model.{key}': array for key, array in small_state().items()}
+    beside = {'loss.weight': np.ones(17, np.float32), 'steps': np.ones(1, np.float32)}
+    for state in (beside | wrapped, {f'my.{k}': a for k, a in (beside | wrapped).items()}):
+        with pytest.raises(ValueError, match=r"begins with 'model\.' seems to be") as error:
+            converted(tmp_path, state)
+        drop = re.search(r'--drop=(\S+)', str(error.value))[1].split(',')
+        summary, _ = converted(tmp_path, state, drop=drop)
+        assert 'dropped, left out by --drop: 2 (' in summary
+        assert f'--drop={",".join(drop)}' in inspect.inspect(tmp_path / 'a.pth')
+
+
+def test_a_part_of_a_model_is_called_so(tmp_path):
+    state = {key: array for key, array in small_state().items() if key.startswith('Spatial')}
+    with pytest.raises(ValueError, match=r'seems to be poseformer .*lacks \d+ of the tensors'):
+        converted(tmp_path, state)
 
 
 def test_a_beginning_that_no_key_has_gets_the_nearest(tmp_path):
@@ -222,4 +252,4 @@ def test_the_simple_decoder_of_vitpose_is_recognised():
     shapes = {'keypoint_head.final_layer.weight': (17, 384, 3, 3)}
     model = tables.detector('vitpose_s')
     problems = {'missing': ['a'], 'unexpected': [], 'shape': [], 'type': []}
-    assert 'simple decoder' in advice._try(None, model, problems, shapes)
+    assert 'simple decoder' in advice._try(model, problems, shapes)

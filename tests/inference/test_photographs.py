@@ -152,6 +152,7 @@ def test_a_given_box_without_a_person_is_not_valid():
         ([10, 10, 0, 50], 'is empty'),
         ([10, 10, np.nan, 50], 'is empty'),
         ([10, 10, 5, 10], 'too small'),
+        ([-5, -5, 1e9, 1e9], 'far larger than the picture of 1280x720'),
     ],
 )
 def test_boxes_that_show_nobody_are_refused(box, sentence):

@@ -131,6 +131,12 @@ def test_the_crop_is_black_outside():
     assert not view.crop(image).any()
 
 
+def test_a_picture_smaller_than_a_pixel_of_the_crop_takes_no_memory():
+    image = np.full((50, 50, 3), 200, np.uint8)
+    view = viewing_ray.around_box(np.array([-1e9, -1e9, 2e9, 2e9]), np.array([50.0] * 4), (8, 8))
+    assert view.crop(image).shape == (8, 8, 3)
+
+
 @pytest.mark.parametrize('box', [[0, 0, 0, 5], [0, 0, 5, -1], [np.nan, 0, 5, 5]])
 def test_empty_boxes_are_refused(box):
     with pytest.raises(UserError, match='cannot be cropped'):

@@ -111,6 +111,7 @@ def parser():
     )
     house_parser.add_argument('colour', help='of the walls')
     house_parser.add_argument('--rooms', type=int, default=3, help='how many to paint')
+    house_parser.add_argument('--keys', type=commands.path, help='where they are')
     house_parser.add_flag('roof', default=False, help='paint the roof too')
     return house_parser
 
@@ -120,7 +121,7 @@ def parse(*arguments):
 
 
 def test_arguments_are_read_with_and_without_an_equals_sign():
-    expected = {'colour': 'red', 'rooms': 4, 'roof': True}
+    expected = {'colour': 'red', 'rooms': 4, 'roof': True, 'keys': None}
     assert parse('red', '--rooms=4', '--roof') == expected
     assert parse('--rooms', '4', '--roof', 'red') == expected
 
@@ -150,8 +151,9 @@ def test_help_prints_the_docstring_with_its_examples_and_every_argument(capsys):
         (('red', '--rooms=many'), "argument --rooms: invalid int value: 'many'"),
         (('red', '--room=4'), "unknown argument '--room=4'; the nearest is --rooms, and --help"),
         (('red', '--roo'), "unknown argument '--roo'; the nearest is --roof"),
+        (('red', '--keys=~nobody_here/x'), 'argument --keys: ~nobody_here in ~nobody_here/x is'),
     ],
-    ids=['missing', 'type', 'unknown', 'abbreviated'],
+    ids=['missing', 'type', 'unknown', 'abbreviated', 'path'],
 )
 def test_what_a_user_gets_wrong_is_one_sentence(arguments, sentence):
     with pytest.raises(UserError, match=re.escape(sentence)):

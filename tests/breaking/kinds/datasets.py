@@ -36,7 +36,7 @@ def cases(world: World) -> Iterator[Case]:
             yield Case(
                 'datasets', f'{file}: {name}', 'evaluate', arguments, expected, prepare=prepare
             )
-        for name in ('gone', 'a folder', 'a loop', 'cut'):
+        for name in ('gone', 'a folder', 'a loop', 'a pipe', 'cut'):
             copy = world.place() / 'data'
             target = copy / built.relative_to(data) / file
 
@@ -46,6 +46,8 @@ def cases(world: World) -> Iterator[Case]:
                 target.unlink()
                 if name == 'a folder':
                     target.mkdir()
+                elif name == 'a pipe':
+                    os.mkfifo(target)
                 elif name == 'a loop':
                     target.symlink_to(target)
                 elif name == 'cut':

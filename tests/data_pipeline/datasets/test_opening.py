@@ -1,6 +1,7 @@
 """A dataset is found, built where asked, and refused in one sentence where it is not whole."""
 
 import errno
+import os
 
 import pytest
 from ml_collections import ConfigDict
@@ -89,6 +90,16 @@ def test_cut_metadata_is_refused(data):
     metadata.write_text(metadata.read_text()[:-4])
     with pytest.raises(RuntimeError, match=r'metadata\.json is damaged; delete this folder'):
         datasets.open_or_build(data, build=True)
+
+
+@pytest.mark.parametrize('name', ['dataset_info.json', 'metadata.json', '*test*'])
+def test_a_pipe_is_refused_before_anybody_waits_for_it(data, name):
+    builder = datasets.open_or_build(data, build=True)
+    (path,) = builder.data_path.glob(name)
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(RuntimeError, match='is a device or a pipe; delete this folder'):
+        datasets.open_or_build(data, build=False)
 
 
 def fail_with(error, monkeypatch):
