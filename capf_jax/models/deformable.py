@@ -141,7 +141,7 @@ class DeformableBlock(nn.Module):
         for level, one_map in enumerate(maps):
             of_level = points[:, :, level]  # [B, J, M, K, 2]
             # Points stay one axis up to the projection, so that short axes pad no array of samples.
-            flat = of_level.reshape(len(of_level), -1, 2)
+            flat = of_level.reshape(of_level.shape[0], -1, 2)
             samples = grid_sample(one_map, flat, 'border')  # [B, J * M * K, C_l]
             project = dense(
                 one_map.shape[-1],
