@@ -10,6 +10,7 @@ from capf_jax import assembly, evaluate, evaluate_arguments, train
 from capf_jax.errors import UserError
 from capf_jax.inference import units
 from capf_jax.inference.weight_files import load_weights, save_weights
+from capf_jax.runtime import commands
 from data_pipeline import datasets
 from tests import tiny
 
@@ -98,6 +99,19 @@ def test_noise_is_swept_into_a_folder_of_choice(config_file, weights, tmp_path):
     assert evaluate.main([*argv, '--noise=0,3', '--noflip_test']) == 0
     rows = json.loads((folder / 'evaluation_test_noflip_noise.json').read_text())['noise']
     assert [row['sigma_px'] for row in rows] == [0, 3]
+
+
+@pytest.mark.parametrize('more', ['--pictures=0', '--noise=0'])
+def test_where_nothing_can_be_written_it_is_said_first_and_the_table_printed(
+    more, config_file, weights, capsys
+):
+    argv = ['evaluate', f'--weights={weights}', f'--config={config_file}', '--workdir=/proc/x']
+    with pytest.raises(OSError, match='/proc') as error:
+        evaluate.main([*argv, more, '--noflip_test'])
+    assert commands.is_expected(error.value)
+    printed = capsys.readouterr()
+    assert printed.err.startswith('WARNING: /proc/x: ')
+    assert 'MPJPE' in printed.out
 
 
 def test_weights_need_a_config(weights):
