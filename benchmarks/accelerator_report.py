@@ -15,6 +15,7 @@ from benchmarks.chips import CHIPS, H100, PASSES, Chip
 # each twice: plain and mirrored (docs/method.md, Human3.6M).
 TRAINED = 50 * 1_559_752
 EVALUATED = 543_344
+UNKNOWN = '-'  # where the text of a program could not be read
 MOST_SORTS = 5  # that the table shows of a row
 Result = Mapping[str, Any]
 
@@ -25,7 +26,7 @@ class Bound:
 
     Attributes:
       arithmetic: seconds of the products alone.
-      memory: seconds of reading and writing the large memory alone.
+      memory: seconds of reading and writing the large memory alone; 0 where nobody knows.
     """
 
     arithmetic: float
@@ -42,7 +43,7 @@ def bound(result: Result) -> Bound:
     chip = chips.chip_of(result['topology'])
     return Bound(
         arithmetic=result['flops'] * passes(result) / chip.flops,
-        memory=result['traffic'] / chip.bandwidth,
+        memory=(result['traffic'] or 0) / chip.bandwidth,
     )
 
 
@@ -108,17 +109,26 @@ def _steps(results: Sequence[Result]) -> str:
             f'{result["compile_seconds"]:.0f} ({result["compile_processor_seconds"]:.0f})',
             f'{result["flops"] / 1e12:.2f}' + (f' x {times}' if times > 1 else ''),
             f'{result["bytes_accessed"] / 1e9:.1f}',
-            f'{result["traffic"] / 1e9:.1f} ({result["padding"] / result["traffic"]:.0%})',
+            _traffic(result),
             f'{1e3 * least.arithmetic:.1f}',
-            f'{1e3 * least.memory:.1f}',
+            f'{1e3 * least.memory:.1f}' if result['traffic'] else UNKNOWN,
             _exchanges(result),
-            str(result['loops']),
+            UNKNOWN if result['loops'] is None else str(result['loops']),
         ])  # fmt: skip
     return _table(headers, rows)
 
 
+def _traffic(result: Result) -> str:
+    """Such as '8.6 (10%)'."""
+    if not result['traffic']:
+        return UNKNOWN
+    return f'{result["traffic"] / 1e9:.1f} ({result["padding"] / result["traffic"]:.0%})'
+
+
 def _exchanges(result: Result) -> str:
     """Such as '2 all-reduce, 56 MB'."""
+    if result['collectives'] is None:
+        return UNKNOWN
     return '; '.join(
         f'{exchange["count"]} {kind}, {exchange["bytes"] / 1e6:.2g} MB'
         for kind, exchange in result['collectives'].items()

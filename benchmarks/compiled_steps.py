@@ -131,8 +131,8 @@ def compiled_row(row: Row, config: ConfigDict, texts: pathlib.Path | None = None
     of_topology = chips.devices_of(row.topology)
     program, size = lowered(config, row.step, of_topology)
     compiled, seconds, processor = _timed(program.compile, row)
-    text = compiled.as_text() or ''
-    if texts is not None:
+    text = text_of(compiled)
+    if texts is not None and text:
         texts.mkdir(parents=True, exist_ok=True)
         name = re.sub(r'[^\w.=]+', '-', row.name)
         (texts / f'{name}.txt.gz').write_bytes(gzip.compress(text.encode(), 6))
@@ -162,11 +162,20 @@ def _timed(compile: Callable[[], Any], row: Row) -> tuple[Any, float, float]:
     return compiled, time.monotonic() - began, time.process_time() - processor
 
 
+def text_of(compiled: Any) -> str:
+    """The text of a compiled program; '' where jaxlib cannot read what a newer libtpu has made."""
+    try:
+        return compiled.as_text() or ''
+    except jax.errors.JaxRuntimeError:
+        return ''
+
+
 def account(compiled: Any, text: str) -> dict[str, Any]:
-    """What a compiled program needs of each chip: by XLA's own account, and by its text."""
+    """What a compiled program needs of each chip: by XLA's own account, and by its text.
+
+    What the text says is None where there is none.
+    """
     memory, costs = compiled.memory_analysis(), compiled.cost_analysis() or {}
-    program = hlo_text.parse(text)
-    sorts = hlo_text.traffic(program)
     return {
         'memory': {
             'arguments': memory.argument_size_in_bytes,
@@ -177,6 +186,19 @@ def account(compiled: Any, text: str) -> dict[str, Any]:
         },
         'flops': costs.get('flops', 0.0),
         'bytes_accessed': costs.get('bytes accessed', 0.0),
+        **(_of_text(text) if text else WITHOUT_TEXT),
+    }
+
+
+WITHOUT_TEXT = {
+    'traffic': None, 'padding': None, 'collectives': None, 'loops': None, 'sorts': [],
+}  # fmt: skip
+
+
+def _of_text(text: str) -> dict[str, Any]:
+    program = hlo_text.parse(text)
+    sorts = hlo_text.traffic(program)
+    return {
         'traffic': sum(sort.bytes for sort in sorts),
         'padding': sum(sort.padding for sort in sorts),
         'collectives': hlo_text.collectives(program),

@@ -3,6 +3,7 @@
 import importlib.util
 import json
 
+import jax
 import pytest
 
 from benchmarks import accelerator_report, accelerators, chips, compiled_steps
@@ -151,6 +152,18 @@ def test_hours_are_those_of_eight_chips_with_the_whole_training():
     table = accelerator_report.markdown([result()])
     hours = 50 * 1_559_752 / 512 * 4 / 8 / 3600  # a step takes a second
     assert f'| 8 v5e                   | {hours:.2g}' in table
+
+
+def test_a_program_whose_text_cannot_be_read_keeps_the_rest_of_its_row():
+    class Compiled:
+        def as_text(self):
+            raise jax.errors.JaxRuntimeError('INTERNAL: RET_CHECK failure')
+
+    assert compiled_steps.text_of(Compiled()) == ''
+    unread = result(**compiled_steps.WITHOUT_TEXT)
+    table = accelerator_report.markdown([unread]).splitlines()
+    row = next(line for line in table if '1000.0' in line)  # XLA's bytes, which are known
+    assert [cell.strip() for cell in row.split('|')].count('-') == 4
 
 
 def test_another_dataset_gets_no_hours():
