@@ -57,7 +57,7 @@ def _check(values: argparse.Namespace) -> None:
         degrees = getattr(values, name)
         if not abs(degrees) <= 360:
             raise UserError(f'--{name} is {degrees:g}; give an angle in degrees, such as 10')
-    if not 0 <= values.least_confidence <= 1:
+    if not values.least_confidence <= 1:  # Heatmaps may be below 0, and then a negative one too.
         raise UserError(
             f'--least_confidence is {values.least_confidence:g}; a confidence is 0 to 1, such as '
             f'{photographs.LEAST_CONFIDENCE:g}'
