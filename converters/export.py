@@ -88,7 +88,12 @@ def export(source: str | os.PathLike, target: str | os.PathLike, form: str = 'pu
         )
     torch = import_torch()
     variables, metadata = weight_files.load_weights(source, as_stored=True)
-    model = model_of(source, variables, metadata)
+    try:
+        model = model_of(source, variables, metadata)
+    except UserError as error:
+        if str(source) in str(error):
+            raise
+        raise UserError(f'{source} cannot be exported: {error}') from error
     notes = []
     if model.kind == tables.CA_PF_S:
         beside = [part for part in ('detector', 'projection') if variables.pop(part, None)]

@@ -219,6 +219,16 @@ def test_a_start_of_another_size_is_refused(config, weights):
         first_state(config)
 
 
+def test_a_start_on_other_maps_is_refused_though_its_tensors_fit(config, weights, tmp_path):
+    _, metadata = load_weights(weights)
+    model = metadata['model']
+    model = {**model, 'lifter': {**model['lifter'], 'levels': [3, 0]}}
+    config = config.copy_and_resolve_references()
+    config.training.start = str(saved(tmp_path / 'other.safetensors', weights, model=model))
+    with pytest.raises(UserError, match=r'samples the feature maps \(3, 0\), .* is \(0, 3\)'):
+        first_state(config)
+
+
 def test_a_run_begins_at_step_0_and_goes_on_without_the_file_and_its_heatmaps(
     config, weights, tmp_path
 ):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
@@ -99,20 +99,29 @@ class StartWeights:
             )
         return held if part == 'all' else (part,)
 
-    def lifter(self, shapes: Any, joints: str) -> Any:
+    def lifter(self, shapes: Any, joints: str, levels: Sequence[int] = ()) -> Any:
         """The lifter's variables, float32, which give metres.
 
         Args:
           shapes: the tree of shapes that the lifter of the configuration has.
           joints: the name of its skeleton.
+          levels: the feature maps that it samples; () where it samples none.
 
         Raises:
-          UserError: the file holds other tensors, shapes or joints.
+          UserError: the file holds other tensors, shapes, joints or levels.
         """
         if self.metadata['skeleton'] != joints:
             raise UserError(
                 f'{self.path} lifts the joints of {self.metadata["skeleton"]!r}, and '
                 f'config.skeleton is {joints!r}: give a file of the same joints'
+            )
+        own_levels = self._levels()
+        if levels and own_levels and own_levels != tuple(levels):
+            # Tensors of other levels may have the same shapes.
+            raise UserError(
+                f'the lifter of {self.path} samples the feature maps {own_levels}, and '
+                f'config.model.lifter.levels is {tuple(levels)}: set the levels to those of the '
+                'file, or give another file'
             )
         different = differing_tensors(self.parts['lifter'], shapes)
         if different:
@@ -123,6 +132,12 @@ class StartWeights:
                 'of the file, or give another file'
             )
         return jax.tree.map(lambda array: jnp.asarray(array, jnp.float32), self.parts['lifter'])
+
+    def _levels(self) -> tuple[Any, ...]:
+        """The feature maps that the lifter was trained on; () where the file does not tell."""
+        lifter = self.metadata['model'].get('lifter')
+        levels = lifter.get('levels') if isinstance(lifter, Mapping) else None
+        return tuple(levels) if isinstance(levels, (list, tuple)) else ()
 
     def projection_of(self, model: ContextAwarePoseFormer) -> Any:
         """The variables of a model's projection, float32, from this file's lifter or projection.

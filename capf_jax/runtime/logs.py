@@ -174,8 +174,9 @@ def entries(path: str | os.PathLike) -> list[dict[str, Any]]:
     That is a last line cut short by a kill, and lines that were damaged since. An object has a
     'step', a 'part' and numbers.
     """
-    path, objects = epath.Path(path), []  # What is no file there, such as a pipe, is not opened.
-    for line in path.read_bytes().splitlines() if path.is_file() else ():
+    path, objects = epath.Path(path), []
+    is_file = path.is_file() and not files.is_device(path)  # To epath a pipe is a file.
+    for line in path.read_bytes().splitlines() if is_file else ():
         try:
             entry = files.parse_json(line)
         except ValueError:

@@ -88,7 +88,8 @@ def pretrained(
     start = start_weights.read(start_file) if start_file else None
     taken = start.taken(start_part) if start else ()
     if start and 'lifter' in taken:
-        lifter = start.lifter({'params': state.params}, joint_set.name)
+        levels = () if model.detector is None else model.lifter.levels
+        lifter = start.lifter({'params': state.params}, joint_set.name, levels)
         lifter = units.in_unit(lifter, 'm', target_unit)
         state = state.replace(params=jax.tree.map(jnp.asarray, lifter['params']))
     if model.projection is not None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from capf_jax import assembly
+from capf_jax.errors import UserError
 from capf_jax.inference import weight_files
 from capf_jax.pose import skeletons
 from capf_jax.tasks.task import new_state
@@ -100,3 +101,11 @@ def test_a_trained_detector_is_exported(tmp_path):
     export(tmp_path / 'run.safetensors', tmp_path / 'a.pth')
     exported = torch.load(tmp_path / 'a.pth', weights_only=True)
     assert exported['final_layer.weight'].shape == (len(skeletons.H36M17_SURFACE), 4, 1, 1)
+
+
+def test_what_a_file_says_wrongly_is_told_with_its_name(tmp_path):
+    path, part = tmp_path / 'a.safetensors', {'params': {'a': np.zeros(1, np.float32)}}
+    metadata = {**metadata_of(tiny.config()), 'skeleton': 'h36m18'}
+    weight_files.save_weights(path, {'lifter': part, 'detector': part}, metadata)
+    with pytest.raises(UserError, match=r"a\.safetensors cannot be exported: .* 'h36m18'"):
+        export(path, tmp_path / 'out.pth')

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import socket
 import struct
 
 import pytest
@@ -111,3 +112,10 @@ def test_the_progress_line_shows_loss_speed_and_time_left(tmp_path, capsys):
     assert 'loss 0.5' in shown or 'loss 1.0' in shown
     assert 'samples/s' in shown
     assert '/10' in shown
+
+
+def test_what_is_no_file_in_the_place_of_a_log_is_not_opened(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # The path of a socket is short.
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.bind('log.jsonl')
+        assert logs.entries('log.jsonl') == []
