@@ -24,6 +24,7 @@ import tabulate
 from tqdm import tqdm
 
 from capf_jax import export
+from capf_jax.errors import unknown
 from capf_jax.runtime import commands, files
 from tests.goldens import manifests, recipe
 
@@ -117,6 +118,9 @@ def main(argv: Sequence[str]) -> int:
     values = parser.parse(argv)
     formats = export.formats_of(values.format)
     names = values.names or manifests.names()
+    for name in names:
+        if name not in manifests.names():
+            raise unknown('NAME', name, manifests.names())
     if values.row is not None:
         with files.whole(values.row) as temporary:
             temporary.write_text(json.dumps(measure(names[0], formats[0]), indent=1))
