@@ -7,10 +7,10 @@ colours that all readers can tell apart (Okabe and Ito, 2008) and that differ in
 from __future__ import annotations
 
 import os
-import pathlib
 from typing import Any, cast
 
 import numpy as np
+from etils import epath
 from matplotlib import colors, patheffects
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -54,7 +54,7 @@ def new_figure(width: float, height: float) -> Figure:
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike, dpi: int = DPI, **options: Any) -> pathlib.Path:
+def save(figure: Figure, path: str | os.PathLike, dpi: int = DPI, **options: Any) -> epath.Path:
     """Writes the figure (.png, .jpg, .pdf, .svg), whole or not at all; returns the path.
 
     Args:
@@ -65,10 +65,10 @@ def save(figure: Figure, path: str | os.PathLike, dpi: int = DPI, **options: Any
     """
     with files.whole(path) as temporary:
         figure.savefig(temporary, dpi=dpi, facecolor='white', **options)
-    return pathlib.Path(path)
+    return epath.Path(path)
 
 
-def save_both(figure: Figure, stem: files.AnyPath) -> list[pathlib.Path]:
+def save_both(figure: Figure, stem: files.AnyPath) -> list[epath.Path]:
     """Writes the figure as `stem` with .png and with .pdf; returns the paths."""
     return [save(figure, stem.with_name(f'{stem.name}.{end}')) for end in ('png', 'pdf')]
 

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 import textwrap
 import warnings
 from collections.abc import Sequence
 
 import matplotlib
 import numpy as np
+from etils import epath
 from jaxtyping import Float, UInt8
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -109,7 +109,7 @@ def photograph_figure(
     return figure
 
 
-def save(figure: Figure, path: str | os.PathLike) -> pathlib.Path:
+def save(figure: Figure, path: str | os.PathLike) -> epath.Path:
     """Writes the figure (.jpg, .png, .pdf), whole or not at all; returns the path."""
     # A photograph is large as a PNG, and its JPEG must not blur thin coloured lines.
     options = {'quality': 90, 'subsampling': 0} if str(path).endswith(('.jpg', '.jpeg')) else {}

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import pathlib
 
 import numpy as np
+from etils import epath
 from jaxtyping import UInt8
 from matplotlib.figure import Figure
 
@@ -14,9 +14,7 @@ from capf_jax.inference.people import People
 from capf_jax.pose import skeletons
 
 
-def write(
-    path: str | os.PathLike, image: UInt8[np.ndarray, 'H W 3'], people: People
-) -> pathlib.Path:
+def write(path: str | os.PathLike, image: UInt8[np.ndarray, 'H W 3'], people: People) -> epath.Path:
     """Draws the people of a photograph into a file, whole or not at all; returns its path.
 
     Poses are drawn along the photograph's own axes, whatever `people.axes` is.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import glob
+import importlib.util
 import itertools
 import json
 import os
@@ -26,6 +27,8 @@ from capf_jax.errors import UserError
 _FULL = (errno.ENOSPC, errno.EDQUOT)  # the disk, or the user's share of it
 _LONGEST_STEM = 80  # letters of a file's name that its temporary name repeats
 
+_STORES = {'gs': 'gcsfs', 's3': 's3fs'}  # stores that epath opens, and the package that it takes
+
 # A path on this machine, or one that epath opens, perhaps in a store such as `gs://`.
 AnyPath = pathlib.Path | epath.Path
 
@@ -37,8 +40,9 @@ def user_path(path: str | os.PathLike) -> epath.Path:
     this function once.
 
     Raises:
-      UserError: it begins with `~` and the name of nobody, or a device or a pipe is there, which
-        libraries would wait for, read without an end or replace.
+      UserError: it begins with `~` and the name of nobody; a device or a pipe is there, which
+        libraries would wait for, read without an end or replace; or it lies in a store that cannot
+        be opened.
     """
     expanded = _expanded(path)
     if not is_remote(expanded) and is_device(expanded):
@@ -61,6 +65,8 @@ def _device_error(path: str | os.PathLike) -> UserError:
 
 def _expanded(path: str | os.PathLike) -> epath.Path:
     """`user_path` of anything that may be there."""
+    if is_remote(path):
+        _check_store(os.fspath(path))
     expanded = epath.Path(path).expanduser()
     if os.fspath(expanded).startswith('~'):
         name = os.fspath(expanded).split('/')[0]
@@ -69,6 +75,21 @@ def _expanded(path: str | os.PathLike) -> epath.Path:
             f'before the path if a folder is called so'
         )
     return expanded
+
+
+def _check_store(path: str) -> None:
+    """UserError about a store that epath does not know, or for which it lacks a package."""
+    scheme = path.partition('://')[0]
+    if scheme not in _STORES:
+        raise UserError(
+            f'{path} is in no store that can be opened here: name one of '
+            f'{" or ".join(f"{known}://" for known in _STORES)}, or a folder of this machine'
+        )
+    if importlib.util.find_spec(_STORES[scheme]) is None:
+        raise UserError(
+            f'{path} takes the package {_STORES[scheme]}: pip install {_STORES[scheme]}, or name a '
+            f'folder of this machine'
+        )
 
 
 def absolute(path: str | os.PathLike) -> epath.Path:

@@ -17,6 +17,7 @@ from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[re
 from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 
 from capf_jax.runtime import files, value_checks
+from capf_jax.runtime.growing_files import GrowingFolder
 
 MEASURABLE = 0.5  # seconds; metrics may arrive in bursts, so that less tells nothing of the speed
 
@@ -46,6 +47,7 @@ class Logs:
         self.path = workdir / 'log.jsonl'
         self._batch_size = batch_size
         drop_later(self.path, start_step)
+        self._folder = GrowingFolder(workdir, self.path.name)
         self._board = _Board(workdir / 'tensorboard', start_step)
         self._progress = tqdm.tqdm(
             total=total_steps,
@@ -64,6 +66,7 @@ class Logs:
     def __exit__(self, *_: Any) -> None:
         self._progress.close()
         self._board.close()
+        self._folder.close()
 
     def advance(self, steps: int = 1) -> None:
         """Moves the progress line."""
@@ -101,8 +104,11 @@ class Logs:
 
     def _write(self, step: int, part: str, values: Mapping[str, float]) -> None:
         values = {name: float(value) for name, value in values.items()}
-        with files.named(self.path), self.path.open('a') as file:
-            file.write(json.dumps({'step': step, 'part': part, **values}) + '\n')
+        with files.named(self.path):
+            with (self._folder.local / self.path.name).open('a') as file:
+                file.write(json.dumps({'step': step, 'part': part, **values}) + '\n')
+            # Whoever draws the scores of an evaluation reads them from the file.
+            self._folder.grown(at_once=part == 'test')
         self._board.write(step, part, values)
 
 
@@ -115,10 +121,10 @@ class _Board:
 
     def __init__(self, folder: epath.Path, start_step: int) -> None:
         """Begins a file in `folder`; TensorBoard hides what older files say of later steps."""
-        folder.mkdir(parents=True, exist_ok=True)
-        self._folder = folder
+        self._folder = GrowingFolder(folder)
         with files.named(folder):
-            self._writer = EventsWriter(os.fspath(folder / 'events'), f'.{os.getpid()}')
+            path = os.fspath(self._folder.local / 'events')
+            self._writer = EventsWriter(path, f'.{os.getpid()}')
         if start_step:
             start = SessionLog(status=SessionLog.START)
             self._add(Event(step=start_step + 1, session_log=start))
@@ -135,12 +141,14 @@ class _Board:
         """Closes the file; all that was written is on the disk already."""
         with contextlib.suppress(OSError):  # `write` has raised it before
             self._writer.close()
+        self._folder.close()
 
     def _add(self, event: Event) -> None:
         event.wall_time = time.time()
-        with files.named(self._folder):
+        with files.named(self._folder.path):
             self._writer.write_event(event)
             self._writer.flush()  # so that a run that is killed leaves what it has logged
+            self._folder.grown()
 
 
 class SilentLogs(Logs):

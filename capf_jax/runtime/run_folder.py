@@ -211,7 +211,7 @@ def load(workdir: str | os.PathLike) -> ConfigDict:
       FileNotFoundError: the folder holds no run.
       UserError: the configuration is damaged.
     """
-    path = pathlib.Path(workdir) / 'config.json'
+    path = files.user_path(workdir) / 'config.json'
     if not path.exists():
         raise FileNotFoundError(f'no run in {workdir}: it has no config.json; train there first')
     stored = _stored_fields(path)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+from etils import epath
 
 from capf_jax.runtime import files
 from capf_jax.scoring.result import Result
@@ -39,9 +39,9 @@ def words(result: Result, group: str | None = None, form: str = 'text') -> str:
     return f'{result.table(group, form)}\n\n{describe(result.conditions, form)}'
 
 
-def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> pathlib.Path:
+def write_json(path: str | os.PathLike, content: Mapping[str, Any]) -> epath.Path:
     """Writes `content` whole or not at all; numbers that are not finite become null."""
-    path = pathlib.Path(path)
+    path = epath.Path(path)
     files.write_json(path, _plain(content))
     return path
 

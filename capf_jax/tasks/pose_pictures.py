@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Callable
 from typing import cast
 
 import jax
 import numpy as np
+from etils import epath
 
 from capf_jax.figures import curves, people, sampling_points
 from capf_jax.figures.drawing import save
@@ -30,7 +30,7 @@ def draw_poses(
     model: ContextAwarePoseFormer | None,
     joint_set: Skeleton,
     look: Look | None = None,
-) -> list[pathlib.Path]:
+) -> list[epath.Path]:
     """Draws test people at even quantiles of the error, sampling points and error curves.
 
     Args:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -16,6 +15,7 @@ import flax.struct
 import jax
 import jax.numpy as jnp
 import optax
+from etils import epath
 from jaxtyping import Bool, Float, UInt32
 
 from capf_jax.backends import programs
@@ -66,7 +66,7 @@ class Figures:
     log: files.AnyPath
 
 
-def draw_nothing(figures: Figures) -> list[pathlib.Path]:
+def draw_nothing(figures: Figures) -> list[epath.Path]:
     """The `Task.draw` of a task without pictures."""
     del figures
     return []
@@ -124,7 +124,7 @@ class Task:
     variant: str = ''
     takes_joints2d: bool = False
     takes_features: bool = False
-    draw: Callable[[Figures], list[pathlib.Path]] = draw_nothing
+    draw: Callable[[Figures], list[epath.Path]] = draw_nothing
 
 
 def evaluate(

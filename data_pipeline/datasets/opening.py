@@ -229,10 +229,17 @@ def describe(data: ConfigDict, older: bool = True) -> tfds.core.DatasetBuilder:
       older: see `open_or_build`.
 
     Raises:
-      UserError: no builder is called `data.name`, or the builder refuses its fields.
+      UserError: no builder is called `data.name`, the builder refuses its fields, or the folder is
+        in a store.
       StateError: the dataset is there and not whole.
     """
     dataset = package(data.name)
+    if files.is_remote(data.dir):
+        raise UserError(
+            f'config.data.dir is {data.dir}, and ArrayRecord files are read from disks alone: copy '
+            f'the dataset to this machine (gcloud storage cp -r {data.dir} data) and name that '
+            f'folder'
+        )
     _check_files(data)
     try:
         with quiet():

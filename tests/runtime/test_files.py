@@ -1,6 +1,7 @@
 """Files are written whole or not at all."""
 
 import errno
+import importlib.util
 import os
 
 import pytest
@@ -107,8 +108,17 @@ def test_paths_of_epath_are_written_and_read_as_others(tmp_path):
         assert copy.read_text() == 'text'
 
 
-def test_a_path_in_a_store_keeps_its_name():
+def test_a_path_in_a_store_keeps_its_name(monkeypatch):
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: True)
     path = files.user_path('gs://bucket/folder') / 'file.txt'
     assert os.fspath(path) == 'gs://bucket/folder/file.txt'
     assert files.is_remote(path)
     assert not files.is_remote('/folder/file.txt')
+
+
+def test_a_store_that_cannot_be_opened_is_told(monkeypatch):
+    with pytest.raises(UserError, match=r'ftp://bucket/run is in no store .* gs:// or s3://'):
+        files.user_path('ftp://bucket/run')
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name: None)
+    with pytest.raises(UserError, match='takes the package gcsfs: pip install gcsfs'):
+        files.user_path('gs://bucket/run')
