@@ -132,14 +132,20 @@ class Experiment:
         run = self.runs.get((row.name, seed))
         return run is not None and run.command == self.command(row, seed)
 
+    def weights_of(self, row: Row, seed: int, start: Start) -> str:
+        """The weight file of a row; it is trained if --workdir is not that of its scores."""
+        folder = self.folder(row, seed)
+        if not list(folder.glob('*.safetensors')):
+            self.run(row, seed, start)
+        return os.fspath(next(iter(folder.glob('*.safetensors'))))
+
     def run(self, row: Row, seed: int, start: Start) -> None:
         """Trains and scores a row, or goes on with it."""
         began = time.monotonic()
         folder = self.folder(row, seed)
         weights = ''
         if row.needs:
-            single = self.folder(ROWS[row.needs], seed)
-            weights = os.fspath(next(iter(single.glob('*.safetensors'))))
+            weights = self.weights_of(ROWS[row.needs], seed, start)
         arguments = self.config(row, seed, weights)
         if not list(folder.glob('*.safetensors')):
             if row.features and weights not in self._detected:
