@@ -25,8 +25,9 @@ from collections.abc import Callable, Sequence
 import jax
 
 from benchmarks import table_report
+from benchmarks.table_parts import Row, Size
 from benchmarks.table_report import Run
-from benchmarks.table_rows import QUICK, ROWS, TABLES, Row, Size
+from benchmarks.table_rows import QUICK, ROWS, TABLES
 from capf_jax.errors import UserError, unknown
 from capf_jax.runtime import commands, files, logs
 
