@@ -15,7 +15,10 @@ from benchmarks.table_parts import Order, Row, Size, Table
 LIFTER = 'configs/synthetic.py'
 DETECTOR = 'configs/synthetic_detector.py'
 CLASSIFIER = 'configs/synthetic_classifier.py'
-_FEW = Size('size=4000,epochs=4', ('--config.data.builder.test_size=300',))
+_FEW = Size(
+    'size=4000,epochs=2',
+    ('--config.data.builder.test_size=300', '--config.training.batch_size=16'),
+)
 QUICK: Mapping[str, Size] = {DETECTOR: _FEW, CLASSIFIER: _FEW}
 
 _POSE, _JOINTS, _CLASS = 'mpjpe', 'error_px', 'wrong_percent'
