@@ -189,7 +189,7 @@ class Reader:
 
     def _label(self, examples: Sequence[Any]) -> np.ndarray:
         """The places [B] int32 of the actions of records among the classes."""
-        actions = [label(example, 'action') for example in examples]
+        actions = [str(label(example, 'action')) for example in examples]
         unknown = next((action for action in actions if action not in self._classes), None)
         if unknown is not None:
             raise UserError(

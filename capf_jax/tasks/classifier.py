@@ -132,6 +132,7 @@ def classifier_task(
                 mutable=['batch_stats'],
             )
             logits = cast(Array, head.apply({'params': params[HEAD]}, output.maps))
+            assert batch.label is not None  # the reader gives them where there are classes
             losses = optax.softmax_cross_entropy_with_integer_labels(logits, batch.label)
             return mean_over_valid(losses, batch.valid), (logits, changes.get('batch_stats', {}))
 
