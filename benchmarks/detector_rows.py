@@ -42,7 +42,7 @@ def _pair(network: str, line: str, paper: Mapping[str, float] | None = None) -> 
     detector = f'detector-{network}'
     arguments = f'step=3,network={network},weights={{{detector}}}'
     return (
-        Row(detector, line, DETECTOR, f'network={network}', metrics=(_JOINTS,)),
+        Row(detector, line, DETECTOR, f'network={network}', metrics=(_JOINTS,), longer=4),
         Row(f'on-{detector}', line, LIFTER, arguments, paper=paper or {}, metrics=(_POSE,)),
     )
 
@@ -58,7 +58,7 @@ def table5() -> Table:
     line = 'small HRNet, activities of people'
     rows = (
         *_pair('hrnet', 'small HRNet, 2D joints', _OF_JOINTS['hrnet']),
-        Row('classifier-hrnet', line, CLASSIFIER, metrics=(_CLASS,)),
+        Row('classifier-hrnet', line, CLASSIFIER, metrics=(_CLASS,), longer=4),
         Row(
             'on-classifier-hrnet',
             line,

@@ -23,6 +23,7 @@ class Row:
       noise: px of noise on the 2D joints that the trained lifter is evaluated with.
       frames: frames of a window.
       metrics: which of the table's it has; () for all of them.
+      longer: how many times as long it trains as a lifter does.
       quick: whether the quick form has this row.
     """
 
@@ -37,6 +38,7 @@ class Row:
     noise: tuple[int, ...] = ()
     frames: int = 1
     metrics: tuple[str, ...] = ()
+    longer: int = 1
     quick: bool = True
 
     @property
@@ -47,7 +49,7 @@ class Row:
     @property
     def cost(self) -> int:
         """How long it trains, in the time of one more frame; all else takes about six of them."""
-        return 6 + self.frames
+        return self.longer * (6 + self.frames)
 
 
 @dataclasses.dataclass(frozen=True)

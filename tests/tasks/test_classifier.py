@@ -1,6 +1,7 @@
 """Classifier training: steps learn from labels, and its weights serve a lifter."""
 
 import dataclasses
+from typing import Any
 
 import flax.linen as nn
 import jax
@@ -100,7 +101,7 @@ def test_a_lifter_takes_the_network_and_a_detector_with_heatmaps_does_not(traine
 def test_the_head_sees_the_mean_of_every_map():
     maps = [jnp.arange(8.0).reshape(1, 2, 2, 2), jnp.full((1, 1, 1, 1), 5.0)]
     params = {'dense': {'kernel': jnp.eye(3), 'bias': jnp.array([0.0, 0.0, 1.0])}}
-    logits = ClassHead(3).apply({'params': params}, maps)
+    logits: Any = ClassHead(3).apply({'params': params}, maps)
     np.testing.assert_allclose(logits, [[3.0, 4.0, 6.0]])
 
 
