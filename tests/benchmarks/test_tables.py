@@ -175,7 +175,7 @@ def test_a_network_and_its_lifter_share_a_line_with_the_metrics_of_each():
     joints = Run('detector-vitpose', 0, 'command', {'error_px': 12.0}, 'abc123', 'a test', 1.0)
     page = table_report.grid(TABLES['table7'], [joints, run_of('on-detector-vitpose', 0, 101.0)])
     (line,) = (line for line in page.splitlines() if 'ViTPose' in line)
-    assert [cell.strip() for cell in line.split('|')[2:-1]] == ['12.0', '101.0', '-']
+    assert [cell.strip() for cell in line.split('|')[2:-1]] == ['101.0', '-', '12.0']
 
 
 def test_orders_name_rows_of_their_table():
