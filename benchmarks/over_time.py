@@ -169,7 +169,7 @@ def _floors(
     rows = []
     for name, (tracks, _) in zip(names, pairs, strict=True):
         smooth = video_tracks.smooth(tracks, Smoothing())
-        plane = floor.find(smooth, standing_feet.standing(smooth))
+        plane = floor.find(smooth, standing_feet.standing(smooth, tracks))
         assert plane is not None
         level = np.array([0.0, -1.0, 0.0])
         off = [np.degrees(np.arccos(np.clip(up @ turns[name], -1, 1))) for up in (plane.up, level)]

@@ -6,7 +6,7 @@
 Videos of 1920x1080 pixels show one or four people, who stand still (the pictures in examples/, as
 H.264). Times are without the compilation, with the finished files on disk. The live delay is that
 of one person, from the moment a frame is there. The memory is that of a small video of 10,000
-frames, with a person in each fiftieth, after a tenth of it and at the end: it must not
+frames, with a person in each fifth, after a tenth of it and at the end: it must not
 grow with the video. Processor time, of all cores together, says more than the clock where other
 programs run.
 
@@ -140,7 +140,7 @@ def _delay(people_of: Predictor, path: pathlib.Path) -> Row:
 
 
 class _Sparse:
-    """A finder that finds one person in each fiftieth frame, and notes the memory in use."""
+    """A finder that finds one person in each fifth frame, and notes the memory in use."""
 
     def __init__(self, many: int) -> None:
         self.calls, self.when, self.megabytes = 0, (many // 10, many), []
@@ -151,7 +151,7 @@ class _Sparse:
         if self.calls in self.when:
             pages = int(pathlib.Path('/proc/self/statm').read_text().split()[1])
             self.megabytes.append(pages * resource.getpagesize() / 1e6)
-        number = int(self.calls % 50 == 0)
+        number = int(self.calls % 5 == 0)
         return PicturePeople(
             np.tile([40.0, 10.0, 60.0, 90.0], (number, 1)), np.full(number, 0.9), None, None
         )

@@ -139,17 +139,14 @@ class DeformableBlock(nn.Module):
         """The maps at the points: for each head, the weighted sum of its K values."""
         levels = []
         for level, one_map in enumerate(maps):
-            of_level = points[:, :, level]  # [B, J, M, K, 2]
-            # Points stay one axis up to the projection, so that short axes pad no array of samples.
-            flat = of_level.reshape(of_level.shape[0], -1, 2)
-            samples = grid_sample(one_map, flat, 'border')  # [B, J * M * K, C_l]
+            samples = grid_sample(one_map, points[:, :, level], 'border')  # [B, J, M, K, C_l]
             project = dense(
                 one_map.shape[-1],
                 channels // self.heads,
                 dtype=self.dtype,
                 name=f'value_projection_{level}',
             )
-            values = project(samples).reshape(*of_level.shape[:-1], -1)  # [B, J, M, K, C / M]
+            values = project(samples)  # [B, J, M, K, C / M]
             mixed = jnp.sum(weights[:, :, level, ..., None].astype(values.dtype) * values, axis=-2)
             levels.append(mixed.reshape(*mixed.shape[:2], channels))
         return jnp.stack(levels, axis=2)

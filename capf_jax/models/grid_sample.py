@@ -62,18 +62,19 @@ def _sample_map(
     y = to_pixels(points[..., 1], height, padding_mode, align_corners)
     left, top = jnp.floor(x), jnp.floor(y)
 
-    # One gather brings all four pixels: a TPU reads the map into its fast memory for each gather.
-    column = jnp.stack([left, left + 1, left, left + 1])
-    row = jnp.stack([top, top, top + 1, top + 1])
-    inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-    index = tuple(jnp.where(inside, position, 0).astype(jnp.int32) for position in (row, column))
-    pixels = one_map.at[index].get(mode='promise_in_bounds')  # [4, ..., C]
-    upper_left, upper_right, lower_left, lower_right = jnp.where(inside[..., None], pixels, 0)
+    def pixel(column: jax.Array, row: jax.Array) -> jax.Array:
+        """The pixels [..., C] at whole positions [...]; zeros outside the map."""
+        inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
+        index = tuple(
+            jnp.where(inside, position, 0).astype(jnp.int32) for position in (row, column)
+        )
+        value = one_map.at[index].get(mode='promise_in_bounds')
+        return jnp.where(inside[..., None], value, 0)
 
     # How far the point is from the left and the upper pixel: the share of the other one.
     right_share, lower_share = (x - left)[..., None], (y - top)[..., None]
-    upper = (1 - right_share) * upper_left + right_share * upper_right
-    lower = (1 - right_share) * lower_left + right_share * lower_right
+    upper = (1 - right_share) * pixel(left, top) + right_share * pixel(left + 1, top)
+    lower = (1 - right_share) * pixel(left, top + 1) + right_share * pixel(left + 1, top + 1)
     return ((1 - lower_share) * upper + lower_share * lower).astype(one_map.dtype)
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import pathlib
 import platform
+import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
@@ -106,7 +107,9 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives another name to write to; what is there becomes `path` if all went well.
 
     An older file of that name stays whole until then. The folder of the file is made. The name to
-    write to is always a local one, since many libraries write no others.
+    write to is always a local one, since many libraries write no others, and the last part of it
+    is that of the file. It lies in a folder of its own, which goes at the end with all that a
+    library may have left there; that of a process that was killed goes with the next file.
 
     Args:
       path: the file, as a user may write it.
@@ -126,18 +129,17 @@ def whole(path: str | os.PathLike) -> Iterator[pathlib.Path]:
             epath.Path(temporary).copy(target, overwrite=True)
         return
     target = pathlib.Path(target)
-    # The ending stays, since Matplotlib and others choose the format by it.
     stem, host = target.stem[:_LONGEST_STEM], platform.node()[:_LONGEST_STEM]
-    temporary = target.with_name(f'.{stem}.{host}.{os.getpid()}.tmp{target.suffix}')
-    _remove_leftovers(target.parent, f'.{stem}.{host}.', f'.tmp{target.suffix}')
+    begin, end = f'.{stem}.{host}.', f'.tmp{target.suffix}'
+    _remove_leftovers(target.parent, begin, end)
+    folder = target.with_name(f'{begin}{os.getpid()}{end}')
     try:
         with named(target):
-            yield temporary
-            os.replace(temporary, target)
+            folder.mkdir()
+            yield folder / target.name
+            os.replace(folder / target.name, target)
     finally:
-        # A disk that is read-only refuses this too, and its error would hide the better one.
-        with contextlib.suppress(OSError):
-            temporary.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _refuse_device(target: pathlib.Path) -> None:
@@ -151,16 +153,29 @@ def _refuse_device(target: pathlib.Path) -> None:
 
 
 def _remove_leftovers(folder: pathlib.Path, begin: str, end: str) -> None:
-    """Removes files of `whole` whose process was killed; its number stands between two texts."""
+    """Removes what `whole` left of processes that were killed; their number is between two texts.
+
+    One that has the number of this process is of an earlier one.
+    """
     for path in folder.glob(f'{glob.escape(begin)}*{glob.escape(end)}'):
         number = path.name[len(begin) : -len(end)]
-        if not number.isdecimal() or int(number) == os.getpid():
+        if not number.isdecimal() or (int(number) != os.getpid() and _is_alive(int(number))):
             continue
-        with contextlib.suppress(PermissionError):  # The process of another user is alive.
-            try:
-                os.kill(int(number), 0)
-            except (ProcessLookupError, OverflowError):
-                path.unlink(missing_ok=True)
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:  # of a version that wrote beside the file
+            with contextlib.suppress(OSError):
+                path.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except PermissionError:  # It is the process of another user.
+        return True
+    return True
 
 
 @contextlib.contextmanager

@@ -17,12 +17,14 @@ class InputError(UserError):
       problems: each says what is wrong, where, and what to do.
     """
 
-    def __init__(self, source: str | os.PathLike[str], problems: Sequence[str]):
+    def __init__(self, source: str | os.PathLike[str], problems: Sequence[str], remedy: str = ''):
+        """All problems of a source, and a way round them if there is one."""
         self.problems = tuple(problems)
         listed = '; '.join(self.problems[:_LISTED])
         more = len(self.problems) - _LISTED
         tail = f'; and {more} more' if more > 0 else ''
-        super().__init__(f'{os.fspath(source)} cannot be built from: {listed}{tail}')
+        advice = f'; {remedy}' if remedy else ''
+        super().__init__(f'{os.fspath(source)} cannot be built from: {listed}{tail}{advice}')
 
 
 def ranges(numbers: Sequence[int]) -> str:

@@ -78,4 +78,7 @@ def run(world, kinds, values):
 
 
 if __name__ == '__main__':
-    sys.exit(main(sys.argv))
+    try:
+        sys.exit(main(sys.argv))
+    except UserError as error:
+        sys.exit(f'error: {error}')

@@ -34,6 +34,23 @@ def test_a_full_disk_leaves_the_older_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.parametrize('process', [2**22 + 1, os.getpid()], ids=['killed', 'of this number'])
+def test_what_a_killed_process_left_goes_with_the_next_file(tmp_path, process):
+    path = tmp_path / 'file.json'
+    with files.whole(path) as temporary:
+        name = temporary.parent.name
+        # A library's own temporary file, as safetensors makes one beside what it writes.
+        (temporary.parent / '.tmpAbCdEf').touch()
+        temporary.write_text('old')
+    assert list(tmp_path.iterdir()) == [path]
+    left = tmp_path / name.replace(f'.{os.getpid()}.', f'.{process}.')
+    left.mkdir()
+    (left / '.tmpAbCdEf').touch()
+    with files.whole(path) as temporary:
+        temporary.write_text('new')
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_a_pipe_is_neither_read_nor_replaced(tmp_path):
     path = tmp_path / 'pipe'
     os.mkfifo(path)

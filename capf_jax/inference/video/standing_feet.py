@@ -9,6 +9,7 @@ shin keep their lengths.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import scipy.ndimage
@@ -21,6 +22,8 @@ from capf_jax.pose import skeletons
 SIDES = ('left', 'right')
 SLOWEST_STEP = 0.35  # metres per second across the line of sight; a foot that is slower stands
 SHORTEST = 0.15  # seconds that a foot stands at least
+DWELLS = 0.2  # seconds; a foot stands too that keeps within a small place for so long
+_SMALL_PLACE = 0.04  # metres across the line of sight, from the middle of that place
 _SPEED_OVER = 0.2  # seconds over which a speed is taken
 _PLACE = 0.06  # metres across the line of sight within which a foot is in one place
 _SETTLE = 0.15  # seconds in which a leg finds back to where it was predicted
@@ -38,26 +41,56 @@ def ankles(skeleton: str) -> tuple[int, int]:
     return joints.index('left_ankle'), joints.index('right_ankle')
 
 
-def standing(tracks: Tracks) -> Bool[np.ndarray, 'P T 2']:
-    """Whether the left and the right foot of each person stands in each frame."""
+def standing(tracks: Tracks, unsmoothed: Tracks | None = None) -> Bool[np.ndarray, 'P T 2']:
+    """Whether the left and the right foot of each person stands in each frame.
+
+    Args:
+      tracks: smoothed, so that a foot which stands for long is seen to although its joint jitters.
+      unsmoothed: the same people before: smoothing blurs the short steps of who walks fast. None
+        for none.
+    """
+    out = _stands(tracks, _slow)
+    return out if unsmoothed is None else out | _stands(unsmoothed, _dwells)
+
+
+def _stands(
+    tracks: Tracks, rests: Callable[[np.ndarray, np.ndarray], np.ndarray]
+) -> Bool[np.ndarray, 'P T 2']:
+    """Where a foot rests, by a function of its places [T, 2], metres, and their times [T]."""
     out = np.zeros((len(tracks), len(tracks.times), 2), bool)
-    if len(tracks.times) < 3:
-        return out
     focal = float(np.mean(np.asarray(tracks.camera.intrinsics)[:2]))
     depth = tracks.joints3d_camera[..., 2]
     for side, ankle in enumerate(ankles(tracks.skeleton)):
         for person in range(len(tracks)):
             for stretch in stretches(tracks.valid[person], tracks.times):
-                times = tracks.times[stretch]
-                if len(times) < 3:
+                if stretch.stop - stretch.start < 3:
                     continue
                 pixels = tracks.joints2d[person, stretch, ankle]
                 metres = pixels / focal * np.median(depth[person, stretch, ankle])
-                step = max(round(_SPEED_OVER / np.median(np.diff(times))), 1)
-                slow = _speed(metres, times, step) < SLOWEST_STEP
-                for rest in stretches(slow):
-                    if times[rest.stop - 1] - times[rest.start] >= SHORTEST:
-                        out[person, stretch, side][_whole_rest(metres, rest)] = True
+                out[person, stretch, side] = rests(metres, tracks.times[stretch])
+    return out
+
+
+def _slow(places: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """[T] where a foot is slow for long enough, and beside that in its place or still."""
+    out = np.zeros(len(times), bool)
+    step = max(round(_SPEED_OVER / np.median(np.diff(times))), 1)
+    for rest in stretches(_speed(places, times, step) < SLOWEST_STEP):
+        if times[rest.stop - 1] - times[rest.start] >= SHORTEST:
+            out[_whole_rest(places, rest)] = True
+    return out
+
+
+def _dwells(places: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """[T] where a foot keeps within a small place for long enough."""
+    out = np.zeros(len(times), bool)
+    length = max(int(np.ceil(DWELLS / np.median(np.diff(times)) - 1e-6)) + 1, 3)
+    if length > len(times):
+        return out
+    windows = np.lib.stride_tricks.sliding_window_view(places, length, axis=0)  # [., 2, length]
+    away = np.linalg.norm(windows - np.median(windows, axis=-1, keepdims=True), axis=1)
+    for start in np.flatnonzero(away.max(axis=-1) < _SMALL_PLACE):
+        out[start : start + length] = True
     return out
 
 

@@ -1,10 +1,11 @@
 """From the people of each frame to finished `Tracks`: ids, smoothing, bones, floor, feet.
 
 1. `person_tracking`: who is who.
-2. `smooth`: 2D joints and poses of each person over time; bones of constant length; the root's
+2. `swapped_sides`: left and right joints that were mixed up get their own names back.
+3. `smooth`: 2D joints and poses of each person over time; bones of constant length; the root's
    place is fitted anew to both, and smoothed.
-3. `short_gaps`: who was hidden for a moment is filled in, marked as not sure.
-4. `in_world`: axes with the floor under the feet; feet that stand do not slide.
+4. `short_gaps`: who was hidden for a moment is filled in, marked as not sure.
+5. `in_world`: axes with the floor under the feet; feet that stand do not slide.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from capf_jax.inference.video import (
     person_tracking,
     short_gaps,
     standing_feet,
+    swapped_sides,
 )
 from capf_jax.inference.video.person_tracking import Tracker
 from capf_jax.inference.video.smoothing import Smoothing
@@ -82,8 +84,11 @@ def of_frames(frames: Iterable[StoredFrame], fps: float) -> Tracks:
 
 def finished(raw: Tracks, finish: Finish) -> Tracks:
     """All that comes behind the frames, in order."""
+    if finish.smoothing.name != 'none':
+        raw = swapped_sides.with_sides(raw)
     smoothed = smooth(raw, finish.smoothing, finish.bones)
-    return in_world(short_gaps.filled(smoothed, finish.gaps), finish)
+    whole, unsmoothed = (short_gaps.filled(one, finish.gaps) for one in (smoothed, raw))
+    return in_world(whole, finish, unsmoothed)
 
 
 def smooth(raw: Tracks, smoothing: Smoothing, bones: bool = True) -> Tracks:
@@ -128,16 +133,17 @@ def smooth(raw: Tracks, smoothing: Smoothing, bones: bool = True) -> Tracks:
     return dataclasses.replace(raw, **arrays)
 
 
-def in_world(camera_tracks: Tracks, finish: Finish) -> Tracks:
+def in_world(camera_tracks: Tracks, finish: Finish, unsmoothed: Tracks | None = None) -> Tracks:
     """Tracks along the wanted axes, above the floor; feet that stand do not slide.
 
     Args:
       camera_tracks: along 'camera', smoothed.
       finish: axes, feet and up.
+      unsmoothed: the same before smoothing, which shows short steps; None where there is none.
     """
     if finish.axes == 'camera' and not finish.feet:
         return camera_tracks
-    stands = standing_feet.standing(camera_tracks)
+    stands = standing_feet.standing(camera_tracks, unsmoothed)
     out = camera_tracks
     if finish.feet:
         out = standing_feet.without_sliding(out, stands)

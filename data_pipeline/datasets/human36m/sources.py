@@ -132,7 +132,8 @@ def read(settings: Settings) -> Source:
     if settings.missing == 'error':
         problems += missing
     if problems:
-        raise InputError(source, problems)
+        remedy = '--missing=skip builds without what lacks pictures' if unpictured else ''
+        raise InputError(source, problems, remedy)
     return Source(kind, chosen, videos, tuple(missing))
 
 

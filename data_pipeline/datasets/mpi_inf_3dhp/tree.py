@@ -28,6 +28,7 @@ where video_0/ may also lie in imageSequence/, and TS1/ in SOURCE itself"""
 
 _DEPTH = 2  # at most so many folders lie between SOURCE and S1/ or TS1/
 _UNREADABLE_LISTED = 3
+_REMEDY = '--missing=skip builds without what lacks pictures'
 
 
 @dataclasses.dataclass
@@ -155,7 +156,7 @@ def _train_sequence(
         if settings.missing == 'skip':
             result.recognised.append(f'left out: {sentence}')
         else:
-            result.problems.append(sentence)
+            result.problems.append(f'{sentence}; {_REMEDY}')
     clips = []
     for name, pictures in views.items():
         if pictures is None or name not in poses:
@@ -255,7 +256,7 @@ def _accept(
             frames = clip.footage.present(frames)
             clip = clip.only(np.isin(clip.frames, frames))
         elif missing:
-            problems.append(missing)
+            problems.append(f'{missing}, or {_REMEDY}')
         if frames and not problems:
             problems += _wrong_size(clip)
         if open_images and isinstance(clip.footage, footage.Frames):

@@ -61,6 +61,7 @@ def test_missing_frames_are_numbered(broken, tmp_path):
         f'there are no pictures of {OTHER.video}',
         f'{folder}/images/{FIRST.video} lacks the pictures 1, 3-4',
     )
+    assert str(error).endswith('; --missing=skip builds without what lacks pictures')
 
 
 def test_a_subject_without_pictures_is_one_sentence(broken, tmp_path):

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.backends.tpu import replacements
-from capf_jax.models.transformer import SelfAttention, attention
+from capf_jax.backends.tpu import attention, replacements
+from capf_jax.models import transformer
+from capf_jax.models.transformer import SelfAttention
 
 GROUPS, CHANNELS, HEADS = (2, 3), 16, 4
 
@@ -28,12 +29,14 @@ def test_the_gradients_of_all_three_inputs_are_those_of_the_plain_attention():
     def gradients(attend):
         return jax.jit(jax.grad(lambda *x: jnp.sum(jnp.sin(attend(*x, HEADS))), (0, 1, 2)))(*inputs)
 
-    pairs = zip(gradients(replacements.attention_among_few), gradients(attention), strict=True)
+    pairs = zip(
+        gradients(attention.attention_among_few), gradients(transformer.attention), strict=True
+    )
     for ours, plain in pairs:
         np.testing.assert_allclose(ours, plain, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize('tokens', [1, 5, replacements.FEW_TOKENS])
+@pytest.mark.parametrize('tokens', [1, 5, attention.FEW_TOKENS])
 def test_a_module_gives_the_same_with_its_replacement(tokens):
     module, x = SelfAttention(HEADS), _tokens(tokens)
     variables = _variables(module, x)
@@ -50,7 +53,7 @@ def test_bfloat16_stays_bfloat16():
 
 
 def test_more_tokens_run_the_plain_attention():
-    module, x = SelfAttention(HEADS), _tokens(replacements.FEW_TOKENS + 1)
+    module, x = SelfAttention(HEADS), _tokens(attention.FEW_TOKENS + 1)
     variables = _variables(module, x)
     plain = jax.make_jaxpr(module.apply)(variables, x)
     with replacements.active():
