@@ -7,7 +7,8 @@
 It learns from the pictures of configs/synthetic_detector.py, with the same augmentation, which of
 12 activities a person is doing. The second command trains a lifter on its maps: weights that have
 learnt a classification, as networks from ImageNet have in the paper's Table 5. `python -m
-benchmarks.tables --rows=table5` makes such a table.
+benchmarks.tables --out=docs/results --rows=table5` makes such a table; docs/results.md has it in a
+short form.
 
 Arguments follow a colon, `--config=configs/synthetic_classifier.py:size=6000,seed=1`:
   light, resolution, size, epochs, seed   as of configs/synthetic_detector.py
