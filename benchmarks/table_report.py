@@ -10,7 +10,7 @@ from typing import Any
 
 import tabulate
 
-from benchmarks.table_rows import Order, Table
+from benchmarks.table_parts import Order, Table
 
 NOT_RUN = 'not run'
 
@@ -83,6 +83,8 @@ def grid(table: Table, runs: Sequence[Run]) -> str:
         line = lines.setdefault(row.line, {})
         of_row = sorted((run for run in runs if run.row == row.name), key=lambda run: run.seed)
         for metric, title in table.metrics.items():
+            if row.metrics and metric not in row.metrics:
+                continue
             ours = f'{row.column} {title}, ours'.strip()
             columns.setdefault(ours)
             line[ours] = cell([run.scores[metric] for run in of_row if metric in run.scores])

@@ -1,7 +1,7 @@
 """The tables of the paper that are made anew on rendered people, as lists of rows.
 
 What the paper has is quoted from docs/method.md; a number that is not recorded there is left out.
-Tables 5 and 7 need detectors that no configuration trains yet, and are not here.
+Tables 5 and 7, whose rows need detectors, are in `detector_rows.py`.
 """
 
 from __future__ import annotations
@@ -9,92 +9,12 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from benchmarks import detector_rows
+from benchmarks.table_parts import Order, Row, Size, Table
+
 CA_PF_S = 'configs/synthetic_ca_pf_s.py'
 POSEFORMER = 'configs/synthetic_poseformer.py'
-SINGLE = 'configs/synthetic.py'
-
-
-@dataclasses.dataclass(frozen=True)
-class Row:
-    """One training, and where its scores stand.
-
-    Attributes:
-      name: what `--rows` calls it; rows of several tables may be one training, of one name.
-      line: what the line of the table says.
-      config: a config file.
-      arguments: of the config, a=b,c=d, without seed and size. `{NAME}` is the weight file that
-        the row NAME has trained with the same seed; that row is trained first.
-      fields: further arguments of the command, such as --config.data.joints2d=truth.
-      paper: metric -> the paper's score.
-      column: the group of columns that the scores stand in; '' is the first.
-      features: whether the frozen detector is run ahead over the dataset.
-      noise: px of noise on the 2D joints that the trained lifter is evaluated with.
-      frames: frames of a window.
-      quick: whether the quick form has this row.
-    """
-
-    name: str
-    line: str
-    config: str
-    arguments: str = ''
-    fields: tuple[str, ...] = ()
-    paper: Mapping[str, float] = dataclasses.field(default_factory=dict)
-    column: str = ''
-    features: bool = False
-    noise: tuple[int, ...] = ()
-    frames: int = 1
-    quick: bool = True
-
-    @property
-    def needs(self) -> str:
-        """Name of the row whose weight file this one takes; '' if it takes none."""
-        return self.arguments.partition('{')[2].partition('}')[0]
-
-    @property
-    def cost(self) -> int:
-        """How long it trains, in the time of one more frame; all else takes about six of them."""
-        return 6 + self.frames
-
-
-@dataclasses.dataclass(frozen=True)
-class Order:
-    """A claim: the error falls from each row to the next.
-
-    Attributes:
-      claim: in words.
-      metric: which error.
-      rows: names, from the largest error to the smallest.
-    """
-
-    claim: str
-    metric: str
-    rows: tuple[str, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Table:
-    """A table.
-
-    Attributes:
-      title: its heading.
-      metrics: name in the results -> title of the column.
-      rows: its rows.
-      orders: what the paper's table claims, or what is expected of the data.
-    """
-
-    title: str
-    metrics: Mapping[str, str]
-    rows: tuple[Row, ...]
-    orders: tuple[Order, ...]
-
-
-@dataclasses.dataclass(frozen=True)
-class Size:
-    """What makes the trainings of a config small: arguments of it, and of the command."""
-
-    arguments: str = ''
-    fields: tuple[str, ...] = ()
-
+SINGLE = detector_rows.LIFTER
 
 # Sizes of the quick form by config file. The full form has the sizes of the config files.
 _FEW = Size('people=3000,clip=50,epochs=3')
@@ -104,6 +24,7 @@ QUICK: Mapping[str, Size] = {
     SINGLE: Size(
         fields=('--config.data.builder.train_size=3000', '--config.data.builder.test_size=300')
     ),
+    **detector_rows.QUICK,
 }
 
 FRAMES = (1, 3, 9, 27)
@@ -256,7 +177,9 @@ def _light() -> Table:
 TABLES: Mapping[str, Table] = {
     'table3': _table3(),
     'table4': _table4(),
+    'table5': detector_rows.table5(),
     'table6': _table6(),
+    'table7': detector_rows.table7(),
     'projection': _projection(),
     'noise': _noise(),
     'light': _light(),

@@ -7,7 +7,7 @@
 Each row is trained with each seed, in a folder of its own under --workdir, and scored after its
 last step. Markdown and JSON go into --out after every run, as TABLE.md and TABLE.json, or as
 TABLE-quick.md with --quick. A run that --out has the scores of is not made again, and one that was
-interrupted goes on. Rows and tables are listed in benchmarks/table_rows.py.
+interrupted goes on. Rows and tables are listed in benchmarks/table_rows.py and detector_rows.py.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from collections.abc import Callable, Sequence
 import jax
 
 from benchmarks import table_report
+from benchmarks.table_parts import Row, Size
 from benchmarks.table_report import Run
-from benchmarks.table_rows import QUICK, ROWS, TABLES, Row, Size
+from benchmarks.table_rows import QUICK, ROWS, TABLES
 from capf_jax.errors import UserError, unknown
 from capf_jax.runtime import commands, files, logs
 

@@ -10,12 +10,14 @@ from ml_collections import ConfigDict
 from capf_jax.errors import UserError, unknown
 from capf_jax.inference import model_settings, start_weights
 from capf_jax.models import second_reading
+from capf_jax.models.detectors.catalog import DetectorEntry
 from capf_jax.models.published_sizes import ca_pf_name
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS
 from capf_jax.runtime import configuration, value_checks
 from capf_jax.scoring import protocols
 from capf_jax.scoring.protocols import Protocol
+from capf_jax.tasks.classifier import classifier_task
 from capf_jax.tasks.detector import detector_task
 from capf_jax.tasks.joint_noise import JointNoise
 from capf_jax.tasks.lifter import lifter_task
@@ -66,7 +68,7 @@ def _check_pictures(config: ConfigDict) -> None:
     if config.data.get('pictures', True) or config.data.features:
         return
     joint_set = skeletons.get(config.skeleton)
-    needs = config.task == 'detector' or (
+    needs = config.task in OF_PICTURES or (
         config.task == 'lifter'
         and model_settings.context_aware_pose_former(config.model, joint_set).detector is not None
     )
@@ -131,7 +133,7 @@ def _accumulate(config: ConfigDict) -> int:
     """`config.training.accumulate`; UserError where the parts of a batch would not add up to it."""
     training = config.training
     if training.accumulate > 1 and (
-        config.task == 'detector' or training.detector_statistics == 'batch'
+        config.task in OF_PICTURES or training.detector_statistics == 'batch'
     ):
         raise UserError(
             f'config.training.accumulate is {training.accumulate}, and a detector whose BatchNorms '
@@ -143,7 +145,7 @@ def _accumulate(config: ConfigDict) -> int:
 def _detector(config: ConfigDict, steps_per_epoch: int) -> Task:
     _accumulate(config)
     entry, joint_set = model_settings.detector_entry(config.model), skeletons.get(config.skeleton)
-    return detector_task(
+    task = detector_task(
         entry.build(len(joint_set), axis_name=AXIS, dtype=jnp.dtype(config.dtype)),
         entry,
         make_optimizer(config.training, steps_per_epoch),
@@ -153,6 +155,34 @@ def _detector(config: ConfigDict, steps_per_epoch: int) -> Task:
         detector_file=config.model.detector_weights,
         start_file=config.training.start,
     )
+    _check_crop_of(entry, config)
+    return task
+
+
+def _classifier(config: ConfigDict, steps_per_epoch: int) -> Task:
+    _accumulate(config)
+    entry, joint_set = model_settings.detector_entry(config.model), skeletons.get(config.skeleton)
+    if entry.heatmaps is not None:
+        entry = model_settings.without_head(entry)
+    _check_crop_of(entry, config)
+    return classifier_task(
+        entry.build(len(joint_set), axis_name=AXIS, dtype=jnp.dtype(config.dtype)),
+        entry,
+        make_optimizer(config.training, steps_per_epoch),
+        joint_set,
+        tuple(config.data.classes),
+        config.detection,
+        flip_probability=config.training.flip_probability,
+        detector_file=config.model.detector_weights,
+        start_file=config.training.start,
+    )
+
+
+def _check_crop_of(entry: DetectorEntry, config: ConfigDict) -> None:
+    """UserError where the dataset's crops are of another size than a detector that learns takes."""
+    builder = config.data.builder
+    if 'height' in builder and 'width' in builder:
+        model_settings.check_crop_of(entry, builder.height, builder.width)
 
 
 def _sequence(config: ConfigDict, steps_per_epoch: int) -> Task:
@@ -229,8 +259,10 @@ def with_head_of_start(config: ConfigDict, stored: ConfigDict | None = None) -> 
 TASKS: dict[str, Callable[[ConfigDict, int], Task]] = {
     'lifter': _lifter,
     'detector': _detector,
+    'classifier': _classifier,
     'sequence': _sequence,
 }
+OF_PICTURES = ('detector', 'classifier')  # tasks in which a detector's network learns
 WINDOWED = ('sequence',)  # tasks whose data are windows of frames
 ON_A_DETECTOR = ('lifter', 'sequence')  # tasks that learn on a frozen detector
 

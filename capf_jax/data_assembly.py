@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from capf_jax import assembly
 from capf_jax.errors import UserError
 from capf_jax.inference import model_settings
+from capf_jax.models.detectors import catalog
 from capf_jax.pose import joint_conversions, skeletons
 from capf_jax.pose.batch import Batch
 from capf_jax.runtime import files, processes
@@ -109,7 +110,10 @@ def features_settings(config: ConfigDict) -> features.Settings:
     parts = [path.read_bytes(), numbers, config.dtype.encode()]
     if whole.projection is not None:
         parts.append(_projection_bytes(config))
-    parts += [repr(model.get(name)).encode() for name in ('hrnet', 'detector_skeleton')]
+    sections = {'hrnet': None, 'detector_skeleton': None}
+    if model.detector in catalog.OWN_SIZES:
+        sections.setdefault(model.detector)
+    parts += [repr(model.get(name)).encode() for name in sections]
     digest = hashlib.sha256(b'|'.join(parts)).hexdigest()[:8]
     name = '-'.join([source.name, source_config.name, whole.entry.name, joints2d, digest])
     return features.Settings(

@@ -9,8 +9,8 @@ from ml_collections import ConfigDict
 def get_config() -> ConfigDict:
     """All fields, locked: an unknown field is an error."""
     config = ConfigDict()
-    # What is learnt: 'lifter' (the detector is frozen), 'detector', or 'sequence', a lifter of
-    # windows of frames.
+    # What is learnt: 'lifter' (the detector is frozen), 'detector', 'classifier', which is a
+    # detector's network on labels of people, or 'sequence', a lifter of windows of frames.
     config.task = 'lifter'
     config.seed = 0  # initial weights, data order, flips and drop path
     config.dtype = 'float32'  # to compute in: 'float32' or 'bfloat16'; parameters stay float32
@@ -31,6 +31,7 @@ def get_config() -> ConfigDict:
     data.frames = 1  # F, frames of a window around its target; read if the task is 'sequence'
     data.frame_step = 1  # frames from one frame of a window to the next
     data.causal = False  # whether a window ends with its target, so that none reads the future
+    data.classes = ()  # action labels that are told apart; read if the task is 'classifier'
     data.pictures = True  # whether pictures are read; False for lifters of coordinates alone
 
     config.model = ConfigDict()
@@ -54,6 +55,23 @@ def get_config() -> ConfigDict:
     hrnet.blocks = 4  # basic blocks on every branch of a module
     hrnet.skeleton = ''  # joints of its heatmaps; '' for those of the lifter
     hrnet.heatmaps = 'gaussian'  # what its heatmaps are: 'gaussian' or 'probability'
+
+    vitpose = config.model.vitpose = ConfigDict()  # likewise; read if the detector is 'vitpose'
+    vitpose.dimension = 768  # channels of a token
+    vitpose.depth = 12  # transformer blocks
+    vitpose.heads = 12  # attention heads of each block
+    vitpose.channels = 256  # of the two transposed convolutions
+    vitpose.crop = (256, 192)  # height and width of its crops: a position embedding is of one size
+    vitpose.skeleton = ''  # joints of its heatmaps; '' for those of the lifter
+    vitpose.heatmaps = 'gaussian'  # what its heatmaps are: 'gaussian' or 'probability'
+
+    simple = config.model.simplebaseline = ConfigDict()  # read if the detector is 'simplebaseline'
+    simple.width = 64  # channels of the ResNet's stem; its first stage has four times as many
+    simple.blocks = (3, 4, 6, 3)  # bottlenecks of the ResNet's stages
+    simple.channels = 256  # of the three transposed convolutions
+    simple.maps = 'deconvolutions'  # maps that it gives: these, or those of the ResNet's 'stages'
+    simple.skeleton = ''  # joints of its heatmaps; '' for those of the lifter
+    simple.heatmaps = 'gaussian'  # what its heatmaps are: 'gaussian' or 'probability'
 
     lifter = config.model.lifter = ConfigDict()
     lifter.ablation_step = 3  # 0 coordinates, 1 + context, 2 + fusion, 3 + deformable (Table 3)

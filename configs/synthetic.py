@@ -10,12 +10,17 @@ Arguments follow a colon, `--config=configs/synthetic.py:step=0,seed=1`:
   light            overhead, or random for light from anywhere
   resolution       HEIGHTxWIDTH of the crops; 256x192 is the paper's
   poses            a motion-capture file (.npz or .bvh) instead of the built-in pose sampler
+  network          hrnet, vitpose or simplebaseline: the small detector whose maps are the context
+  weights          its weight file; hrnet's comes with the repository, and random without a file
   seed             of the weights and the order of the data; the images stay the same
 """
 
 from ml_collections import ConfigDict
 
+from capf_jax.errors import unknown
 from configs import arguments, base
+
+NETWORKS = ('hrnet', 'vitpose', 'simplebaseline')  # small ones, of set_small_models
 
 
 def get_config(arg: str = '') -> ConfigDict:
@@ -27,6 +32,8 @@ def get_config(arg: str = '') -> ConfigDict:
         light='overhead',
         resolution='128x96',
         poses='',
+        network='hrnet',
+        weights='',
         seed=0,
     )
     config = base.get_config()
@@ -43,9 +50,35 @@ def get_config(arg: str = '') -> ConfigDict:
         builder.processes = 2  # number of processes that render while building
 
     set_small_models(config)
+    set_network(config, chosen.network, chosen.weights)
     config.model.lifter.ablation_step = chosen.step
     config.model.lifter.detector_joints = chosen.detector_joints
     return config
+
+
+def set_network(config: ConfigDict, network: str, weights: str) -> None:
+    """Names the small detector and its weight file; '' is the one that comes with an HRNet.
+
+    All have about as many FLOPs, and learn the same heatmaps.
+    """
+    if network not in NETWORKS:
+        raise unknown('network', network, NETWORKS)
+    model, builder = config.model, config.data.builder
+    if network == 'vitpose':
+        model.vitpose.dimension = 144
+        model.vitpose.depth = 6
+        model.vitpose.heads = 4
+        model.vitpose.channels = 48
+        model.vitpose.crop = (builder.height, builder.width)
+    if network == 'simplebaseline':
+        model.simplebaseline.width = 20
+        model.simplebaseline.blocks = (2, 2, 2, 2)
+        model.simplebaseline.channels = 48
+    model[network].heatmaps = model.hrnet.heatmaps
+    model[network].skeleton = model.hrnet.skeleton
+    model.detector = network
+    if weights or network != 'hrnet':
+        model.detector_weights = weights
 
 
 def set_small_models(config: ConfigDict) -> None:

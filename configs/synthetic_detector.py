@@ -11,6 +11,8 @@ Arguments follow a colon, `--config=configs/synthetic_detector.py:light=random`:
   light            overhead, or random for light from anywhere
   resolution       HEIGHTxWIDTH of the crops
   size             rendered people to train on
+  epochs           passes over them
+  network          hrnet, vitpose or simplebaseline, all of them small
   start            weights to go on from; random weights if not given
   seed             of the weights and the order of the data; the images have a seed of their own
 """
@@ -23,9 +25,17 @@ from configs import arguments, synthetic
 def get_config(arg: str = '') -> ConfigDict:
     """The configuration for `arg`, see above."""
     chosen = arguments.parse(
-        arg, light='overhead', resolution='128x96', size=24_000, start='', seed=0
+        arg,
+        light='overhead',
+        resolution='128x96',
+        size=24_000,
+        epochs=4,
+        network='hrnet',
+        start='',
+        seed=0,
     )
-    config = synthetic.get_config(f'light={chosen.light},resolution={chosen.resolution}')
+    same = ('light', 'resolution', 'network')
+    config = synthetic.get_config(','.join(f'{name}={chosen[name]}' for name in same))
     config.task = 'detector'
     config.seed = chosen.seed
     config.data.builder.train_size = chosen.size
@@ -44,7 +54,7 @@ def get_config(arg: str = '') -> ConfigDict:
 
     training = config.training
     training.batch_size = 32
-    training.epochs = 4
+    training.epochs = chosen.epochs
     training.learning_rate = 1e-3 if chosen.start else 2e-3
     training.learning_rate_decay = 0.4
     training.weight_decay = 1e-4

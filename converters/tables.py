@@ -54,6 +54,8 @@ CA_PF_S = 'ca_pf_s'
 MULTIPOSE = 'movenet_multipose'
 PICTURE = (256, 256)  # (H, W), the pixels at which the person finder's FLOPs are counted
 COCO, HUMAN36M, MPI_INF_3DHP = 'coco17', 'h36m17', 'mpi_inf_3dhp17'
+# Detectors of the user's own size whose sizes are not read off a state dict, as HRNet's are.
+UNREAD = ('vitpose', 'simplebaseline')
 # Whose names the keys of each kind of detector may have.
 NAMINGS: dict[type[nn.Module], tuple[str, ...]] = {
     HRNet: (OFFICIAL, MMPOSE, MMPOSE_1),
@@ -274,7 +276,11 @@ def settings(
 
 def names() -> tuple[str, ...]:
     """The names of all models to which a file can be converted."""
-    detectors = [name for name in catalog.names() if has_table(catalog.get(name).build(17))]
+    detectors = [
+        name
+        for name in catalog.names()
+        if has_table(catalog.get(name).build(17)) and name not in UNREAD
+    ]
     return (*detectors, *(size.name for size in CA_PF), OWN_SIZE, CA_PF_S, POSEFORMER, MULTIPOSE)
 
 

@@ -188,6 +188,7 @@ def open_reader(
         bad_image=data.bad_image,
         frame=config.model.frame,
         pictures=data.pictures,
+        classes=tuple(data.classes) if config.task == 'classifier' else (),
     )
     if config.task != 'sequence':
         return reader

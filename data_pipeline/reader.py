@@ -61,6 +61,7 @@ class Reader:
         bad_image: str = 'error',
         frame: str = 'camera',
         pictures: bool = True,
+        classes: Sequence[str] = (),
     ):
         """Opens a split.
 
@@ -72,6 +73,7 @@ class Reader:
           bad_image: what an image that does not decode does, 'error' or 'skip'.
           frame: of the poses: 'camera', or 'viewing_ray' of the middle of each crop.
           pictures: whether pictures are decoded; `Batch.images` has no channels otherwise.
+          classes: action labels; `Batch.label` is the place of a person's among them.
 
         Raises:
           UserError: a choice is unknown, the split is missing or empty, or the dataset has
@@ -86,6 +88,7 @@ class Reader:
         self._joints2d = f'joints2d_{joints2d}'
         self._skip = bad_image == 'skip'
         self._turns = frame == 'viewing_ray'
+        self._classes = {name: place for place, name in enumerate(classes)}
         self._source = open_split(builder, split)
         features: Any = builder.info.features
         self._shapes = {name: features[name].shape for name in _FLOATS}
@@ -121,7 +124,8 @@ class Reader:
           decode and `bad_image` is 'skip'; the complaints name each of these.
 
         Raises:
-          UserError: an image does not decode and `bad_image` is 'error', or a joint is not finite.
+          UserError: an image does not decode and `bad_image` is 'error', a joint is not finite, or
+            an action is none of the classes.
           RuntimeError: a file of the dataset is damaged.
         """
         count = len(indices)
@@ -180,7 +184,19 @@ class Reader:
             index=np.asarray(indices, np.int32),
             contexts=stored.get('contexts'),
             context_joints=stored.get('context_joints'),
+            label=self._label(examples) if self._classes else None,
         ), tuple(complaints)
+
+    def _label(self, examples: Sequence[Any]) -> np.ndarray:
+        """The places [B] int32 of the actions of records among the classes."""
+        actions = [str(label(example, 'action')) for example in examples]
+        unknown = next((action for action in actions if action not in self._classes), None)
+        if unknown is not None:
+            raise UserError(
+                f'{self.where} has a person with the action {unknown!r}, which is none of '
+                f'config.data.classes, {", ".join(self._classes)}: list every action of the dataset'
+            )
+        return np.array([self._classes[action] for action in actions], np.int32)
 
     def examples(self, indices: Sequence[int] | np.ndarray) -> list[Any]:
         """The records at these positions as they are stored, mappings from a feature's name.

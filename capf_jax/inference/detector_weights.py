@@ -11,6 +11,8 @@ import jax.numpy as jnp
 from capf_jax.errors import UserError
 from capf_jax.inference.weight_files import differing_tensors, load_weights
 
+CLASSIFIER = 'classifier'  # kind of the weight file of a network with a head of classes
+
 
 def load_detector(path: str, shapes: Any, joints: str = '', name: str = '') -> dict[str, Any]:
     """Reads a detector's variables, float32, from a weight file of this project.
@@ -34,6 +36,13 @@ def load_detector(path: str, shapes: Any, joints: str = '', name: str = '') -> d
             f'{path} holds a lifter beside its detector: name it by training.start instead of '
             'model.detector_weights, with training.start_part=detector to leave the lifter out'
         )
+    if metadata.get('kind') == CLASSIFIER:
+        tree = tree.get('detector', {})
+        if 'head' in shapes.get('params', {}):
+            raise UserError(
+                f'{path} holds a network that was trained to tell classes apart, and has no '
+                'heatmaps: set config.model.detector_head to False'
+            )
     return check_detector(path, tree, metadata, shapes, joints, name)
 
 

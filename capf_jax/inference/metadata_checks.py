@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from capf_jax.errors import printable
-from capf_jax.runtime import configuration, value_checks
-from capf_jax.runtime.value_checks import Check
+from capf_jax.runtime import configuration, value_checks, value_kinds
+from capf_jax.runtime.value_kinds import Check
 
-_SIDE = value_checks.whole(1, 8192)  # of a crop, pixels
+_SIDE = value_kinds.whole(1, 8192)  # of a crop, pixels
 
 
 def _sides(value: Any) -> str:
@@ -31,33 +31,33 @@ def _lists(value: Any) -> str:
 
 
 _TOP: Mapping[str, Check] = {
-    'kind': value_checks.text,
-    'name': value_checks.text,
-    'skeleton': value_checks.text,
-    'unit': value_checks.text,
-    'naming': value_checks.text,
+    'kind': value_kinds.text,
+    'name': value_kinds.text,
+    'skeleton': value_kinds.text,
+    'unit': value_kinds.text,
+    'naming': value_kinds.text,
     'model': _fields,
     'crop': _sides,
-    'has_first_row': value_checks.switch,
-    'step': value_checks.whole(0, 10**18),
-    'frames': value_checks.whole(1, 9999),
-    'frame_step': value_checks.whole(1, 1000),
-    'causal': value_checks.switch,
+    'has_first_row': value_kinds.switch,
+    'step': value_kinds.whole(0, 10**18),
+    'frames': value_kinds.whole(1, 9999),
+    'frame_step': value_kinds.whole(1, 1000),
+    'causal': value_kinds.switch,
     'dropped': _lists,
 }
 _CROP = {f'config.data.builder.{side}': _SIDE for side in ('height', 'width')}
 # The fields of models that have no configuration.
 _OTHER_MODELS: Mapping[str, Mapping[str, Check]] = {
     'poseformer': {
-        'model.num_joints': value_checks.whole(1, 1000),
-        'model.frames': value_checks.whole(1, 10_000),
-        'model.channels': value_checks.whole(1, 8192),
-        'model.layers': value_checks.whole(1, 64),
-        'model.heads': value_checks.whole(1, 8192),
-        'model.mlp_ratio': value_checks.whole(1, 64),
-        'model.drop_path': value_checks.number(0, 1, below=True),
+        'model.num_joints': value_kinds.whole(1, 1000),
+        'model.frames': value_kinds.whole(1, 10_000),
+        'model.channels': value_kinds.whole(1, 8192),
+        'model.layers': value_kinds.whole(1, 64),
+        'model.heads': value_kinds.whole(1, 8192),
+        'model.mlp_ratio': value_kinds.whole(1, 64),
+        'model.drop_path': value_kinds.number(0, 1, below=True),
     },
-    'person_finder': {'model.num_joints': value_checks.whole(1, 1000)},
+    'person_finder': {'model.num_joints': value_kinds.whole(1, 1000)},
 }
 
 
@@ -82,7 +82,7 @@ def problems(metadata: Mapping[str, Any]) -> list[str]:
 
 def _wrong(values: Mapping[str, Any], checks: Mapping[str, Check]) -> list[str]:
     return [
-        f'{name} is {printable(value_checks.shown(values[name]))}; {problem}'
+        f'{name} is {printable(value_kinds.shown(values[name]))}; {problem}'
         for name, check in checks.items()
         if values.get(name) is not None and (problem := check(values[name]))
     ]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import flax.linen as nn
@@ -12,12 +11,13 @@ from ml_collections import ConfigDict
 
 from capf_jax import errors
 from capf_jax.errors import UserError
+from capf_jax.inference import own_detectors
 from capf_jax.models import ca_pf, second_reading
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.context_projection import ContextProjection
 from capf_jax.models.detectors import catalog
-from capf_jax.models.detectors.catalog import DetectorEntry, hrnet_channels
-from capf_jax.models.detectors.hrnet import HEATMAPS, HRNet
+from capf_jax.models.detectors.catalog import OWN_SIZES, DetectorEntry
+from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.lifter import Lifter
 from capf_jax.models.poseformer import PoseFormer
 from capf_jax.models.temporal import TemporalLifter
@@ -28,27 +28,15 @@ from capf_jax.pose.skeletons import Skeleton
 def detector_entry(model: ConfigDict) -> DetectorEntry:
     """The catalog's entry of the detector that `config.model` names.
 
-    One of the user's own size ('hrnet') has its widths and its joints from `model.hrnet`.
+    One of the user's own size has its sizes from the section of its name, such as `model.hrnet`.
 
     Raises:
-      UserError: an unknown detector, or `model.hrnet` describes no network.
+      UserError: an unknown detector, or its section describes no network.
     """
     entry = catalog.get(model.detector)
-    if entry.name != 'hrnet':
+    if entry.name not in OWN_SIZES:
         return entry
-    settings = model.hrnet
-    if settings.heatmaps not in HEATMAPS:
-        raise UserError(
-            f'model.hrnet.heatmaps is {settings.heatmaps!r}; choose one of {", ".join(HEATMAPS)}'
-        )
-    return dataclasses.replace(
-        entry,
-        build=functools.partial(own_hrnet, settings=settings),
-        channels=hrnet_channels(settings.width),
-        heatmaps=settings.heatmaps,
-        decode={'gaussian': 'parabola', 'probability': 'mean'}[settings.heatmaps],
-        joints=settings.get('skeleton', ''),  # files of before this field have none
-    )
+    return own_detectors.of_own_size(entry, model[entry.name])
 
 
 def check_crop(model: ConfigDict, height: int, width: int) -> None:
@@ -67,10 +55,18 @@ def check_crop(model: ConfigDict, height: int, width: int) -> None:
     own_joints = model.get('joints2d', ca_pf.DATASET) == ca_pf.DETECTOR
     own_joints = own_joints or second_reading.needs_heatmaps(model.lifter.get('robust', ()))
     runs_detector = model.lifter.ablation_step > 0 or model.lifter.detector_joints or own_joints
-    if runs_detector and entry.heatmaps == 'likelihood' and (height, width) != entry.crop:
+    if runs_detector:
+        check_crop_of(entry, height, width)
+
+
+def check_crop_of(entry: DetectorEntry, height: int, width: int) -> None:
+    """UserError where a detector takes crops of another size, as `check_crop` has it."""
+    is_bound = entry.heatmaps == 'likelihood' or entry.name == 'vitpose'
+    if is_bound and (height, width) != entry.crop:
         raise UserError(
             f'{entry.name} takes crops of {entry.crop[0]}x{entry.crop[1]} (height x width), and '
             f'data.builder makes {height}x{width}: set its height and width to those'
+            + (', or model.vitpose.crop to the size that it makes' * (entry.name == 'vitpose'))
         )
 
 
@@ -90,36 +86,6 @@ def without_head(entry: DetectorEntry) -> DetectorEntry:
         return entry.build(num_joints, axis_name=axis_name, dtype=dtype).clone(heatmaps=None)
 
     return dataclasses.replace(entry, build=build, heatmaps=None, decode=None)
-
-
-def own_hrnet(
-    num_joints: int,
-    axis_name: str | None = None,
-    dtype: Any = jnp.float32,
-    *,
-    settings: ConfigDict,
-) -> HRNet:
-    """The HRNet that `config.model.hrnet` describes.
-
-    Raises:
-      UserError: `modules` does not name three stages.
-    """
-    if len(settings.modules) != 3 or min(settings.modules) < 1:
-        raise UserError(
-            f'model.hrnet.modules is {tuple(settings.modules)}; give three numbers of at least '
-            f'1, the modules of the stages with 2, 3 and 4 branches'
-        )
-    return HRNet(
-        num_joints=num_joints,
-        width=settings.width,
-        stem_channels=settings.stem_channels,
-        bottlenecks=settings.bottlenecks,
-        modules=tuple(settings.modules),
-        blocks=settings.blocks,
-        heatmaps=settings.heatmaps,
-        axis_name=axis_name,
-        dtype=dtype,
-    )
 
 
 def detector_joints(model: ConfigDict, joint_set: Skeleton) -> Skeleton:

@@ -60,6 +60,11 @@ def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str
             'it finds the people of whole pictures: open it by '
             'capf_jax.inference.people_finder.PeopleFinder.load'
         )
+    if kind == 'classifier':
+        raise UserError(
+            'it holds a network that tells classes of people apart and finds no joints: train a '
+            'lifter on it by config.model.detector_weights'
+        )
     is_described = {'skeleton', 'model'} <= metadata.keys()
     if not isinstance(kind, str) or kind not in KINDS or not is_described:
         raise UserError(

@@ -21,6 +21,7 @@ from capf_jax.runtime import configuration, run_folder
 TASKS = {
     'ca_pf': 'lifter',
     'detector': 'detector',
+    'classifier': 'classifier',
     'ca_pf_s': 'sequence',
     'poseformer': 'sequence',
 }
@@ -35,8 +36,8 @@ class StartWeights:
     Attributes:
       path: the file.
       metadata: what it says of itself.
-      parts: 'lifter', which gives metres, 'detector' and 'projection' -> their variables, NumPy
-        arrays; only those that it holds.
+      parts: 'lifter', which gives metres, 'detector', 'classifier' and 'projection' -> their
+        variables, NumPy arrays; only those that it holds.
     """
 
     path: str

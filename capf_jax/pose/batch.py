@@ -37,4 +37,6 @@ class Batch(NamedTuple):
     # Of a dataset of features alone; the axis of two is the plain crop and the mirrored one.
     contexts: Array | None = None  # [B, 2, J, C] float16, all levels' maps at `context_joints`
     context_joints: Array | None = None  # [B, 2, J, 2] float32, the lifter's 2D joints, crop pixels
+    # Where config.data.classes lists action labels: [B] int32, the place of a person's among them.
+    label: Array | None = None
     frames: Batch | None = None  # the people of all frames of B windows, [B * F, ...]

@@ -16,7 +16,7 @@ from tensorboardX.event_file_writer import EventsWriter
 from tensorboardX.proto.event_pb2 import Event, SessionLog  # pyright: ignore[reportAttributeAccessIssue]
 from tensorboardX.proto.summary_pb2 import Summary  # pyright: ignore[reportAttributeAccessIssue]
 
-from capf_jax.runtime import files, value_checks
+from capf_jax.runtime import files, value_kinds
 from capf_jax.runtime.growing_files import GrowingFolder
 
 MEASURABLE = 0.5  # seconds; metrics may arrive in bursts, so that less tells nothing of the speed
@@ -198,7 +198,7 @@ def _is_whole(entry: Mapping[str, Any]) -> bool:
     """Whether an object of the log says when and what, and else holds numbers."""
     named = type(entry.get('step')) is int and isinstance(entry.get('part'), str)
     return named and all(
-        value_checks.is_number(value) for name, value in entry.items() if name != 'part'
+        value_kinds.is_number(value) for name, value in entry.items() if name != 'part'
     )
 
 

@@ -6,129 +6,15 @@ anything of its type. The fields under data.builder are checked by the datasets'
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from capf_jax.errors import nearest
 from capf_jax.pose import joint_conversions
-
-# What is wrong with a value, as the end of a sentence ('it must be ...'); '' for nothing.
-Check = Callable[[Any], str]
+from capf_jax.runtime import value_kinds
+from capf_jax.runtime.value_kinds import Check, name_of, number, one_of, shown, switch, text, whole
 
 LARGEST_SEED = 2**32 - 1  # JAX would keep the last 32 bits of a larger one
 PRECISIONS = ('default', 'high', 'highest', 'bfloat16', 'tensorfloat32', 'float32')
-
-
-def is_number(value: Any) -> bool:
-    """Whether a value is a whole number or a fraction; True and False are neither."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _is_finite(value: float) -> bool:
-    """Whether a number is finite, as a floating-point number."""
-    try:
-        return math.isfinite(value)
-    except OverflowError:  # A whole number may be of any size.
-        return False
-
-
-def whole(least: int, most: int) -> Check:
-    """A whole number within limits, both of which are allowed."""
-
-    def check(value: Any) -> str:
-        if not is_number(value) or (not isinstance(value, int) and not value.is_integer()):
-            return 'it must be a whole number'
-        if value < least:
-            return f'it must be at least {least}'
-        return f'it must be at most {most}' if value > most else ''
-
-    return check
-
-
-def _odd(value: Any) -> str:
-    """A number of frames, of which one is in the middle."""
-    what = whole(1, 9999)(value)
-    return what or ('' if value % 2 else 'it must be odd, such as 27')
-
-
-def number(
-    least: float, most: float = math.inf, *, above: bool = False, below: bool = False
-) -> Check:
-    """A finite number within limits.
-
-    Args:
-      least: the smallest value, which is allowed unless `above`.
-      most: the largest value, which is allowed unless `below`.
-      above: whether the value must be more than `least`.
-      below: whether the value must be less than `most`.
-    """
-    low = f'above {least:g}' if above else f'at least {least:g}'
-    high = f'below {most:g}' if below else f'at most {most:g}'
-    limits = low if math.isinf(most) else f'{low} and {high}'
-
-    def check(value: Any) -> str:
-        if not is_number(value) or not _is_finite(value):
-            return f'it must be a finite number, {limits}'
-        too_low = value <= least if above else value < least
-        too_high = value >= most if below else value > most
-        return f'it must be {limits}' if too_low or too_high else ''
-
-    return check
-
-
-def one_of(*known: Any) -> Check:
-    """One of these values."""
-
-    def check(value: Any) -> str:
-        return '' if value in known else f'it must be one of {", ".join(map(str, known))}'
-
-    return check
-
-
-def name_of(*known: str) -> Check:
-    """One of these words of our own, of which the nearest is named."""
-
-    def check(value: Any) -> str:
-        if value in known:
-            return ''
-        return f'the nearest is {nearest(str(value), known)!r} of {", ".join(known)}'
-
-    return check
-
-
-def text(value: Any) -> str:
-    """Any text."""
-    return '' if isinstance(value, str) else 'it must be a text'
-
-
-def switch(value: Any) -> str:
-    """True or False."""
-    return '' if isinstance(value, bool) else 'it must be True or False'
-
-
-def _levels(value: Any) -> str:
-    """Numbers of feature maps: the model says later how many maps its detector has."""
-    numbers = value if isinstance(value, (tuple, list)) else ('',)
-    if any(type(level) is not int or not 0 <= level < 16 for level in numbers):
-        return 'it must list whole numbers from 0, the finest map, such as (0, 1)'
-    return '' if len(set(numbers)) == len(numbers) else 'it must name each map once'
-
-
-def _robust(value: Any) -> str:
-    """Means against bad 2D joints, each once."""
-    names = value if isinstance(value, (tuple, list)) else ('',)
-    known = name_of('noise', 'confidence', 'wander', 'reading')
-    wrong = next((f'{name!r}: {what}' for name in names if (what := known(name))), '')
-    if wrong or len(set(names)) == len(names):
-        return wrong
-    return 'it must name each means once'
-
-
-def _modules(value: Any) -> str:
-    numbers = value if isinstance(value, (tuple, list)) else ()
-    right = len(numbers) == 3 and all(type(count) is int and 1 <= count <= 32 for count in numbers)
-    return '' if right else 'it must be three whole numbers from 1 to 32, such as (1, 1, 1)'
 
 
 CHECKS: Mapping[str, Check] = {
@@ -144,10 +30,11 @@ CHECKS: Mapping[str, Check] = {
     'data.bad_image': one_of('error', 'skip'),
     'data.features': switch,
     'data.threads': whole(0, 256),
-    'data.frames': _odd,
+    'data.frames': value_kinds.odd,
     'data.frame_step': whole(1, 1000),
     'data.causal': switch,
     'data.pictures': switch,
+    'data.classes': value_kinds.different_names,
     'model.detector': text,
     'model.detector_weights': text,
     'model.detector_head': switch,
@@ -161,10 +48,23 @@ CHECKS: Mapping[str, Check] = {
     'model.hrnet.width': whole(1, 512),
     'model.hrnet.stem_channels': whole(1, 1024),
     'model.hrnet.bottlenecks': whole(1, 32),
-    'model.hrnet.modules': _modules,
+    'model.hrnet.modules': value_kinds.modules,
     'model.hrnet.blocks': whole(1, 32),
+    'model.vitpose.heatmaps': text,
+    'model.vitpose.skeleton': text,
+    'model.vitpose.crop': value_kinds.sides,
+    'model.vitpose.dimension': whole(1, 8192),
+    'model.vitpose.depth': whole(1, 64),
+    'model.vitpose.heads': whole(1, 8192),
+    'model.vitpose.channels': whole(1, 1024),
+    'model.simplebaseline.heatmaps': text,
+    'model.simplebaseline.skeleton': text,
+    'model.simplebaseline.maps': text,
+    'model.simplebaseline.width': whole(1, 512),
+    'model.simplebaseline.blocks': value_kinds.blocks,
+    'model.simplebaseline.channels': whole(1, 1024),
     'model.lifter.ablation_step': one_of(0, 1, 2, 3),
-    'model.lifter.levels': _levels,
+    'model.lifter.levels': value_kinds.levels,
     'model.lifter.deformable': switch,
     'model.lifter.detector_joints': switch,
     'model.lifter.channels': whole(1, 8192),
@@ -174,7 +74,7 @@ CHECKS: Mapping[str, Check] = {
     'model.lifter.sampling_points': whole(1, 1024),
     'model.lifter.mlp_ratio': whole(1, 64),
     'model.lifter.drop_path': number(0, 1, below=True),
-    'model.lifter.robust': _robust,
+    'model.lifter.robust': value_kinds.robust,
     'model.sequence_lifter': name_of('ca_pf_s', 'poseformer'),
     'model.temporal_layers': whole(1, 64),
     'model.temporal_heads': whole(1, 8192),
@@ -233,6 +133,7 @@ NEEDED = (
 )
 # Fields that must divide another one.
 DIVISORS = {
+    'model.vitpose.heads': 'model.vitpose.dimension',
     'model.lifter.heads': 'model.lifter.channels',
     'model.lifter.deformable_heads': 'model.lifter.channels',
     'training.accumulate': 'training.batch_size',
@@ -291,12 +192,3 @@ def _size_problem(fields: Mapping[str, Any], prefix: str) -> list[str]:
         f'{prefix}model.lifter with {channels} channels, {layers} layers and mlp_ratio {ratio} has '
         f'about {parameters / 1e9:.0f} billion parameters; make it smaller'
     ]
-
-
-def shown(value: Any, most: int = 60) -> str:
-    """A value as it is written in Python, cut where it is long, for a message."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python does not print whole numbers of many thousand digits.
-        return 'a number of thousands of digits'
-    return text if len(text) <= most else f'{text[:most]}...'

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from capf_jax import errors
 from capf_jax.errors import UserError
-from capf_jax.runtime import value_checks
+from capf_jax.runtime import value_checks, value_kinds
 
 # The largest values of fields that have a limit; any other number has LARGEST. Below the limits
 # are the least ones, which every kind of Settings checks itself.
@@ -106,16 +106,16 @@ class Settings:
         """What is wrong with the type of a field, or with a gigantic number; '' for nothing."""
         value, default = getattr(self, name), getattr(type(self), name)
         if isinstance(default, bool):
-            return value_checks.switch(value)
+            return value_kinds.switch(value)
         if isinstance(default, str):
-            return value_checks.text(value)
+            return value_kinds.text(value)
         if isinstance(default, tuple):
             if isinstance(value, str):  # It would be a tuple of letters.
                 return f'give a tuple of names, such as ({value!r},)'
             is_right = isinstance(value, tuple) and all(isinstance(one, str) for one in value)
             return '' if is_right else "give a tuple of names, such as ('S1',)"
         most = MOST.get(name, LARGEST)
-        check = value_checks.whole if isinstance(default, int) else value_checks.number
+        check = value_kinds.whole if isinstance(default, int) else value_kinds.number
         return check(-most, most)(value)
 
     def _right(self, *names: str) -> dict[str, Any]:
@@ -124,7 +124,7 @@ class Settings:
 
     def _shown(self, name: str) -> str:
         """A field's value as it is told to the user."""
-        return value_checks.shown(getattr(self, name))
+        return value_kinds.shown(getattr(self, name))
 
     def _outside(self, least: float, most: float, *names: str) -> Iterator[str]:
         """A clause for each of these numbers that is not within limits, which are allowed."""

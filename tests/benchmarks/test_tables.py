@@ -6,8 +6,9 @@ import pathlib
 import pytest
 
 from benchmarks import table_report, tables
+from benchmarks.table_parts import Order
 from benchmarks.table_report import Run
-from benchmarks.table_rows import QUICK, ROWS, TABLES, Order
+from benchmarks.table_rows import QUICK, ROWS, TABLES
 from capf_jax.errors import UserError
 from capf_jax.runtime import configuration
 
@@ -147,12 +148,34 @@ def test_every_row_describes_a_configuration(tmp_path):
             assert config.seed == 1
             assert config.data.frames == row.frames
             assert config.data.features == row.features
-            assert quick == (config.data.builder.train_size == 3000)
+            assert quick == (config.data.builder.train_size <= 4000)
 
 
 def test_a_wrong_name_is_told_with_the_nearest_one():
     with pytest.raises(UserError, match="nearest is 'table6'"):
         tables.chosen_rows('tabel6', quick=False)
+
+
+def test_a_lifter_takes_the_network_of_its_line_and_seed(tmp_path, product):
+    rows = tables.chosen_rows('on-detector-vitpose,on-classifier-hrnet', quick=True)
+    assert [row.name for row in rows] == [
+        'detector-vitpose', 'on-detector-vitpose', 'classifier-hrnet', 'on-classifier-hrnet',
+    ]  # fmt: skip
+    runs = experiment(tmp_path)
+    for row in rows[:1]:
+        trained(runs.folder(row, 1), 0.0, 'detector')
+    tables.run_all(runs, rows[:2], [1], product)
+    config = runs.config(rows[1], 1, 'a.safetensors')
+    parsed = configuration.parse(['x', *config], required=()).config
+    assert (parsed.model.detector, parsed.model.detector_weights) == ('vitpose', 'a.safetensors')
+    assert product.started == ['train']
+
+
+def test_a_network_and_its_lifter_share_a_line_with_the_metrics_of_each():
+    joints = Run('detector-vitpose', 0, 'command', {'error_px': 12.0}, 'abc123', 'a test', 1.0)
+    page = table_report.grid(TABLES['table7'], [joints, run_of('on-detector-vitpose', 0, 101.0)])
+    (line,) = (line for line in page.splitlines() if 'ViTPose' in line)
+    assert [cell.strip() for cell in line.split('|')[2:-1]] == ['101.0', '-', '12.0']
 
 
 def test_orders_name_rows_of_their_table():

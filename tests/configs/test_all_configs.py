@@ -19,6 +19,7 @@ from capf_jax.pose import skeletons
 from capf_jax.pose.batch import AXIS, Batch
 from capf_jax.runtime import configuration
 from capf_jax.scoring import protocols
+from data_pipeline.datasets.synthetic import poses
 
 TRACED = {}  # (detector module, shapes) -> its traced outputs
 
@@ -27,7 +28,7 @@ NAMES = sorted(
     p.stem for p in FOLDER.glob('*.py') if p.stem not in ('__init__', 'arguments', 'base')
 )
 SEQUENCES = [name for name in NAMES if name.endswith(('_ca_pf_s', '_poseformer'))]
-OF_DETECTORS = ['synthetic_detector']
+OF_DETECTORS = ['synthetic_detector', 'synthetic_classifier']
 PUBLISHED = [
     name
     for name in NAMES
@@ -66,6 +67,7 @@ def abstract_batch(config, size=1):  # models start with one person
         affine=floats(2, 3),
         joints3d=floats(joints, 3),
         valid=jax.ShapeDtypeStruct((size,), bool),
+        label=jax.ShapeDtypeStruct((size,), jnp.int32) if config.data.classes else None,
         index=jax.ShapeDtypeStruct((size,), jnp.int32),
         **stored,
     )
@@ -102,6 +104,7 @@ def check_steps(config):
             'lifter': {'pose': batch.joints3d.shape},
             'sequence': {'pose': batch.joints3d.shape},
             'detector': {'joints2d_crop': batch.joints2d_crop.shape},
+            'classifier': {'logits': (1, len(config.data.classes))},
         }[task.name]
     )
 
@@ -145,6 +148,19 @@ def test_a_training_and_an_evaluation_step_trace(name):
 @pytest.mark.parametrize('name', OF_DETECTORS)
 def test_a_training_and_an_evaluation_step_of_a_detector_trace(name):
     check_steps(get_config(name))
+
+
+@pytest.mark.parametrize('network', ['vitpose', 'simplebaseline'])
+def test_the_other_small_detectors_trace_and_so_do_lifters_on_them(network):
+    check_steps(get_config('synthetic_detector', f'network={network}'))
+    model = get_config('synthetic', f'network={network},weights=x.safetensors').model
+    entry = model_settings.detector_entry(model)
+    assert (model.detector, entry.joints) == (network, 'h36m17_surface')
+    assert model_settings.lifter(model, skeletons.H36M17).levels == (0, 1, 2)
+
+
+def test_the_classes_are_the_activities_that_are_rendered():
+    assert set(get_config('synthetic_classifier').data.classes) == set(poses.ACTIVITIES)
 
 
 PAPER = {  # batch, learning rate, decay an epoch, epochs, lifter's channels, deformable

@@ -16,6 +16,7 @@ ALLOWED = (
     'capf_jax.runtime.locks',
     'capf_jax.runtime.signals',
     'capf_jax.runtime.value_checks',
+    'capf_jax.runtime.value_kinds',
     'capf_jax.runtime.worker_start',
 )
 

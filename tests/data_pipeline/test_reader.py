@@ -56,3 +56,12 @@ def test_a_readers_poses_are_of_the_frame_that_is_asked_for(tmp_path):
 def test_an_unknown_frame_names_the_nearest(tmp_path):
     with pytest.raises(ValueError, match=r"config\.model\.frame is 'viewing-ray'; .*'viewing_ray'"):
         Reader(tiny_people.build(tmp_path), 'test', skeletons.get('h36m17'), frame='viewing-ray')
+
+
+def test_labels_are_the_places_of_actions_among_the_classes(tmp_path):
+    builder, joints = tiny_people.build(tmp_path), skeletons.get('h36m17')
+    batch, _ = Reader(builder, 'test', joints, classes=('sit', 'walk')).batch([0, 1])
+    np.testing.assert_array_equal(batch.label, [1, 1])
+    assert Reader(builder, 'test', joints).batch([0])[0].label is None
+    with pytest.raises(ValueError, match=r"action 'walk', which is none of config\.data\.classes"):
+        Reader(builder, 'test', joints, classes=('sit', 'stand')).batch([0])

@@ -52,6 +52,14 @@ def test_crops_of_another_size_than_the_published_detectors_are_an_error():
         model_settings.check_crop(model, 256, 192)
 
 
+def test_crops_of_another_size_than_ones_own_vitpose_are_an_error():
+    model = base.get_config().model
+    model.detector, model.vitpose.crop = 'vitpose', (128, 96)
+    model_settings.check_crop(model, 128, 96)
+    with pytest.raises(ValueError, match=r'128x96 .* makes 256x192: .* model\.vitpose\.crop'):
+        model_settings.check_crop(model, 256, 192)
+
+
 def test_joints_of_a_detector_without_heatmaps_are_an_error():
     config = tiny.config()
     config.model.hrnet.skeleton = 'coco17'

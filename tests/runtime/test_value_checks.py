@@ -8,7 +8,7 @@ import pytest
 
 from capf_jax import assembly
 from capf_jax.errors import UserError
-from capf_jax.runtime import configuration, value_checks
+from capf_jax.runtime import configuration, value_checks, value_kinds
 from configs import base
 from tests.breaking.kinds import senseless_values as flags
 
@@ -54,7 +54,7 @@ def test_sizes_that_are_allowed_one_by_one_may_be_too_large_together():
 def test_every_published_value_is_allowed_and_every_number_is_checked():
     fields = configuration.flatten(base.get_config().to_dict())
     assert not value_checks.problems(fields)
-    numbers = {name for name, value in fields.items() if value_checks.is_number(value)}
+    numbers = {name for name, value in fields.items() if value_kinds.is_number(value)}
     assert numbers <= value_checks.CHECKS.keys()
 
 

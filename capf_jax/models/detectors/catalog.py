@@ -16,6 +16,7 @@ import jax.numpy as jnp
 from jaxtyping import Float, Real
 
 from capf_jax import errors
+from capf_jax.models.detectors.convolutions import EXPANSION
 from capf_jax.models.detectors.cpn import CPN
 from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.detectors.movenet import MoveNet
@@ -33,6 +34,9 @@ HRNET_STRIDES = (4, 8, 16, 32)
 _MIDDLE = 1 / (255 * 0.007843017578125)
 MOVENET_MIDDLE = (_MIDDLE, _MIDDLE, _MIDDLE)
 RESNET_CHANNELS, RESNET_STRIDES = (256, 512, 1024, 2048), (4, 8, 16, 32)
+# Detectors of the user's own size: each has its sizes and heatmaps from the section of
+# `config.model` that has its name. The entries have those of a published network.
+OWN_SIZES = ('hrnet', 'vitpose', 'simplebaseline')
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,6 +106,11 @@ def hrnet_channels(width: int) -> tuple[int, ...]:
     return tuple(width * 2**i for i in range(4))
 
 
+def stage_channels(width: int) -> tuple[int, ...]:
+    """Channels of the four stages of a ResNet whose stem has so many."""
+    return tuple(EXPANSION * width * 2**i for i in range(4))
+
+
 def _builder(network: type[nn.Module], **fields: Any) -> Callable[..., nn.Module]:
     """`build` of an entry of published sizes."""
 
@@ -152,12 +161,10 @@ def _vitpose(letter: str, dimension: int, depth: int, heads: int) -> DetectorEnt
     )
 
 
-# 'hrnet' is of the user's own size; its widths and heatmaps come from `config.model.hrnet`.
-_OWN = DetectorEntry('hrnet', _builder(HRNet), hrnet_channels(32), HRNET_STRIDES)
 ENTRIES = {
     entry.name: entry
     for entry in (
-        _OWN,
+        DetectorEntry('hrnet', _builder(HRNet), hrnet_channels(32), HRNET_STRIDES),
         _hrnet(32),
         _hrnet(48),
         _hrnet_imagenet(32),
@@ -170,6 +177,12 @@ ENTRIES = {
             published='CPN50_256x192.pth.tar',
             mean=CPN_MEAN,
             deviation=(1.0, 1.0, 1.0),
+        ),
+        DetectorEntry(
+            name='simplebaseline',
+            build=_builder(SimpleBaseline, maps='deconvolutions'),
+            channels=(256, 256, 256),
+            strides=(4, 8, 16),
         ),
         DetectorEntry(
             name='simplebaseline_resnet50',
@@ -193,6 +206,7 @@ ENTRIES = {
             decode=None,
             published='resnet50-*.pth of torchvision',
         ),
+        DetectorEntry('vitpose', _builder(ViTPose), (256, 256, 768), (4, 8, 16)),
         _vitpose('s', dimension=384, depth=12, heads=12),
         _vitpose('b', dimension=768, depth=12, heads=12),
         _vitpose('l', dimension=1024, depth=24, heads=16),

@@ -16,14 +16,11 @@ from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.models.detectors.convolutions import BasicBlock, Bottleneck, ConvNorm
-from capf_jax.models.detectors.detection import Detection
+from capf_jax.models.detectors.detection import Detection, heatmap_head
 from capf_jax.models.detectors.resize import upsample_nearest
 from capf_jax.pose.batch import Array
 
 STRIDE = 32  # crop pixels per pixel of the coarsest map
-# What a joint's heatmap is: a Gaussian of height 1, as published detectors learn by mean squared
-# error, or a probability over the pixels, which cross-entropy teaches in far fewer steps.
-HEATMAPS = ('gaussian', 'probability')
 
 
 class Branches(nn.Module):
@@ -103,7 +100,7 @@ class HRNet(nn.Module):
       bottlenecks: bottlenecks after the stem.
       modules: modules of the stages with 2, 3 and 4 branches.
       blocks: basic blocks of each branch of each module.
-      heatmaps: one of HEATMAPS; None for a network without a head.
+      heatmaps: one of `detection.HEATMAPS`; None for a network without a head.
       axis_name: mapped axis over which training shares BatchNorm statistics.
       dtype: compute type; parameters, statistics and heatmaps are float32.
     """
@@ -157,11 +154,7 @@ class HRNet(nn.Module):
         finest = branches[0]
         if self.heatmaps is None:
             return Detection((finest, *maps), None)
-        # The head computes in float32: rounded to fewer digits, the pixels around a peak are alike.
-        heatmaps = nn.Conv(self.num_joints, (1, 1), dtype=jnp.float32, name='head')(finest)
-        if self.heatmaps == 'probability':
-            heatmaps = nn.softmax(heatmaps, axis=(1, 2))
-        return Detection((finest, *maps), heatmaps)
+        return Detection((finest, *maps), heatmap_head(finest, self.num_joints, self.heatmaps))
 
     def _transition(self, branches: list[jax.Array], stage: int, train: bool) -> list[jax.Array]:
         """Adds a branch of half the coarsest resolution; at stage 2 also fits the first one."""

@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from capf_jax.errors import unknown
 from capf_jax.models.detectors.convolutions import DeconvNorm
-from capf_jax.models.detectors.detection import Detection
+from capf_jax.models.detectors.detection import Detection, heatmap_head
 from capf_jax.models.detectors.resnet import BLOCKS, WIDTH, ResNet
 from capf_jax.pose.batch import Array
 
@@ -35,6 +35,7 @@ class SimpleBaseline(nn.Module):
       width: channels of the ResNet's stem.
       channels: of the transposed convolutions.
       maps: which maps it gives, a name of MAPS.
+      heatmaps: what they are, one of `detection.HEATMAPS`.
       axis_name: mapped axis over which training shares BatchNorm statistics.
       dtype: compute type; parameters, statistics and heatmaps are float32.
     """
@@ -44,6 +45,7 @@ class SimpleBaseline(nn.Module):
     width: int = WIDTH
     channels: int = 256
     maps: str = 'stages'
+    heatmaps: str = 'gaussian'
     axis_name: str | None = None
     dtype: Any = jnp.float32
 
@@ -66,6 +68,5 @@ class SimpleBaseline(nn.Module):
         for k in range(3):
             x = nn.relu(DeconvNorm(self.channels, name=f'deconv{k}', **shared)(x, train))
             deconvolutions = (x, *deconvolutions)
-        # The head computes in float32: rounded to fewer digits, the pixels around a peak are alike.
-        heatmaps = nn.Conv(self.num_joints, (1, 1), dtype=jnp.float32, name='head')(x)
+        heatmaps = heatmap_head(x, self.num_joints, self.heatmaps)
         return Detection(stages if self.maps == 'stages' else deconvolutions, heatmaps)

@@ -15,7 +15,7 @@ from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.models.detectors.convolutions import DeconvNorm
-from capf_jax.models.detectors.detection import Detection
+from capf_jax.models.detectors.detection import Detection, heatmap_head
 from capf_jax.models.transformer import LayerNorm, TransformerBlock
 from capf_jax.pose.batch import Array
 
@@ -36,6 +36,7 @@ class ViTPose(nn.Module):
       depth: transformer blocks.
       heads: attention heads of each.
       channels: of the transposed convolutions.
+      heatmaps: what they are, one of `detection.HEATMAPS`.
       axis_name: mapped axis over which training shares BatchNorm statistics.
       dtype: compute type; parameters, statistics and heatmaps are float32.
     """
@@ -45,6 +46,7 @@ class ViTPose(nn.Module):
     depth: int = 12
     heads: int = 12
     channels: int = 256
+    heatmaps: str = 'gaussian'
     axis_name: str | None = None
     dtype: Any = jnp.float32
 
@@ -71,9 +73,7 @@ class ViTPose(nn.Module):
             deconv = DeconvNorm(self.channels, self.axis_name, self.dtype, name=f'deconv{k}')
             x = nn.relu(deconv(x, train))
             maps.append(x)
-        # The head computes in float32: rounded to fewer digits, the pixels around a peak are alike.
-        heatmaps = nn.Conv(self.num_joints, (1, 1), dtype=jnp.float32, name='head')(x)
-        return Detection(tuple(reversed(maps)), heatmaps)
+        return Detection(tuple(reversed(maps)), heatmap_head(x, self.num_joints, self.heatmaps))
 
     def _tokens(self, images: Array) -> jax.Array:
         """The transformer's output [B, H / 16, W / 16, dimension]."""

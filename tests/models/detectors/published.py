@@ -100,7 +100,8 @@ def assert_equals_pytorch(file, name, actual, of_largest):
 # another only in width, depth or origin run with the slow tests.
 ALIKE = (
     *('hrnet_w48', 'hrnet_w32_imagenet', 'hrnet_w48_imagenet'),
-    *('vitpose_s', 'vitpose_l', 'vitpose_h'),
+    *('vitpose', 'vitpose_s', 'vitpose_l', 'vitpose_h'),
+    'simplebaseline',
 )
 CATALOG = tuple(
     pytest.param(name, marks=pytest.mark.slow if name in ALIKE else ()) for name in catalog.names()

@@ -61,6 +61,56 @@ def test_entry_of_ones_own_size_follows_the_config(heatmaps, decode):
     assert entry.build(17).width == 4
 
 
+OWN = {  # a name of OWN_SIZES -> its smallest sizes, and its maps' channels
+    'hrnet': (
+        {'width': 4, 'stem_channels': 4, 'bottlenecks': 1, 'modules': (1, 1, 1), 'blocks': 1},
+        (4, 8, 16, 32),
+    ),
+    'vitpose': (
+        {'dimension': 8, 'depth': 1, 'heads': 2, 'channels': 4, 'crop': (64, 32)},
+        (4, 4, 8),
+    ),
+    'simplebaseline': (
+        {'width': 2, 'blocks': (1, 1, 1, 1), 'channels': 4, 'maps': 'stages'},
+        (8, 16, 32, 64),
+    ),
+}
+
+
+@pytest.mark.parametrize('name', catalog.OWN_SIZES)
+def test_a_network_of_ones_own_size_is_what_its_entry_says(name):
+    model = base.get_config().model
+    fields, channels = OWN[name]
+    model.detector = name
+    model[name].update(**fields, heatmaps='probability', skeleton='h36m17')
+    entry = model_settings.detector_entry(model)
+    assert (entry.channels, entry.joints) == (channels, 'h36m17')
+    images = jax.ShapeDtypeStruct((1, 64, 32, 3), jnp.float32)
+    network = entry.build(17)
+    detection, _ = jax.eval_shape(network.init_with_output, jax.random.key(0), images)
+    assert [(*m.shape[1:3], m.shape[3]) for m in detection.maps] == [
+        (64 // stride, 32 // stride, width)
+        for stride, width in zip(entry.strides, channels, strict=True)
+    ]
+    assert detection.heatmaps.shape == (1, 16, 8, 17)
+    assert network.heatmaps == 'probability'
+
+
+@pytest.mark.parametrize(
+    ('name', 'field', 'value'),
+    [
+        ('vitpose', 'heads', 5),
+        ('vitpose', 'heatmaps', 'gauss'),
+        ('simplebaseline', 'maps', 'stage'),
+    ],
+)
+def test_a_section_that_describes_no_network_names_its_field(name, field, value):
+    model = base.get_config().model
+    model.detector, model[name][field] = name, value
+    with pytest.raises(ValueError, match=rf'model\.{name}\.{field} is'):
+        model_settings.detector_entry(model)
+
+
 def test_unknown_kind_of_heatmaps_is_an_error():
     model = base.get_config().model
     model.detector, model.hrnet.heatmaps = 'hrnet', 'gauss'

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from capf_jax.inference import model_settings
+from capf_jax.inference import own_detectors
 from capf_jax.models.detectors.convolutions import BasicBlock
 from capf_jax.models.detectors.hrnet import Fusion, HRNet
 from capf_jax.models.detectors.initial import random_variables
@@ -191,4 +191,4 @@ def test_modules_need_three_numbers():
     settings = base.get_config().model.hrnet
     settings.modules = (1, 4)
     with pytest.raises(ValueError, match='three numbers'):
-        model_settings.own_hrnet(17, settings=settings)
+        own_detectors.own_hrnet(17, settings=settings)
