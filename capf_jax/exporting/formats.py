@@ -20,6 +20,7 @@ from jax import export as jax_export
 
 from capf_jax.errors import UserError
 from capf_jax.exporting.onnx_forms import convertible
+from capf_jax.exporting.onnx_types import NumberType
 from capf_jax.exporting.tensors import Export
 from capf_jax.inference import onnx_files
 
@@ -38,6 +39,7 @@ class Format:
       opened: (file) -> what runs it, from the inputs to the outputs in their order.
       details: for the manifest.
       packages: that write it; the manifest tells their versions.
+      in_type: (content, type) -> the same file in a type of numbers; None if it has one alone.
     """
 
     ending: str
@@ -45,6 +47,7 @@ class Format:
     opened: Callable[[pathlib.Path], Run]
     details: dict[str, Any]
     packages: tuple[str, ...]
+    in_type: Callable[[bytes, NumberType], bytes] | None = None
 
     def check_installed(self) -> None:
         """Raises a UserError if a package that writes the format is not installed."""
@@ -100,6 +103,12 @@ def _onnx(exported: Export) -> bytes:
     return model.SerializeToString()
 
 
+def _onnx_in_type(content: bytes, number_type: NumberType) -> bytes:
+    import onnx
+
+    return number_type.converted(onnx.load_model_from_string(content)).SerializeToString()
+
+
 def _open_onnx(path: pathlib.Path) -> Run:
     session = onnx_files.open_session(path)
     names = [one.name for one in session.get_inputs()]
@@ -115,6 +124,11 @@ FORMATS = {
         ('jax', 'jaxlib'),
     ),
     'onnx': Format(
-        '.onnx', _onnx, _open_onnx, {'opset': OPSET}, ('jax', 'jax2onnx', 'onnx', 'onnxruntime')
+        '.onnx',
+        _onnx,
+        _open_onnx,
+        {'opset': OPSET},
+        ('jax', 'jax2onnx', 'onnx', 'onnxruntime'),
+        _onnx_in_type,
     ),
 }

@@ -6,7 +6,7 @@ Windows are those that the file was trained on: the middle frame is the target, 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -110,7 +110,7 @@ def _of_contexts(lifter: Network) -> Function:
     return _exported_lift(lift)
 
 
-def _of_crops(lifter: Network, variables: Mapping[str, Any]) -> Function:
+def _of_crops(lifter: Network, variables: dict[str, Any]) -> Function:
     """Crops and 2D joints of a window -> pose."""
     whole = lifter.whole
     assert whole is not None  # only a CA-PF-S has a detector
