@@ -34,14 +34,25 @@ CALLS = 20  # of one sample, after a first
 
 def measure(name: str, format_name: str) -> dict[str, Any]:
     """Exports a published file, with the weights of the parity recipe; a row, see `row_of`."""
+    with tempfile.TemporaryDirectory() as place:
+        weights = pathlib.Path(place, 'a.safetensors')
+        write_weights(name, weights)
+        return row_of(name, weights, format_name)
+
+
+def write_weights(name: str, path: pathlib.Path) -> None:
+    """A weight file of the keys and shapes of a published one, with the weights of the recipe."""
+    import torch
+
     from converters.conversion import convert
 
+    state = recipe.state_dict(manifests.read(name))
+    tensors = {key: torch.from_numpy(np.asarray(array)) for key, array in state.items()}
     with tempfile.TemporaryDirectory() as place:
-        source, weights = pathlib.Path(place, 'a.pth'), pathlib.Path(place, 'a.safetensors')
-        _write_published(name, source)
-        convert(source, weights)
-        source.unlink()
-        return row_of(name, weights, format_name)
+        source = pathlib.Path(place, 'a.pth')
+        torch.save(tensors, source)
+        del state, tensors
+        convert(source, path)
 
 
 def row_of(name: str, weights: pathlib.Path, format_name: str) -> dict[str, Any]:
@@ -77,14 +88,6 @@ def row_of(name: str, weights: pathlib.Path, format_name: str) -> dict[str, Any]
             'export_seconds': seconds,
             'call_seconds': _fastest(call, inputs),
         }
-
-
-def _write_published(name: str, path: pathlib.Path) -> None:
-    """A .pth file of the published keys and shapes, with the recipe's weights."""
-    import torch
-
-    state = recipe.state_dict(manifests.read(name))
-    torch.save({key: torch.from_numpy(np.asarray(array)) for key, array in state.items()}, path)
 
 
 def _fastest(call: Any, inputs: Sequence[np.ndarray]) -> float:
