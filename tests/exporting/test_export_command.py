@@ -125,6 +125,15 @@ def test_onnx_comes_in_other_types_of_numbers(tmp_path):
         run(f'--check={tmp_path}')
 
 
+def test_tflite_gives_the_outputs_of_jax(weights, tmp_path):
+    for package in ('jax2onnx', 'onnx2tf', 'ai_edge_litert'):
+        pytest.importorskip(package, reason='needs requirements-tflite.txt')
+    file = weights / 'camera.safetensors'
+    assert run(file, '--part=lifter', '--format=tflite', f'--out={tmp_path}') == 0
+    (entry,) = json.loads((tmp_path / 'lifter.json').read_text())['files']
+    assert (entry['file'], entry['batch'], entry['type']) == ('lifter.tflite', 1, 'float32')
+
+
 def test_types_of_numbers_are_of_onnx_alone(weights, tmp_path):
     file = weights / 'camera.safetensors'
     with pytest.raises(UserError, match="--onnx_types is 'int4'; the nearest is 'int8'"):
@@ -165,6 +174,14 @@ def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, 'jax2onnx', None)
     with pytest.raises(UserError, match=r'need jax2onnx.*requirements-export\.txt'):
         FORMATS['onnx'].check_installed()
+    with pytest.raises(UserError, match=r'need jax2onnx.*requirements-tflite\.txt'):
+        FORMATS['tflite'].check_installed()
+
+
+def test_a_tflite_file_without_litert_is_told(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, 'ai_edge_litert', None)
+    with pytest.raises(UserError, match=r'needs LiteRT, .*: pip install ai-edge-litert'):
+        FORMATS['tflite'].opened(tmp_path / 'all.tflite')
 
 
 def test_a_folder_that_cannot_be_made_is_told(weights, tmp_path):
