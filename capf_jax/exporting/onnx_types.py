@@ -7,7 +7,7 @@ float32. Neither gives JAX's outputs to rounding errors, so that each has a budg
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -46,31 +46,37 @@ def _to_float16(model: Any) -> Any:
     from onnxruntime.transformers.onnx_model import OnnxModel
 
     in_float32 = [*float16.DEFAULT_OP_BLOCK_LIST, *_SUMS]
+    names = {name for node in model.graph.node for name in node.output}
     half = float16.convert_float_to_float16(model, keep_io_types=True, op_block_list=in_float32)
-    _pass_float32_on(half.graph, in_float32)
+    _pass_float32_on(half.graph, in_float32, names)
     OnnxModel.graph_topological_sort(half.graph)  # the casts of inputs stand at the end otherwise
     return half
 
 
-def _pass_float32_on(graph: Any, in_float32: Sequence[str]) -> None:
+def _pass_float32_on(graph: Any, in_float32: Sequence[str], names: Collection[str]) -> None:
     """Leads the outputs of operations in float32 to the next of them without casts in between.
 
     ONNX Runtime's converter casts each to float16 and back, and a sum of squares would overflow.
+
+    Args:
+      graph: of the converted model.
+      in_float32: kinds of operations.
+      names: of the tensors before, so that what has another name is the converter's.
     """
     makers = {name: node for node in graph.node for name in node.output}
 
     def maker(name: str, kinds: Sequence[str]) -> Any:
-        """What makes this tensor, if it is an operation of these kinds."""
+        """What makes a tensor that the converter has added, if it is an operation of these."""
         node = makers.get(name)
-        return node if node is not None and node.op_type in kinds else None
+        return node if name not in names and node is not None and node.op_type in kinds else None
 
     for node in graph.node:
         if node.op_type not in in_float32:
             continue
         for place, name in enumerate(node.input):
             back = maker(name, ['Cast'])
-            forth = back and maker(back.input[0], ['Cast'])
-            if forth and maker(forth.input[0], in_float32):
+            forth = back and makers.get(back.input[0])
+            if forth and forth.op_type == 'Cast' and maker(forth.input[0], in_float32):
                 node.input[place] = forth.input[0]
 
 

@@ -72,17 +72,22 @@ def test_what_is_no_factor_of_a_product_stays(weights):
 
 
 def test_sums_of_squares_do_not_overflow_in_float16():
-    """Values of 100: 64 squares sum to 640,000, and float16 ends at 65,504."""
+    """Values of 100: 64 squares sum to 640,000, and float16 ends at 65,504.
+
+    Their number comes of a largest integer, which is not taken for a number in float32.
+    """
     weights = np.eye(VALUES, dtype=np.float32) * 100
     axes = numpy_helper.from_array(np.array([1]), 'axes')
-    number = numpy_helper.from_array(np.float32(VALUES), 'number')
+    numbers = [numpy_helper.from_array(np.array(n), f'number{n}') for n in (1, VALUES)]
     further = [
+        helper.make_node('Max', [one.name for one in numbers], ['largest']),
+        helper.make_node('Cast', ['largest'], ['number'], to=TensorProto.FLOAT),
         helper.make_node('ReduceSumSquare', ['y', 'axes'], ['sum']),
         helper.make_node('Div', ['sum', 'number'], ['mean']),
         helper.make_node('Sqrt', ['mean'], ['z']),
     ]
     float32 = model(weights, further=further)
-    float32.graph.initializer.extend([axes, number])
+    float32.graph.initializer.extend([axes, *numbers])
     float32.graph.output[0].name = 'z'
     half = TYPES['float16'].converted(float32)
     by_name = {one.name: one.data_type for one in half.graph.initializer}
