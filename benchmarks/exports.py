@@ -33,7 +33,30 @@ CALLS = 20  # of one sample, after a first
 
 
 def measure(name: str, format_name: str) -> dict[str, Any]:
-    """Exports one file and compares it.
+    """Exports a published file, with the weights of the parity recipe; a row, see `row_of`."""
+    with tempfile.TemporaryDirectory() as place:
+        weights = pathlib.Path(place, 'a.safetensors')
+        write_weights(name, weights)
+        return row_of(name, weights, format_name)
+
+
+def write_weights(name: str, path: pathlib.Path) -> None:
+    """A weight file of the keys and shapes of a published one, with the weights of the recipe."""
+    import torch
+
+    from converters.conversion import convert
+
+    state = recipe.state_dict(manifests.read(name))
+    tensors = {key: torch.from_numpy(np.asarray(array)) for key, array in state.items()}
+    with tempfile.TemporaryDirectory() as place:
+        source = pathlib.Path(place, 'a.pth')
+        torch.save(tensors, source)
+        del state, tensors
+        convert(source, path)
+
+
+def row_of(name: str, weights: pathlib.Path, format_name: str) -> dict[str, Any]:
+    """Exports a weight file and compares it.
 
     Returns:
       A row: 'bytes', 'differences' (of each output the largest at any batch, and what is allowed),
@@ -42,43 +65,29 @@ def measure(name: str, format_name: str) -> dict[str, Any]:
     """
     from capf_jax.exporting import folder, networks_to_export
     from capf_jax.exporting.formats import FORMATS
-    from converters.conversion import convert
 
     with tempfile.TemporaryDirectory() as place:
-        source, weights = pathlib.Path(place, 'a.pth'), pathlib.Path(place, 'a.safetensors')
-        _write_published(name, source)
-        convert(source, weights)
-        source.unlink()
         start = time.perf_counter()
         exported = networks_to_export.of_file(weights)
-        manifest = folder.write(exported, [format_name], pathlib.Path(place, 'out'))
-        ((path, differences),) = folder.check(manifest).items()
+        path = folder.write(exported, [format_name], pathlib.Path(place))
+        ((file, differences),) = folder.check(path).items()
         seconds = time.perf_counter() - start
-        path = manifest.parent / path
-        described = json.loads(manifest.read_text())
-        with np.load(manifest.parent / described['parity']['file'], allow_pickle=False) as proof:
-            inputs = [proof[f'inputs/{one["name"]}'][:1] for one in described['inputs']]
-        call = FORMATS[format_name].opened(path)
+        manifest = json.loads(path.read_text())
+        with np.load(path.parent / manifest['parity']['file'], allow_pickle=False) as proof:
+            inputs = [proof[f'inputs/{one["name"]}'][:1] for one in manifest['inputs']]
+        call = FORMATS[format_name].opened(path.parent / file)
         largest: dict[str, list[float]] = {}
         for one in differences:
             known = largest.setdefault(one.output, [0.0, one.tolerance])
-            known[0] = max(known[0], one.largest)
+            known[0] = max(known[0], one.amount)
         return {
             'name': name,
             'format': format_name,
-            'bytes': path.stat().st_size,
+            'bytes': (path.parent / file).stat().st_size,
             'differences': largest,
             'export_seconds': seconds,
             'call_seconds': _fastest(call, inputs),
         }
-
-
-def _write_published(name: str, path: pathlib.Path) -> None:
-    """A .pth file of the published keys and shapes, with the recipe's weights."""
-    import torch
-
-    state = recipe.state_dict(manifests.read(name))
-    torch.save({key: torch.from_numpy(np.asarray(array)) for key, array in state.items()}, path)
 
 
 def _fastest(call: Any, inputs: Sequence[np.ndarray]) -> float:

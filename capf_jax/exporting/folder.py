@@ -1,7 +1,7 @@
 """A folder of an export: the files, the proof and the manifest, written and compared.
 
-For a part PART there are PART.stablehlo or PART.onnx or both, PART.parity.npz and, last of all,
-PART.json, the manifest.
+For a part PART there are PART.stablehlo or PART.onnx or both, PART.float16.onnx and PART.int8.onnx
+on demand, PART.parity.npz and, last of all, PART.json, the manifest.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import capf_jax
 from capf_jax.errors import UserError
 from capf_jax.exporting import parity
 from capf_jax.exporting.formats import FORMATS
+from capf_jax.exporting.onnx_types import FLOAT32, TYPES
 from capf_jax.exporting.parity import Difference
 from capf_jax.exporting.tensors import PARTS, Export, Tensor
 from capf_jax.inference import weight_files
@@ -29,8 +30,19 @@ from capf_jax.runtime import files
 PARITY, MANIFEST = '.parity.npz', '.json'
 
 
-def write(exported: Export, formats: Sequence[str], folder: pathlib.Path) -> pathlib.Path:
+def write(
+    exported: Export,
+    formats: Sequence[str],
+    folder: pathlib.Path,
+    onnx_types: Sequence[str] = (FLOAT32,),
+) -> pathlib.Path:
     """Writes a network in these formats, with its proof; returns the manifest's file.
+
+    Args:
+      exported: the network.
+      formats: names of `FORMATS`.
+      folder: where to.
+      onnx_types: names of `TYPES`, for the formats that can be had in several.
 
     Raises:
       UserError: a format needs a package that is not installed, or the folder cannot be written to.
@@ -47,8 +59,18 @@ def write(exported: Export, formats: Sequence[str], folder: pathlib.Path) -> pat
     written = []
     for name in formats:
         form = FORMATS[name]
-        entry = _write(folder / f'{exported.part}{form.ending}', form.content(exported))
-        written.append({'format': name, **entry, **form.details, 'versions': form.versions()})
+        details, content = {**form.details, 'versions': form.versions()}, form.content(exported)
+        if form.in_type is None:
+            entry = _write(folder / f'{exported.part}{form.ending}', content)
+            written.append({'format': name, 'type': FLOAT32, **entry, **details})
+            continue
+        for type_name in onnx_types:
+            its_type = TYPES[type_name]
+            path = folder / f'{exported.part}{its_type.ending}{form.ending}'
+            entry = _write(path, form.in_type(content, its_type))
+            written.append(
+                {'format': name, 'type': type_name, **entry, **details, **its_type.details}
+            )
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **parity.samples(exported))
     proof = _write(folder / f'{exported.part}{PARITY}', content.getvalue())
@@ -94,7 +116,8 @@ def check(path: pathlib.Path) -> dict[str, list[Difference]]:
         for entry in manifest['files']:
             _read(path.parent, entry)
             run = FORMATS[entry['format']].opened(path.parent / entry['file'])
-            differences[entry['file']] = parity.compare(run, samples, inputs, outputs)
+            budget = TYPES[entry.get('type', FLOAT32)].budget
+            differences[entry['file']] = parity.compare(run, samples, inputs, outputs, budget)
     except (KeyError, TypeError, IndexError) as error:
         raise UserError(f'{path} is no manifest of an export ({error}): export again') from error
     return differences
@@ -128,7 +151,7 @@ def _described(exported: Export) -> dict[str, Any]:
     estimator = exported.estimator
     source = files.user_path(estimator.path)
     detector, size = estimator.detector, exported.crop
-    crop, finds = None, None
+    crop, joints_of_detector = None, None
     if detector is not None and detector.entry is not None and size is not None:
         crop = {
             'height': size[0],
@@ -142,9 +165,9 @@ def _described(exported: Export) -> dict[str, Any]:
                 'deviation: give it the pixels as they are'
             ),
         }
-        finds = None if detector.joints is None else list(detector.joints.joints)
-    skeleton = estimator.skeleton
-    is_detector = exported.outputs[0].name != 'pose'
+        joints_of_detector = detector.joints
+    skeleton, is_detector = estimator.skeleton, exported.outputs[0].name != 'pose'
+    joints = joints_of_detector if is_detector else skeleton
     return {
         'written_by': f'capf_jax {capf_jax.__version__}',
         'date': datetime.datetime.now(datetime.UTC).isoformat(timespec='seconds'),
@@ -155,7 +178,8 @@ def _described(exported: Export) -> dict[str, Any]:
         },
         'part': exported.part,
         'kind': estimator.metadata['kind'],
-        'joints': finds if is_detector else list(skeleton.joints),
+        'joints': None if joints is None else list(joints.joints),
+        'bones': None if joints is None else [list(pair) for pair in joints.bones],
         'root': None if is_detector else skeleton.joints[skeleton.root],
         'parents': None if is_detector else list(skeleton.parents),
         'crop': crop,

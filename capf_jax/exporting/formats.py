@@ -1,6 +1,6 @@
 """The formats of exported networks: how each is written and run.
 
-StableHLO is read by JAX alone, ONNX by ONNX Runtime and others.
+StableHLO is read by JAX alone, ONNX by ONNX Runtime and others, TFLite by LiteRT.
 """
 
 from __future__ import annotations
@@ -8,9 +8,7 @@ from __future__ import annotations
 import dataclasses
 import importlib.metadata
 import importlib.util
-import logging
 import pathlib
-import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,7 +17,8 @@ import numpy as np
 from jax import export as jax_export
 
 from capf_jax.errors import UserError
-from capf_jax.exporting.onnx_forms import convertible
+from capf_jax.exporting import onnx_model, tflite
+from capf_jax.exporting.onnx_types import NumberType
 from capf_jax.exporting.tensors import Export
 from capf_jax.inference import onnx_files
 
@@ -38,6 +37,8 @@ class Format:
       opened: (file) -> what runs it, from the inputs to the outputs in their order.
       details: for the manifest.
       packages: that write it; the manifest tells their versions.
+      requirements: the file that pip installs them by.
+      in_type: (content, type) -> the same file in a type of numbers; None if it has one alone.
     """
 
     ending: str
@@ -45,6 +46,8 @@ class Format:
     opened: Callable[[pathlib.Path], Run]
     details: dict[str, Any]
     packages: tuple[str, ...]
+    requirements: str = 'requirements-export.txt'
+    in_type: Callable[[bytes, NumberType], bytes] | None = None
 
     def check_installed(self) -> None:
         """Raises a UserError if a package that writes the format is not installed."""
@@ -52,7 +55,7 @@ class Format:
         if missing:
             raise UserError(
                 f'the files *{self.ending} need {missing[0]}, which is not installed: '
-                'pip install -r requirements-export.txt'
+                f'pip install -r {self.requirements}'
             )
 
     def versions(self) -> dict[str, str]:
@@ -72,32 +75,14 @@ def _open_stablehlo(path: pathlib.Path) -> Run:
 
 
 def _onnx(exported: Export) -> bytes:
-    import jax2onnx  # pyright: ignore[reportMissingImports]  # an extra
-
     (batch,) = jax_export.symbolic_shape('batch')
-    # It tells of its own plugins for libraries that are not used here, and asks for float64.
-    loggers = [logging.getLogger(name) for name in ('jax2onnx', 'onnx_ir')]
-    levels = [logger.level for logger in loggers]
-    try:
-        for logger in loggers:
-            logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')
-            model: Any = jax2onnx.to_onnx(
-                convertible(exported.function, exported.shapes(batch)),
-                exported.shapes(batch),
-                model_name=f'capf_jax_{exported.part}',
-                opset=OPSET,
-                input_names=[one.name for one in exported.inputs],
-                output_names=[one.name for one in exported.outputs],
-            )
-    finally:
-        for logger, level in zip(loggers, levels, strict=True):
-            logger.setLevel(level)
-    # jax2onnx notes the shapes of some tensors in another order of axes than they have, of which
-    # ONNX Runtime warns; it works them out itself where there are none.
-    del model.graph.value_info[:]
-    return model.SerializeToString()
+    return onnx_model.of_export(exported, batch, OPSET).SerializeToString()
+
+
+def _onnx_in_type(content: bytes, number_type: NumberType) -> bytes:
+    import onnx
+
+    return number_type.converted(onnx.load_model_from_string(content)).SerializeToString()
 
 
 def _open_onnx(path: pathlib.Path) -> Run:
@@ -115,6 +100,19 @@ FORMATS = {
         ('jax', 'jaxlib'),
     ),
     'onnx': Format(
-        '.onnx', _onnx, _open_onnx, {'opset': OPSET}, ('jax', 'jax2onnx', 'onnx', 'onnxruntime')
+        '.onnx',
+        _onnx,
+        _open_onnx,
+        {'opset': OPSET},
+        ('jax', 'jax2onnx', 'onnx', 'onnxruntime'),
+        in_type=_onnx_in_type,
+    ),
+    'tflite': Format(
+        '.tflite',
+        tflite.content,
+        tflite.opened,
+        {'read_by': 'LiteRT (ai_edge_litert.interpreter.Interpreter)', 'batch': 1},
+        ('jax', 'jax2onnx', 'onnx', 'onnx2tf', 'ai_edge_litert'),
+        'requirements-tflite.txt',
     ),
 }

@@ -95,4 +95,35 @@ def _window_max(x: jax.Array, **parameters: Any) -> jax.Array:
     return x
 
 
-FORMS: dict[str, Callable[..., Any]] = {'rem': _remainder, 'reduce_window_max': _window_max}
+def _product(x: jax.Array, y: jax.Array, **parameters: Any) -> jax.Array:
+    """A product of two matrices, or of stacks of them, of which jax2onnx 0.17 makes a MatMul.
+
+    Of arrays of more axes it makes an Einsum, which some programs that read ONNX lack, and others
+    run slowly.
+    """
+    (x_sums, y_sums), (x_stack, y_stack) = parameters['dimension_numbers']
+    x_free = [axis for axis in range(x.ndim) if axis not in (*x_sums, *x_stack)]
+    y_free = [axis for axis in range(y.ndim) if axis not in (*y_sums, *y_stack)]
+    rows, columns = [x.shape[axis] for axis in x_free], [y.shape[axis] for axis in y_free]
+    stack, number = [x.shape[axis] for axis in x_stack], math.prod(x.shape[a] for a in x_sums)
+    flat = [math.prod(stack)] if stack else []
+    x = _moved(x, (*x_stack, *x_free, *x_sums), (*flat, math.prod(rows), number))
+    y = _moved(y, (*y_stack, *y_sums, *y_free), (*flat, number, math.prod(columns)))
+    axes, stacks = range(len(flat)), len(flat)
+    numbers = (((1 + stacks,), (stacks,)), (tuple(axes), tuple(axes)))
+    product = jax.lax.dot_general_p.bind(x, y, **{**parameters, 'dimension_numbers': numbers})
+    return jax.lax.reshape(product, (*stack, *rows, *columns))
+
+
+def _moved(x: jax.Array, order: Sequence[int], shape: Sequence[Any]) -> jax.Array:
+    """The array with its axes in another order, and then of another shape."""
+    if tuple(order) != tuple(range(x.ndim)):
+        x = jax.lax.transpose(x, tuple(order))
+    return x if tuple(x.shape) == tuple(shape) else jax.lax.reshape(x, tuple(shape))
+
+
+FORMS: dict[str, Callable[..., Any]] = {
+    'rem': _remainder,
+    'reduce_window_max': _window_max,
+    'dot_general': _product,
+}

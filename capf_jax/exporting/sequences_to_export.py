@@ -16,6 +16,7 @@ from capf_jax.exporting import tensors
 from capf_jax.exporting.tensors import ALL, Export, Tensor
 from capf_jax.inference import sequences
 from capf_jax.inference.estimator import Estimator
+from capf_jax.inference.networks import Network
 from capf_jax.models import ca_pf
 
 Function = Callable[..., tuple[jax.Array, ...]]
@@ -40,12 +41,12 @@ def of_estimator(estimator: Estimator, part: str) -> Export:
         )
     frames, number = int(lifter.module.frames), len(estimator.skeleton)
     if lifter.whole is None or lifter.whole.detector is None:
-        inputs, function = (tensors.joints2d(number)[0],), _of_joints(estimator)
+        inputs, function = (tensors.joints2d(number)[0],), _of_joints(lifter)
     elif part == ALL and estimator.detector is not None:
         sequences.check_model(estimator, lifter)
         size = tensors.crop_of(estimator)
         inputs = (tensors.crops(size), *tensors.joints2d(number))
-        function = _of_crops(estimator)
+        function = _of_crops(lifter, sequences.variables_of(estimator))
     elif lifter.whole.lifter.runs_deformable:
         raise UserError(
             f'{estimator.path} holds a lifter of windows that looks around the joints in the maps '
@@ -54,7 +55,7 @@ def of_estimator(estimator: Estimator, part: str) -> Export:
     else:
         channels = sum(lifter.whole.context_channels)
         inputs = (tensors.joints2d(number)[0], tensors.contexts(number, channels))
-        function = _of_contexts(estimator)
+        function = _of_contexts(lifter)
     windows = tuple(tensors.of_frames(one, frames) for one in inputs)
     return Export(part, function, windows, (_pose(estimator, number),), estimator)
 
@@ -74,53 +75,49 @@ def _rows(array: Any) -> Any:
     return array.reshape(-1, *array.shape[2:])
 
 
-def _of_joints(estimator: Estimator) -> Function:
-    """2D joints of a window -> pose."""
-    lifter = estimator.sequence_lifter
-    assert lifter is not None  # the caller has looked
+def _exported_lift(lift: Callable[..., Any]) -> Function:
+    """A function of a window's arrays that gives a lifter's outputs, as one of the pose alone."""
 
     @tensors.exact
-    def lift(joints2d: Any) -> tuple[jax.Array, ...]:
+    def pose(*windows: Any) -> tuple[jax.Array, ...]:
+        return (lift(*windows)[0],)
+
+    return pose
+
+
+def _of_joints(lifter: Network) -> Function:
+    """2D joints of a window -> pose."""
+
+    def lift(joints2d: Any) -> Any:
         if lifter.whole is None:  # a PoseFormer
-            output: Any = lifter.module.apply(lifter.variables, joints2d)
-        else:
-            rows = _rows(joints2d)
-            output = lifter.module.apply(lifter.variables, rows, rows, ())
-        return (output[0],)
+            return lifter.module.apply(lifter.variables, joints2d)
+        rows = _rows(joints2d)
+        return lifter.module.apply(lifter.variables, rows, rows, ())
 
-    return lift
+    return _exported_lift(lift)
 
 
-def _of_contexts(estimator: Estimator) -> Function:
+def _of_contexts(lifter: Network) -> Function:
     """2D joints and contexts of a window -> pose."""
-    lifter = estimator.sequence_lifter
-    assert lifter is not None
     whole = lifter.whole
     assert whole is not None  # only a CA-PF-S has contexts
 
-    @tensors.exact
-    def lift(joints2d: Any, contexts: Any) -> tuple[jax.Array, ...]:
+    def lift(joints2d: Any, contexts: Any) -> Any:
         joints2d = _rows(joints2d)
         by_level = whole.split_contexts(_rows(contexts))
-        output: Any = whole.lifter.apply(lifter.variables, joints2d, joints2d, (), by_level)
-        return (output[0],)
+        return whole.lifter.apply(lifter.variables, joints2d, joints2d, (), by_level)
 
-    return lift
+    return _exported_lift(lift)
 
 
-def _of_crops(estimator: Estimator) -> Function:
+def _of_crops(lifter: Network, variables: dict[str, Any]) -> Function:
     """Crops and 2D joints of a window -> pose."""
-    lifter = estimator.sequence_lifter
-    assert lifter is not None
     whole = lifter.whole
-    assert whole is not None
-    variables = sequences.variables_of(estimator)
+    assert whole is not None  # only a CA-PF-S has a detector
 
-    @tensors.exact
-    def lift(crops: Any, joints2d: Any, joints2d_crop: Any) -> tuple[jax.Array, ...]:
+    def lift(crops: Any, joints2d: Any, joints2d_crop: Any) -> Any:
         rows = _rows(crops), _rows(joints2d_crop), _rows(joints2d)
         inputs = whole.crop_inputs(variables, *rows)[0]
-        output: Any = whole.lifter.apply(variables['lifter'], *inputs)
-        return (output[0],)
+        return whole.lifter.apply(variables['lifter'], *inputs)
 
-    return lift
+    return _exported_lift(lift)

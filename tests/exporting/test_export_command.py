@@ -16,7 +16,9 @@ from capf_jax.models.poseformer import PoseFormer
 from tests import tiny
 from tests.inference.test_estimator import filled, save
 
-DOCUMENT = pathlib.Path(__file__).resolve().parents[2] / 'docs' / 'export.md'
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DOCUMENT = ROOT / 'docs' / 'export.md'
+DETECTOR = ROOT / 'pretrained' / 'synthetic_detector.safetensors'
 FRAMES = 3
 
 
@@ -60,6 +62,8 @@ def test_a_manifest_says_what_a_stranger_needs(exported):
     assert 'viewing-ray frame' in manifest['outputs'][0]['meaning']
     assert len(manifest['joints']) == tiny.JOINTS
     assert manifest['root'] == 'pelvis'
+    assert manifest['bones'][0] == [0, 1]
+    assert len(manifest['bones']) == tiny.JOINTS - 1
     assert manifest['crop']['mean'] == [0.485, 0.456, 0.406]
     assert manifest['files'][0]['platforms'] == ['cpu', 'cuda', 'tpu']
 
@@ -106,6 +110,38 @@ def test_onnx_gives_the_outputs_of_jax(name, part, weights, tmp_path):
     assert json.loads((tmp_path / f'{part}.json').read_text())['files'][0]['opset'] == 23
 
 
+def test_onnx_comes_in_other_types_of_numbers(tmp_path):
+    """Of weights that have learnt: rounded numbers change what random ones give by any amount."""
+    pytest.importorskip('jax2onnx', reason='needs requirements-export.txt')
+    types = '--onnx_types=float32,float16,int8'
+    assert run(DETECTOR, '--format=onnx', types, f'--out={tmp_path}') == 0
+    entries = json.loads((tmp_path / 'all.json').read_text())['files']
+    assert [one['file'] for one in entries] == ['all.onnx', 'all.float16.onnx', 'all.int8.onnx']
+    assert [one['type'] for one in entries] == ['float32', 'float16', 'int8']
+    assert len({one['sha256'] for one in entries}) == 3
+    assert entries[0]['bytes'] > entries[1]['bytes']
+    (tmp_path / 'all.int8.onnx').write_bytes((tmp_path / 'all.onnx').read_bytes())
+    with pytest.raises(UserError, match=r'all\.int8\.onnx has not the SHA-256'):
+        run(f'--check={tmp_path}')
+
+
+def test_tflite_gives_the_outputs_of_jax(weights, tmp_path):
+    for package in ('jax2onnx', 'onnx2tf', 'ai_edge_litert'):
+        pytest.importorskip(package, reason='needs requirements-tflite.txt')
+    file = weights / 'camera.safetensors'
+    assert run(file, '--part=lifter', '--format=tflite', f'--out={tmp_path}') == 0
+    (entry,) = json.loads((tmp_path / 'lifter.json').read_text())['files']
+    assert (entry['file'], entry['batch'], entry['type']) == ('lifter.tflite', 1, 'float32')
+
+
+def test_types_of_numbers_are_of_onnx_alone(weights, tmp_path):
+    file = weights / 'camera.safetensors'
+    with pytest.raises(UserError, match="--onnx_types is 'int4'; the nearest is 'int8'"):
+        run(file, '--format=onnx', '--onnx_types=float32,int4', f'--out={tmp_path}')
+    with pytest.raises(UserError, match='--onnx_types is for ONNX files: add --format=onnx'):
+        run(file, '--onnx_types=int8', f'--out={tmp_path}')
+
+
 @pytest.mark.parametrize(
     ('name', 'part', 'inputs', 'outputs'),
     [
@@ -138,6 +174,14 @@ def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, 'jax2onnx', None)
     with pytest.raises(UserError, match=r'need jax2onnx.*requirements-export\.txt'):
         FORMATS['onnx'].check_installed()
+    with pytest.raises(UserError, match=r'need jax2onnx.*requirements-tflite\.txt'):
+        FORMATS['tflite'].check_installed()
+
+
+def test_a_tflite_file_without_litert_is_told(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, 'ai_edge_litert', None)
+    with pytest.raises(UserError, match=r'needs LiteRT, .*: pip install ai-edge-litert'):
+        FORMATS['tflite'].opened(tmp_path / 'all.tflite')
 
 
 def test_a_folder_that_cannot_be_made_is_told(weights, tmp_path):
