@@ -142,11 +142,11 @@ class Experiment:
 
     def run(self, row: Row, seed: int, start: Start) -> None:
         """Trains and scores a row, or goes on with it."""
-        began = time.monotonic()
         folder = self.folder(row, seed)
         weights = ''
         if row.needs:
             weights = self.weights_of(ROWS[row.needs], seed, start)
+        began = time.monotonic()
         arguments = self.config(row, seed, weights)
         if not list(folder.glob('*.safetensors')):
             if row.features and weights not in self._detected:

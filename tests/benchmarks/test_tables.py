@@ -103,6 +103,16 @@ def test_the_detector_runs_once_over_a_dataset_and_once_for_each_kept_projection
     assert product.started == ['features', 'train', 'features', 'train', 'train']
 
 
+def test_a_row_whose_weights_another_workdir_has_is_trained_again(tmp_path, product):
+    single, kept = tables.chosen_rows('kept-9', quick=True)
+    tables.run_all(experiment(tmp_path), [single], [0], product)
+    elsewhere = tables.Experiment(tmp_path / 'new', tmp_path / 'out', quick=True, machine='a test')
+    product.started.clear()
+    tables.run_all(elsewhere, [single, kept], [0], product)
+    assert product.started == ['features', 'train', 'features', 'train']
+    assert list(elsewhere.folder(single, 0).glob('*.safetensors'))
+
+
 def test_the_time_left_is_told(tmp_path, product, capsys):
     tables.run_all(experiment(tmp_path), [ROWS['poseformer-1']], [0, 1], product)
     assert capsys.readouterr().err.count('minutes left') == 1
