@@ -22,7 +22,7 @@ import jax.numpy as jnp
 from flax.traverse_util import flatten_dict
 
 from capf_jax import errors
-from capf_jax.inference import model_settings, networks, weight_files
+from capf_jax.inference import detector_weights, model_settings, networks, weight_files
 from capf_jax.models import cost
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.cost import Cost
@@ -99,6 +99,8 @@ def _ours(path: str | os.PathLike) -> list[str]:
     lines.append(f'  numbers: {", ".join(numbers)}')
     for reason, keys in (metadata.get('dropped') or {}).items():
         lines.append(f'  dropped when converted, {reason}: {len(keys)}')
+    if metadata.get('kind') == detector_weights.CLASSIFIER:
+        return [*lines, *_of_classifier(variables, metadata)]
     try:
         model = model_of(path, variables, metadata)
         lines += [f'  {advice.of_joints(model, is_sure=True)}', *_figures(model, metadata)]
@@ -107,6 +109,18 @@ def _ours(path: str | os.PathLike) -> list[str]:
         told = _never_published(variables, metadata) or _counted(variables, metadata)
         return [*lines, *told, f'it cannot be exported: {errors.printable(str(error))}']
     return [*lines, f'export it: python -m converters.export {path} FILE.pth']
+
+
+def _of_classifier(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
+    """Lines about a detector's network that has learnt to tell classes of people apart."""
+    classes = errors.printable(str(metadata.get('classes')))
+    return [
+        *_parameter_lines(variables, ('detector', 'classifier')),
+        f'  tells classes apart: {classes}',
+        '  poses: none, and no joints; it cannot be exported',
+        '  a lifter takes its maps by --config.model.detector_weights=FILE '
+        '--noconfig.model.detector_head',
+    ]
 
 
 def _never_published(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
@@ -159,15 +173,21 @@ def _crops_line(crop: tuple[int, int], needs_joints: bool, of_any_size: bool = F
 
 def _counted(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> list[str]:
     """What the tensors and metadata alone tell: parameters by part, joints, and the pose's unit."""
+    lines = _parameter_lines(variables, ('detector', 'lifter'))
+    lines.append(f'  joints: {errors.printable(str(metadata.get("skeleton")))}')
+    if 'lifter' in variables:
+        lines.append(f'  poses: {errors.printable(str(metadata.get("unit", "m")))}')
+    return lines
+
+
+def _parameter_lines(variables: Mapping[str, Any], parts: Sequence[str]) -> list[str]:
+    """The number of parameters of each part that has any."""
     lines = []
-    for part in ('detector', 'lifter'):
+    for part in parts:
         leaves: dict[tuple[str, ...], Any] = flatten_dict(variables.get(part) or {})
         count = sum(leaf.size for path, leaf in leaves.items() if 'batch_stats' not in path)
         if count:
             lines.append(f'  {part}: {count:,} parameters')
-    lines.append(f'  joints: {errors.printable(str(metadata.get("skeleton")))}')
-    if 'lifter' in variables:
-        lines.append(f'  poses: {errors.printable(str(metadata.get("unit", "m")))}')
     return lines
 
 
