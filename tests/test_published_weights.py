@@ -135,6 +135,7 @@ def test_the_score_is_that_of_a_loop_through_estimator(scored, request):
 
 
 @pytest.mark.parity
+@pytest.mark.slow
 @pytest.mark.parametrize('scored', [USUAL], indirect=True)
 def test_noise_is_swept_as_through_estimator(scored):
     config, _, run, estimator = scored

@@ -137,8 +137,15 @@ def detectors_traced_once(monkeypatch):
     monkeypatch.setattr(ca_pf, 'random_variables', start_once)
 
 
+OF_LIFTERS = [  # those of the wider HRNet are like the others of their datasets, and slow
+    pytest.param(name, marks=pytest.mark.slow if 'hrnet48' in name else ())
+    for name in NAMES
+    if name not in OF_DETECTORS
+]
+
+
 @pytest.mark.usefixtures('detectors_traced_once')
-@pytest.mark.parametrize('name', [name for name in NAMES if name not in OF_DETECTORS])
+@pytest.mark.parametrize('name', OF_LIFTERS)
 def test_a_training_and_an_evaluation_step_trace(name):
     config = get_config(name)
     assert config.task != 'detector'

@@ -32,6 +32,7 @@ def batch():
         index=np.arange(3, dtype=np.int32),
         contexts=rng.normal(size=(3, 2, 17, 5)),
         context_joints=rng.uniform(0, 24, (3, 2, 17, 2)),
+        label=np.arange(3, dtype=np.int32),
     )
     return jax.tree.map(lambda a: np.float32(a) if a.dtype in (float, np.int64) else a, batch)
 
