@@ -16,6 +16,7 @@ from benchmarks.chips import CHIPS, H100, PASSES, Chip
 TRAINED = 50 * 1_559_752
 EVALUATED = 543_344
 UNKNOWN = '-'  # where the text of a program could not be read
+REACHED = 0.4  # of the bound: a guess at what a run reaches
 MOST_SORTS = 5  # that the table shows of a row
 Result = Mapping[str, Any]
 
@@ -61,8 +62,14 @@ def memory_in_use(result: Result) -> int:
     )  # fmt: skip
 
 
-def markdown(results: Sequence[Result]) -> str:
-    """All tables."""
+def markdown(results: Sequence[Result], prices: Mapping[str, float] | None = None) -> str:
+    """All tables.
+
+    Args:
+      results: the rows.
+      prices: the price of an hour of one chip, by its name ('H100' among them), in any currency;
+        the estimated hours of these get their money beside.
+    """
     parts = [
         _conditions(results),
         '## Steps',
@@ -74,7 +81,7 @@ def markdown(results: Sequence[Result]) -> str:
         '## Published figures of the chips',
         _chips([*CHIPS.values(), H100]),
         "## Hours of the paper's training, estimated",
-        _hours(results),
+        _hours(results, prices or {}),
     ]
     return '\n\n'.join(parts) + '\n'
 
@@ -185,7 +192,7 @@ def _chips(known: Sequence[Chip]) -> str:
     return _table(['chip', 'bfloat16, TFLOP/s', 'memory, GB', 'GB/s', 'published'], rows)
 
 
-def _hours(results: Sequence[Result]) -> str:
+def _hours(results: Sequence[Result], prices: Mapping[str, float]) -> str:
     """Hours of training and of one evaluation, of chips whose topology is among the rows."""
     rows = []
     for result in results:
@@ -194,33 +201,44 @@ def _hours(results: Sequence[Result]) -> str:
         chip = chips.chip_of(result['topology'])
         people = TRAINED if result['step'] == 'train' else EVALUATED
         share = people / result['batch'] * result['chips']  # steps of one chip alone
-        what = 'training, 50 epochs' if result['step'] == 'train' else 'one evaluation'
         if chip.name in ('v5e', 'v6e'):
             hours = share * bound(result).seconds / 8 / 3600
-            rows.append(_hours_row(result, what, f'8 {chip.name}', hours, people))
+            price = 8 * prices.get(chip.name, 0)
+            rows.append(
+                [*_hours_row(result, f'8 {chip.name}', hours, people), _money(price, hours)]
+            )
         if chip.name == 'v5e' and passes(result) == 1 and result['dtype'] == 'bfloat16':
             # Another compiler moves other bytes: of a GPU only the products are known.
             hours = share * result['flops'] / H100.flops / 3600
-            rows.append(_hours_row(result, what, '1 H100 (products alone)', hours, people))
+            row = _hours_row(result, '1 H100 (products alone)', hours, people)
+            rows.append([*row, _money(prices.get(H100.name, 0), hours)])
     if not rows:
         return 'No row of a v5e or a v6e is here.'
     headers = [
         'configuration', 'type', 'what', 'chips', 'hours at the bound', 'hours at 40% of it',
-        'crops a second to read for these',
+        'crops a second to read for these', 'money for these',
     ]  # fmt: skip
+    if not prices:
+        headers.pop()
+        rows = [row[:-1] for row in rows]
     return _table(headers, rows)
 
 
-def _hours_row(result: Result, what: str, of_chips: str, hours: float, people: int) -> list[str]:
+def _hours_row(result: Result, of_chips: str, hours: float, people: int) -> list[str]:
     return [
         result['config'],
         result['dtype'],
-        what,
+        'training, 50 epochs' if result['step'] == 'train' else 'one evaluation',
         of_chips,
         f'{hours:.2g}',
-        f'{hours / 0.4:.2g}',
-        f'{people / (hours / 0.4 * 3600):,.0f}',
+        f'{hours / REACHED:.2g}',
+        f'{people / (hours / REACHED * 3600):,.0f}',
     ]
+
+
+def _money(price: float, hours: float) -> str:
+    """What the hours that a run takes cost; a price of 0 is not known."""
+    return f'{price * hours / REACHED:.2g}' if price else UNKNOWN
 
 
 def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

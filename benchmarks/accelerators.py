@@ -7,10 +7,12 @@
         --config=configs/human36m_hrnet48.py --config.model.lifter.layers=2
     python -m benchmarks.accelerators --out=docs/results \\
         --only=human36m_hrnet32/bfloat16/train/v5e:2x2 --again
+    python -m benchmarks.accelerators --out=docs/results --price=v5e:1.2,v6e:2.7,H100:3
 
 A row is one step of one configuration, in one type of numbers, for one topology. Into --out go
 accelerators.json after each row, and accelerators.md, which has the tables. A row that is there is
 not compiled again. Compiling takes minutes a row; nothing is computed, and no weights are read.
+With --price, of an hour of one chip, the estimated hours get their money beside.
 """
 
 from __future__ import annotations
@@ -80,6 +82,28 @@ def only(rows: Sequence[Row], names: str) -> list[Row]:
     return [by_name[name] for name in chosen(names, '--only', list(by_name))]
 
 
+def prices_of(text: str) -> dict[str, float]:
+    """The prices of a list such as 'v5e:1.2,H100:3': of an hour of one chip, by its name.
+
+    Raises:
+      UserError: there is no such chip, or a price is not a positive number.
+    """
+    prices = {}
+    for word in filter(None, text.split(',')):
+        name, _, price = word.partition(':')
+        chosen(name, '--price', [*chips.CHIPS, chips.H100.name])
+        try:
+            prices[name] = float(price)
+        except ValueError:
+            prices[name] = float('nan')
+        if not 0 < prices[name] < float('inf'):
+            raise UserError(
+                f'--price has {word!r}, and should name a chip and the price of its hour, such as '
+                'v5e:1.2'
+            )
+    return prices
+
+
 def read_results(path: files.AnyPath) -> dict[str, dict[str, Any]]:
     """The rows of a file, by their names; none where there is no file."""
     if not path.exists():
@@ -91,11 +115,13 @@ def read_results(path: files.AnyPath) -> dict[str, dict[str, Any]]:
     }
 
 
-def write_results(folder: files.AnyPath, results: dict[str, dict[str, Any]]) -> None:
+def write_results(
+    folder: files.AnyPath, results: dict[str, dict[str, Any]], prices: dict[str, float]
+) -> None:
     """Writes all rows as JSON, and the tables."""
     files.write_json(folder / 'accelerators.json', {'rows': list(results.values())})
     with files.whole(folder / 'accelerators.md') as temporary:
-        temporary.write_text(accelerator_report.markdown(list(results.values())))
+        temporary.write_text(accelerator_report.markdown(list(results.values()), prices))
 
 
 def _conditions() -> dict[str, Any]:
@@ -131,10 +157,12 @@ def main(argv: Sequence[str]) -> int:
     add('--dtype', default=','.join(DTYPES), help='to compute in: float32,bfloat16')
     add('--step', default=','.join(STEPS), help='train,evaluate')
     add('--only', default='', help='names of rows, separated by commas')
+    add('--price', default='', help="of a chip's hour, such as v5e:1.2,v6e:2.7,H100:3")
     add('--texts', type=commands.path, metavar='FOLDER', help='keeps the compiled programs as text')
     parser.add_flag('again', default=False, help='compile rows again that --out has')
     overrides = [argument for argument in argv[1:] if argument.startswith('--config.')]
     values = parser.parse([argument for argument in argv if argument not in overrides])
+    prices = prices_of(values.price)
     jax.config.update('jax_platforms', 'cpu')  # A TPU of this machine stays with who uses it.
     configs = _configs(values.config or CONFIGS, overrides)
     rows = rows_of(
@@ -158,12 +186,13 @@ def main(argv: Sequence[str]) -> int:
             config.dtype = row.dtype
             result = {**compiled_row(row, config, values.texts), **_conditions()}
             results = {**read_results(values.out / 'accelerators.json'), row.name: result}
-            write_results(values.out, results)
+            write_results(values.out, results, prices)
             jax.clear_caches()  # The programs of a row are of no use to the next one.
     shown = [results[row.name] for row in rows]
     if not shown:
         raise UserError('no rows to compile: name a --topology, a --dtype and a --step')
-    print(accelerator_report.markdown(shown))
+    write_results(values.out, results, prices)  # Prices may be others than before.
+    print(accelerator_report.markdown(shown, prices))
     return 0
 
 

@@ -69,6 +69,29 @@ def test_parts_of_a_batch_must_divide_too():
         compiled_steps.batch_size(config, 'train', 4)
 
 
+@pytest.mark.parametrize('text', ['v5e', 'v5e:free', 'v5e:-1', 'v5e:nan', 'v5e:'])
+def test_a_price_that_is_none_is_an_error(text):
+    with pytest.raises(UserError, match=r'--price has .*such as v5e:1\.2'):
+        accelerators.prices_of(text)
+
+
+def test_a_price_of_an_unknown_chip_is_an_error_that_names_the_nearest():
+    with pytest.raises(UserError, match='v5e'):
+        accelerators.prices_of('v5f:1.2')
+
+
+def test_hours_get_their_money_beside():
+    # 197 TFLOP a step at 197 TFLOP/s: a second for each 512 people on four chips, half of it on
+    # eight, 0.4 of which are reached.
+    hours = 50 * 1_559_752 / 512 / 2 / 3600 / 0.4
+    (row,) = (
+        line
+        for line in accelerator_report.markdown([result()], {'v5e': 2.0}).splitlines()
+        if '| 8 v5e' in line
+    )
+    assert float(row.split('|')[-2]) == pytest.approx(8 * 2.0 * hours, rel=0.05)
+
+
 def test_the_shapes_are_those_of_a_real_batch():
     shapes = compiled_steps.abstract_batch(tiny.config(), 4)
     of_batch = [(x.shape, x.dtype) for x in tiny.batch(4) if x is not None]
@@ -113,12 +136,12 @@ def test_an_unknown_type_is_an_error():
 
 def test_results_are_read_as_they_were_written(tmp_path):
     results = {ROW.name: result(dtype='float32', step='evaluate')}
-    accelerators.write_results(tmp_path, results)
+    accelerators.write_results(tmp_path, results, {})
     assert accelerators.read_results(tmp_path / 'accelerators.json') == results
 
 
 def test_a_row_that_is_there_is_not_compiled_again(tmp_path, monkeypatch, capsys):
-    accelerators.write_results(tmp_path, {ROW.name: result(dtype='float32', step='evaluate')})
+    accelerators.write_results(tmp_path, {ROW.name: result(dtype='float32', step='evaluate')}, {})
 
     def compiled(row, *_):
         return result(dtype=row.dtype, step=row.step, flops=1e12)
