@@ -35,6 +35,7 @@ class Network:
       entry: what the catalog says of a detector; None for other networks.
       joints: that a detector finds, in order; None for other networks.
       whole: the model that a lifter is a part of; None for other networks.
+      maps: shapes of the feature maps that a detector gives for one crop, batch first.
     """
 
     module: nn.Module
@@ -42,6 +43,7 @@ class Network:
     entry: DetectorEntry | None = None
     joints: Skeleton | None = None
     whole: ContextAwarePoseFormer | None = None
+    maps: tuple[jax.ShapeDtypeStruct, ...] = ()
 
 
 def build(variables: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Network]:
@@ -157,8 +159,7 @@ def _on_a_detector(
         finds = model_settings.detector_joints(settings, joint_set)
         crop = crop_size(metadata) or model.entry.crop
         detector = _frozen(model.detector, model.entry, finds, variables['detector'], crop)
-        images = jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32)
-        maps = _shapes_of_maps(detector, images)
+        maps = detector.maps
         # A robust lifter's conversion is made for all joints that the detector finds.
         if model.joint_places and model.conversion is None and model.reading is None:
             detector = _of_joints(detector, joint_set, model.joint_places)
@@ -229,8 +230,8 @@ def _frozen(
     if isinstance(module, HRNet) and 'head' not in variables['params']:
         module = module.clone(heatmaps=None)
         entry = dataclasses.replace(entry, heatmaps=None, decode=None)
-    check(variables, module, jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32))
-    return Network(module, jax.device_put(programs.prepared(variables)), entry, joints)
+    maps = check(variables, module, jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32))
+    return Network(module, jax.device_put(programs.prepared(variables)), entry, joints, maps=maps)
 
 
 def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> Network:
@@ -256,35 +257,37 @@ def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> 
         for collection, parts in variables.items()
     }
     module = detector.module.clone(num_joints=len(joints))
-    return Network(module, variables, detector.entry, joints)
+    return dataclasses.replace(detector, module=module, variables=variables, joints=joints)
 
 
-def _shapes_of_maps(detector: Network, images: Any) -> tuple[jax.ShapeDtypeStruct, ...]:
-    """The maps that a detector gives for images of this shape."""
+def check(
+    variables: Mapping[str, Any], module: nn.Module, *inputs: Any
+) -> tuple[jax.ShapeDtypeStruct, ...]:
+    """Checks that variables are those of a module, in names and shapes.
 
-    def compute() -> list[Any]:
-        maps = jax.eval_shape(detector.module.apply, detector.variables, images).maps
-        return [[one.shape, str(one.dtype)] for one in maps]
+    Returns:
+      The shapes of the feature maps that the module gives for these inputs; none if it is no
+      detector.
 
-    shaped = (detector.variables, images)
-    maps = stored.result('shapes_of_maps', detector.module, shaped, compute)
-    return tuple(jax.ShapeDtypeStruct(tuple(shape), dtype) for shape, dtype in maps)
-
-
-def check(variables: Mapping[str, Any], module: nn.Module, *inputs: Any) -> None:
-    """UserError unless the variables are those of the module, in names and shapes."""
+    Raises:
+      UserError: they are not.
+    """
     different: list[str] = []
 
-    def fits() -> bool:
-        expected = jax.eval_shape(module.init, jax.random.key(0), *inputs)
+    def shapes() -> dict[str, Any]:
+        output, expected = jax.eval_shape(module.init_with_output, jax.random.key(0), *inputs)
         different.extend(differing_tensors(variables, expected))
-        return not different
+        maps = [[one.shape, str(one.dtype)] for one in getattr(output, 'maps', ())]
+        return {} if different else {'maps': maps}
 
-    if not stored.result('check', module, (variables, inputs), fits):
+    # A module is traced for its variables and for its maps at once: it takes up to seconds.
+    fitting = stored.result('check', module, (variables, inputs), shapes)
+    if not fitting:
         raise UserError(
             f'its tensors are not those of the model that it describes: {len(different)} differ, '
             f'first {different[0]}; convert or train it again'
         )
+    return tuple(jax.ShapeDtypeStruct(tuple(shape), dtype) for shape, dtype in fitting['maps'])
 
 
 def model_section(metadata: Mapping[str, Any]) -> ConfigDict:
