@@ -98,7 +98,6 @@ def _begin(function, own, index, count, port, folder):
         os.dup2(file, number)
     values = (f'localhost:{port}', str(count), str(index))
     os.environ.update(zip(joining.ENVIRONMENT, values, strict=True))
-    os.environ['XLA_FLAGS'] = ''
     jax.config.update('jax_platforms', 'cpu')
     signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

@@ -2,6 +2,7 @@
 
 import pytest
 
+from capf_jax.backends.cpu import options
 from tests.parity.ladder import Model
 
 
@@ -9,3 +10,11 @@ from tests.parity.ladder import Model
 def model(request, tmp_path_factory):
     """The models on the backbone of the class that asks."""
     return Model(request.cls.backbone, tmp_path_factory.mktemp(request.cls.backbone))
+
+
+@pytest.fixture(scope='module', autouse=True)
+def _compiled_as_for_a_user():
+    """Published numbers are compared with XLA's usual work, of which other tests do without."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(options.VECTORS, 'xla_backend_optimization_level', 3)
+        yield

@@ -51,7 +51,9 @@ def outputs(tmp_path_factory):
     for count in (1, 2):
         environment = {
             **os.environ,
-            'XLA_FLAGS': f'--xla_force_host_platform_device_count={count}',
+            'XLA_FLAGS': ' '.join(
+                [os.environ['XLA_FLAGS'], f'--xla_force_host_platform_device_count={count}']
+            ),
             'JAX_PLATFORMS': 'cpu',
         }
         command = [
