@@ -15,6 +15,7 @@ from benchmarks.chips import CHIPS, H100, PASSES, Chip
 # each twice: plain and mirrored (docs/method.md, Human3.6M).
 TRAINED = 50 * 1_559_752
 EVALUATED = 543_344
+GUESS = 0.4  # the share of the bound that a run is guessed to reach
 UNKNOWN = '-'  # where the text of a program could not be read
 MOST_SORTS = 5  # that the table shows of a row
 Result = Mapping[str, Any]
@@ -36,6 +37,31 @@ class Bound:
     def seconds(self) -> float:
         """Of both at once, neither waiting for the other."""
         return max(self.arithmetic, self.memory)
+
+
+@dataclasses.dataclass(frozen=True)
+class Demand:
+    """What a machine with these chips needs to be read for it, estimated.
+
+    Attributes:
+      config: the configuration's name.
+      dtype: that the networks compute in.
+      what: the work: a training or an evaluation.
+      chips: in words.
+      hours: of the work at the bound.
+      people: of the work, each of whom is read once.
+    """
+
+    config: str
+    dtype: str
+    what: str
+    chips: str
+    hours: float
+    people: int
+
+    def people_a_second(self, share: float) -> float:
+        """People to read each second by a run that reaches this share of the bound."""
+        return self.people * share / (self.hours * 3600)
 
 
 def bound(result: Result) -> Bound:
@@ -115,7 +141,7 @@ def _steps(results: Sequence[Result]) -> str:
             _exchanges(result),
             UNKNOWN if result['loops'] is None else str(result['loops']),
         ])  # fmt: skip
-    return _table(headers, rows)
+    return table(headers, rows)
 
 
 def _traffic(result: Result) -> str:
@@ -153,7 +179,7 @@ def _memory(results: Sequence[Result]) -> str:
             f'{chip.memory / 2**30:.1f}',
             f'{used / chip.memory:.0%}',
         ])  # fmt: skip
-    return _table(headers, rows)
+    return table(headers, rows)
 
 
 def _sorts(results: Sequence[Result]) -> str:
@@ -168,7 +194,7 @@ def _sorts(results: Sequence[Result]) -> str:
         for result in results
         for sort in result['sorts'][:MOST_SORTS]
     ]
-    return _table(['row', 'operations', 'number', 'GB', 'of it padding'], rows)
+    return table(['row', 'operations', 'number', 'GB', 'of it padding'], rows)
 
 
 def _chips(known: Sequence[Chip]) -> str:
@@ -182,46 +208,53 @@ def _chips(known: Sequence[Chip]) -> str:
         ]
         for chip in known
     ]
-    return _table(['chip', 'bfloat16, TFLOP/s', 'memory, GB', 'GB/s', 'published'], rows)
+    return table(['chip', 'bfloat16, TFLOP/s', 'memory, GB', 'GB/s', 'published'], rows)
 
 
-def _hours(results: Sequence[Result]) -> str:
-    """Hours of training and of one evaluation, of chips whose topology is among the rows."""
-    rows = []
+def demands(results: Sequence[Result]) -> list[Demand]:
+    """What chips that stand for a whole machine take, where their topology is among the rows."""
+    all_of_them = []
     for result in results:
         if not result['config'].startswith('human36m'):
             continue  # Another dataset has other numbers of people.
         chip = chips.chip_of(result['topology'])
         people = TRAINED if result['step'] == 'train' else EVALUATED
-        share = people / result['batch'] * result['chips']  # steps of one chip alone
         what = 'training, 50 epochs' if result['step'] == 'train' else 'one evaluation'
+        share = people / result['batch'] * result['chips']  # steps of one chip alone
+        row = (result['config'], result['dtype'], what)
         if chip.name in ('v5e', 'v6e'):
             hours = share * bound(result).seconds / 8 / 3600
-            rows.append(_hours_row(result, what, f'8 {chip.name}', hours, people))
+            all_of_them.append(Demand(*row, f'8 {chip.name}', hours, people))
         if chip.name == 'v5e' and passes(result) == 1 and result['dtype'] == 'bfloat16':
             # Another compiler moves other bytes: of a GPU only the products are known.
             hours = share * result['flops'] / H100.flops / 3600
-            rows.append(_hours_row(result, what, '1 H100 (products alone)', hours, people))
+            all_of_them.append(Demand(*row, '1 H100 (products alone)', hours, people))
+    return all_of_them
+
+
+def _hours(results: Sequence[Result]) -> str:
+    """Hours of training and of one evaluation, of chips whose topology is among the rows."""
+    rows = [
+        [
+            demand.config,
+            demand.dtype,
+            demand.what,
+            demand.chips,
+            f'{demand.hours:.2g}',
+            f'{demand.hours / GUESS:.2g}',
+            f'{demand.people_a_second(GUESS):,.0f}',
+        ]
+        for demand in demands(results)
+    ]
     if not rows:
         return 'No row of a v5e or a v6e is here.'
     headers = [
-        'configuration', 'type', 'what', 'chips', 'hours at the bound', 'hours at 40% of it',
-        'crops a second to read for these',
+        'configuration', 'type', 'what', 'chips', 'hours at the bound',
+        f'hours at {GUESS:.0%} of it', 'crops a second to read for these',
     ]  # fmt: skip
-    return _table(headers, rows)
+    return table(headers, rows)
 
 
-def _hours_row(result: Result, what: str, of_chips: str, hours: float, people: int) -> list[str]:
-    return [
-        result['config'],
-        result['dtype'],
-        what,
-        of_chips,
-        f'{hours:.2g}',
-        f'{hours / 0.4:.2g}',
-        f'{people / (hours / 0.4 * 3600):,.0f}',
-    ]
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text as a table in Markdown."""
     return tabulate.tabulate(rows, headers, 'pipe', disable_numparse=True)
