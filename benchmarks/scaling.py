@@ -10,8 +10,8 @@ devices, each in a fresh process: what they take of the processor, what XLA allo
 which collectives they have. Then the loader is timed, and set against the crops that chips would
 eat by the rows of benchmarks.accelerators. Into --out go scaling.json after each row, and
 scaling.md, which has the tables and says what such a simulation can show. A row that is there is
-not run again without --again. It takes five minutes on two quiet cores; rows that were timed beside
-other programs are marked.
+not run again without --again. It takes about six minutes of the processor; rows that were timed
+beside other programs are marked.
 """
 
 from __future__ import annotations
@@ -206,7 +206,7 @@ def _parser() -> commands.Parser:
     add('--devices', type=counts, default='1,2,4,8', help='numbers of them; 1 is always there')
     add('--step', default=','.join(STEPS), help='train,evaluate; neither with --step=')
     add('--each', type=int, default=8, help='people a device')
-    add('--seconds', type=float, default=5.0, help='about how long each step is timed')
+    add('--seconds', type=float, default=3.0, help='about how long each step is timed')
     add('--accelerators', type=commands.path, default=ACCELERATORS, metavar='FILE',
         help='rows of benchmarks.accelerators')  # fmt: skip
     parser.add_flag('loader', default=True, help='times the loader')

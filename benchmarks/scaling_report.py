@@ -50,8 +50,8 @@ CORES = f"""\
 a guess at what a run reaches. *Cores* are those crops times the processor's time of a person on
 all cores of the table above, rounded up: cores like these, each as fast among many and doing
 nothing else, with as many `data.threads`. *Processes* are the crops times Python's part of it,
-rounded up: where they are more than 1, further cores do not help, since the loader is one process
-for all chips of a host. *GB/s* are the pixels that go from the host to the chips,
+rounded up: where they are more than 1, further cores alone do not suffice, since the loader is
+one process for all chips of a host. *GB/s* are the pixels that go from the host to the chips,
 {HEIGHT}x{WIDTH}x3 bytes a crop.
 
 The last two columns are for as many people a second from stored features. A step without its

@@ -164,7 +164,7 @@ def main(argv: Sequence[str]) -> int:
     parser = commands.Parser('benchmarks.virtual_devices', __doc__)
     parser.add_argument('--step', choices=STEPS, required=True, help='of the task')
     parser.add_argument('--each', type=int, default=8, help='people a device')
-    parser.add_argument('--seconds', type=float, default=5.0, help='about how long to time')
+    parser.add_argument('--seconds', type=float, default=3.0, help='about how long to time')
     arguments = configuration.parse(
         argv, required=('config',), parser=parser, check=assembly.problems
     )

@@ -245,7 +245,7 @@ def test_a_row_that_is_there_is_not_run_again(tmp_path, monkeypatch):
     monkeypatch.setattr(scaling, 'step_result', told)
     arguments = [f'--out={tmp_path}', '--devices=1,2', '--step=train', '--noloader']
     scaling.main(['scaling', *arguments])
-    assert run == [(2, ['--config=configs/synthetic.py'], 5.0)]
+    assert run == [(2, ['--config=configs/synthetic.py'], 3.0)]
     rows = json.loads((tmp_path / 'scaling.json').read_text())['steps']
     assert {row['devices']: row['seconds'] for row in rows} == {1: 7.0, 2: 0.04}
     assert 'on 1, 2 devices' in (tmp_path / 'scaling.md').read_text()
