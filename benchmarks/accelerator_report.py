@@ -15,8 +15,8 @@ from benchmarks.chips import CHIPS, H100, PASSES, Chip
 # each twice: plain and mirrored (docs/method.md, Human3.6M).
 TRAINED = 50 * 1_559_752
 EVALUATED = 543_344
+GUESS = 0.4  # the share of the bound that a run is guessed to reach
 UNKNOWN = '-'  # where the text of a program could not be read
-REACHED = 0.4  # of the bound: a guess at what a run reaches
 MOST_SORTS = 5  # that the table shows of a row
 Result = Mapping[str, Any]
 
@@ -37,6 +37,31 @@ class Bound:
     def seconds(self) -> float:
         """Of both at once, neither waiting for the other."""
         return max(self.arithmetic, self.memory)
+
+
+@dataclasses.dataclass(frozen=True)
+class Demand:
+    """What a machine with these chips needs to be read for it, estimated.
+
+    Attributes:
+      config: the configuration's name.
+      dtype: that the networks compute in.
+      what: the work: a training or an evaluation.
+      chips: their number and their name, and what the estimate leaves out.
+      hours: of the work at the bound.
+      people: of the work, each of whom is read once.
+    """
+
+    config: str
+    dtype: str
+    what: str
+    chips: str
+    hours: float
+    people: int
+
+    def people_a_second(self, share: float) -> float:
+        """People to read each second by a run that reaches this share of the bound."""
+        return self.people * share / (self.hours * 3600)
 
 
 def bound(result: Result) -> Bound:
@@ -122,7 +147,7 @@ def _steps(results: Sequence[Result]) -> str:
             _exchanges(result),
             UNKNOWN if result['loops'] is None else str(result['loops']),
         ])  # fmt: skip
-    return _table(headers, rows)
+    return table(headers, rows)
 
 
 def _traffic(result: Result) -> str:
@@ -160,7 +185,7 @@ def _memory(results: Sequence[Result]) -> str:
             f'{chip.memory / 2**30:.1f}',
             f'{used / chip.memory:.0%}',
         ])  # fmt: skip
-    return _table(headers, rows)
+    return table(headers, rows)
 
 
 def _sorts(results: Sequence[Result]) -> str:
@@ -175,7 +200,7 @@ def _sorts(results: Sequence[Result]) -> str:
         for result in results
         for sort in result['sorts'][:MOST_SORTS]
     ]
-    return _table(['row', 'operations', 'number', 'GB', 'of it padding'], rows)
+    return table(['row', 'operations', 'number', 'GB', 'of it padding'], rows)
 
 
 def _chips(known: Sequence[Chip]) -> str:
@@ -189,57 +214,63 @@ def _chips(known: Sequence[Chip]) -> str:
         ]
         for chip in known
     ]
-    return _table(['chip', 'bfloat16, TFLOP/s', 'memory, GB', 'GB/s', 'published'], rows)
+    return table(['chip', 'bfloat16, TFLOP/s', 'memory, GB', 'GB/s', 'published'], rows)
 
 
-def _hours(results: Sequence[Result], prices: Mapping[str, float]) -> str:
-    """Hours of training and of one evaluation, of chips whose topology is among the rows."""
-    rows = []
+def demands(results: Sequence[Result]) -> list[Demand]:
+    """What chips that stand for a whole machine take, where their topology is among the rows."""
+    all_of_them = []
     for result in results:
         if not result['config'].startswith('human36m'):
             continue  # Another dataset has other numbers of people.
         chip = chips.chip_of(result['topology'])
         people = TRAINED if result['step'] == 'train' else EVALUATED
+        what = 'training, 50 epochs' if result['step'] == 'train' else 'one evaluation'
         share = people / result['batch'] * result['chips']  # steps of one chip alone
+        row = (result['config'], result['dtype'], what)
         if chip.name in ('v5e', 'v6e'):
             hours = share * bound(result).seconds / 8 / 3600
-            price = 8 * prices.get(chip.name, 0)
-            rows.append(
-                [*_hours_row(result, f'8 {chip.name}', hours, people), _money(price, hours)]
-            )
+            all_of_them.append(Demand(*row, f'8 {chip.name}', hours, people))
         if chip.name == 'v5e' and passes(result) == 1 and result['dtype'] == 'bfloat16':
             # Another compiler moves other bytes: of a GPU only the products are known.
             hours = share * result['flops'] / H100.flops / 3600
-            row = _hours_row(result, '1 H100 (products alone)', hours, people)
-            rows.append([*row, _money(prices.get(H100.name, 0), hours)])
+            all_of_them.append(Demand(*row, '1 H100 (products alone)', hours, people))
+    return all_of_them
+
+
+def _hours(results: Sequence[Result], prices: Mapping[str, float]) -> str:
+    """Hours of training and of one evaluation, of chips whose topology is among the rows."""
+    rows = [
+        [
+            demand.config,
+            demand.dtype,
+            demand.what,
+            demand.chips,
+            f'{demand.hours:.2g}',
+            f'{demand.hours / GUESS:.2g}',
+            f'{demand.people_a_second(GUESS):,.0f}',
+            _money(demand, prices),
+        ]
+        for demand in demands(results)
+    ]
     if not rows:
         return 'No row of a v5e or a v6e is here.'
     headers = [
-        'configuration', 'type', 'what', 'chips', 'hours at the bound', 'hours at 40% of it',
-        'crops a second to read for these', 'money for these',
+        'configuration', 'type', 'what', 'chips', 'hours at the bound',
+        f'hours at {GUESS:.0%} of it', 'crops a second to read for these', 'money for these',
     ]  # fmt: skip
-    if not prices:
-        headers.pop()
-        rows = [row[:-1] for row in rows]
-    return _table(headers, rows)
+    shown = len(headers) if prices else len(headers) - 1
+    return table(headers[:shown], [row[:shown] for row in rows])
 
 
-def _hours_row(result: Result, of_chips: str, hours: float, people: int) -> list[str]:
-    return [
-        result['config'],
-        result['dtype'],
-        'training, 50 epochs' if result['step'] == 'train' else 'one evaluation',
-        of_chips,
-        f'{hours:.2g}',
-        f'{hours / REACHED:.2g}',
-        f'{people / (hours / REACHED * 3600):,.0f}',
-    ]
+def _money(demand: Demand, prices: Mapping[str, float]) -> str:
+    """What the hours that a run takes cost, where the price of the chip is known."""
+    number, chip = demand.chips.split()[:2]
+    if chip not in prices:
+        return UNKNOWN
+    return f'{int(number) * prices[chip] * demand.hours / GUESS:.2g}'
 
 
-def _money(price: float, hours: float) -> str:
-    """What the hours that a run takes cost; a price of 0 is not known."""
-    return f'{price * hours / REACHED:.2g}' if price else UNKNOWN
-
-
-def _table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def table(headers: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Rows of text as a table in Markdown."""
     return tabulate.tabulate(rows, headers, 'pipe', disable_numparse=True)

@@ -134,7 +134,7 @@ def _conditions() -> dict[str, Any]:
     }
 
 
-def _configs(paths: Sequence[str], overrides: Sequence[str]) -> dict[str, ConfigDict]:
+def named_configs(paths: Sequence[str], overrides: Sequence[str]) -> dict[str, ConfigDict]:
     """What rows call each configuration -> it: its file, its arguments, and overridden fields."""
     configs = {}
     for path in paths:
@@ -164,7 +164,7 @@ def main(argv: Sequence[str]) -> int:
     values = parser.parse([argument for argument in argv if argument not in overrides])
     prices = prices_of(values.price)
     jax.config.update('jax_platforms', 'cpu')  # A TPU of this machine stays with who uses it.
-    configs = _configs(values.config or CONFIGS, overrides)
+    configs = named_configs(values.config or CONFIGS, overrides)
     rows = rows_of(
         list(configs),
         chosen(values.dtype, '--dtype', DTYPES),

@@ -120,7 +120,7 @@ def test_a_row_can_be_named_alone():
 
 def test_rows_of_overridden_fields_have_names_of_their_own():
     path, override = 'configs/human36m_hrnet32.py:step=0', '--config.training.batch_size=8'
-    (name,) = accelerators._configs([path], [override])
+    (name,) = accelerators.named_configs([path], [override])
     assert name == f'human36m_hrnet32:step=0 {override}'
 
 

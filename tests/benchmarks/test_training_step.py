@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from benchmarks import training_step
+from benchmarks.random_people import people
 from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
 from capf_jax.inference import model_settings
@@ -36,7 +37,7 @@ def detection():
     entry = model_settings.detector_entry(config.model)
     model = entry.build(17)
     variables = random_variables(model, jax.random.PRNGKey(0))
-    batch = training_step.people(2, tiny.HEIGHT, tiny.WIDTH)
+    batch = people(2, tiny.HEIGHT, tiny.WIDTH)
     ours = jax.jit(lambda v, x: model.apply(v, normalise_images(x, entry)))(variables, batch.images)
     return config, variables, batch, ours
 
