@@ -17,7 +17,7 @@ from capf_jax.pose import joint_conversions, skeletons
 from capf_jax.pose.batch import Batch
 from capf_jax.runtime import files, processes
 from capf_jax.scoring.evaluation import Split
-from data_pipeline import datasets, features, loader
+from data_pipeline import datasets, features, loader, local_copies
 from data_pipeline.reader import Reader
 
 
@@ -211,7 +211,8 @@ def _pictures(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str)
     if not isinstance(builder, features.Builder):
         has_pictures = config.data.pictures
         return None if has_pictures else Reader(builder, split, skeletons.get(config.skeleton))
-    if not builder.source.data_path.exists():
+    # Those of a store are not copied for a few pictures.
+    if not builder.source.data_path.exists() or local_copies.lacking(builder.source, split):
         return None
     pictures = Reader(builder.source, split, skeletons.get(config.skeleton))
     is_same = len(pictures) == len(Reader(builder, split, skeletons.get(config.skeleton)))

@@ -65,7 +65,7 @@ from capf_jax.tasks import task as tasks
 from capf_jax.tasks.task import Figures, Task, TrainState
 
 # Arguments whose effect the comparison of all processes has under another name.
-_COMPARED_APART = ('config', 'workdir', 'data_dir', 'distributed')
+_COMPARED_APART = ('config', 'workdir', 'data_dir', 'data_cache', 'distributed')
 _FOR_ONE_PROCESS = ('--mean_pose', '--predictions')
 
 
