@@ -92,7 +92,8 @@ def features_settings(config: ConfigDict) -> features.Settings:
     path = files.user_path(model.detector_weights)
     if not path.is_file():
         raise FileNotFoundError(
-            f'no weight file at {path.resolve()}: make it, or mend config.model.detector_weights'
+            f'no weight file at {files.absolute(path)}: make it, or mend '
+            'config.model.detector_weights'
         )
     if whole.conversion is not None:
         joints2d = f'{whole.conversion.source}_{whole.conversion.rule}'
@@ -154,7 +155,8 @@ def _projection_bytes(config: ConfigDict) -> bytes:
     path = files.user_path(name)
     if not path.is_file():
         raise FileNotFoundError(
-            f'no weight file at {path.resolve()}: train it, or mend config.model.projection_weights'
+            f'no weight file at {files.absolute(path)}: train it, or mend '
+            'config.model.projection_weights'
         )
     return path.read_bytes() + str(config.model.projection_channels).encode()
 

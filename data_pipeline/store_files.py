@@ -11,11 +11,10 @@ import base64
 import contextlib
 import hashlib
 import importlib.util
-import logging
 import os
 import pathlib
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from concurrent import futures
 from typing import Any, NamedTuple
 
@@ -54,7 +53,7 @@ def listing(folder: str) -> dict[str, Original]:
     Raises:
       UserError: the store cannot be reached.
     """
-    with _quiet(), _reaching(folder):
+    with _reaching(folder):
         system, root = fsspec.url_to_fs(folder)
         system.invalidate_cache()  # A library may ask again after hours.
         try:
@@ -72,7 +71,7 @@ def listing(folder: str) -> dict[str, Original]:
 
 def copy(
     source: str, target: pathlib.Path, originals: Mapping[str, Original], progress: tqdm | None
-) -> Iterator[str]:
+) -> Generator[str]:
     """Copies files side by side; each is there whole or not at all.
 
     An error, a signal, or a caller that asks for no more ends all that are under way.
@@ -91,7 +90,7 @@ def copy(
       OSError: the disk is full, or cannot be written to.
     """
     stop = threading.Event()
-    with _quiet(), _reaching(source):
+    with _reaching(source):
         system, root = fsspec.url_to_fs(source)  # each thread would open the store anew
 
     def one(path: str) -> str:
@@ -103,7 +102,7 @@ def copy(
             _check(temporary, url, originals[path])
         return path
 
-    with _quiet(), futures.ThreadPoolExecutor(AT_ONCE) as pool:
+    with futures.ThreadPoolExecutor(AT_ONCE) as pool:
         try:
             for done in futures.as_completed([pool.submit(one, path) for path in originals]):
                 yield done.result()
@@ -160,18 +159,6 @@ def _digest(path: pathlib.Path, checksum: Any) -> str:
         while piece := file.read(_PIECE):
             checksum.update(piece)
     return base64.b64encode(checksum.digest()).decode()
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps gcsfs from logging the tracebacks of errors that it raises as well."""
-    logger = logging.getLogger('gcsfs')
-    level = logger.level
-    logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        logger.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -38,9 +38,10 @@ class MemoryStore(MemoryFileSystem):
         entries = {name: self._with_marks(entry) for name, entry in entries.items()}
         return entries if detail else list(entries)
 
-    def get_file(self, rpath, lpath=None, **kwargs):
-        self.asked.append(rpath.rpartition('/')[2])
-        super().get_file(rpath, lpath, **kwargs)
+    def _open(self, path, mode='rb', **kwargs):
+        if mode == 'rb':
+            self.asked.append(path.rpartition('/')[2])
+        return super()._open(path, mode, **kwargs)
 
     def _with_marks(self, entry):
         file = self.store.get(entry['name'])
@@ -58,9 +59,8 @@ def put(url: str, content: bytes) -> None:
     MemoryStore().pipe_file(url, content)
 
 
-@pytest.fixture
-def memory_store(monkeypatch):
-    """The class of an empty store at `gs://`."""
+def install(monkeypatch: pytest.MonkeyPatch) -> type[MemoryStore]:
+    """Puts an empty store at `gs://` until a test ends."""
     monkeypatch.setattr(files, '_STORES', {'gs': 'fsspec'})
     monkeypatch.setattr(MemoryStore, 'store', {})
     monkeypatch.setattr(MemoryStore, 'pseudo_dirs', [''])

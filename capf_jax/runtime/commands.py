@@ -111,12 +111,10 @@ def path(text: str) -> pathlib.Path:
     Raises:
       argparse.ArgumentTypeError: no such path is meant; argparse adds the name of the argument.
     """
-    if files.is_remote(text):
-        raise argparse.ArgumentTypeError(
-            f'{text} is in a store: name a path on this machine, and copy from there or to there '
-            'with the tool of the store (gcloud storage cp -r)'
-        )
-    return pathlib.Path(any_path(text))
+    try:
+        return files.path_here(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def any_path(text: str) -> files.AnyPath:

@@ -15,7 +15,7 @@ from data_pipeline import datasets, features, local_copies, store_files
 from data_pipeline.reader import Reader, open_split
 from tests.data_pipeline import test_features as made_features
 from tests.data_pipeline import tiny_people
-from tests.memory_store import memory_store, put  # noqa: F401 - a fixture
+from tests.memory_store import put
 
 URL = 'gs://bucket/data'
 FIELDS = {'train': 6, 'test': 2}
@@ -33,7 +33,7 @@ def built(tmp_path_factory):
 
 
 @pytest.fixture
-def data(built, memory_store, tmp_path, monkeypatch):  # noqa: F811
+def data(built, memory_store, tmp_path, monkeypatch):
     """config.data of a dataset in a store."""
     tiny_people.add_to_data_pipeline(monkeypatch)
     upload(built)
@@ -57,7 +57,7 @@ def address(store, part):
     return f'gs:/{name}'
 
 
-def test_files_of_a_split_are_copied_when_it_is_opened_and_only_once(data, built, memory_store):  # noqa: F811
+def test_files_of_a_split_are_copied_when_it_is_opened_and_only_once(data, built, memory_store):
     builder = datasets.open_or_build(data, build=True)
     assert shards(memory_store.asked) == []
     assert builder.info.splits['train'].num_examples == 6
@@ -83,7 +83,7 @@ def test_the_cache_is_the_users_where_none_is_named(data, tmp_path, monkeypatch)
     assert pathlib.Path(builder.data_path).is_relative_to(folder)
 
 
-def test_a_dataset_that_has_changed_is_copied_anew(data, built, memory_store):  # noqa: F811
+def test_a_dataset_that_has_changed_is_copied_anew(data, built, memory_store):
     builder = datasets.open_or_build(data, build=False)
     open_split(builder, 'test')
     derived = pathlib.Path(builder.data_path, 'videos-test.npz')
@@ -97,7 +97,7 @@ def test_a_dataset_that_has_changed_is_copied_anew(data, built, memory_store):  
     assert shards(memory_store.asked) == ['tiny_people-test']
 
 
-def test_a_copy_that_was_cut_is_made_again(data, memory_store):  # noqa: F811
+def test_a_copy_that_was_cut_is_made_again(data, memory_store):
     builder = datasets.open_or_build(data, build=False)
     open_split(builder, 'test')
     (copy,) = pathlib.Path(data.cache).rglob('*-test.array*')
@@ -107,7 +107,7 @@ def test_a_copy_that_was_cut_is_made_again(data, memory_store):  # noqa: F811
     assert shards(memory_store.asked) == ['tiny_people-test']
 
 
-def test_a_file_that_comes_damaged_is_refused(data, memory_store):  # noqa: F811
+def test_a_file_that_comes_damaged_is_refused(data, memory_store):
     (name,) = [name for name in memory_store.store if '-test.array' in name]
     builder = datasets.open_or_build(data, build=False)
     with memory_store.store[name].getbuffer() as content:
@@ -117,7 +117,7 @@ def test_a_file_that_comes_damaged_is_refused(data, memory_store):  # noqa: F811
     assert not list(pathlib.Path(data.cache).rglob('*array_record*'))
 
 
-def test_an_interrupted_copy_leaves_whole_files_and_goes_on(data, memory_store, monkeypatch):  # noqa: F811
+def test_an_interrupted_copy_leaves_whole_files_and_goes_on(data, memory_store, monkeypatch):
     builder = datasets.open_or_build(data, build=False)
 
     def interrupted(self, rpath, lpath, callback):
@@ -132,7 +132,7 @@ def test_an_interrupted_copy_leaves_whole_files_and_goes_on(data, memory_store, 
     assert len(open_split(builder, 'test')) == 2
 
 
-def test_an_error_ends_the_other_copies(memory_store, tmp_path, monkeypatch):  # noqa: F811
+def test_an_error_ends_the_other_copies(memory_store, tmp_path, monkeypatch):
     put('gs://bucket/large', bytes(1000))
     originals = store_files.listing('gs://bucket')
     callback = store_files._Callback(None, stop := store_files.threading.Event())
@@ -145,7 +145,7 @@ def test_an_error_ends_the_other_copies(memory_store, tmp_path, monkeypatch):  #
         list(store_files.copy('gs://bucket', tmp_path, originals, None))
 
 
-def test_who_comes_meanwhile_waits_and_copies_nothing(data, memory_store):  # noqa: F811
+def test_who_comes_meanwhile_waits_and_copies_nothing(data, memory_store):
     """Two threads have a lock each, as two processes have."""
     builder = datasets.open_or_build(data, build=False)
     gate = threading.Barrier(2)
@@ -166,7 +166,7 @@ def test_a_disk_that_is_too_small_is_told_before(data, monkeypatch):
         open_split(builder, 'test')
 
 
-def test_a_disk_that_fills_is_told(data, memory_store, monkeypatch):  # noqa: F811
+def test_a_disk_that_fills_is_told(data, memory_store, monkeypatch):
     builder = datasets.open_or_build(data, build=False)
 
     def full(self, rpath, lpath, callback):
@@ -177,7 +177,7 @@ def test_a_disk_that_fills_is_told(data, memory_store, monkeypatch):  # noqa: F8
         open_split(builder, 'test')
 
 
-def test_a_store_out_of_reach_is_told(data, memory_store, monkeypatch):  # noqa: F811
+def test_a_store_out_of_reach_is_told(data, memory_store, monkeypatch):
     def refused(self, path, **kwargs):
         raise ConnectionError('nobody answers')
 
@@ -186,7 +186,7 @@ def test_a_store_out_of_reach_is_told(data, memory_store, monkeypatch):  # noqa:
         datasets.open_or_build(data, build=True)
 
 
-def test_what_the_store_lacks_is_told(data, memory_store):  # noqa: F811
+def test_what_the_store_lacks_is_told(data, memory_store):
     memory_store().rm(address(memory_store, '-test.array'))
     builder = datasets.open_or_build(data, build=False)
     assert len(open_split(builder, 'train')) == 6
@@ -197,7 +197,7 @@ def test_what_the_store_lacks_is_told(data, memory_store):  # noqa: F811
         datasets.open_or_build(data, build=True)
 
 
-def test_files_of_another_dataset_are_refused(data, built, memory_store):  # noqa: F811
+def test_files_of_another_dataset_are_refused(data, built, memory_store):
     train = next(built.rglob('*-train.array*')).read_bytes()
     put(address(memory_store, '-test.array'), train)
     builder = datasets.open_or_build(data, build=False)
@@ -217,7 +217,7 @@ def test_a_cache_in_a_store_is_refused(data):
         datasets.open_or_build(data, build=False)
 
 
-def test_features_in_a_store_are_read_without_their_source(data, built, memory_store, tmp_path):  # noqa: F811
+def test_features_in_a_store_are_read_without_their_source(data, built, memory_store, tmp_path):
     local = tmp_path / 'local'
     shutil.copytree(built, local)
     source = datasets.open_or_build(ConfigDict(data.to_dict() | {'dir': str(local)}), build=False)
