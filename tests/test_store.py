@@ -48,7 +48,7 @@ def get_config():
 """
 
 
-pytestmark = pytest.mark.slow  # half a minute, and it takes requirements-store.txt
+pytestmark = pytest.mark.slow  # a minute, and it takes requirements-store.txt
 
 
 @pytest.fixture(scope='module')

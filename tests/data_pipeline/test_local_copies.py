@@ -11,7 +11,7 @@ from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError
 from capf_jax.pose import skeletons
-from data_pipeline import datasets, features, local_copies, store_files
+from data_pipeline import build, datasets, features, local_copies, store_files
 from data_pipeline.reader import Reader, open_split
 from tests.data_pipeline import test_features as made_features
 from tests.data_pipeline import tiny_people
@@ -229,3 +229,22 @@ def test_features_in_a_store_are_read_without_their_source(data, built, memory_s
     assert batch.contexts[0, 0, 0, 0] == 4
     assert shards(memory_store.asked) == ['features-train']
     assert local_copies.lacking(source, 'test')
+
+
+def test_nothing_is_built_in_a_store_or_from_one(data):
+    with pytest.raises(
+        UserError, match=r'gs://bucket/data is in a store, and datasets are .*rsync'
+    ):
+        build.build(data)
+    for field in ('source', 'poses'):
+        with pytest.raises(UserError, match=rf"builder\.{field} is 'gs://a/b'; it is in a store"):
+            datasets.open_or_build(
+                ConfigDict(
+                    {
+                        'name': 'human36m' if field == 'source' else 'synthetic',
+                        'dir': data.cache,
+                        'builder': {field: 'gs://a/b'},
+                    }
+                ),
+                build=True,
+            )
