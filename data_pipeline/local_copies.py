@@ -92,8 +92,7 @@ def copy_descriptions(store: str, root: pathlib.Path, name: str) -> None:
     originals = {
         path: original
         for path, original in store_files.listing(f'{store}/{name}').items()
-        # Those of a version, as TFDS lays them out; none leads out of the folder.
-        if path.count('/') == 2 and '..' not in path
+        if _is_of_a_version(path)
     }
     note = _renewed(folder, _read_note(folder), store, originals)
     if note == _read_note(folder) and not _descriptions(note):
@@ -225,11 +224,19 @@ def _changed(before: Mapping[str, Original], now: Mapping[str, Original]) -> set
     return {os.path.dirname(name) for name in names if before.get(name) != now.get(name)}
 
 
+def _is_of_a_version(path: str) -> bool:
+    """Whether a path is config/version/file, as TFDS lays them out; none leads elsewhere."""
+    parts = path.split('/')
+    return len(parts) == 3 and all(part not in ('', '.', '..') for part in parts)
+
+
 def _read_note(folder: pathlib.Path) -> _Note:
     """The note in a folder; one of nothing where there is none that reads."""
     try:
         store, originals, copies = files.read_json(folder / NOTE)
-        originals = {path: Original(*one) for path, one in originals.items()}
+        originals = {
+            path: Original(*one) for path, one in originals.items() if _is_of_a_version(path)
+        }
         return _Note(store, originals, [path for path in copies if path in originals])
     except (OSError, ValueError, TypeError, AttributeError):
         return _Note('', {}, [])
