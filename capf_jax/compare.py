@@ -27,7 +27,6 @@ Error against frames and cost, of published scores; no dataset is needed:
 from __future__ import annotations
 
 import argparse
-import pathlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -318,7 +317,7 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | None]:
         raise UserError(
             '--config is missing: it names the dataset, such as --config=configs/synthetic.py'
         )
-    values.predictions = [pathlib.Path(files.user_path(path)) for path in values.predictions]
+    values.predictions = [files.user_path(path) for path in values.predictions]
     return values, config
 
 

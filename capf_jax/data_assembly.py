@@ -17,7 +17,7 @@ from capf_jax.pose import joint_conversions, skeletons
 from capf_jax.pose.batch import Batch
 from capf_jax.runtime import files, processes
 from capf_jax.scoring.evaluation import Split
-from data_pipeline import datasets, features, loader
+from data_pipeline import datasets, features, loader, local_copies
 from data_pipeline.reader import Reader
 
 
@@ -92,7 +92,8 @@ def features_settings(config: ConfigDict) -> features.Settings:
     path = files.user_path(model.detector_weights)
     if not path.is_file():
         raise FileNotFoundError(
-            f'no weight file at {path.resolve()}: make it, or mend config.model.detector_weights'
+            f'no weight file at {files.absolute(path)}: make it, or mend '
+            'config.model.detector_weights'
         )
     if whole.conversion is not None:
         joints2d = f'{whole.conversion.source}_{whole.conversion.rule}'
@@ -154,7 +155,8 @@ def _projection_bytes(config: ConfigDict) -> bytes:
     path = files.user_path(name)
     if not path.is_file():
         raise FileNotFoundError(
-            f'no weight file at {path.resolve()}: train it, or mend config.model.projection_weights'
+            f'no weight file at {files.absolute(path)}: train it, or mend '
+            'config.model.projection_weights'
         )
     return path.read_bytes() + str(config.model.projection_channels).encode()
 
@@ -211,7 +213,8 @@ def _pictures(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str)
     if not isinstance(builder, features.Builder):
         has_pictures = config.data.pictures
         return None if has_pictures else Reader(builder, split, skeletons.get(config.skeleton))
-    if not builder.source.data_path.exists():
+    # Those of a store are not copied for a few pictures.
+    if not builder.source.data_path.exists() or local_copies.lacking(builder.source, split):
         return None
     pictures = Reader(builder.source, split, skeletons.get(config.skeleton))
     is_same = len(pictures) == len(Reader(builder, split, skeletons.get(config.skeleton)))

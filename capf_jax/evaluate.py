@@ -30,7 +30,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import os
-import pathlib
 import shlex
 import sys
 from collections.abc import Sequence
@@ -65,7 +64,7 @@ from capf_jax.tasks import task as tasks
 from capf_jax.tasks.task import Figures, Task, TrainState
 
 # Arguments whose effect the comparison of all processes has under another name.
-_COMPARED_APART = ('config', 'workdir', 'data_dir', 'distributed')
+_COMPARED_APART = ('config', 'workdir', 'data_dir', 'data_cache', 'distributed')
 _FOR_ONE_PROCESS = ('--mean_pose', '--predictions')
 
 
@@ -284,7 +283,7 @@ def _without_run(
         result = mean_pose.evaluate_mean_pose(train, test, protocol, joint_set, conditions)
         print(report.words(result, **form))
         return
-    path = pathlib.Path(files.user_path(values.predictions))
+    path = files.user_path(values.predictions)
     _warn_if_read_only(path.parent)
     result = predictions.score(path, test, protocol, joint_set, conditions)
     _print_and_write(result, path.with_name(f'{path.stem}_scored.json'), form)

@@ -45,6 +45,7 @@ def parse(argv: Sequence[str], description: str | None) -> tuple[argparse.Namesp
         config = run_folder.load(files.user_path(values.workdir))
     overrides = {
         'data.dir': values.data_dir,
+        'data.cache': values.data_cache,
         'evaluation.flip_test': values.flip_test,
         'evaluation.pictures': values.pictures,
         'evaluation.batch_size': values.batch_size,
@@ -70,6 +71,7 @@ def _parser(description: str | None) -> commands.Parser:
     add('--format', default='text', choices=tuple(tables.FORMATS), help='of tables (default: text)')
     add('--pictures', type=_whole(0), metavar='N', help='test people to draw')
     add('--data_dir', metavar='FOLDER', help='where built datasets are kept')
+    add('--data_cache', metavar='FOLDER', help='for copies of a dataset in a store')
     add('--batch_size', type=_whole(1), metavar='N', help='samples a step over all devices')
     parser.add_flag('noise_sweep', default=False, help='2D noise of 0 to 5 px')
     add('--noise', dest='sigmas', type=_sigmas, metavar='PX,PX', help='2D noise of these sigmas')

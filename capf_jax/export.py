@@ -14,8 +14,9 @@ manifest in JSON that says what goes in and out. Every file is then compared wit
 
 from __future__ import annotations
 
-import pathlib
 from collections.abc import Collection, Sequence
+
+from etils import epath
 
 from capf_jax import errors
 from capf_jax.backends import programs
@@ -23,7 +24,7 @@ from capf_jax.errors import UserError
 from capf_jax.exporting import folder, networks_to_export, tensors
 from capf_jax.exporting.formats import FORMATS
 from capf_jax.exporting.onnx_types import FLOAT32, TYPES
-from capf_jax.runtime import commands
+from capf_jax.runtime import commands, files
 
 
 def formats_of(text: str) -> list[str]:
@@ -44,11 +45,11 @@ def _names(flag: str, text: str, known: Collection[str]) -> list[str]:
     return list(dict.fromkeys(names))
 
 
-def _report(manifest: pathlib.Path) -> bool:
+def _report(manifest: files.AnyPath) -> bool:
     """Prints how far each file of a manifest is from JAX; whether all are near enough."""
     passes = True
     for name, differences in folder.check(manifest).items():
-        size = (manifest.parent / name).stat().st_size
+        size = epath.Path(manifest.parent / name).stat().length
         print(f'{manifest.parent / name}  {size / 1e6:.1f} MB')
         for one in differences:
             passes &= one.passes
@@ -73,13 +74,15 @@ def main(argv: Sequence[str]) -> int:
         default=tensors.ALL,
         help='detector, lifter, or all from the crop to what the file is for',
     )
-    parser.add_argument('--out', type=commands.path, help='the folder to write to')
+    parser.add_argument('--out', type=commands.any_path, help='the folder to write to')
     parser.add_argument(
         '--onnx_types',
         help=f'types of the numbers in ONNX files, by default {FLOAT32}: {", ".join(TYPES)}, or '
         'several, with commas',
     )
-    parser.add_argument('--check', type=commands.path, help='compare the exports in this folder')
+    parser.add_argument(
+        '--check', type=commands.any_path, help='compare the exports in this folder'
+    )
     values = parser.parse(argv)
     programs.start_process()
     if values.check is not None:

@@ -24,6 +24,7 @@ from ml_collections import ConfigDict
 
 from capf_jax import assembly, data_assembly
 from capf_jax.backends import programs
+from capf_jax.errors import UserError
 from capf_jax.inference import model_settings, start_weights
 from capf_jax.inference.detector_weights import load_detector
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
@@ -31,7 +32,7 @@ from capf_jax.models.detectors.initial import random_variables
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import Batch
 from capf_jax.pose.flip import flip_joints
-from capf_jax.runtime import commands, configuration
+from capf_jax.runtime import commands, configuration, files
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 from data_pipeline import datasets, features
 from data_pipeline.features import PeopleFeatures
@@ -48,9 +49,15 @@ def make_features(config: ConfigDict) -> features.Builder:
 
     Raises:
       UserError: the configuration does not describe a frozen detector with its weights, or the
-        dataset cannot be built or read.
+        dataset cannot be built or read, or is in a store.
       OSError: the disk is full; what is finished is kept.
     """
+    if files.is_remote(config.data.dir):
+        raise UserError(
+            f'config.data.dir is {config.data.dir}, and features are written beside a dataset on a '
+            'disk: make them where that is, and copy its folder features (gcloud storage rsync '
+            f'--recursive data/features {config.data.dir}/features)'
+        )
     settings = data_assembly.features_settings(config)
     joint_set = skeletons.get(config.skeleton)
     source = datasets.open_or_build(config.data, build=True)

@@ -165,7 +165,7 @@ def _run(
     done = len(jobs) - len(failures)
     people_words = f'{number_of_people} {"person" if number_of_people == 1 else "people"}'
     pictures_words = '1 picture' if done == 1 else f'{done} pictures'
-    print(f'{people_words} in {pictures_words}: {pathlib.Path(files.user_path(values.output))}')
+    print(f'{people_words} in {pictures_words}: {files.path_here(values.output)}')
     return failures
 
 
@@ -246,7 +246,7 @@ def _outputs(values: argparse.Namespace, pictures: Sources) -> list[Output]:
     Raises:
       UserError: a result would overwrite a picture.
     """
-    folder = pathlib.Path(files.user_path(values.output))
+    folder = files.path_here(values.output)
     formats = catalog.choose(values.format, others=('csv',))
     has_csv = values.csv or 'csv' in catalog.names_in(values.format)
     # JSON comes last: it is what tells that a picture is finished.

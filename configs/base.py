@@ -18,7 +18,8 @@ def get_config() -> ConfigDict:
 
     data = config.data = ConfigDict()
     data.name = 'synthetic'  # package of the dataset in data_pipeline/datasets/
-    data.dir = 'data'  # where built datasets are kept
+    data.dir = 'data'  # where built datasets are kept: a folder, or one in a store such as gs://
+    data.cache = ''  # folder for copies of datasets in a store; '' is ~/.cache/capf_jax/datasets
     data.builder = ConfigDict()  # fields of the dataset's own Settings
     data.train_split = 'train'  # TFDS split that is trained on
     data.test_split = 'test'  # TFDS split that is evaluated

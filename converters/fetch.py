@@ -45,7 +45,7 @@ def fetch(name: str, folder: str, package: str = '') -> str:
     if name not in NAMES:
         raise unknown('what is fetched', name, NAMES)
     with tempfile.TemporaryDirectory() as temporary:
-        path = pathlib.Path(files.user_path(package)) if package else packed(temporary)
+        path = files.path_here(package) if package else packed(temporary)
         if not path.is_file():
             raise FileNotFoundError(f'no npm package at {path.resolve()}: mend the path')
         target = files.user_path(folder)

@@ -81,7 +81,7 @@ def read(path: str | os.PathLike, inside: str = '') -> Source:
     if path.is_dir():
         raise UserError(f'{path} is a folder: give the weight file inside')
     if not path.is_file():
-        raise FileNotFoundError(f'no weight file at {path.resolve()}: mend the path')
+        raise FileNotFoundError(f'no weight file at {files.absolute(path)}: mend the path')
     with files.local(path) as copy:
         with copy.open('rb') as file:
             head = file.read(1024)

@@ -30,13 +30,22 @@ from collections.abc import Sequence
 from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError
-from capf_jax.runtime import commands, configuration
+from capf_jax.runtime import commands, configuration, files
 from data_pipeline import arguments, datasets
 from data_pipeline.building import SourceSettings
 
 
 def build(data: ConfigDict, beam_runner: str = '') -> None:
-    """Builds config.data and prints where it is and what its splits hold."""
+    """Builds config.data and prints where it is and what its splits hold.
+
+    Raises:
+      UserError: it is to be in a store; else as `datasets.open_or_build`.
+    """
+    if files.is_remote(data.dir):
+        raise UserError(
+            f'{data.dir} is in a store, and datasets are built on disks: '
+            f'{datasets.build_elsewhere(data)}'
+        )
     builder = datasets.open_or_build(data, build=True, beam_runner=beam_runner, older=False)
     print(f'{data.name} is in {builder.data_dir}')
     for name, split in builder.info.splits.items():
@@ -67,7 +76,7 @@ def parse(argv: Sequence[str]) -> tuple[ConfigDict, str]:
     settings = datasets.package(name, 'the name of the dataset').Settings
     parser = commands.Parser(f'data_pipeline.build {name}', __doc__)
     parser.add_argument(
-        '--data_dir', type=commands.path, default='data', help='where built datasets are kept'
+        '--data_dir', type=commands.any_path, default='data', help='where built datasets are kept'
     )
     parser.add_argument('--beam_runner', default='', help='let Apache Beam build it')
     arguments.add_settings(parser, settings)
@@ -77,7 +86,7 @@ def parse(argv: Sequence[str]) -> tuple[ConfigDict, str]:
         raise UserError(f'--source is missing: the folder with the files of {name}')
     data = {
         'name': name,
-        'dir': str(values.data_dir),
+        'dir': os.fspath(values.data_dir),
         'bad_image': 'error',
         'builder': arguments.fields_of(values, settings),
     }

@@ -23,7 +23,7 @@ from capf_jax.errors import StateError
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import Batch
 from capf_jax.pose.skeletons import Skeleton
-from data_pipeline import building, datasets
+from data_pipeline import building, datasets, local_copies
 from data_pipeline.building import parts, workers
 from data_pipeline.building.estimates import check_room, free_bytes, say, size_text
 from data_pipeline.reader import Reader
@@ -255,6 +255,7 @@ def open_features(source: tfds.core.DatasetBuilder, settings: Settings) -> Build
       FileNotFoundError: they are not made yet.
       StateError: they are there and not whole.
     """
+    local_copies.copy_beside(source, Builder.name)
     builder = Builder(source, settings)
     if not builder.data_path.exists():
         raise FileNotFoundError(

@@ -275,7 +275,14 @@ def take(batch: Batch, rows: np.ndarray) -> Batch:
 
 
 def open_split(builder: tfds.core.DatasetBuilder, split: str) -> Any:
-    """TFDS's source of undecoded records; UserError where the split is missing or empty."""
+    """TFDS's source of undecoded records; files that are still in a store are copied first.
+
+    Raises:
+      UserError: the split is missing or empty, or the store cannot be reached.
+      StateError: what is in the store is not whole.
+      OSError: the disk is too small for the files.
+    """
+    datasets.bring(builder, split)
     try:
         open_source: Any = builder.as_data_source  # TFDS's decorator hides its signature.
         source = open_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)

@@ -85,6 +85,14 @@ def evaluated_run(_tiny_dataset, config, tmp_path):
     return shutil.copytree(_tiny_dataset[2], tmp_path / 'run')
 
 
+@pytest.fixture
+def memory_store(monkeypatch):
+    """The class of a store in memory, which is empty; it lies at `gs://`."""
+    from tests import memory_store
+
+    return memory_store.install(monkeypatch)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo):
     """A skipped test marked `parity` counts as failed: its numbers were not checked."""

@@ -6,14 +6,18 @@ Both talk to it where the environment variables of `environment` are set, and th
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import itertools
 import json
 import re
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs, unquote, urlsplit
+
+import google_crc32c  # of gcsfs
 
 BUCKET = 'bucket'
 
@@ -26,6 +30,9 @@ class Store(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(('127.0.0.1', 0), _Handler)
         self.objects: dict[str, tuple[bytes, int]] = {}  # name -> content and its generation
+        self.checksums: dict[str, str] = {}  # of the contents, as they came
+        self.patience = 0.0  # seconds before a content is sent
+        self.sent: list[str] = []  # the names of objects whose content was asked for
         self.uploads: dict[str, tuple[str, bytearray]] = {}  # of several requests, by number
         self.lock = threading.Lock()
         self.numbers = itertools.count(1)
@@ -39,6 +46,8 @@ class Store(ThreadingHTTPServer):
     def put(self, name: str, content: bytes) -> dict[str, str]:
         """Keeps an object; returns what the store says of it."""
         self.objects[name] = content, next(self.numbers)
+        digest = google_crc32c.Checksum(content).digest()
+        self.checksums[name] = base64.b64encode(digest).decode()
         return self.about(name)
 
     def about(self, name: str) -> dict[str, str]:
@@ -49,6 +58,7 @@ class Store(ThreadingHTTPServer):
             'size': str(len(content)), 'generation': str(generation), 'metageneration': '1',
             'contentType': 'application/octet-stream', 'storageClass': 'STANDARD',
             'timeCreated': '2026-01-01T00:00:00.000Z', 'updated': '2026-01-01T00:00:00.000Z',
+            'crc32c': self.checksums[name],
         }  # fmt: skip
 
 
@@ -158,6 +168,8 @@ class _Handler(BaseHTTPRequestHandler):
         if query.get('ifGenerationNotMatch') == str(generation):
             self._reply(304, b'', headers)
             return
+        self.server.sent.append(name)
+        time.sleep(self.server.patience)
         span = re.fullmatch(r'bytes=(\d*)-(\d*)', self.headers.get('Range') or '')
         if span is None:
             self._reply(200, content, headers)

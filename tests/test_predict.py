@@ -70,6 +70,19 @@ def written(tmp_path):
     return sorted(path.name for path in (tmp_path / 'out').iterdir())
 
 
+def test_weights_may_be_in_a_store_but_not_pictures_and_results(
+    run, weights, folder, tmp_path, memory_store
+):
+    memory_store().pipe_file('gs://bucket/w.safetensors', weights.read_bytes())
+    argument = '--weights=gs://bucket/w.safetensors'
+    assert run(folder / 'a.png', f'--box={BOX}', '--least_confidence=0', argument) == 0
+    assert written(tmp_path) == ['a.json', 'a.npz']
+    with pytest.raises(UserError, match=r'gs://bucket/a\.png is in a store: name a path on this'):
+        run('gs://bucket/a.png', f'--box={BOX}')
+    with pytest.raises(UserError, match='gs://bucket/out is in a store'):
+        run(folder / 'b.png', f'--box={BOX}', '--output=gs://bucket/out')
+
+
 def test_a_picture_becomes_files(run, folder, tmp_path, capsys):
     assert run(folder / 'a.png', f'--box={BOX}', '--least_confidence=0', '--csv') == 0
     assert written(tmp_path) == ['a.csv', 'a.json', 'a.npz']

@@ -8,12 +8,16 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
 from safetensors.numpy import load
 
-from tests import fake_store
+from data_pipeline import datasets
+from tests import tiny
+
+fake_store = pytest.importorskip('tests.fake_store', reason='needs requirements-store.txt')
 
 # Each command in a process of its own, since both libraries look for their store once. The tiny
 # task compiles at once; the signal comes with the second step of three.
@@ -44,12 +48,11 @@ def get_config():
 """
 
 
-pytestmark = pytest.mark.slow  # half a minute, and it takes requirements-store.txt
+pytestmark = pytest.mark.slow  # a minute, and it takes requirements-store.txt
 
 
 @pytest.fixture(scope='module')
 def store():
-    pytest.importorskip('gcsfs', reason='needs requirements-store.txt')
     with fake_store.running() as running:
         yield running
 
@@ -61,16 +64,23 @@ def run(store, tmp_path_factory):
     config = folder / 'config.py'
     config.write_text(CONFIG.format(data=str(folder / 'data')))
 
-    def run(name, *arguments, stops=0):
+    def run(name, *arguments, stops=0, dies=None):
+        """`stops`: with a signal after so many steps; `dies`: is killed as soon as it holds."""
         command = [sys.executable, '-c', COMMAND, name, str(stops)]
         command += [f'--config={config}'] if name == 'train' else []
         environment = os.environ | store.environment | {'JAX_PLATFORMS': 'cpu'}
-        done = subprocess.run(
+        environment['XDG_CACHE_HOME'] = str(folder / 'caches')
+        with subprocess.Popen(
             [*command, *arguments],
-            env=environment, capture_output=True, text=True, check=False, timeout=300,
+            env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
             cwd=pathlib.Path(__file__).parents[1],
-        )  # fmt: skip
-        return done.returncode, done.stdout + done.stderr
+        ) as process:  # fmt: skip
+            while dies and not dies() and process.poll() is None:
+                time.sleep(0.05)
+            if dies:
+                process.kill()
+            text, _ = process.communicate(timeout=300)
+        return process.returncode, text
 
     return run
 
@@ -97,7 +107,59 @@ def test_a_run_in_a_store_goes_on_where_it_was_and_is_evaluated(store, run):
     assert any(name.endswith('.npz') for name in store.objects)
 
 
-def test_a_dataset_in_a_store_is_told_to_be_copied(run):
-    code, text = run('train', '--workdir=gs://bucket/other', '--config.data.dir=gs://bucket/data')
+@pytest.fixture
+def dataset(store, tmp_path):
+    """A dataset in the store, built by a run on this machine and copied there."""
+    config = tiny.config(str(tmp_path / 'data'))
+    builder = datasets.open_or_build(config.data, build=True)
+    for path in (tmp_path / 'data').rglob('*'):
+        if path.is_file():
+            store.put(f'data/{path.relative_to(tmp_path / "data")}', path.read_bytes())
+    store.sent.clear()
+    return builder
+
+
+def shards(store):
+    return sorted(name.rpartition('/')[2] for name in store.sent if 'array_record' in name)
+
+
+def test_a_dataset_in_a_store_is_trained_on_and_evaluated(store, run, dataset, tmp_path):
+    """A run is killed while it copies; the next begins again, and an evaluation copies nothing."""
+    workdir, copies = f'--workdir={tmp_path / "run"}', tmp_path / 'copies'
+    here = ('--config.data.dir=gs://bucket/data', f'--config.data.cache={copies}')
+    store.patience = 5.0
+    code, text = run('train', workdir, *here, dies=lambda: shards(store))
+    assert code == -9, text
+    assert not list(copies.glob('gs/bucket/data/synthetic/*/*/synthetic*'))
+    store.patience = 0.0
+    store.sent.clear()
+    code, text = run('train', workdir, *here)
+    assert code == 0, text
+    assert f'of gs://bucket/data/synthetic are copied to {copies}' in text
+    names = ['synthetic-test.array_record-00000-of-00001', 'synthetic-train.array_record']
+    assert [name[: len(start)] for name, start in zip(shards(store), names, strict=True)] == names
+    kept = sorted(path.name for path in copies.glob('gs/bucket/data/synthetic/*/*/.*'))
+    assert kept == []
+    store.sent.clear()
+    code, text = run('evaluate', workdir)
+    assert code == 0, text
+    assert store.sent == []
+
+
+def test_a_dataset_that_a_store_lacks_is_told_to_be_built_elsewhere(store, run):
+    code, text = run('train', '--workdir=gs://bucket/other', '--config.data.dir=gs://bucket/none')
     assert code == 2
-    assert 'ArrayRecord files are read from disks alone' in text
+    assert "there is no dataset 'synthetic' of these data.builder fields in gs://bucket/n" in text
+
+
+def test_a_file_that_comes_damaged_is_refused(store, run, dataset, tmp_path):
+    """By the checksum that Google has of every object."""
+    (name,) = [name for name in store.objects if name.endswith('train.array_record-00000-of-00001')]
+    content, generation = store.objects[name]
+    store.objects[name] = content[:100] + b'!' + content[101:], generation
+    code, text = run(
+        'train', f'--workdir={tmp_path / "run"}', '--config.data.dir=gs://bucket/data',
+        f'--config.data.cache={tmp_path / "copies"}',
+    )  # fmt: skip
+    assert code == 2
+    assert f'gs://bucket/{name} has come damaged' in text

@@ -93,6 +93,19 @@ def test_the_command_writes_beside_the_file(config_file, weights, tmp_path, caps
     assert 'MPJPE' in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_weights_in_a_store_are_scored_and_begun_from(config_file, weights, tmp_path, memory_store):
+    file = 'gs://bucket/w/a.safetensors'
+    memory_store().pipe_file(file, weights.read_bytes())
+    argv = ['evaluate', f'--weights={file}', f'--config={config_file}', '--pictures=0']
+    assert evaluate.main([*argv, '--noflip_test']) == 0
+    assert '/bucket/w/a_evaluation/evaluation_test_noflip.json' in memory_store.store
+    argv = ['train', f'--config={config_file}', f'--workdir={tmp_path / "run"}']
+    assert train.main([*argv, f'--config.training.start={file}']) == 0
+    begun, before = (load_weights(path)[0] for path in (tmp_path / 'run' / weights.name, weights))
+    equal(begun['detector'], before['detector'])
+
+
 def test_noise_is_swept_into_a_folder_of_choice(config_file, weights, tmp_path):
     folder = tmp_path / 'results'
     argv = ['evaluate', f'--weights={weights}', f'--config={config_file}', f'--workdir={folder}']

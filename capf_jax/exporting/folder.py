@@ -33,9 +33,9 @@ PARITY, MANIFEST = '.parity.npz', '.json'
 def write(
     exported: Export,
     formats: Sequence[str],
-    folder: pathlib.Path,
+    folder: files.AnyPath,
     onnx_types: Sequence[str] = (FLOAT32,),
-) -> pathlib.Path:
+) -> files.AnyPath:
     """Writes a network in these formats, with its proof; returns the manifest's file.
 
     Args:
@@ -79,7 +79,7 @@ def write(
     return path
 
 
-def manifests(folder: pathlib.Path) -> list[pathlib.Path]:
+def manifests(folder: files.AnyPath) -> list[files.AnyPath]:
     """The manifests in a folder, one a part.
 
     Raises:
@@ -95,7 +95,7 @@ def manifests(folder: pathlib.Path) -> list[pathlib.Path]:
     return present
 
 
-def check(path: pathlib.Path) -> dict[str, list[Difference]]:
+def check(path: files.AnyPath) -> dict[str, list[Difference]]:
     """Compares every file of a manifest with JAX's outputs in its proof.
 
     Args:
@@ -115,15 +115,16 @@ def check(path: pathlib.Path) -> dict[str, list[Difference]]:
         inputs, outputs, differences = manifest['inputs'], manifest['outputs'], {}
         for entry in manifest['files']:
             _read(path.parent, entry)
-            run = FORMATS[entry['format']].opened(path.parent / entry['file'])
             budget = TYPES[entry.get('type', FLOAT32)].budget
-            differences[entry['file']] = parity.compare(run, samples, inputs, outputs, budget)
+            with files.local(path.parent / entry['file']) as copy:
+                run = FORMATS[entry['format']].opened(copy)
+                differences[entry['file']] = parity.compare(run, samples, inputs, outputs, budget)
     except (KeyError, TypeError, IndexError) as error:
         raise UserError(f'{path} is no manifest of an export ({error}): export again') from error
     return differences
 
 
-def _write(path: pathlib.Path, content: bytes) -> dict[str, Any]:
+def _write(path: files.AnyPath, content: bytes) -> dict[str, Any]:
     """Writes a file, and describes it for the manifest."""
     with files.whole(path) as temporary:
         temporary.write_bytes(content)
@@ -131,7 +132,7 @@ def _write(path: pathlib.Path, content: bytes) -> dict[str, Any]:
     return {'file': path.name, 'bytes': len(content), 'sha256': digest}
 
 
-def _read(folder: pathlib.Path, entry: dict[str, Any]) -> bytes:
+def _read(folder: files.AnyPath, entry: dict[str, Any]) -> bytes:
     """The content of a file that a manifest names.
 
     Raises:

@@ -106,7 +106,7 @@ def find(source: str | os.PathLike | Sequence[str | os.PathLike]) -> Sources:
         if not paths:
             raise UserError('the list of pictures is empty; name at least one')
         return Sources(tuple(dict.fromkeys(paths)), False)
-    path = pathlib.Path(files.user_path(source))
+    path = files.path_here(source)
     if path.is_dir():
         if (path / OWN_DATA).is_file():
             joints = joints2d_files.read(path / OWN_DATA)

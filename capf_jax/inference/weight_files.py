@@ -152,7 +152,7 @@ def with_detector_beside(
     return rest, {**metadata, BESIDE: named}
 
 
-def _beside(path: str | os.PathLike, named: Any) -> pathlib.Path:
+def _beside(path: str | os.PathLike, named: Any) -> files.AnyPath:
     """The file of a weight file's detector: in the same folder, or in this repository.
 
     Args:
@@ -194,15 +194,15 @@ def _load(
     path = files.user_path(path)
     if not path.is_file():
         raise FileNotFoundError(
-            f'no weight file at {path.resolve()}: train one, or mend the path in the config'
+            f'no weight file at {files.absolute(path)}: train one, or mend the path in the config'
         )
     try:
         with files.local(path) as copy:
             check_header(copy)
-        with files.local(path) as copy, safe_open(copy, framework='numpy') as file:
-            _check_names(path, list(file.keys()))
-            flat = {name: file.get_tensor(name) for name in filter(is_needed, file.keys())}
-            metadata = {name: _value(text) for name, text in (file.metadata() or {}).items()}
+            with safe_open(copy, framework='numpy') as file:
+                _check_names(path, list(file.keys()))
+                flat = {name: file.get_tensor(name) for name in filter(is_needed, file.keys())}
+                metadata = {name: _value(text) for name, text in (file.metadata() or {}).items()}
             if problems := metadata_checks.problems(metadata):
                 raise UserError(
                     f'{path} says of itself what cannot be: {"; ".join(problems)}; convert or '

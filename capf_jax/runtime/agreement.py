@@ -15,7 +15,7 @@ from capf_jax.errors import UserError
 from capf_jax.runtime import configuration, files, run_folder
 
 # Fields that are about one machine: hosts that share no disk may keep their data in other places.
-OF_ONE_MACHINE = ('data.dir', 'data.threads', 'data.builder.processes')
+OF_ONE_MACHINE = ('data.dir', 'data.cache', 'data.threads', 'data.builder.processes')
 # What is to be done where processes differ.
 SAME_COMMAND = 'start all of them with the same command, on the same code'
 SAME_DATASET = (

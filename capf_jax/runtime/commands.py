@@ -109,10 +109,22 @@ def path(text: str) -> pathlib.Path:
     """The type of an argument that is a path on this machine; `~` is the home folder.
 
     Raises:
-      argparse.ArgumentTypeError: no path is meant; argparse adds the name of the argument.
+      argparse.ArgumentTypeError: no such path is meant; argparse adds the name of the argument.
     """
     try:
-        return pathlib.Path(files.user_path(text))
+        return files.path_here(text)
+    except UserError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def any_path(text: str) -> files.AnyPath:
+    """The type of an argument that is a path on this machine, as `path`, or one in a store.
+
+    Raises:
+      argparse.ArgumentTypeError: as `path`, or the store cannot be opened.
+    """
+    try:
+        return files.user_path(text)
     except UserError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 

@@ -25,7 +25,7 @@ from capf_jax.runtime import files, value_checks
 from capf_jax.runtime.commands import Parser
 
 PATHS = (
-    'data.dir', 'data.builder.source', 'data.builder.poses', 'model.detector_weights',
+    'data.dir', 'data.cache', 'data.builder.source', 'data.builder.poses', 'model.detector_weights',
     'training.start',
 )  # fmt: skip
 CONFIG_HELP = """\

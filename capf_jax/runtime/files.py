@@ -11,6 +11,7 @@ import glob
 import importlib.util
 import itertools
 import json
+import logging
 import os
 import pathlib
 import platform
@@ -50,6 +51,20 @@ def user_path(path: str | os.PathLike) -> epath.Path:
     return expanded
 
 
+def path_here(path: str | os.PathLike) -> pathlib.Path:
+    """`user_path` of what is read or written on this machine alone.
+
+    Raises:
+      UserError: as `user_path`, or the path is in a store.
+    """
+    if os.fspath(path).partition('://')[0] in _STORES:
+        raise UserError(
+            f'{os.fspath(path)} is in a store: name a path on this machine, and copy from there or '
+            'to there with the tool of the store (gcloud storage cp -r)'
+        )
+    return pathlib.Path(user_path(path))
+
+
 def is_device(path: str | os.PathLike, follows_links: bool = True) -> bool:
     """Whether a device, a pipe or a socket is there, which a reader may wait for without an end."""
     try:
@@ -79,6 +94,9 @@ def _expanded(path: str | os.PathLike) -> epath.Path:
 
 def _check_store(path: str) -> None:
     """UserError about a store that epath does not know, or for which it lacks a package."""
+    logger = logging.getLogger('gcsfs')  # It logs the tracebacks of errors that it raises as well.
+    if logger.level == logging.NOTSET:
+        logger.setLevel(logging.CRITICAL)
     scheme = path.partition('://')[0]
     if scheme not in _STORES:
         raise UserError(

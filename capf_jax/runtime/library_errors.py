@@ -25,6 +25,11 @@ _ADVICE = {
     errno.EAGAIN: 'the system allows no more processes: close other programs, or ask for fewer',
     errno.EPIPE: 'the program that read the output has ended',
 }
+# What the libraries of stores such as `gs://` raise; some are errors of the system as well.
+_OF_STORES = {
+    'aiohttp.ClientError', 'botocore.BotoCoreError', 'botocore.ClientError', 'gcsfs.HttpError',
+    'google.GoogleAuthError',
+}  # fmt: skip
 _LESS = (
     'lower config.training.batch_size and config.evaluation.batch_size (--batch_size), or the size '
     'of the model'
@@ -37,10 +42,12 @@ def sentence(error: BaseException) -> str:
     Args:
       error: as it was caught, with its traceback.
     """
-    if isinstance(error, OSError) and error.errno is not None:
-        return _of_the_system(error)
     names = {f'{kind.__module__.split(".")[0]}.{kind.__name__}' for kind in type(error).__mro__}
     text = one_line(error)
+    if names & _OF_STORES:
+        return _of_a_store(error, text)
+    if isinstance(error, OSError) and error.errno is not None:
+        return _of_the_system(error)
     for matches, words in _TABLE:
         if matches(error, names, text):
             return words(error, text)
@@ -60,6 +67,14 @@ def _of_the_system(error: OSError) -> str:
         where = f'{where[:100]}...: '
     number = error.errno or 0
     return f'{where}{error.strerror}; {_ADVICE.get(number, "name another folder")}'
+
+
+def _of_a_store(error: BaseException, text: str) -> str:
+    where = getattr(error, 'filename', None) or 'a store'
+    return (
+        f'{where} cannot be reached ({type(error).__name__}: {text}): '
+        'check the name of the path, the connection, and that you may read and write there'
+    )
 
 
 def _raised_in(error: BaseException, *parts: str) -> bool:

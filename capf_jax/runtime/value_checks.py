@@ -24,6 +24,7 @@ CHECKS: Mapping[str, Check] = {
     'dtype': one_of('float32', 'bfloat16'),
     'data.name': text,
     'data.dir': text,
+    'data.cache': text,
     'data.train_split': text,
     'data.test_split': text,
     'data.joints2d': one_of('detected', 'truth'),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 
 from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import Skeleton
+from capf_jax.runtime import files
 from capf_jax.scoring import predictions, tables
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.poses import MM, PoseResult, default_group, videos
@@ -235,15 +235,15 @@ def _names(paths: Sequence[str | os.PathLike]) -> tuple[str, ...]:
     Raises:
       UserError: a file comes twice.
     """
-    files = [pathlib.Path(path) for path in paths]
-    whole = [file.resolve() for file in files]
-    for file in files:
-        if whole.count(file.resolve()) > 1:
-            raise UserError(f'{file} is compared with itself; give every file once')
-    stems = [file.stem for file in files]
+    whole = [files.user_path(path) for path in paths]
+    whole = [path if files.is_remote(path) else path.resolve() for path in whole]
+    for path, its_whole in zip(paths, whole, strict=True):
+        if whole.count(its_whole) > 1:
+            raise UserError(f'{path} is compared with itself; give every file once')
+    stems = [path.stem for path in whole]
     if len({*stems}) == len(stems):
         return tuple(stems)
-    folders = [file.resolve().parent.name for file in files]
+    folders = [path.parent.name for path in whole]
     if len({*folders}) == len(folders):
         return tuple(folders)
     return tuple(f'{number} {stem}' for number, stem in enumerate(stems, 1))

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Mapping
 from typing import Any
 
@@ -47,7 +46,7 @@ class Predictions:
         where the file does not say.
     """
 
-    path: pathlib.Path
+    path: files.AnyPath
     poses: Float[np.ndarray, 'M J 3']
     names: Mapping[str, Shaped[np.ndarray, ' M']]
     dataset: str = ''
@@ -94,7 +93,7 @@ def load(path: str | os.PathLike, skeleton: Skeleton) -> Predictions:
       FileNotFoundError: there is no such file.
       UserError: the file is not of the format; the message says what is wrong.
     """
-    path = pathlib.Path(path)
+    path = files.user_path(path)
     if not path.is_file():
         raise FileNotFoundError(f'there is no file {path} with predictions; correct --predictions')
     arrays = _read(path)
@@ -126,14 +125,15 @@ def load(path: str | os.PathLike, skeleton: Skeleton) -> Predictions:
     return Predictions(path, poses * UNITS[unit], _names(path, arrays, len(poses)), *origin)
 
 
-def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+def _read(path: files.AnyPath) -> dict[str, np.ndarray]:
     """The arrays of the format in an archive; UserError where it is none, or holds Python objects.
 
     What an archive declares is compared with what it holds before memory is taken.
     """
     names = {'poses', 'unit', 'skeleton', 'dataset', 'split', 'pose_frame', 'index', *LABELS}
     try:
-        return array_files.read(path, names, LARGEST)
+        with files.local(path) as copy:
+            return array_files.read(copy, names, LARGEST)
     except ValueError as error:
         raise UserError(
             f'{path} is no NumPy archive of plain arrays ({error}); '
@@ -141,7 +141,7 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
         ) from error
 
 
-def _names(path: pathlib.Path, arrays: Mapping[str, np.ndarray], number: int) -> dict:
+def _names(path: files.AnyPath, arrays: Mapping[str, np.ndarray], number: int) -> dict:
     """The five labels or 'index', [M] each; UserError where neither is there or they misfit."""
     by = LABELS if all(name in arrays for name in LABELS) else ('index',)
     if any(name not in arrays for name in by):

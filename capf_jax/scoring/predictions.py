@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ from jaxtyping import Int, Shaped
 from capf_jax.errors import UserError
 from capf_jax.pose.batch import Batch
 from capf_jax.pose.skeletons import Skeleton
+from capf_jax.runtime import files
 from capf_jax.scoring import prediction_files
 from capf_jax.scoring.evaluation import Split, evaluate_split, with_truth
 from capf_jax.scoring.poses import PoseResult, pose_result, pose_scorer, videos
@@ -192,7 +192,7 @@ def _strangers(names: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]
     return f'; the file also has {" and ".join(parts)}' if parts else ''
 
 
-def _check_size(path: pathlib.Path, result: PoseResult, skeleton: Skeleton) -> str:
+def _check_size(path: files.AnyPath, result: PoseResult, skeleton: Skeleton) -> str:
     """How large the poses are beside the true ones, in words.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, TypeVar
 
 from capf_jax import errors
 from capf_jax.errors import UserError
-from capf_jax.runtime import value_checks, value_kinds
+from capf_jax.runtime import files, value_checks, value_kinds
 
 # The largest values of fields that have a limit; any other number has LARGEST. Below the limits
 # are the least ones, which every kind of Settings checks itself.
@@ -108,7 +108,9 @@ class Settings:
         if isinstance(default, bool):
             return value_kinds.switch(value)
         if isinstance(default, str):
-            return value_kinds.text(value)
+            remedy = 'it is in a store: copy it to this machine and name it there'
+            is_in_store = isinstance(value, str) and files.is_remote(value)
+            return remedy if is_in_store else value_kinds.text(value)
         if isinstance(default, tuple):
             if isinstance(value, str):  # It would be a tuple of letters.
                 return f'give a tuple of names, such as ({value!r},)'

@@ -1,6 +1,8 @@
 """One package a dataset, named as configurations name it; here they are opened and built."""
 
 from data_pipeline.datasets.opening import (
+    bring,
+    build_elsewhere,
     check_whole,
     describe,
     names,
@@ -12,6 +14,8 @@ from data_pipeline.datasets.opening import (
 )
 
 __all__ = [
+    'bring',
+    'build_elsewhere',
     'check_whole',
     'describe',
     'names',

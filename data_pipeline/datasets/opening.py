@@ -22,7 +22,7 @@ import data_pipeline.datasets
 from capf_jax import errors
 from capf_jax.errors import StateError, UserError
 from capf_jax.runtime import files
-from data_pipeline import building
+from data_pipeline import building, local_copies
 from data_pipeline.building import Builder, BuilderConfig
 from data_pipeline.datasets import description
 
@@ -81,7 +81,8 @@ def open_or_build(
     Args:
       data: config.data; `name` is a package of data_pipeline/datasets/, `dir` the folder of all
         built datasets.
-      build: build the dataset if it is missing. A half-built one is never touched.
+      build: build the dataset if it is missing, unless `dir` is in a store. A half-built one is
+        never touched.
       beam_runner: let Apache Beam build it, by a runner of this name; '' builds it here.
       older: take what an older version has built of these fields where it is all that there is;
         stderr says so.
@@ -105,6 +106,11 @@ def open_or_build(
         )
     if builder.data_path.exists():
         check_whole(builder)
+    elif files.is_remote(data.dir):
+        raise FileNotFoundError(
+            f'there is no dataset {data.name!r} of these data.builder fields in {data.dir} '
+            f'({builder.data_path.relative_to(builder.data_dir_root)}); {build_elsewhere(data)}'
+        )
     elif build:
         # TFDS writes into a temporary folder, which it renames at the end or removes on an error.
         try:
@@ -127,6 +133,18 @@ def open_or_build(
     return builder
 
 
+def build_elsewhere(data: ConfigDict) -> str:
+    """What to do where a dataset is to be in a store, into which nothing is built.
+
+    Args:
+      data: config.data, whose `dir` is in a store.
+    """
+    return (
+        f'build it into a folder of this machine (`{BUILD_COMMAND} --config.data.dir=data`) and '
+        f'copy that (gcloud storage rsync --recursive data/{data.name} {data.dir}/{data.name})'
+    )
+
+
 def _built_before(
     builder: tfds.core.DatasetBuilder, data: ConfigDict
 ) -> tfds.core.DatasetBuilder | None:
@@ -144,6 +162,8 @@ def _built_before(
 def check_whole(builder: tfds.core.DatasetBuilder) -> None:
     """Checks that every record of the dataset's information file is there.
 
+    Of a dataset in a store, the files that were copied are checked.
+
     Raises:
       StateError: something is missing; the message says what.
     """
@@ -157,8 +177,11 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
         _ = builder.info.metadata  # TFDS reads metadata.json when it is asked for them
     except ValueError as error:  # no JSON, or no text
         raise not_whole(builder, 'metadata.json is damaged') from error
-    for split in builder.info.splits.values():
+    for name, split in builder.info.splits.items():
+        later = {path.rpartition('/')[2] for path in local_copies.lacking(builder, name)}
         for path, length in zip(split.filepaths, split.shard_lengths, strict=True):
+            if path.name in later:
+                continue
             if not path.exists():
                 raise not_whole(builder, f'{path.name} is missing')
             if not path.is_file():
@@ -175,8 +198,26 @@ def check_whole(builder: tfds.core.DatasetBuilder) -> None:
                 )
 
 
+def bring(builder: tfds.core.DatasetBuilder, split: str) -> None:
+    """Copies the files of a split from the store that the dataset is in; nothing without a store.
+
+    Raises:
+      UserError: as `local_copies.copy_split`.
+      StateError: what is in the store is not whole.
+      OSError: the disk is too small or full, or cannot be written to.
+    """
+    if local_copies.copy_split(builder, split):
+        check_whole(builder)
+
+
 def not_whole(builder: tfds.core.DatasetBuilder, trouble: str) -> StateError:
     """The error to raise where something is wrong with the files of a built dataset."""
+    store = local_copies.store_of(builder)
+    if store:
+        return StateError(
+            f'the dataset in {builder.data_dir} is not whole: {trouble}; delete this folder, which '
+            f'is a copy, and if it comes so once more, copy the dataset to {store} again'
+        )
     command = getattr(builder, 'COMMAND', BUILD_COMMAND)
     return StateError(
         f'the dataset in {builder.data_dir} is not whole: {trouble}; '
@@ -198,8 +239,6 @@ def _download_config(beam_runner: str) -> tfds.download.DownloadConfig:
 
 def _check_files(data: ConfigDict) -> None:
     """StateError where a file of the dataset is a pipe or a device, which TFDS would wait for."""
-    if files.is_remote(data.dir):
-        return
     for folder in (pathlib.Path(files.user_path(data.dir)) / data.name).glob('*/*'):
         try:
             description.check_files(folder)
@@ -229,17 +268,12 @@ def describe(data: ConfigDict, older: bool = True) -> tfds.core.DatasetBuilder:
       older: see `open_or_build`.
 
     Raises:
-      UserError: no builder is called `data.name`, the builder refuses its fields, or the folder is
-        in a store.
+      UserError: no builder is called `data.name`, the builder refuses its fields, or the store of
+        the folder cannot be reached.
       StateError: the dataset is there and not whole.
     """
     dataset = package(data.name)
-    if files.is_remote(data.dir):
-        raise UserError(
-            f'config.data.dir is {data.dir}, and ArrayRecord files are read from disks alone: copy '
-            f'the dataset to this machine (gcloud storage cp -r {data.dir} data) and name that '
-            f'folder'
-        )
+    data = local_copies.with_local_folder(data)
     _check_files(data)
     try:
         with quiet():

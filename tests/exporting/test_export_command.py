@@ -76,6 +76,21 @@ def test_the_program_of_the_documentation_runs_with_jax_alone(exported, monkeypa
     assert float(capsys.readouterr().out.split()[-1]) < 1e-4
 
 
+def test_an_export_in_a_store_is_checked_there(exported, memory_store, capsys):
+    for path in exported.iterdir():
+        memory_store().pipe_file(f'gs://bucket/exported/{path.name}', path.read_bytes())
+    assert run('--check=gs://bucket/exported') == 0
+    assert 'gs://bucket/exported/all.stablehlo' in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_an_export_is_written_to_a_store(weights, memory_store):
+    file = weights / 'poseformer.safetensors'
+    assert run(file, '--part=lifter', '--out=gs://bucket/exported') == 0
+    names = {name.rpartition('/')[2] for name in memory_store.store}
+    assert names == {'lifter.json', 'lifter.stablehlo', 'lifter.parity.npz'}
+
+
 def test_a_check_finds_outputs_that_differ(exported):
     """One millimetre is ten times what may be."""
     manifest = json.loads((exported / 'all.json').read_text())

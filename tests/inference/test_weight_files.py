@@ -8,6 +8,7 @@ import pytest
 from capf_jax import Estimator
 from capf_jax.errors import UserError
 from capf_jax.inference import weight_files
+from tests.memory_store import put
 
 TREE = {
     'params': {'stem': {'kernel': np.linspace(-1, 1, 6, dtype=np.float32).reshape(2, 3)}},
@@ -110,6 +111,21 @@ def test_a_lifter_whose_detector_is_gone_says_where_it_belongs(beside):
     detector.unlink()
     with pytest.raises(FileNotFoundError, match=r'needs the detector of detector\.safetensors'):
         weight_files.load_weights(lifter)
+
+
+def test_weights_in_a_store_are_read_once_with_the_detector_beside_them(beside, memory_store):
+    lifter, detector, whole = beside
+    for path in (lifter, detector):
+        put(f'gs://bucket/run/{path.name}', path.read_bytes())
+    loaded, _ = weight_files.load_weights('gs://bucket/run/lifter.safetensors')
+    assert jax.tree.all(jax.tree.map(np.array_equal, loaded, whole))
+    assert memory_store.asked.count('lifter.safetensors') == 1
+    again = weight_files.with_detector_beside(whole, {}, 'gs://bucket/run/detector.safetensors')
+    assert again[1][weight_files.BESIDE]['file'] == 'detector.safetensors'
+    weight_files.save_weights('gs://bucket/new/w.safetensors', TREE, {'step': 1})
+    assert weight_files.load_weights('gs://bucket/new/w.safetensors')[1] == {'step': 1}
+    with pytest.raises(FileNotFoundError, match='no weight file at gs://bucket/none: train one'):
+        weight_files.load_weights('gs://bucket/none')
 
 
 def test_a_weight_file_cannot_name_a_detector_of_another_folder(beside, tmp_path):

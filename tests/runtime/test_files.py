@@ -116,6 +116,14 @@ def test_a_path_in_a_store_keeps_its_name(monkeypatch):
     assert not files.is_remote('/folder/file.txt')
 
 
+def test_a_path_of_this_machine_is_in_no_store(monkeypatch, tmp_path):
+    assert files.path_here(tmp_path) == tmp_path
+    with pytest.raises(UserError, match='gs://bucket/run is in a store: name a path on this'):
+        files.path_here('gs://bucket/run')
+    with pytest.raises(UserError, match='http://bucket/run is in no store that can be opened'):
+        files.path_here('http://bucket/run')
+
+
 def test_a_store_that_cannot_be_opened_is_told(monkeypatch):
     with pytest.raises(UserError, match=r'ftp://bucket/run is in no store .* gs:// or s3://'):
         files.user_path('ftp://bucket/run')

@@ -55,6 +55,20 @@ def test_a_librarys_error_is_one_sentence(call, words):
     assert '\n' not in commands.sentence(error)
 
 
+def test_a_store_out_of_reach_is_one_sentence():
+    """gcsfs raises errors of aiohttp, some of which are errors of the system as well."""
+
+    class ClientOSError(OSError):
+        __module__ = 'aiohttp.client_exceptions'
+
+    ClientOSError.__name__ = 'ClientError'
+    error = ClientOSError(errno.ECONNREFUSED, 'Connection refused')
+    error.filename = 'gs://bucket/run'
+    assert commands.is_expected(error)
+    sentence = commands.sentence(error)
+    assert sentence.startswith('gs://bucket/run cannot be reached (ClientError: [Errno 111] Conn')
+
+
 @pytest.mark.parametrize(
     'call',
     [

@@ -8,6 +8,7 @@ from capf_jax.pose import skeletons
 from capf_jax.scoring import comparison, prediction_files, predictions
 from capf_jax.scoring.comparison import Comparison
 from capf_jax.scoring.poses import pose_result
+from tests.memory_store import put
 
 SKELETON = skeletons.H36M17
 
@@ -129,6 +130,15 @@ def test_features_of_a_dataset_are_its_people():
     features = 'features/synthetic-128x96-a-hrnet-x-01/1.0.0'
     assert predictions.is_features_of(features, 'synthetic/128x96-a/1.0.0')
     assert not predictions.is_features_of(features, 'synthetic/128x96-b/1.0.0')
+
+
+def test_files_in_a_store_are_compared(tmp_path, split, config, memory_store):
+    one, other = 'gs://bucket/a/one.npz', tmp_path / 'other.npz'
+    put(one, write(tmp_path / 'one.npz', split, config).read_bytes())
+    write(other, split, config)
+    assert compare([one, other], split, config).names == ('one', 'other')
+    with pytest.raises(ValueError, match=r'gs://bucket/a/one\.npz is compared with itself'):
+        compare([one, one], split, config)
 
 
 def test_a_file_is_not_compared_with_itself(tmp_path, split, config):

@@ -171,7 +171,7 @@ def write(
       OSError: a file could not be written.
     """
     check(formats, is_video)
-    stem = pathlib.Path(files.user_path(stem))
+    stem = files.path_here(stem)
     has_pose = tracks.valid.any(axis=1) if len(tracks.times) else np.zeros(len(tracks), bool)
     sentences = []
     for one in formats:

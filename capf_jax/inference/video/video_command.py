@@ -52,7 +52,7 @@ def run(
     formats = formats_of(values)
     catalog.check(formats)
     plan = video_options.plan_of(**video_arguments.options(values))
-    folder = pathlib.Path(files.user_path(values.output))
+    folder = files.path_here(values.output)
     names = videos.names()
     both = {name.lower() for name in names} & {name.lower() for name in taken}
     if both:
@@ -149,7 +149,7 @@ def run_camera(
             'the pictures of a camera are not kept, so that --format=overlay has none to draw on; '
             'record a video, or leave it out'
         )
-    stem = pathlib.Path(files.user_path(values.output)) / f'camera_{number}'
+    stem = files.path_here(values.output) / f'camera_{number}'
     parts = stem.with_name(f'{stem.name}{PARTS}')
     track_parts.remove(parts)
     track_parts.prepare(parts, {})
