@@ -12,13 +12,13 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import jax
-import numpy as np
 import torch
 from ml_collections import ConfigDict
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.detectors import CROP, torch_network
 from benchmarks.machine import Row, median_seconds, ready
+from benchmarks.random_inputs import people
 from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
 from capf_jax import assembly
@@ -49,24 +49,6 @@ def rows() -> list[Row]:
         *_rows('paper', base.get_config(), people(batch=8, height=256, width=192)),
         *_rows('default run', small, people(batch=64, height=128, width=96)),
     ]
-
-
-def people(batch: int, height: int, width: int, joints: int = 17) -> Batch:
-    """Random people in crops [B, height, width, 3]."""
-    rng = np.random.default_rng(0)
-    crop = rng.uniform(0, (width - 1, height - 1), (batch, joints, 2)).astype(np.float32)
-    pose = rng.normal(0, 0.3, (batch, joints, 3)).astype(np.float32)
-    return Batch(
-        images=rng.integers(0, 256, (batch, height, width, 3), np.uint8),
-        joints2d=4 * crop,
-        joints2d_crop=crop,
-        joints2d_crop_truth=crop,
-        image_size=np.full((batch, 2), 1000, np.float32),
-        affine=np.tile(np.eye(2, 3, dtype=np.float32) / 4, (batch, 1, 1)),
-        joints3d=pose - pose[:, :1],
-        valid=np.ones(batch, bool),
-        index=np.arange(batch, dtype=np.int32),
-    )
 
 
 def torch_models(config: ConfigDict, detector_variables: dict) -> tuple[TorchHRNet, TorchLifter]:
