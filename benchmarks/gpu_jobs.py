@@ -78,7 +78,8 @@ def measured(job: Job) -> Result:
     result: Result = {**dataclasses.asdict(job), 'people': job.people, 'measures': []}
     versions = {name: importlib.metadata.version(name) for name in side.PACKAGES}
     try:
-        result |= {'kind': side.begin(job), 'versions': versions, 'flops': flops(job)}
+        result |= {'kind': side.begin(job), 'versions': versions}
+        result['flops'] = None if job.check else flops(job)
         for program in side.programs_of(job):
             try:
                 measure = _measure(job, program, side.begin_to_time)

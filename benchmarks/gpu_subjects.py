@@ -7,6 +7,7 @@ while training (the program still chooses between the two, as ours does), and no
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -233,15 +234,21 @@ def flops(job: Job) -> int | None:
     """
     if job.subject == 'sampling':
         return None
-    config = settings(job)
-    costs = cost.costs(model_of(config), crop_of(config))
-    detector, lifter = costs['detector'].flops, costs['lifter'].flops
-    passes = 2 if config.evaluation.flip_test else 1
+    detector, lifter, passes = _passes(job.config, job.small)
     return {
         'train': job.people * (detector + 3 * lifter),
         'evaluate': job.people * passes * (detector + lifter),
         'lifter': lifter,
     }[job.subject]
+
+
+@functools.cache
+def _passes(config_file: str, small: bool) -> tuple[int, int, int]:
+    """FLOPs of a detector's and a lifter's forward pass, and how often an evaluation sees each."""
+    config = settings(Job('train', 'float32', 'ours', config=config_file, small=small))
+    costs = cost.costs(model_of(config), crop_of(config))
+    passes = 2 if config.evaluation.flip_test else 1
+    return costs['detector'].flops, costs['lifter'].flops, passes
 
 
 def compared(*outputs: Any) -> np.ndarray:

@@ -96,7 +96,7 @@ class _Poses(nn.Module):
         detector, lifter = torch_models(config, state.frozen)
         torch_lifter.copy_parameters(state.params, lifter)
         detector.requires_grad_(False)
-        self.detector = detector.to(memory_format=torch.channels_last)  # pyright: ignore
+        self.detector = detector.to(memory_format=torch.channels_last)
         self.lifter, self.job = lifter, job
         self.register_buffer('mean', 255 * torch.tensor(IMAGENET_MEAN))
         self.register_buffer('deviation', 255 * torch.tensor(IMAGENET_DEVIATION))
@@ -107,9 +107,7 @@ class _Poses(nn.Module):
             with torch.no_grad():
                 normalised = (images.float() - self.mean) / self.deviation
                 normalised = normalised.permute(0, 3, 1, 2)
-                maps = self.detector.maps(  # pyright: ignore
-                    normalised.contiguous(memory_format=torch.channels_last)
-                )
+                maps = self.detector.maps(normalised.contiguous(memory_format=torch.channels_last))
             return self.lifter(joints2d, crop, maps)
 
 
