@@ -16,38 +16,45 @@ PYTORCH = ('eager', *COMPILED)
 RATIO_GOAL = 2.0  # times as fast as PyTorch compiled
 MFU_GOAL = 0.4  # of the GPU's published peak in bfloat16
 SAME = 0.05  # by which the first loss, or the mean size of outputs, of two programs may differ
+MEASURES_NOTHING = '**A check of the command on tiny networks, and no measurement.**'
 Group = dict[str, tuple[Result, dict[str, Any]]]  # program -> its row and one of its measures
 
 
 def markdown(results: Sequence[Result]) -> str:
-    """All tables."""
-    small = any(result['small'] for result in results)
+    """All tables; each GPU and each configuration has its own."""
+    parts = [MEASURES_NOTHING] if any(result['small'] for result in results) else []
+    parts.append('Measured by `python -m benchmarks.gpu`.')
+    for device, config in dict.fromkeys((one['device'], one['config']) for one in results):
+        these = [one for one in results if (one['device'], one['config']) == (device, config)]
+        parts += [f'# {device}, {config}', *_section(device, these)]
+    return '\n\n'.join(parts) + '\n'
+
+
+def _section(device: str, results: Sequence[Result]) -> list[str]:
     failures = _failures(results)
-    parts = [
-        '**A check of the command on tiny networks, and no measurement.**' if small else '',
+    return [
         _conditions(results),
         '## Times',
         _times(results),
-        _reading(results),
+        _peak(device),
         '## Memory',
         _memory(results),
         '## Do both sides compute the same?',
+        'In float32, as a share of the largest number.',
         _agreement(results),
-        '## Failures' if failures else '',
-        failures,
+        *(['## Failures', failures] if failures else []),
     ]
-    return '\n\n'.join(part for part in parts if part) + '\n'
 
 
 def _conditions(results: Sequence[Result]) -> str:
     lines = []
     for result in results:
         versions = [f'{name} {number}' for name, number in result.get('versions', {}).items()]
-        line = f'- {result["date"]}, {result["device"]}, {result["machine"]}, {result["config"]}'
+        line = f'- {result["date"]}, {result["machine"]}'
         line += f': {", ".join(versions)}' if versions else ''
         if line not in lines:
             lines.append(line)
-    return 'Measured by `python -m benchmarks.gpu`.\n\n' + '\n'.join(lines)
+    return '\n'.join(lines)
 
 
 def _groups(results: Sequence[Result]) -> dict[tuple[Any, ...], Group]:
@@ -62,7 +69,7 @@ def _groups(results: Sequence[Result]) -> dict[tuple[Any, ...], Group]:
     for result in timed:
         measures = {measure['name']: measure for measure in result['measures']}
         for name in names.get(result['subject'], [result['subject']]):
-            key = (result['device'], result['config'], result['people'], name, result['dtype'])
+            key = (name, result['dtype'], result['people'])
             measure = measures.get(name, {'name': name})
             groups.setdefault(key, {})[result['program']] = result, measure
     return groups
@@ -71,11 +78,11 @@ def _groups(results: Sequence[Result]) -> dict[tuple[Any, ...], Group]:
 def _times(results: Sequence[Result]) -> str:
     headers = [
         'what', 'type', 'people', 'ours, ms', 'people a second', *(f'{way}, ms' for way in PYTORCH),
-        'best of PyTorch', 'times as fast as it', f'as compiled (goal {RATIO_GOAL:g})',
+        'best of PyTorch', 'ratio to it', f'ratio to compiled (goal {RATIO_GOAL:g}x)',
         f'MFU (goal {MFU_GOAL:.0%})',
     ]  # fmt: skip
     rows = []
-    for (_, _, people, name, dtype), group in _groups(results).items():
+    for (name, dtype, people), group in _groups(results).items():
         seconds = {program: _seconds(group, program) for program in (OURS, *PYTORCH)}
         ours, small = seconds[OURS], any(result['small'] for result, _ in group.values())
         best = min(
@@ -131,16 +138,11 @@ def _mfu(group: Group) -> str:
     return f'{result["flops"] / seconds / gpu.flops:.1%}'
 
 
-def _reading(results: Sequence[Result]) -> str:
-    """What the table leaves out and why."""
-    lines = []
-    for device in dict.fromkeys(result['device'] for result in results):
-        if device in GPUS:
-            gpu = GPUS[device]
-            lines.append(f'MFU: of {gpu.flops / 1e12:.1f} TFLOP/s ({gpu.source}).')
-        else:
-            lines.append(f'No MFU: no published peak of {device} is in benchmarks/chips.py.')
-    return ' '.join(lines)
+def _peak(device: str) -> str:
+    """What MFU is a share of, or why there is none."""
+    if device not in GPUS:
+        return f'No MFU: no published peak of {device} is in benchmarks/chips.py.'
+    return f'MFU: of {GPUS[device].flops / 1e12:.1f} TFLOP/s ({GPUS[device].source}).'
 
 
 def _memory(results: Sequence[Result]) -> str:
@@ -170,7 +172,7 @@ def _agreement(results: Sequence[Result]) -> str:
             verdict = 'yes' if error < TOLERANCE else 'NO'
             rows.append([one['name'], str(len(one['values'])), f'{error:.1e}', verdict])
     headers = ['what', 'numbers compared', 'largest difference', f'under {TOLERANCE:g}']
-    return 'In float32, as a share of the largest number.\n\n' + _table(headers, rows)
+    return _table(headers, rows)
 
 
 def _checks(results: Sequence[Result]) -> Iterator[tuple[Result, Result]]:
@@ -178,7 +180,7 @@ def _checks(results: Sequence[Result]) -> Iterator[tuple[Result, Result]]:
     whole = [result for result in results if result['check'] and 'failure' not in result]
     for ours in whole:
         for theirs in whole:
-            same = all(ours[field] == theirs[field] for field in ('device', 'config', 'subject'))
+            same = ours['subject'] == theirs['subject']
             if same and ours['program'] == OURS and theirs['program'] == 'eager':
                 yield ours, theirs
 

@@ -44,7 +44,7 @@ def test_the_whole_command_runs_on_a_cpu(tmp_path, one_thread, capsys):
     ours, theirs = (row['measures'][0]['values'] for row in rows[4:6])
     assert ours == pytest.approx(theirs, rel=1e-5)
     assert len(set(ours)) == 3
-    assert text.startswith('**A check of the command on tiny networks, and no measurement.**')
+    assert text.startswith(gpu_report.MEASURES_NOTHING)
     assert text.count('| yes') == 4
     assert 'x |' not in text.split('## Memory')[0]  # Ratios of tiny networks say nothing.
     assert 'measures nothing' in capsys.readouterr().err
@@ -134,8 +134,8 @@ def test_ratios_are_to_the_best_of_pytorch_and_to_the_best_compiled():
     assert line['ours, ms'] == '1000.000'
     assert line['people a second'] == '512'
     assert line['best of PyTorch'] == 'eager'
-    assert line['times as fast as it'] == '1.50x'
-    assert line['as compiled (goal 2)'] == '2.50x'
+    assert line['ratio to it'] == '1.50x'
+    assert line['ratio to compiled (goal 2x)'] == '2.50x'
     assert line['MFU (goal 40%)'] == '50.0%'
 
 
@@ -144,8 +144,8 @@ def test_a_row_that_failed_is_told_and_the_others_stay():
     line = cells(results)
     assert line['compiled, ms'] == 'failed'
     assert line['graphs, ms'] == 'not run'
-    assert line['as compiled (goal 2)'] == ''
-    assert line['times as fast as it'] == '2.00x'
+    assert line['ratio to compiled (goal 2x)'] == ''
+    assert line['ratio to it'] == '2.00x'
     assert gpu_report.markdown(results).endswith(
         '- train, bfloat16, 512, compiled: RuntimeError: CUDA out of memory\n'
     )
@@ -165,6 +165,12 @@ def test_a_gpu_without_a_published_peak_has_no_mfu_and_float32_has_none():
     text = gpu_report.markdown(unknown)
     assert 'No MFU: no published peak of NVIDIA Nothing is in benchmarks/chips.py.' in text
     assert cells([row('ours', 1.0, dtype='float32')])['MFU (goal 40%)'] == ''
+
+
+def test_each_gpu_has_tables_of_its_own():
+    text = gpu_report.markdown([row('ours', 1.0), row('eager', 2.0, device='NVIDIA Nothing')])
+    assert text.count('## Times') == 2
+    assert 'x |' not in text  # No ratio is made of two GPUs.
 
 
 @pytest.mark.parametrize('name', chips.GPUS)
