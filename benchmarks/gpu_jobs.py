@@ -45,6 +45,7 @@ def in_process(job: Job, minutes: float) -> Result:
         **os.environ,
         'JAX_PLATFORMS': platform,
         'XLA_PYTHON_CLIENT_PREALLOCATE': 'false',
+        'CUDA_DEVICE_ORDER': 'PCI_BUS_ID',  # as nvidia-smi counts
         'CUDA_VISIBLE_DEVICES': visible_gpu() if job.on_gpu else '',
     }
     with tempfile.TemporaryDirectory() as folder:
@@ -52,7 +53,12 @@ def in_process(job: Job, minutes: float) -> Result:
         command = [sys.executable, '-m', 'benchmarks.gpu_jobs', _text(job), str(path)]
         try:
             done = subprocess.run(
-                command, env=environment, capture_output=True, text=True, timeout=60 * minutes
+                command,
+                env=environment,
+                capture_output=True,
+                text=True,
+                errors='replace',
+                timeout=60 * minutes,
             )
         except subprocess.TimeoutExpired:
             return failed(job, f'not done after {minutes:g} minutes')

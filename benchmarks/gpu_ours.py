@@ -173,12 +173,14 @@ def _program(
     compiled: Any,
     seconds: float,
 ) -> Program:
-    account = compiled_steps.account(compiled, '')
+    known = compiled.memory_analysis() is not None
     return Program(
         name=name,
         run=run,
         wait=jax.block_until_ready,
         values=values,
         compile_seconds=seconds,
-        bytes=accelerator_report.memory_in_use(account),
+        bytes=accelerator_report.memory_in_use(compiled_steps.account(compiled, ''))
+        if known
+        else None,
     )

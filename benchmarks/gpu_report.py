@@ -133,7 +133,14 @@ def _mfu(group: Group) -> str:
         return ''
     result, measure = group[OURS]
     gpu, seconds = GPUS.get(result['device']), measure.get('seconds')
-    if gpu is None or not seconds or not result.get('flops') or result['dtype'] != 'bfloat16':
+    is_whole = result.get('kind', result['device']) == result['device']  # and no part of a GPU
+    if (
+        gpu is None
+        or not is_whole
+        or not seconds
+        or not result.get('flops')
+        or result['dtype'] != 'bfloat16'
+    ):
         return ''
     return f'{result["flops"] / seconds / gpu.flops:.1%}'
 

@@ -165,6 +165,7 @@ def test_a_gpu_without_a_published_peak_has_no_mfu_and_float32_has_none():
     text = gpu_report.markdown(unknown)
     assert 'No MFU: no published peak of NVIDIA Nothing is in benchmarks/chips.py.' in text
     assert cells([row('ours', 1.0, dtype='float32')])['MFU (goal 40%)'] == ''
+    assert cells([row('ours', 1.0, kind=f'{H100} MIG 1g.10gb')])['MFU (goal 40%)'] == ''
 
 
 def test_each_gpu_has_tables_of_its_own():
