@@ -53,7 +53,8 @@ def test_the_whole_command_runs_on_a_cpu(tmp_path, one_thread, capsys):
 @pytest.mark.slow
 @pytest.mark.parametrize('what', gpu_subjects.SUBJECTS)
 def test_all_programs_run_in_processes_of_their_own(tmp_path, what):
-    assert gpu.main(['gpu', f'--out={tmp_path}', '--device=cpu', f'--what={what}']) == 0
+    argv = ['gpu', f'--out={tmp_path}', '--device=cpu', f'--what={what}', '--dtype=bfloat16']
+    assert gpu.main(argv) == 0
     rows = json.loads((tmp_path / 'gpu-check.json').read_text())['rows'].values()
     assert {row['program'] for row in rows} == {'ours', 'eager', 'compiled'}
     assert '| NO' not in (tmp_path / 'gpu-check.md').read_text()
