@@ -62,6 +62,22 @@ H100 = Chip(
     'H100', 989.4e12, 80e9, 3350e9,
     'NVIDIA H100 SXM data sheet: 1,979 TFLOP/s in bfloat16 with sparsity, half of it without',
 )  # fmt: skip
+_H100_PCIE = Chip(
+    'H100 PCIe', 756.5e12, 80e9, 2000e9,
+    'NVIDIA H100 PCIe data sheet: 1,513 TFLOP/s in bfloat16 with sparsity, half of it without',
+)  # fmt: skip
+_H200 = Chip(
+    'H200', 989.4e12, 141e9, 4800e9, 'NVIDIA H200 SXM data sheet: products as the H100 SXM'
+)
+_A100 = Chip('A100', 312e12, 80e9, 2039e9, 'NVIDIA A100 data sheet, 80 GB SXM')
+# GPUs by the whole name that JAX and PyTorch give them. A name that is not here has no peak: boards
+# of one chip differ in it.
+GPUS = {
+    'NVIDIA H100 80GB HBM3': H100,
+    'NVIDIA H100 PCIe': _H100_PCIE,
+    'NVIDIA H200': _H200,
+    'NVIDIA A100-SXM4-80GB': _A100,
+}
 TOPOLOGIES = ('v5e:2x2', 'v6e:2x2', 'v4:2x2x4', 'v5p:2x2x1')  # what is compiled for unasked
 _TOPOLOGY = re.compile(r'(\w+):(\d+x\d+(?:x\d+)?)')
 

@@ -31,6 +31,7 @@ from flax import linen as nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.machine import Row, median_seconds
+from benchmarks.random_inputs import random_variables
 from benchmarks.torch_cpn import TorchCPN
 from benchmarks.torch_hrnet import TorchHRNet, copy_variables
 from benchmarks.torch_resnet import TorchResNet, TorchSimpleBaseline
@@ -179,23 +180,6 @@ def folded_in_torch(network: torch.nn.Module) -> torch.nn.Module:
         from torch.fx.experimental.optimization import fuse
 
         return fuse(copy.deepcopy(network))
-
-
-def random_variables(model: nn.Module, crop: tuple[int, int]) -> Any:
-    """Weights and statistics that keep activations in range, none of them trivial."""
-    random = np.random.default_rng(0)
-    images = jax.ShapeDtypeStruct((1, *crop, 3), jnp.float32)
-    shapes = jax.eval_shape(model.init, jax.random.key(0), images)
-
-    def draw(path: tuple[Any, ...], leaf: jax.ShapeDtypeStruct) -> np.ndarray:
-        name = path[-1].key
-        if name == 'kernel':
-            deviation = (2 / np.prod(leaf.shape[:-1])) ** 0.5
-            return (deviation * random.standard_normal(leaf.shape, np.float32)).astype(np.float32)
-        low, high = {'scale': (0.3, 0.7), 'var': (0.5, 1.5)}.get(name, (-0.1, 0.1))
-        return random.uniform(low, high, leaf.shape).astype(np.float32)
-
-    return jax.tree.map_with_path(draw, shapes)
 
 
 def torch_network(model: nn.Module, variables: Any, crop: tuple[int, int]) -> torch.nn.Module:

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
+import jax
+import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
+
+_OUR_NAMES = {
+    'coordinates': 'joint_embedding',
+    'head.0': 'head_norm',
+    'head.1': 'head',
+    'weights': 'attention_weights',
+    'offsets': 'sampling_offsets',
+    'qkv': 'attention.qkv',
+    'proj': 'attention.proj',
+    'mlp.0': 'mlp.fc1',
+    'mlp.2': 'mlp.fc2',
+}
 
 
 class _MLP(nn.Sequential):
@@ -113,3 +128,44 @@ class TorchLifter(nn.Module):
         for block in self.inter_joint:
             x = block(x)
         return self.head(x)
+
+
+def copy_parameters(params: Any, lifter: TorchLifter) -> None:
+    """Puts the parameters of our lifter into PyTorch's.
+
+    Raises:
+      ValueError: names or numbers of the two differ, so that they are not the same network.
+    """
+    ours = {
+        '.'.join(key.key for key in path): leaf for path, leaf in jax.tree.leaves_with_path(params)
+    }
+    used = set()
+    for name, theirs in lifter.named_parameters():
+        key, transposed = _our_key(name, ours)
+        array = np.asarray(ours[key])
+        if key == 'position_embedding':  # [1, L+1, J, C]; ours lies as [J, L+1, C]
+            array = array.swapaxes(0, 1)
+        array = array.T if transposed else array
+        theirs.data = torch.from_numpy(array.reshape(theirs.shape).copy())
+        used.add(key)
+    if used != set(ours):
+        raise ValueError(f"PyTorch's lifter lacks {', '.join(sorted(set(ours) - used))}")
+
+
+def _our_key(name: str, ours: dict[str, Any]) -> tuple[str, bool]:
+    """Our name for PyTorch's parameter `name`, and whether ours is transposed."""
+    if name == 'position':
+        return 'position_embedding', False
+    module, _, kind = name.rpartition('.')
+    first, *rest = module.split('.')
+    if first == 'contexts':
+        module = f'context_embedding_{rest[0]}'
+    elif first in ('deformable', 'fusion', 'inter_joint'):
+        inner = '.'.join(rest[1:]).replace('projections.', 'value_projection_')
+        module = f'{first}_{rest[0]}.{_OUR_NAMES.get(inner, inner)}'
+    else:
+        module = _OUR_NAMES[module]
+    for our_kind in ('kernel', 'scale') if kind == 'weight' else ('bias',):
+        if (key := f'{module}.{our_kind}') in ours:
+            return key, our_kind == 'kernel'
+    raise ValueError(f"our lifter has no parameter for {name} of PyTorch's")

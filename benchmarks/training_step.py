@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.detectors import CROP, torch_network
 from benchmarks.machine import Row, median_seconds, ready
-from benchmarks.random_people import people
+from benchmarks.random_inputs import people
 from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
 from capf_jax import assembly

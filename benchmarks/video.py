@@ -29,6 +29,7 @@ import cv2
 import numpy as np
 
 from benchmarks.machine import Row
+from capf_jax.errors import UserError
 from capf_jax.inference import predictor
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people_finder import PicturePeople
@@ -44,13 +45,18 @@ SIZE = (1920, 1080)
 GOALS = {1: 12.0, 4: 5.0}  # frames a second, by people
 DELAY = 0.15  # seconds, the goal of the live delay
 SMALL = (160, 120)
+_FIRST = 3  # frames whose live delay does not count
 
 
 def rows(
     frames: str = '40', many: str = '10000', weights: str = str(predictor.LIFTER)
 ) -> Iterator[Row]:
-    """Frames a second with one and four people, the share of each stage, delay and memory."""
-    number = int(frames)
+    """Frames a second with one and four people, the share of each stage, delay and memory.
+
+    Raises:
+      UserError: the videos are too short to measure.
+    """
+    number, long = _whole('frames', frames, _FIRST + 1), _whole('many', many, 10, or_none=True)
     models = Models.of(Estimator.load(weights, largest_batch=1))
     run = VideoRun(Predictor(models, finder=predictor.default_finder))
     with tempfile.TemporaryDirectory() as scratch:
@@ -78,8 +84,19 @@ def rows(
                     share = 100 * seconds / result.seconds['all']
                     yield Row(f'  {stage}', seconds / number, note=f'{share:.0f}%')
         yield _delay(run.predictor, folder / '1.mp4')
-        if int(many):
-            yield _memory(run, folder, int(many))
+        if long:
+            yield _memory(run, folder, long)
+
+
+def _whole(flag: str, text: str, least: int, or_none: bool = False) -> int:
+    """The whole number of a flag; UserError where it is no such number or too small to measure."""
+    number = int(text) if text.isdecimal() else -1
+    if number >= least or (or_none and number == 0):
+        return number
+    none = ', or 0 for none' if or_none else ''
+    raise UserError(
+        f'--{flag} is {text!r}: measuring takes a whole number of at least {least} frames{none}'
+    )
 
 
 def _one() -> np.ndarray:
@@ -131,10 +148,11 @@ def _delay(people_of: Predictor, path: pathlib.Path) -> Row:
     busy = time.process_time()
     delays = [live.delay for live in stream]
     busy = (time.process_time() - busy) / len(delays)
+    counted = delays[_FIRST:]
     return Row(
         'live delay, 1 person',
-        float(np.median(delays[3:])),
-        note=f'95% under {1000 * np.percentile(delays[3:], 95):.0f} ms, goal {1000 * DELAY:g} ms; '
+        float(np.median(counted)),
+        note=f'95% under {1000 * np.percentile(counted, 95):.0f} ms, goal {1000 * DELAY:g} ms; '
         f'{1000 * busy:.0f} ms of processor time',
     )
 

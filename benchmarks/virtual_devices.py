@@ -34,7 +34,7 @@ from benchmarks.compiled_steps import (
 )
 from benchmarks.handover import cores_are_apart
 from benchmarks.others_share import Others
-from benchmarks.random_people import people
+from benchmarks.random_inputs import people
 from capf_jax import assembly
 from capf_jax.backends import programs
 from capf_jax.pose.batch import AXIS, Batch

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import training_step
-from benchmarks.random_people import people
+from benchmarks import torch_lifter, training_step
+from benchmarks.random_inputs import people
 from benchmarks.torch_hrnet import TorchHRNet
 from benchmarks.torch_lifter import TorchLifter
 from capf_jax.inference import model_settings
@@ -15,18 +15,6 @@ from capf_jax.models.detectors.hrnet import HRNet
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.models.lifter import Lifter
 from tests import tiny
-
-OUR_NAMES = {  # of the lifter: PyTorch's -> ours
-    'coordinates': 'joint_embedding',
-    'head.0': 'head_norm',
-    'head.1': 'head',
-    'weights': 'attention_weights',
-    'offsets': 'sampling_offsets',
-    'qkv': 'attention.qkv',
-    'proj': 'attention.proj',
-    'mlp.0': 'mlp.fc1',
-    'mlp.2': 'mlp.fc2',
-}
 
 
 @pytest.fixture(scope='module')
@@ -61,44 +49,11 @@ def test_the_lifters_are_the_same():
     params = jax.tree.map(lambda x: random.normal(0, 0.2, x.shape).astype(np.float32), shapes)
     ours = jax.jit(lambda *inputs: lifter.apply({'params': params}, *inputs)[0])
     theirs = TorchLifter(widths=(4, 8, 16, 32), channels=32, layers=1)
-    copy_lifter(params, theirs)
+    torch_lifter.copy_parameters(params, theirs)
     with torch.no_grad():
         inputs = torch.from_numpy(joints2d), torch.from_numpy(crop)
         pose = theirs(*inputs, [torch.from_numpy(x.transpose(0, 3, 1, 2)) for x in maps])
     np.testing.assert_allclose(ours(joints2d, crop, maps), pose, atol=2e-5)
-
-
-def copy_lifter(params, lifter):
-    """Puts our lifter's parameters into PyTorch's, by name."""
-    ours = {
-        '.'.join(key.key for key in path): leaf for path, leaf in jax.tree.leaves_with_path(params)
-    }
-    used = set()
-    for name, theirs in lifter.named_parameters():
-        array, key = find(ours, name)
-        used.add(key)
-        theirs.data = torch.from_numpy(array.reshape(theirs.shape).copy())
-    assert used == set(ours)
-
-
-def find(ours, name):
-    """Our array for PyTorch's parameter `name`, in its layout, and our name for it."""
-    if name == 'position':  # [1, L+1, J, C]; ours lies as [J, L+1, C]
-        return np.asarray(ours['position_embedding']).swapaxes(0, 1), 'position_embedding'
-    module, _, kind = name.rpartition('.')
-    first, *rest = module.split('.')
-    if first == 'contexts':
-        module = f'context_embedding_{rest[0]}'
-    elif first in ('deformable', 'fusion', 'inter_joint'):
-        inner = '.'.join(rest[1:]).replace('projections.', 'value_projection_')
-        module = f'{first}_{rest[0]}.{OUR_NAMES.get(inner, inner)}'
-    else:
-        module = OUR_NAMES[module]
-    for ours_kind in ('kernel', 'scale') if kind == 'weight' else ('bias',):
-        if (key := f'{module}.{ours_kind}') in ours:
-            array = np.asarray(ours[key])
-            return (array.T if ours_kind == 'kernel' else array), key
-    raise KeyError(name)
 
 
 def test_hrnet_w32_has_as_many_parameters_as_ours():
