@@ -1,4 +1,4 @@
-"""How fast an exported network runs in ONNX Runtime and OpenVINO, beside our Estimator.
+"""How fast an exported network runs in ONNX Runtime, OpenVINO and PyTorch, beside our Estimator.
 
     pip install -r requirements-export.txt -r requirements-dev.txt openvino
     python -m benchmarks.exported_speed
@@ -9,7 +9,9 @@ parity recipe. Each program runs alone, in a process of its own in which nothing
 that only imports the library; the processes of a row take turns, --rounds times. A process first
 compares its outputs with the proof of the export. A cell is the median call of the fastest process,
 and in brackets the fastest call; the last column tells how many times as long the best of the
-others takes as the Estimator. What is not installed stays empty, and stderr says what to install.
+others takes as the Estimator. PyTorch's network (benchmarks/torch_exported.py) has the same
+weights; compiled, it needs a C++ compiler, and minutes for the first process. What is not
+installed stays empty, and stderr says what to install.
 """
 
 from __future__ import annotations
@@ -38,7 +40,13 @@ from capf_jax.pose.normalise import normalise_by_crop
 from capf_jax.runtime import commands
 
 ESTIMATOR = 'Estimator'
-PACKAGES = {ESTIMATOR: 'jax', 'ONNX Runtime': 'onnxruntime', 'OpenVINO': 'openvino'}
+PACKAGES = {
+    ESTIMATOR: 'jax',
+    'ONNX Runtime': 'onnxruntime',
+    'OpenVINO': 'openvino',
+    'PyTorch': 'torch',
+    'PyTorch compiled': 'torch',
+}
 TOLERANCE = 1e-3  # of an output's largest value; above that a program computes something else
 
 
@@ -86,6 +94,10 @@ def program(engine: str, subject: Subject, place: pathlib.Path) -> Run:
         return FORMATS['onnx'].opened(path)
     if engine == 'OpenVINO':
         return _open_openvino(path)
+    if engine.startswith('PyTorch'):
+        from benchmarks import torch_exported
+
+        return torch_exported.program(subject.part, place, engine.endswith('compiled'))
     estimator = Estimator.load(place / 'weights.safetensors')
     if subject.part == 'detector':
         return lambda inputs: list(estimator.joints(inputs[0]))

@@ -4,10 +4,12 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
-from benchmarks import exported_speed
+from benchmarks import exported_speed, torch_exported
 from benchmarks.exported_speed import ESTIMATOR, SUBJECTS
 from capf_jax.errors import UserError
+from capf_jax.models.detectors.heatmaps import heatmaps_to_joints
 
 
 def test_a_row_compares_the_best_of_the_others_with_the_estimator():
@@ -37,3 +39,11 @@ def test_a_program_of_other_poses_is_refused(tmp_path, monkeypatch):
         exported_speed.measure('OpenVINO', SUBJECTS['lifter'], 7, tmp_path, 0.0)
     monkeypatch.setattr(exported_speed, 'program', lambda *_: lambda inputs: inputs)
     assert len(exported_speed.measure('OpenVINO', SUBJECTS['lifter'], 7, tmp_path, 0.0)) == 2
+
+
+def test_joints_of_the_pytorch_program_are_ours():
+    heatmaps = np.random.default_rng(0).random((3, 17, 8, 6), np.float32)
+    joints, peaks = torch_exported._joints(torch.from_numpy(heatmaps))
+    expected = heatmaps_to_joints(heatmaps.transpose(0, 2, 3, 1))
+    np.testing.assert_allclose(joints, expected[0])
+    np.testing.assert_allclose(peaks, expected[1])
