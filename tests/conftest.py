@@ -9,7 +9,7 @@ import tempfile
 import jaxtyping
 import pytest
 
-from tests import shape_checks
+from tests import compiling, shape_checks
 
 # The hook is installed before anything imports these rooms, so that each of their calls is checked
 # against its signature.
@@ -18,9 +18,6 @@ jaxtyping.install_import_hook(shape_checks.ROOMS, 'tests.shape_checks.check')
 # Programs that many tests compile are compiled once: all processes of a session share a cache that
 # is made for the session; the user's cache is left alone.
 CACHE = 'JAX_COMPILATION_CACHE_DIR'
-# LLVM works as little as it can on the tests' programs, which run for moments: compiling takes half
-# the time. Those of tests/parity are compiled as a user's are. XLA_FLAGS= compiles all so.
-QUICKLY = '--xla_backend_optimization_level=0'
 REAL = pathlib.Path(__file__).resolve().parents[2] / 'shared' / 'real'
 
 
@@ -30,7 +27,7 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.TemporaryDirectory(prefix='compiled_for_tests_')
         config.add_cleanup(folder.cleanup)
         os.environ[CACHE] = folder.name
-        os.environ.setdefault('XLA_FLAGS', QUICKLY)
+        os.environ.setdefault('XLA_FLAGS', compiling.QUICKLY)
         os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.2'
         os.environ['JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES'] = '-1'
 

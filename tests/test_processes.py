@@ -177,6 +177,7 @@ def test_one_killed_ends_the_other_with_a_sentence(victim, tmp_path):
         assert 'in process 0, absent in process 1: process 0 decides' in line
 
 
+@pytest.mark.slow  # other tests here run a lifter of one matrix in the same way
 def test_two_processes_of_the_whole_model_come_to_the_end_of_train_and_evaluate(tmp_path):
     own = (tmp_path / 'data', tmp_path / 'two')
     with several(train_and_evaluate_all, [own] * 2, tmp_path / 'output') as running:
