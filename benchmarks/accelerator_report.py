@@ -16,6 +16,7 @@ from benchmarks.chips import CHIPS, H100, PASSES, Chip
 TRAINED = 50 * 1_559_752
 EVALUATED = 543_344
 GUESS = 0.4  # the share of the bound that a run is guessed to reach
+PRODUCTS_ALONE = ' (products alone)'  # where nobody knows what the memory has to move
 UNKNOWN = '-'  # where the text of a program could not be read
 MOST_SORTS = 5  # that the table shows of a row
 Result = Mapping[str, Any]
@@ -230,11 +231,12 @@ def demands(results: Sequence[Result]) -> list[Demand]:
         row = (result['config'], result['dtype'], what)
         if chip.name in ('v5e', 'v6e'):
             hours = share * bound(result).seconds / 8 / 3600
-            all_of_them.append(Demand(*row, f'8 {chip.name}', hours, people))
+            alone = '' if result['traffic'] else PRODUCTS_ALONE
+            all_of_them.append(Demand(*row, f'8 {chip.name}{alone}', hours, people))
         if chip.name == 'v5e' and passes(result) == 1 and result['dtype'] == 'bfloat16':
             # Another compiler moves other bytes: of a GPU only the products are known.
             hours = share * result['flops'] / H100.flops / 3600
-            all_of_them.append(Demand(*row, '1 H100 (products alone)', hours, people))
+            all_of_them.append(Demand(*row, f'1 H100{PRODUCTS_ALONE}', hours, people))
     return all_of_them
 
 

@@ -189,6 +189,11 @@ def test_a_program_whose_text_cannot_be_read_keeps_the_rest_of_its_row():
     assert [cell.strip() for cell in row.split('|')].count('-') == 4
 
 
+def test_hours_without_memory_traffic_say_that_they_are_of_the_products_alone():
+    unread = result(topology='v6e:2x2', **compiled_steps.WITHOUT_TEXT)
+    assert '| 8 v6e (products alone) |' in accelerator_report.markdown([unread])
+
+
 def test_another_dataset_gets_no_hours():
     assert 'No row of a v5e' in accelerator_report.markdown([result(config='synthetic')])
 
