@@ -212,12 +212,12 @@ def _predictor(
     detects = joints is None and (source is None or source.joints is None)
     if detects:
         models.check_detector()
-        ahead.compile_lifter(models)
-    if detects and values.box is None and finder is None:
-        # It is read while the lifter is compiled, which takes longer.
-        ahead.compile_finder(predictor.default_finder(values.finder_weights), prepare)
+        ahead.compile_lifter(models, prepare)
     else:
         prepare()
+    if detects and values.box is None and finder is None:
+        # It is read while the lifter is compiled.
+        ahead.compile_finder(predictor.default_finder(values.finder_weights))
     return Predictor(
         models,
         CameraChoice(

@@ -37,6 +37,8 @@ _CACHE = 'jax_enable_compilation_cache'
 _PACKAGE = pathlib.Path(__file__).resolve().parents[1]
 
 _folder: list[pathlib.Path] = []  # at most one
+# JAX traces in Python, which runs one thread at a time: who traces alone is compiled earlier.
+_tracing = threading.RLock()
 _compiling = threading.Lock()  # for the two below
 _compilations = 0  # that are under way without JAX's cache
 _cache_of_jax = True  # JAX's own setting, while there are any
@@ -67,7 +69,8 @@ def result(name: str, fixed: Any, shaped: Any, compute: Callable[[], Any]) -> An
     if path is not None and path.is_file():
         with contextlib.suppress(OSError, ValueError):
             return json.loads(path.read_text())
-    value = compute()
+    with _tracing:
+        value = compute()
     if path is not None and value:
         _write(path, json.dumps(value).encode())
     return value
@@ -122,7 +125,9 @@ def program(
                     output = jax.block_until_ready(loaded(*dynamic))
                     executables[key] = loaded
                     return output
-            executables[key] = _compile(path, jitted().lower(*args))
+            with _tracing:
+                lowered = jitted().lower(*args)
+            executables[key] = _compile(path, lowered)
         return executables[key](*dynamic)
 
     return call

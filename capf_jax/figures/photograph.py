@@ -111,8 +111,11 @@ def photograph_figure(
 
 def save(figure: Figure, path: str | os.PathLike) -> epath.Path:
     """Writes the figure (.jpg, .png, .pdf), whole or not at all; returns the path."""
-    # A photograph is large as a PNG, and its JPEG must not blur thin coloured lines.
-    options = {'quality': 90, 'subsampling': 0} if str(path).endswith(('.jpg', '.jpeg')) else {}
+    options: dict[str, int] = {}
+    if str(path).endswith(('.jpg', '.jpeg')):
+        options = {'quality': 90, 'subsampling': 0}  # thin coloured lines must not blur
+    elif str(path).endswith('.png'):
+        options = {'compress_level': 4}  # half the time of the usual 6, and 4% larger
     with warnings.catch_warnings():
         # The names of files may hold letters that the font lacks.
         warnings.filterwarnings('ignore', message='Glyph .* missing from font')

@@ -18,27 +18,28 @@ from capf_jax.inference.person_boxes import THUMBNAIL, Finder
 from capf_jax.inference.photograph_models import Models
 
 
-def compile_finder(finder: Finder, afterwards: Callable[[], None]) -> None:
-    """Starts to compile the finder of people.
-
-    Args:
-      finder: the network.
-      afterwards: is called when it is ready, for what would hold up the compilers.
-    """
-    picture = np.zeros((THUMBNAIL, THUMBNAIL, 3), np.uint8)
-    _run_aside(lambda: finder.find(picture), afterwards)
-
-
-def compile_lifter(models: Models) -> None:
+def compile_lifter(models: Models, afterwards: Callable[[], None]) -> None:
     """Starts to compile the networks of a lifter that finds its own 2D joints.
 
     Others, whose detector is another file, are compiled when they are needed.
+
+    Args:
+      models: the networks.
+      afterwards: is called when they are ready, for what would hold up the compilers before; of
+        several networks that are compiled ahead, those which were begun first are ready first.
     """
     size = models.lifter.crop_size
     if not models.lifts_own_joints or size is None:
+        afterwards()
         return
     crops = np.zeros((1, *size, 3), np.uint8)
-    _run_aside(lambda: models.lifter.lift_crops(crops, flip_test=False))
+    _run_aside(lambda: models.lifter.lift_crops(crops, flip_test=False), afterwards)
+
+
+def compile_finder(finder: Finder) -> None:
+    """Starts to compile the finder of people."""
+    picture = np.zeros((THUMBNAIL, THUMBNAIL, 3), np.uint8)
+    _run_aside(lambda: finder.find(picture))
 
 
 def _run_aside(function: Callable[[], Any], afterwards: Callable[[], None] = lambda: None) -> None:

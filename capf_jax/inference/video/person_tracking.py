@@ -15,7 +15,6 @@ import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-import scipy.optimize
 from jaxtyping import Float, Int
 
 from capf_jax.inference.people import People
@@ -79,6 +78,8 @@ class Tracker:
           colours: of each, `person_colours.colours_of`.
           time: seconds, later than all before.
         """
+        import scipy.optimize  # It takes long to import, and photographs do without it.
+
         self._followed = [one for one in self._followed if time - one.last <= LONGEST_HIDDEN]
         costs = np.full((len(self._followed), len(people)), 2 * _WORST)
         for row, tracklet in enumerate(self._followed):

@@ -12,7 +12,6 @@ import dataclasses
 from collections.abc import Callable
 
 import numpy as np
-import scipy.ndimage
 from jaxtyping import Bool
 
 from capf_jax.inference.tracks import Tracks
@@ -138,6 +137,8 @@ def _planted(
     joints: np.ndarray, stands: np.ndarray, times: np.ndarray, skeleton: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """The joints [T, J, 3] of one stretch with resting feet, and the moves [T, 3] of the root."""
+    import scipy.ndimage  # It takes long to import, and photographs do without it.
+
     if not stands.any() or len(times) < 2:
         return joints, np.zeros((len(joints), 3))
     feet = ankles(skeleton)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Float
 
-from capf_jax.models.detectors.mobilenet import DepthwiseConv
+from capf_jax.models.detectors.mobilenet import Conv, DepthwiseConv
 from capf_jax.models.detectors.resize import double_bilinear
 from capf_jax.pose.batch import Array
 
@@ -38,7 +38,7 @@ class SeparableConv(nn.Module):
     def __call__(self, x: Float[Array, 'B H W C']) -> Float[jax.Array, 'B H W _']:
         """Maps x to [B, H, W, channels]."""
         x = DepthwiseConv(use_bias=False, dtype=self.dtype, name='depthwise')(x)
-        return nn.relu(nn.Conv(self.channels, (1, 1), dtype=self.dtype, name='pointwise')(x))
+        return nn.relu(Conv(self.channels, (1, 1), dtype=self.dtype, name='pointwise')(x))
 
 
 class FeaturePyramid(nn.Module):
@@ -62,7 +62,7 @@ class FeaturePyramid(nn.Module):
 
     def _lateral(self, level: int, feature: jax.Array) -> jax.Array:
         channels = LATERAL_CHANNELS[level]
-        conv = nn.Conv(channels, (1, 1), dtype=self.dtype, name=f'lateral{32 >> level}')
+        conv = Conv(channels, (1, 1), dtype=self.dtype, name=f'lateral{32 >> level}')
         return conv(feature)
 
 
@@ -82,7 +82,7 @@ class Head(nn.Module):
     def __call__(self, x: Float[Array, 'B H W C']) -> Float[jax.Array, 'B H W _']:
         """Maps x to [B, H, W, channels], float32."""
         x = SeparableConv(HEAD_CHANNELS, self.dtype, name='hidden')(x)
-        return nn.Conv(self.channels, (1, 1), dtype=jnp.float32, name='output')(x)
+        return Conv(self.channels, (1, 1), dtype=jnp.float32, name='output')(x)
 
 
 def vectors(numbers: Float[Array, 'B H W N']) -> Float[jax.Array, 'B H W _ 2']:
