@@ -28,7 +28,7 @@ import jax
 import tqdm
 from ml_collections import ConfigDict
 
-from benchmarks import accelerator_report, chips
+from benchmarks import accelerator_report, chips, program_texts
 from benchmarks.compiled_steps import DTYPES, STEPS, Row, batch_size, compiled_row
 from benchmarks.tables import this_machine
 from capf_jax.errors import UserError, unknown
@@ -177,17 +177,18 @@ def main(argv: Sequence[str]) -> int:
     missing = [row for row in rows if values.again or row.name not in results]
     if len(missing) < len(rows):
         print(f'{len(rows) - len(missing)} of {len(rows)} rows are there already', file=sys.stderr)
-    for row in missing:  # What cannot be compiled is told now, and not after an hour.
-        batch_size(configs[row.config], row.step, len(chips.devices_of(row.topology)))
-    with tqdm.tqdm(missing, unit='row') as progress:
-        for row in progress:
-            progress.set_postfix_str(row.name)
-            config = configs[row.config].copy_and_resolve_references()
-            config.dtype = row.dtype
-            result = {**compiled_row(row, config, values.texts), **_conditions()}
-            results = {**read_results(values.out / 'accelerators.json'), row.name: result}
-            write_results(values.out, results, prices)
-            jax.clear_caches()  # The programs of a row are of no use to the next one.
+    with program_texts.written() as written:
+        for row in missing:  # What cannot be compiled is told now, and not after an hour.
+            batch_size(configs[row.config], row.step, len(chips.devices_of(row.topology)))
+        with tqdm.tqdm(missing, unit='row') as progress:
+            for row in progress:
+                progress.set_postfix_str(row.name)
+                config = configs[row.config].copy_and_resolve_references()
+                config.dtype = row.dtype
+                result = compiled_row(row, config, values.texts, written) | _conditions()
+                results = {**read_results(values.out / 'accelerators.json'), row.name: result}
+                write_results(values.out, results, prices)
+                jax.clear_caches()  # The programs of a row are of no use to the next one.
     shown = [results[row.name] for row in rows]
     if not shown:
         raise UserError('no rows to compile: name a --topology, a --dtype and a --step')

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from benchmarks import chips, hlo_text
+from benchmarks import chips, hlo_text, program_texts
 from capf_jax import assembly
 from capf_jax.errors import UserError
 from capf_jax.inference import model_settings
@@ -117,21 +117,29 @@ def lowered(
     return devices.lowered_eval_step(task.eval_step, state, batch, of_topology), size
 
 
-def compiled_row(row: Row, config: ConfigDict, texts: pathlib.Path | None = None) -> dict[str, Any]:
+def compiled_row(
+    row: Row,
+    config: ConfigDict,
+    texts: pathlib.Path | None = None,
+    written: pathlib.Path | None = None,
+) -> dict[str, Any]:
     """Compiles a row; what is to be told of it, as JSON holds it.
 
     Args:
       row: what to compile.
       config: its configuration, with the dtype of the row.
       texts: folder for the text of the compiled program, gzipped; None keeps none.
+      written: folder of `program_texts.written`; None where libtpu was not asked for texts.
 
     Raises:
       UserError: as `chips.devices_of` and `lowered`, or the compiler refuses the program.
     """
     of_topology = chips.devices_of(row.topology)
     program, size = lowered(config, row.step, of_topology)
+    if written is not None:
+        program_texts.forget(written)
     compiled, seconds, processor = _timed(program.compile, row)
-    text = text_of(compiled)
+    text = program_texts.text_of(compiled, written)
     if texts is not None and text:
         texts.mkdir(parents=True, exist_ok=True)
         name = re.sub(r'[^\w.=]+', '-', row.name)
@@ -160,14 +168,6 @@ def _timed(compile: Callable[[], Any], row: Row) -> tuple[Any, float, float]:
             'batch take less memory'
         ) from error
     return compiled, time.monotonic() - began, time.process_time() - processor
-
-
-def text_of(compiled: Any) -> str:
-    """The text of a compiled program; '' where jaxlib cannot read what a newer libtpu has made."""
-    try:
-        return compiled.as_text() or ''
-    except jax.errors.JaxRuntimeError:
-        return ''
 
 
 def account(compiled: Any, text: str) -> dict[str, Any]:

@@ -25,13 +25,8 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
-from benchmarks.compiled_steps import (
-    STEPS,
-    STEPS_PER_EPOCH,
-    abstract_batch,
-    account,
-    text_of,
-)
+from benchmarks import program_texts
+from benchmarks.compiled_steps import STEPS, STEPS_PER_EPOCH, abstract_batch, account
 from benchmarks.handover import cores_are_apart
 from benchmarks.others_share import Others
 from benchmarks.random_inputs import people
@@ -92,7 +87,7 @@ def measure(config: ConfigDict, step: str, each: int, seconds: float) -> dict[st
     program = _training if step == 'train' else _evaluation
     run = program(compiled, state, batch)
     del state  # Training donates it.
-    of_program = account(compiled, text_of(compiled))
+    of_program = account(compiled, program_texts.text_of(compiled))
     return {
         'devices': count,
         'each': each,

@@ -2,11 +2,12 @@
 
 import importlib.util
 import json
+import os
 
 import jax
 import pytest
 
-from benchmarks import accelerator_report, accelerators, chips, compiled_steps
+from benchmarks import accelerator_report, accelerators, chips, compiled_steps, program_texts
 from benchmarks.compiled_steps import Row
 from capf_jax.errors import UserError
 from tests import tiny
@@ -177,12 +178,33 @@ def test_hours_are_those_of_eight_chips_with_the_whole_training():
     assert f'| 8 v5e                   | {hours:.2g}' in table
 
 
-def test_a_program_whose_text_cannot_be_read_keeps_the_rest_of_its_row():
-    class Compiled:
-        def as_text(self):
-            raise jax.errors.JaxRuntimeError('INTERNAL: RET_CHECK failure')
+class Unreadable:
+    """A program that jaxlib cannot read."""
 
-    assert compiled_steps.text_of(Compiled()) == ''
+    def as_text(self):
+        raise jax.errors.JaxRuntimeError('INTERNAL: RET_CHECK failure')
+
+
+def test_a_text_that_jaxlib_cannot_read_is_the_one_that_libtpu_wrote(tmp_path):
+    (tmp_path / '1-TLP-hlo.txt').write_text('a small one')
+    (tmp_path / '2-TLP-hlo.txt').write_text('the text of the program')
+    (tmp_path / '2-TLP-01-fingerprints.txt').write_text('something longer than all others')
+    assert program_texts.text_of(Unreadable(), tmp_path) == 'the text of the program'
+    program_texts.forget(tmp_path)
+    assert program_texts.text_of(Unreadable(), tmp_path) == ''
+
+
+def test_options_of_the_user_stay_when_libtpu_is_asked_for_texts(monkeypatch):
+    monkeypatch.setenv(program_texts.ENVIRONMENT, '--of_the_user=1')
+    with program_texts.written() as folder:
+        words = os.environ[program_texts.ENVIRONMENT].split()
+        assert words[:2] == ['--of_the_user=1', f'--xla_jf_dump_to={folder}']
+        assert folder.is_dir()
+    assert os.environ[program_texts.ENVIRONMENT] == '--of_the_user=1'
+
+
+def test_a_program_whose_text_cannot_be_read_keeps_the_rest_of_its_row():
+    assert program_texts.text_of(Unreadable()) == ''
     unread = result(**compiled_steps.WITHOUT_TEXT)
     table = accelerator_report.markdown([unread]).splitlines()
     row = next(line for line in table if '1000.0' in line)  # XLA's bytes, which are known
