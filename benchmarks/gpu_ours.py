@@ -48,7 +48,7 @@ def begin(job: Job) -> str:
     return device.device_kind
 
 
-def begin_to_time() -> None:
+def begin_to_time(_: Job) -> None:
     """Nothing: JAX has no way to forget the most memory that it has used."""
 
 
@@ -147,7 +147,7 @@ def _jitted(
 ) -> Program:
     """A function jitted as the product does, on arguments that are on the device."""
     arguments = jax.device_put(arguments)
-    with jax.default_matmul_precision('highest' if job.check or job.small else 'default'):
+    with jax.default_matmul_precision(settings(job).training.precision):
         program = programs.jit(function, few_rows=few_rows)
         compiled, seconds = _compiled(program.jitted().lower(*arguments), job)
 

@@ -31,7 +31,7 @@ from capf_jax.tasks.task import Task, TrainState
 SUBJECTS = ('train', 'evaluate', 'lifter', 'sampling')
 DTYPES = ('float32', 'bfloat16')
 CHECKED = 2  # people in a step that is compared before anything is timed
-COMPARED = 64  # numbers of each output that are compared
+COMPARED = 64  # numbers of each output that are compared, at the most
 TOLERANCE = 1e-4  # between the two sides in float32, of the largest number
 PASSES = ('forward', 'forward + gradient to points', 'forward + both gradients')
 _SMALL = (64, 32)  # height and width of the crops of the small form
@@ -252,9 +252,13 @@ def _passes(config_file: str, small: bool) -> tuple[int, int, int]:
 
 
 def compared(*outputs: Any) -> np.ndarray:
-    """The first numbers of each output, in a row, as both sides tell them."""
+    """Numbers from all over each output, in a row, as both sides tell them.
+
+    The first ones alone would be a corner of a map, where hardly any point lies.
+    """
     arrays = [np.asarray(output).astype(np.float64).ravel() for output in outputs]
-    return np.concatenate([array[:COMPARED] for array in arrays])
+    places = [np.linspace(0, len(one) - 1, min(len(one), COMPARED)).astype(int) for one in arrays]
+    return np.concatenate([array[where] for array, where in zip(arrays, places, strict=True)])
 
 
 def difference(ours: Sequence[float], theirs: Sequence[float]) -> float:
