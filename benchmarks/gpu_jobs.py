@@ -22,6 +22,8 @@ import tempfile
 import time
 from typing import Any
 
+import numpy as np
+
 from benchmarks.gpu_subjects import Job, Program, flops
 
 OURS = 'ours'
@@ -108,7 +110,7 @@ def _measure(job: Job, program: Program, side: Any) -> Result:
     first_seconds = time.monotonic() - began
     measure: Result = {'name': program.name, 'value': float(_value(job, values))}
     if job.check:
-        return {**measure, 'values': values.tolist()}
+        return {**measure, 'values': [output.tolist() for output in values]}
     side.begin_to_time(job)
     times = timed(program, 0 if job.small else job.seconds, one_by_one=job.subject == 'lifter')
     return {
@@ -120,9 +122,9 @@ def _measure(job: Job, program: Program, side: Any) -> Result:
     }
 
 
-def _value(job: Job, values: Any) -> float:
+def _value(job: Job, values: list[np.ndarray]) -> float:
     """A number by which a program that computes something else shows: a loss, or a mean size."""
-    return values[0] if job.subject == 'train' else abs(values).mean()
+    return values[0][0] if job.subject == 'train' else abs(np.concatenate(values)).mean()
 
 
 def timed(program: Program, seconds: float, one_by_one: bool) -> Result:

@@ -133,7 +133,7 @@ def _training(job: Job) -> Program:
         optimizer.step()
         return loss.detach()
 
-    def values() -> np.ndarray:
+    def values() -> list[np.ndarray]:
         first = run().item()
         norms = [p.grad.norm() for p in poses.lifter.parameters() if p.grad is not None]
         norm = torch.stack(norms).norm().item()
@@ -234,7 +234,7 @@ def _gradients(
         samples = function(maps, points)
         return samples, *torch.autograd.grad(samples, wanted, towards.to(samples.dtype))
 
-    def values() -> np.ndarray:
+    def values() -> list[np.ndarray]:
         samples, of_points, *of_maps = run()
         # Ours are [B, N, 2] and [B, H, W, C].
         return compared(

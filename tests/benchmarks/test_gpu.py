@@ -41,7 +41,7 @@ def test_the_whole_command_runs_on_a_cpu(tmp_path, one_thread, capsys):
     ]  # fmt: skip
     assert all(m['seconds'] > 0 for row in rows if not row['check'] for m in row['measures'])
     # A loss, the size of its gradients, and the loss after a step of the optimizer.
-    ours, theirs = (row['measures'][0]['values'] for row in rows[4:6])
+    ours, theirs = ([n for one in row['measures'][0]['values'] for n in one] for row in rows[4:6])
     assert ours == pytest.approx(theirs, rel=1e-5)
     assert len(set(ours)) == 3
     assert text.startswith(gpu_report.MEASURES_NOTHING)
@@ -70,7 +70,7 @@ def jobs(**changes):
 def told(job, values):
     """What a job's process may tell."""
     measure = {'name': job.subject, 'value': values[0]}
-    measure |= {'values': values} if job.check else {'seconds': 0.5, 'program_bytes': 2**30}
+    measure |= {'values': [values]} if job.check else {'seconds': 0.5, 'program_bytes': 2**30}
     result = gpu_jobs.failed(job, '') | {'measures': [measure], 'memory': None, 'flops': 1}
     del result['failure']
     return result

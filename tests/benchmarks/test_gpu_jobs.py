@@ -136,5 +136,15 @@ def test_products_of_our_lifter_are_as_precise_as_the_configuration_says(monkeyp
 def test_numbers_are_compared_from_all_over_an_output():
     gradient = np.zeros((2, 40, 30, 8))
     gradient[1] = 1
-    assert gpu_subjects.compared(gradient).mean() == 0.5
-    assert list(gpu_subjects.compared(2.0, [[1, 2], [3, 4]])) == [2, 1, 2, 3, 4]
+    numbers, loss, few = gpu_subjects.compared(gradient, 2.0, [[1, 2], [3, 4]])
+    assert numbers.mean() == 0.5
+    assert (loss.tolist(), few.tolist()) == ([2], [1, 2, 3, 4])
+
+
+def test_outputs_differ_as_shares_of_their_own_numbers():
+    assert gpu_subjects.difference([[500.0], [1.0, 0.5]], [[500.0], [1.0, 0.4]]) == (
+        pytest.approx(0.1)
+    )
+    assert np.isnan(gpu_subjects.difference([[1.0], [float('nan')]], [[1.0], [1.0]]))
+    assert gpu_subjects.difference([[1.0]], [[1.0], [1.0]]) == float('inf')
+    assert gpu_subjects.difference([[1.0]], [[1.0, 1.0]]) == float('inf')
