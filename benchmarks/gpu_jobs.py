@@ -20,8 +20,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from typing import Any
+
+import numpy as np
 
 from benchmarks.gpu_subjects import Job, Program, flops
 
@@ -45,9 +46,11 @@ def in_process(job: Job, minutes: float) -> Result:
         **os.environ,
         'JAX_PLATFORMS': platform,
         'XLA_PYTHON_CLIENT_PREALLOCATE': 'false',
+        'XLA_CLIENT_MEM_FRACTION': '.95',  # JAX would stop at 75%, and PyTorch takes all
         'CUDA_DEVICE_ORDER': 'PCI_BUS_ID',  # as nvidia-smi counts
         'CUDA_VISIBLE_DEVICES': visible_gpu() if job.on_gpu else '',
     }
+    environment.pop('XLA_PYTHON_CLIENT_MEM_FRACTION', None)  # JAX refuses its older name beside it.
     with tempfile.TemporaryDirectory() as folder:
         path = pathlib.Path(folder, 'result.json')
         command = [sys.executable, '-m', 'benchmarks.gpu_jobs', _text(job), str(path)]
@@ -88,37 +91,40 @@ def measured(job: Job) -> Result:
         result['flops'] = None if job.check else flops(job)
         for program in side.programs_of(job):
             try:
-                measure = _measure(job, program, side.begin_to_time)
+                measure = _measure(job, program, side)
             except Exception as error:  # The next one may do.
                 measure = {'name': program.name}
                 result.setdefault('failure', f'{program.name}: {_sentence(error)}')
             result['measures'].append(measure)
-        result['memory'] = side.peak_bytes()
+        peaks = [measure.get('peak_bytes') or 0 for measure in result['measures']]
+        result['memory'] = max(peaks, default=0) or None
     except Exception as error:  # A program that does not fit or compile is a result, too.
         result['failure'] = _sentence(error)
     return result
 
 
-def _measure(job: Job, program: Program, begin_to_time: Callable[[], None]) -> Result:
-    """The outputs of a program, and its times."""
+def _measure(job: Job, program: Program, side: Any) -> Result:
+    """The outputs of a program, its times, and the most memory in use by then."""
     began = time.monotonic()
     values = program.values()
     first_seconds = time.monotonic() - began
     measure: Result = {'name': program.name, 'value': float(_value(job, values))}
     if job.check:
-        return {**measure, 'values': values.tolist()}
-    begin_to_time()
+        return {**measure, 'values': [output.tolist() for output in values]}
+    side.begin_to_time(job)
+    times = timed(program, 0 if job.small else job.seconds, one_by_one=job.subject == 'lifter')
     return {
         **measure,
         'compile_seconds': round(program.compile_seconds or first_seconds, 2),
         'program_bytes': program.bytes,
-        **timed(program, 0 if job.small else job.seconds, one_by_one=job.subject == 'lifter'),
+        'peak_bytes': side.peak_bytes(),
+        **times,
     }
 
 
-def _value(job: Job, values: Any) -> float:
+def _value(job: Job, values: list[np.ndarray]) -> float:
     """A number by which a program that computes something else shows: a loss, or a mean size."""
-    return values[0] if job.subject == 'train' else abs(values).mean()
+    return values[0][0] if job.subject == 'train' else abs(np.concatenate(values)).mean()
 
 
 def timed(program: Program, seconds: float, one_by_one: bool) -> Result:

@@ -48,7 +48,7 @@ def begin(job: Job) -> str:
     return device.device_kind
 
 
-def begin_to_time() -> None:
+def begin_to_time(_: Job) -> None:
     """Nothing: JAX has no way to forget the most memory that it has used."""
 
 
@@ -86,7 +86,7 @@ def _training(job: Job) -> Program:
         state, metrics = step(state, on_device)  # It is given the memory of the state before.
         return metrics
 
-    def values() -> np.ndarray:
+    def values() -> list[np.ndarray]:
         first, second = run(), run()
         return compared(first['loss'], first['gradient_norm'], second['loss'])
 
@@ -101,7 +101,7 @@ def _evaluation(job: Job) -> Program:
     step, seconds = _compiled(lowered, job)
     arguments = jax.device_put((state, batch), step.input_shardings[0])
 
-    def values() -> np.ndarray:
+    def values() -> list[np.ndarray]:
         return compared(step(*arguments)['pose'])
 
     return _program('evaluate', lambda: step(*arguments), values, step, seconds)
@@ -147,11 +147,11 @@ def _jitted(
 ) -> Program:
     """A function jitted as the product does, on arguments that are on the device."""
     arguments = jax.device_put(arguments)
-    with jax.default_matmul_precision('highest' if job.check or job.small else 'default'):
+    with jax.default_matmul_precision(settings(job).training.precision):
         program = programs.jit(function, few_rows=few_rows)
         compiled, seconds = _compiled(program.jitted().lower(*arguments), job)
 
-    def values() -> np.ndarray:
+    def values() -> list[np.ndarray]:
         return compared(*jax.tree.leaves(compiled(*arguments)))
 
     return _program(name, lambda: compiled(*arguments), values, compiled, seconds)
@@ -169,7 +169,7 @@ def _compiled(
 def _program(
     name: str,
     run: Callable[[], Any],
-    values: Callable[[], np.ndarray],
+    values: Callable[[], list[np.ndarray]],
     compiled: Any,
     seconds: float,
 ) -> Program:

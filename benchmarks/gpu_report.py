@@ -40,7 +40,7 @@ def _section(device: str, results: Sequence[Result]) -> list[str]:
         '## Memory',
         _memory(results),
         '## Do both sides compute the same?',
-        'In float32, as a share of the largest number.',
+        'In float32, as a share of the largest number of each output.',
         _agreement(results),
         *(['## Failures', failures] if failures else []),
     ]
@@ -177,7 +177,8 @@ def _agreement(results: Sequence[Result]) -> str:
         for one, other in zip(ours['measures'], theirs['measures'], strict=True):
             error = difference(one['values'], other['values'])
             verdict = 'yes' if error < TOLERANCE else 'NO'
-            rows.append([one['name'], str(len(one['values'])), f'{error:.1e}', verdict])
+            count = sum(map(len, one['values']))
+            rows.append([one['name'], str(count), f'{error:.1e}', verdict])
     headers = ['what', 'numbers compared', 'largest difference', f'under {TOLERANCE:g}']
     return _table(headers, rows)
 

@@ -31,8 +31,8 @@ from capf_jax.tasks.task import Task, TrainState
 SUBJECTS = ('train', 'evaluate', 'lifter', 'sampling')
 DTYPES = ('float32', 'bfloat16')
 CHECKED = 2  # people in a step that is compared before anything is timed
-COMPARED = 64  # numbers of each output that are compared
-TOLERANCE = 1e-4  # between the two sides in float32, of the largest number
+COMPARED = 64  # numbers of each output that are compared, at the most
+TOLERANCE = 1e-4  # between the two sides in float32, of the largest number of each output
 PASSES = ('forward', 'forward + gradient to points', 'forward + both gradients')
 _SMALL = (64, 32)  # height and width of the crops of the small form
 
@@ -102,8 +102,8 @@ class Program:
       name: what it is called in the table.
       run: starts one call, and may return before it is done.
       wait: blocks until what `run` returned is there.
-      values: calls the program and gives numbers [N] of what comes out of the first call, the same
-        on both sides. It is called once, before `run`.
+      values: calls the program and gives numbers of each output of the first call, [N] each, the
+        same on both sides. It is called once, before `run`.
       compile_seconds: of tracing and compiling; None where the first call does that.
       bytes: of memory that the compiled program needs, by the compiler's account, where it has one.
     """
@@ -111,7 +111,7 @@ class Program:
     name: str
     run: Callable[[], Any]
     wait: Callable[[Any], Any]
-    values: Callable[[], np.ndarray]
+    values: Callable[[], list[np.ndarray]]
     compile_seconds: float | None = None
     bytes: int | None = None
 
@@ -251,13 +251,27 @@ def _passes(config_file: str, small: bool) -> tuple[int, int, int]:
     return costs['detector'].flops, costs['lifter'].flops, passes
 
 
-def compared(*outputs: Any) -> np.ndarray:
-    """The first numbers of each output, in a row, as both sides tell them."""
+def compared(*outputs: Any) -> list[np.ndarray]:
+    """Numbers from all over each output, [N] each, as both sides tell them.
+
+    The first ones alone would be a corner of a map, where hardly any point lies.
+    """
     arrays = [np.asarray(output).astype(np.float64).ravel() for output in outputs]
-    return np.concatenate([array[:COMPARED] for array in arrays])
+    places = [np.linspace(0, len(one) - 1, min(len(one), COMPARED)).astype(int) for one in arrays]
+    return [array[where] for array, where in zip(arrays, places, strict=True)]
 
 
-def difference(ours: Sequence[float], theirs: Sequence[float]) -> float:
-    """The largest difference of numbers, as a share of the largest number."""
-    a, b = np.asarray(ours), np.asarray(theirs)
-    return float(np.abs(a - b).max() / np.abs(b).max()) if a.shape == b.shape else float('inf')
+def difference(ours: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]]) -> float:
+    """The largest difference of numbers, as a share of the largest number of the same output.
+
+    Outputs differ in size: a gradient to points has hundreds where one to maps has ones.
+
+    Args:
+      ours: numbers of each output.
+      theirs: the other side's.
+    """
+    if [len(one) for one in ours] != [len(one) for one in theirs]:
+        return float('inf')
+    pairs = zip(map(np.asarray, ours), map(np.asarray, theirs), strict=True)
+    # `max` of Python's own would pass over what is no number.
+    return float(np.max([np.abs(a - b).max() / np.abs(b).max() for a, b in pairs]))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
+import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -235,12 +236,13 @@ def _names(paths: Sequence[str | os.PathLike]) -> tuple[str, ...]:
     Raises:
       UserError: a file comes twice.
     """
-    whole = [files.user_path(path) for path in paths]
-    whole = [path if files.is_remote(path) else path.resolve() for path in whole]
+    typed = [files.user_path(path) for path in paths]
+    # epath's own `resolve` leaves links as they are, and one file may have several.
+    whole = [path if files.is_remote(path) else pathlib.Path(path).resolve() for path in typed]
     for path, its_whole in zip(paths, whole, strict=True):
         if whole.count(its_whole) > 1:
             raise UserError(f'{path} is compared with itself; give every file once')
-    stems = [path.stem for path in whole]
+    stems = [path.stem for path in typed]  # The name of a link is what somebody has called it.
     if len({*stems}) == len(stems):
         return tuple(stems)
     folders = [path.parent.name for path in whole]

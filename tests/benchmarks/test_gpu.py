@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from benchmarks import chips, gpu, gpu_jobs, gpu_report, gpu_subjects
-from benchmarks.gpu_subjects import Job, Program
+from benchmarks.gpu_subjects import Job
 from capf_jax.errors import UserError
 
 H100 = 'NVIDIA H100 80GB HBM3'
@@ -41,7 +41,7 @@ def test_the_whole_command_runs_on_a_cpu(tmp_path, one_thread, capsys):
     ]  # fmt: skip
     assert all(m['seconds'] > 0 for row in rows if not row['check'] for m in row['measures'])
     # A loss, the size of its gradients, and the loss after a step of the optimizer.
-    ours, theirs = (row['measures'][0]['values'] for row in rows[4:6])
+    ours, theirs = ([n for one in row['measures'][0]['values'] for n in one] for row in rows[4:6])
     assert ours == pytest.approx(theirs, rel=1e-5)
     assert len(set(ours)) == 3
     assert text.startswith(gpu_report.MEASURES_NOTHING)
@@ -70,7 +70,7 @@ def jobs(**changes):
 def told(job, values):
     """What a job's process may tell."""
     measure = {'name': job.subject, 'value': values[0]}
-    measure |= {'values': values} if job.check else {'seconds': 0.5, 'program_bytes': 2**30}
+    measure |= {'values': [values]} if job.check else {'seconds': 0.5, 'program_bytes': 2**30}
     result = gpu_jobs.failed(job, '') | {'measures': [measure], 'memory': None, 'flops': 1}
     del result['failure']
     return result
@@ -258,77 +258,3 @@ def test_a_missing_gpu_is_one_sentence(monkeypatch):
     monkeypatch.setattr(gpu.shutil, 'which', lambda name: None)
     with pytest.raises(UserError, match=r'shows no GPU here.*--device=cpu'):
         gpu.device_of('gpu')
-
-
-def test_a_process_of_a_gpu_sees_one_gpu_and_only_our_side_uses_jax_there(monkeypatch):
-    monkeypatch.delenv('CUDA_VISIBLE_DEVICES', raising=False)
-    seen = []
-
-    def run(command, env, **_):
-        seen.append((env['JAX_PLATFORMS'], env['CUDA_VISIBLE_DEVICES']))
-        return subprocess.CompletedProcess(command, -9, '', '')
-
-    monkeypatch.setattr(gpu_jobs.subprocess, 'run', run)
-    for program, device in (('ours', H100), ('compiled', H100), ('ours', 'CPU')):
-        job = Job('lifter', 'float32', program, device=device)
-        assert gpu_jobs.in_process(job, 1)['failure'] == 'ended by SIGKILL'
-    assert seen == [('cuda,cpu', '0'), ('cpu', '0'), ('cpu', '')]
-
-
-def test_a_process_that_ends_or_hangs_leaves_a_failure(monkeypatch):
-    job = Job('lifter', 'float32', 'ours')
-
-    def run(command, **_):
-        return subprocess.CompletedProcess(command, 1, '', 'much\nImportError: no torch\n')
-
-    def hang(command, timeout, **_):
-        raise subprocess.TimeoutExpired(command, timeout)
-
-    monkeypatch.setattr(gpu_jobs.subprocess, 'run', run)
-    assert gpu_jobs.in_process(job, 1)['failure'] == 'ImportError: no torch'
-    monkeypatch.setattr(gpu_jobs.subprocess, 'run', hang)
-    assert gpu_jobs.in_process(job, 1.5)['failure'] == 'not done after 1.5 minutes'
-
-
-@pytest.mark.parametrize('program', ['ours', 'eager'])
-def test_a_gpu_that_a_library_does_not_see_is_a_failure(program):
-    failure = gpu_jobs.measured(Job('lifter', 'float32', program, device=H100))['failure']
-    assert failure.startswith('UserError: ')
-    assert 'docs/accelerators.md' in failure
-
-
-def stub(**changes):
-    calls = []
-    program = Program('x', lambda: calls.append('run'), lambda _: calls.append('wait'), list)
-    return calls, program, changes
-
-
-def test_one_person_is_waited_for_and_steps_follow_each_other(monkeypatch):
-    calls, program, _ = stub()
-    assert gpu_jobs.timed(program, 0.01, one_by_one=True)['calls_a_group'] == 1
-    assert calls[:4] == ['run', 'wait', 'run', 'wait']
-    monkeypatch.setattr(gpu_jobs, '_GROUP', 1e-4)
-    result = gpu_jobs.timed(program, 0.01, one_by_one=False)
-    assert result['calls_a_group'] > 1
-    assert 0 < result['fastest'] <= result['seconds']
-    assert result['groups'] >= gpu_jobs.LEAST
-
-
-def test_one_program_that_fails_leaves_the_others_of_its_row(monkeypatch):
-    from benchmarks import gpu_ours
-
-    def programs_of(job):
-        for name in ('first', 'second'):
-            _, program, _ = stub()
-            program.name, program.values = name, lambda name=name: value_of(name)
-            yield program
-
-    def value_of(name):
-        if name == 'first':
-            raise RuntimeError('out of memory\nand much more')
-        return gpu_subjects.compared(2.0)
-
-    monkeypatch.setattr(gpu_ours, 'programs_of', programs_of)
-    result = gpu_jobs.measured(Job('sampling', 'float32', 'ours', small=True))
-    assert result['failure'] == 'first: RuntimeError: out of memory'
-    assert [measure.get('value') for measure in result['measures']] == [None, 2.0]

@@ -145,3 +145,13 @@ def test_a_file_is_not_compared_with_itself(tmp_path, split, config):
     one = write(tmp_path / 'one.npz', split, config)
     with pytest.raises(ValueError, match='compared with itself'):
         compare([one, one], split, config)
+    (tmp_path / 'link.npz').symlink_to(one)
+    with pytest.raises(ValueError, match=r'one\.npz is compared with itself'):
+        compare([one, tmp_path / 'link.npz'], split, config)
+
+
+def test_a_link_keeps_the_name_that_it_has(tmp_path, split, config):
+    paths = [tmp_path / 'plain.npz', tmp_path / 'robust.npz']
+    for number, path in enumerate(paths):
+        path.symlink_to(write(tmp_path / f'{number}.npz', split, config))
+    assert compare(paths, split, config).names == ('plain', 'robust')
