@@ -22,7 +22,8 @@ from capf_jax.errors import UserError
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import Batch
 from data_pipeline import windows
-from data_pipeline.reader import Labels, Reader, labels
+from data_pipeline.reader import Reader
+from data_pipeline.stored_examples import Labels, labels
 from data_pipeline.windows import WindowReader
 
 __all__ = [

@@ -1,21 +1,16 @@
 """`Reader`: stored records of one split -> `Batch`, with every complaint about a record.
 
-Records are read through TFDS's data source and parsed here, a batch at a time. This avoids TFDS's
-own decoding, which keeps the threads waiting for Python's lock. TensorFlow and JAX are never
-imported.
+TensorFlow and JAX are never imported.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
-from google.protobuf import message
-from tensorflow_datasets.proto import tf_example_pb2
 
 from capf_jax import errors
 from capf_jax.errors import UserError
@@ -25,23 +20,12 @@ from capf_jax.pose.skeletons import Skeleton
 from data_pipeline import datasets, images
 from data_pipeline.images import UnreadableError
 from data_pipeline.records import LABELS
+from data_pipeline.stored_examples import examples_at, label, open_split
 
 _FLOATS = ('joints2d_detected', 'joints2d_truth', 'joints3d', 'affine', 'intrinsics')
 _JOINTS = _FLOATS[:3]
 _FEATURES = {'contexts': np.float16, 'context_joints': np.float32}  # stored as their bytes
-_AT_ONCE = 1024  # records that are in memory while all of a split are read
 FRAMES = ('camera', 'viewing_ray')
-
-
-@dataclasses.dataclass(frozen=True)
-class Labels:
-    """Who, what and where of every sample of a split; position i belongs to `Batch.index` i."""
-
-    subject: np.ndarray  # [N] str
-    action: np.ndarray  # [N] str
-    sequence: np.ndarray  # [N] str
-    camera: np.ndarray  # [N] str
-    frame: np.ndarray  # [N] int64, position in the sequence
 
 
 class Reader:
@@ -204,7 +188,7 @@ class Reader:
         Raises:
           RuntimeError: a file of the dataset is damaged.
         """
-        return _parsed(self._source, indices, self._builder, self._split)
+        return examples_at(self._source, indices, self._builder, self._split)
 
     def _name(self, index: Any, example: Any) -> str:
         """Which sample this is, for a sentence."""
@@ -243,78 +227,9 @@ def to_viewing_ray(
     return (joints3d @ rotation.swapaxes(-1, -2)).astype(joints3d.dtype)
 
 
-def labels(builder: tfds.core.DatasetBuilder, split: str) -> Labels:
-    """Labels of a whole split, aligned to `Batch.index`; no image is decoded.
-
-    Raises:
-      UserError: the split is missing or empty.
-      RuntimeError: a file of the dataset is damaged.
-    """
-    lists = {name: [] for name in LABELS}
-    for example in stored_examples(builder, split):
-        for name, values in lists.items():
-            values.append(label(example, name))
-    return Labels(**{name: np.array(values) for name, values in lists.items()})
-
-
-def stored_examples(builder: tfds.core.DatasetBuilder, split: str) -> Iterator[Any]:
-    """All records of a split as `Reader.examples` gives them, a few of which are in memory.
-
-    Raises:
-      UserError: the split is missing or empty.
-      RuntimeError: a file of the dataset is damaged.
-    """
-    source = open_split(builder, split)
-    for start in range(0, len(source), _AT_ONCE):
-        yield from _parsed(source, range(start, min(start + _AT_ONCE, len(source))), builder, split)
-
-
 def take(batch: Batch, rows: np.ndarray) -> Batch:
     """The samples of a batch in these rows, which may repeat; it holds no frames of windows."""
     return Batch(*(None if array is None else array[rows] for array in batch))
-
-
-def open_split(builder: tfds.core.DatasetBuilder, split: str) -> Any:
-    """TFDS's source of undecoded records; files that are still in a store are copied first.
-
-    Raises:
-      UserError: the split is missing or empty, or the store cannot be reached.
-      StateError: what is in the store is not whole.
-      OSError: the disk is too small for the files.
-    """
-    datasets.bring(builder, split)
-    try:
-        open_source: Any = builder.as_data_source  # TFDS's decorator hides its signature.
-        source = open_source(split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES)
-        if len(source) < 1:  # Of a part that ends before it begins, len() raises this error.
-            raise ValueError('the split is empty')
-        return source
-    except ValueError as error:
-        splits = builder.info.splits.items()
-        known = ', '.join(f'{name!r} with {info.num_examples}' for name, info in splits)
-        raise UserError(
-            f'{builder.data_dir} has no samples in split {split!r}; it has {known}: '
-            'choose config.data.train_split and test_split among these'
-        ) from error
-
-
-def _parsed(
-    source: Any,
-    indices: Sequence[int] | np.ndarray,
-    builder: tfds.core.DatasetBuilder,
-    split: str,
-) -> list:
-    """Records at these positions, each a mapping from a feature's name to its values."""
-    try:
-        stored = source.__getitems__([int(index) for index in indices])
-    except RuntimeError as error:  # ArrayRecord raises it at a wrong checksum, naming no file
-        reason = str(error).split(' (')[0]
-        raise datasets.not_whole(builder, f'split {split!r} does not read, {reason}') from error
-    example: Any = tf_example_pb2.Example  # pyright: ignore[reportAttributeAccessIssue] - built at import
-    try:
-        return [example.FromString(record).features.feature for record in stored]
-    except message.DecodeError as error:
-        raise datasets.not_whole(builder, f'a record of split {split!r} does not read') from error
 
 
 def _decode(encoded: bytes, image: np.ndarray) -> str:
@@ -332,14 +247,6 @@ def _decode(encoded: bytes, image: np.ndarray) -> str:
         return f'has {actual} pixels instead of {expected}'
     cv2.cvtColor(decoded, cv2.COLOR_BGR2RGB, dst=image)
     return ''
-
-
-def label(example: Any, name: str) -> str | int:
-    """One of the fields in LABELS of a stored record."""
-    if name == 'frame':
-        return example[name].int64_list.value[0]
-    text = example[name].bytes_list.value[0].decode(errors='backslashreplace')
-    return text if text.isprintable() else errors.printable(text)  # It may be shown in a terminal.
 
 
 def _wrong_skeleton(

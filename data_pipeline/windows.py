@@ -25,8 +25,9 @@ from jaxtyping import Int
 from capf_jax.errors import UserError
 from capf_jax.pose.batch import Batch
 from capf_jax.runtime import files
-from data_pipeline.reader import Reader, label, open_split, stored_examples, take
+from data_pipeline.reader import Reader, take
 from data_pipeline.records import LABELS
+from data_pipeline.stored_examples import label, open_split, stored_examples
 
 
 @dataclasses.dataclass(frozen=True)

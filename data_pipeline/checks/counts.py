@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from tqdm import tqdm
 
-from data_pipeline import reader
+from data_pipeline import stored_examples
 from data_pipeline.checks.findings import NOTE, OK, Finding, ok_if
 from data_pipeline.datasets.human36m.settings import PUBLISHED_SIZES
 from data_pipeline.datasets.mpi_inf_3dhp.published import published_sizes
@@ -83,7 +83,7 @@ def read_labels(builder: tfds.core.DatasetBuilder, split: str) -> dict[str, np.n
     with tqdm(total=total, desc=f'counting {split}', unit=' people', leave=False) as progress:
         for start in range(0, total, _BLOCK):
             stop = min(start + _BLOCK, total)
-            blocks.append(reader.labels(builder, f'{split}[{start}:{stop}]'))
+            blocks.append(stored_examples.labels(builder, f'{split}[{start}:{stop}]'))
             progress.update(stop - start)
     return {name: np.concatenate([getattr(block, name) for block in blocks]) for name in LABELS}
 

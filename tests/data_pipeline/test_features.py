@@ -6,7 +6,8 @@ import pytest
 from capf_jax.pose import skeletons
 from data_pipeline import features
 from data_pipeline.features import PeopleFeatures
-from data_pipeline.reader import Reader, labels
+from data_pipeline.reader import Reader
+from data_pipeline.stored_examples import labels
 from tests.data_pipeline import tiny_people
 
 SETTINGS = features.Settings(

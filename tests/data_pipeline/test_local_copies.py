@@ -12,7 +12,8 @@ from ml_collections import ConfigDict
 from capf_jax.errors import UserError
 from capf_jax.pose import skeletons
 from data_pipeline import build, datasets, features, local_copies, store_files
-from data_pipeline.reader import Reader, open_split
+from data_pipeline.reader import Reader
+from data_pipeline.stored_examples import open_split
 from tests.data_pipeline import test_features as made_features
 from tests.data_pipeline import tiny_people
 from tests.memory_store import put
