@@ -8,7 +8,7 @@ import pytest
 
 from capf_jax import compare, data_assembly
 from capf_jax.pose import skeletons
-from capf_jax.scoring import prediction_files
+from capf_jax.scoring import looks, prediction_files
 from tests import tiny
 
 
@@ -96,7 +96,7 @@ def test_looks_are_drawn_for_the_frame_and_its_neighbours(config, builder):
     labels['frame'] = np.arange(7)
     split = type(split)(labels, split.batches, read, split.conditions)
     variables = tiny.variables(model, batch)
-    figures = dict(compare.draw_looks(model, variables, split, settings))
+    figures = dict(looks.draw_looks(model, variables, split, settings))
     assert list(figures) == ['joint_attention', 'sampling_points', 'sampling_points_of_frames']
     shares = figures['joint_attention'].axes[0].images[0].get_array()
     np.testing.assert_allclose(shares.sum(-1), 100, rtol=1e-4)
@@ -108,4 +108,4 @@ def test_neighbours_of_a_frame_are_of_its_video_and_in_order(config, builder):
     labels = {name: values[[0] * 7] for name, values in split.labels.items()}
     labels['frame'] = np.array([5, 3, 1, 0, 2, 4, 6])
     split = type(split)(labels, split.batches, split.read, split.conditions)
-    assert compare.consecutive(split, 0) == [1, 5, 0, 6]
+    assert looks.consecutive(split, 0) == [1, 5, 0, 6]
