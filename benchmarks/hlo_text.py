@@ -14,9 +14,12 @@ import re
 from collections.abc import Iterator, Mapping
 
 # Operations that name or view memory, and move none.
-FREE = frozenset(
-    ('parameter', 'get-tuple-element', 'tuple', 'bitcast', 'constant', 'after-all', 'partition-id')
-)
+FREE = frozenset((
+    'parameter', 'get-tuple-element', 'tuple', 'bitcast', 'constant', 'after-all', 'partition-id',
+    'custom-call-start',
+))  # fmt: skip
+# What a core aside does, such as a gather on a sparse core, between its start and its end.
+ASIDE = 'custom-call-update'
 COLLECTIVES = (
     'all-reduce', 'all-gather', 'reduce-scatter', 'all-to-all', 'collective-permute',
 )  # fmt: skip
@@ -264,10 +267,25 @@ def moved(operation: Operation, types: Mapping[str, str]) -> Size:
             0, *(n * there.numbers // source.numbers for n in (source.in_memory, source.padding))
         )
         return read + there
-    whole = size_of(operation.type)
-    for operand in operation.operands:
+    result, operands = operation.type, operation.operands
+    if operation.kind == ASIDE:  # Its type is ((operands), result, (scratch)).
+        result, operands = elements(result)[1], operands[1:]  # The first is its start.
+    whole = size_of(result)
+    for operand in operands:
         whole += size_of(types.get(operand, ''))
     return whole
+
+
+def elements(type_text: str) -> list[str]:
+    """The types in the type of a tuple, such as '((f32[8], s32[]), f32[4])'."""
+    out, depth = [''], 0
+    for letter in type_text.strip()[1:-1]:
+        depth += (letter in '([{') - (letter in ')]}')
+        if letter == ',' and not depth:
+            out.append('')
+        else:
+            out[-1] += letter
+    return [element.strip() for element in out]
 
 
 def part_of(source: str) -> str:

@@ -76,6 +76,23 @@ def test_a_copy_into_fast_memory_is_read_once_and_belongs_to_its_reader(program)
     assert rows['HRNet: copy-start'].bytes == 128 * 128 * 4
 
 
+def test_a_gather_on_a_sparse_core_reads_its_operands_once_and_writes_its_result():
+    text = """\
+ENTRY %main.1 (x: f32[64,128], i: s32[16]) -> f32[16,128] {
+  %x = f32[64,128]{1,0:T(8,128)} parameter(0)
+  %i = s32[16]{0:T(128)} parameter(1)
+  %start = ((), (), (s32[1024]{0:T(1024)})) custom-call-start(), custom_call_target="gather"
+  %update = ((f32[64,128]{1,0:T(8,128)}, s32[16]{0:T(128)}), f32[16,128]{1,0:T(8,128)}, \
+(s32[1024]{0:T(1024)})) custom-call-update(%start, %x, %i)
+  ROOT %done = f32[16,128]{1,0:T(8,128)} custom-call-done(%update)
+}
+"""
+    rows = hlo_text.traffic(hlo_text.parse(text))
+    assert [(row.sort, row.bytes) for row in rows] == [
+        ('other: custom-call-update', 4 * (64 * 128 + 128 + 16 * 128))
+    ]
+
+
 def test_arrays_in_fast_memory_hide_no_padding():
     size = hlo_text.size_of('(s32[16]{0:T(128)S(1)}, f32[2,8]{1,0:T(2,128)})')
     assert size.padding == 2 * 128 * 4 - 2 * 8 * 4
