@@ -3,6 +3,8 @@
 import importlib.util
 import json
 import os
+import subprocess
+import sys
 
 import jax
 import pytest
@@ -218,6 +220,29 @@ def test_hours_without_memory_traffic_say_that_they_are_of_the_products_alone():
 
 def test_another_dataset_gets_no_hours():
     assert 'No row of a v5e' in accelerator_report.markdown([result(config='synthetic')])
+
+
+WRITTEN = """
+import jax
+from benchmarks import chips, hlo_text, program_texts
+
+with program_texts.written() as folder:
+    chip = jax.sharding.SingleDeviceSharding(chips.devices_of('v6e:2x2')[0])
+    x = jax.ShapeDtypeStruct((8, 128), 'float32', sharding=chip)
+    compiled = jax.jit(lambda x: (x @ x.T).sum()).lower(x).compile()
+    (path,) = folder.glob('*-TLP-hlo.txt')
+    kinds = [
+        [operation.kind for operation in hlo_text.parse(text).operations()]
+        for text in (path.read_text(), compiled.as_text())
+    ]
+    assert kinds[0] == kinds[1] and len(kinds[0]) > 2, kinds
+"""
+
+
+@pytest.mark.skipif(not LIBTPU, reason='libtpu is not installed')
+def test_libtpu_writes_the_text_that_jaxlib_reads():
+    # libtpu reads its options once, when a process loads it.
+    subprocess.run([sys.executable, '-c', WRITTEN], check=True)
 
 
 @pytest.mark.skipif(not LIBTPU, reason='libtpu is not installed')
