@@ -1,13 +1,16 @@
-"""Other forms of the primitives that jax2onnx cannot convert for a batch of any size.
+"""What jax2onnx lacks: other forms of primitives that it cannot convert, and a faster search.
 
-This is the one place for what jax2onnx lacks: the models stay as they are. A function is traced,
-and every primitive that stands in `FORMS` is replaced by operations of the same value that convert.
+This is the one place for it: the models stay as they are. A function is traced, and every primitive
+that stands in `FORMS` is replaced by operations of the same value that convert for a batch of any
+size.
 """
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import jax
@@ -39,6 +42,36 @@ def convertible(function: Callable[..., Any], shapes: Sequence[Any]) -> Callable
         return tuple(_evaluated(program.jaxpr, program.consts, arrays))
 
     return rewritten
+
+
+@contextlib.contextmanager
+def newest_first() -> Iterator[None]:
+    """Lets jax2onnx, inside, look for the result of an operation among the newest ones first.
+
+    jax2onnx 0.17 asks for every operation whether its result is in the graph, and goes through all
+    of them from the first one on, which took most of a large network's time. A jax2onnx without
+    that search stays as it is.
+    """
+    name = '_value_is_graph_connected'
+    try:
+        module: Any = importlib.import_module('jax2onnx.converter.output_binding')
+        before, matches = getattr(module, name), module._value_matches_reference
+    except (ImportError, AttributeError):
+        yield
+        return
+
+    def is_in_graph(context: Any, value: Any) -> bool:
+        graph = context.builder
+        for node in reversed(graph.nodes):
+            if any(matches(output, value) for output in node.outputs):
+                return True
+        return any(matches(one, value) for one in (*graph.inputs, *graph.initializers))
+
+    setattr(module, name, is_in_graph)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
 
 
 def _evaluated(program: core.Jaxpr, constants: Any, arrays: Any) -> list[Any]:

@@ -6,7 +6,7 @@ import logging
 import warnings
 from typing import Any
 
-from capf_jax.exporting.onnx_forms import convertible
+from capf_jax.exporting.onnx_forms import convertible, newest_first
 from capf_jax.exporting.tensors import Export
 
 
@@ -26,7 +26,7 @@ def of_export(exported: Export, batch: Any, opset: int) -> Any:
     try:
         for logger in loggers:
             logger.setLevel(logging.CRITICAL)
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), newest_first():
             warnings.simplefilter('ignore')
             model: Any = jax2onnx.to_onnx(
                 convertible(exported.function, exported.shapes(batch)),
