@@ -18,7 +18,7 @@ FREE = frozenset((
     'parameter', 'get-tuple-element', 'tuple', 'bitcast', 'constant', 'after-all', 'partition-id',
     'custom-call-start',
 ))  # fmt: skip
-# What a core aside does, such as a gather on a sparse core, between its start and its end.
+# What another core of the chip does meanwhile, such as a gather on a sparse core.
 ASIDE = 'custom-call-update'
 COLLECTIVES = (
     'all-reduce', 'all-gather', 'reduce-scatter', 'all-to-all', 'collective-permute',

@@ -98,15 +98,21 @@ def error_of(person: Person, camera: Camera, models: Models) -> float:
 
 
 def rows(errors: np.ndarray, angles: Sequence[float]) -> list[list[float]]:
-    """The table's rows from errors [people, angles], whose first column is the middle's."""
-    out = []
+    """The table's rows from errors [people, angles], whose first column is the middle's.
+
+    An angle at which nobody is wholly in the picture has no numbers.
+    """
+    out: list[list[float]] = []
     for angle, here in zip(angles[1:], errors.T[1:], strict=True):
         counts = np.isfinite(here) & np.isfinite(errors[:, 0])
         here, middle = here[counts], errors[counts, 0]
+        if not len(here):
+            out.append([angle, 0])
+            continue
         beside = here - middle
-        deviation = beside.std() / np.sqrt(max(len(beside), 1))
-        numbers = (here.mean(), middle.mean(), beside.mean(), deviation, 100 * (beside > 0).mean())
-        out.append([angle, int(counts.sum()), *numbers])
+        error = beside.std() / np.sqrt(len(beside))
+        numbers = (here.mean(), middle.mean(), beside.mean(), error, 100 * (beside > 0).mean())
+        out.append([angle, len(here), *numbers])
     return out
 
 
@@ -121,8 +127,10 @@ def main(argv: Sequence[str]) -> int:
         angles = [0.0, *map(float, values.angles.split(','))]
     except ValueError as error:
         raise UserError(f'--angles={values.angles} holds no numbers, such as -25,25') from error
-    if max(map(abs, angles)) >= 40:
+    if not all(abs(angle) < 40 for angle in angles):
         raise UserError(f'--angles={values.angles} is outside of the picture: give less than 40')
+    if values.people < 2:
+        raise UserError(f'--people={values.people} has no standard error: give 2 or more')
     programs.start_process()
     use_compilation_cache()
     use_stored_programs()

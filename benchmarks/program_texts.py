@@ -1,13 +1,13 @@
 """The text of a program that libtpu has compiled, also where jaxlib cannot read the program.
 
-The libtpu of a date may know instructions that jaxlib does not, and then `Compiled.as_text()` is an
-error. libtpu itself can write the same text into a folder, by options that it reads when it is
-loaded.
+A libtpu may know instructions that jaxlib does not, and then `Compiled.as_text()` is an error.
+libtpu itself can write the same text into a folder, by options that it reads when it is loaded.
 """
 
 from __future__ import annotations
 
 import contextlib
+import importlib.metadata
 import os
 import pathlib
 import tempfile
@@ -17,6 +17,7 @@ from typing import Any
 import jax
 
 ENVIRONMENT = 'LIBTPU_INIT_ARGS'
+KNOWN = '0.0.52'  # the libtpu that has these options; one without them would end the process
 # The final text alone: the steps on the way to a real program are gigabytes.
 OPTIONS = (
     '--xla_jf_dump_hlo_text=true',
@@ -30,10 +31,13 @@ _FINAL = '*-TLP-hlo.txt'
 def written() -> Iterator[pathlib.Path]:
     """A folder, for as long as the context lasts, into which libtpu writes the texts of programs.
 
-    libtpu must not be loaded yet.
+    It stays empty with another libtpu than `KNOWN`. libtpu must not be loaded yet.
     """
     before = os.environ.get(ENVIRONMENT)
     with tempfile.TemporaryDirectory() as folder:
+        if _version() != KNOWN:
+            yield pathlib.Path(folder)
+            return
         words = [before or '', f'--xla_jf_dump_to={folder}', *OPTIONS]
         os.environ[ENVIRONMENT] = ' '.join(filter(None, words))
         try:
@@ -43,6 +47,14 @@ def written() -> Iterator[pathlib.Path]:
                 del os.environ[ENVIRONMENT]
             else:
                 os.environ[ENVIRONMENT] = before
+
+
+def _version() -> str:
+    """That of the installed libtpu; '' where there is none."""
+    try:
+        return importlib.metadata.version('libtpu')
+    except importlib.metadata.PackageNotFoundError:
+        return ''
 
 
 def forget(folder: pathlib.Path) -> None:

@@ -198,11 +198,20 @@ def test_a_text_that_jaxlib_cannot_read_is_the_one_that_libtpu_wrote(tmp_path):
 
 def test_options_of_the_user_stay_when_libtpu_is_asked_for_texts(monkeypatch):
     monkeypatch.setenv(program_texts.ENVIRONMENT, '--of_the_user=1')
+    monkeypatch.setattr(program_texts, '_version', lambda: program_texts.KNOWN)
     with program_texts.written() as folder:
         words = os.environ[program_texts.ENVIRONMENT].split()
         assert words[:2] == ['--of_the_user=1', f'--xla_jf_dump_to={folder}']
         assert folder.is_dir()
     assert os.environ[program_texts.ENVIRONMENT] == '--of_the_user=1'
+
+
+def test_another_libtpu_gets_no_options_that_would_end_the_process(monkeypatch):
+    monkeypatch.delenv(program_texts.ENVIRONMENT, raising=False)
+    monkeypatch.setattr(program_texts, '_version', lambda: '99.0')
+    with program_texts.written() as folder:
+        assert program_texts.ENVIRONMENT not in os.environ
+        assert program_texts.text_of(Unreadable(), folder) == ''
 
 
 def test_a_program_whose_text_cannot_be_read_keeps_the_rest_of_its_row():

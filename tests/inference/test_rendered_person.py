@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from benchmarks import picture_border
+from capf_jax.errors import UserError
 from capf_jax.inference import predictor
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.photograph_models import Models
@@ -30,6 +31,16 @@ def test_rows_count_those_alone_who_are_in_the_picture():
     (first, second) = picture_border.rows(errors, [0, 10, 30])
     assert first == [10, 2, 60, 60, 0, pytest.approx(10 / 2**0.5), 50]
     assert second == [30, 1, 71, 70, 1, 0, 100]
+
+
+def test_an_angle_at_which_nobody_is_in_the_picture_has_no_numbers():
+    assert picture_border.rows(np.array([[50.0, np.nan]]), [0, 39]) == [[39, 0]]
+
+
+@pytest.mark.parametrize('argument', ['--people=1', '--angles=40', '--angles=nan', '--angles=left'])
+def test_a_benchmark_that_cannot_be_run_is_one_sentence(argument):
+    with pytest.raises(UserError, match=argument):
+        picture_border.main(['picture_border', argument])
 
 
 @pytest.mark.skipif(not predictor.LIFTER.is_file(), reason='the default lifter is not here')
