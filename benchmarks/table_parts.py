@@ -24,7 +24,6 @@ class Row:
       frames: frames of a window.
       metrics: which of the table's it has; () for all of them.
       longer: how many times as long it trains as a lifter does.
-      quick: whether the quick form has this row.
     """
 
     name: str
@@ -39,7 +38,6 @@ class Row:
     frames: int = 1
     metrics: tuple[str, ...] = ()
     longer: int = 1
-    quick: bool = True
 
     @property
     def needs(self) -> str:

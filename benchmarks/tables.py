@@ -25,9 +25,9 @@ from collections.abc import Callable, Sequence
 import jax
 
 from benchmarks import table_report
-from benchmarks.table_parts import Row, Size
+from benchmarks.table_parts import Row
 from benchmarks.table_report import Run
-from benchmarks.table_rows import QUICK, ROWS, TABLES
+from benchmarks.table_rows import FULL, QUICK, QUICK_ROWS, ROWS, TABLES
 from capf_jax.errors import UserError, unknown
 from capf_jax.runtime import commands, files, logs
 
@@ -60,7 +60,7 @@ def chosen_rows(text: str, quick: bool) -> list[Row]:
     rows: dict[str, Row] = {}
     for name in filter(None, text.split(',')):
         if name in TABLES:
-            chosen = [row for row in TABLES[name].rows if row.quick or not quick]
+            chosen = [row for row in TABLES[name].rows if row.name in QUICK_ROWS or not quick]
         elif name in ROWS:
             chosen = [ROWS[name]]
         else:
@@ -88,7 +88,7 @@ class Experiment:
           UserError: a file in `out` does not read.
         """
         self.workdir, self.out, self.machine = workdir, out, machine
-        self.sizes = QUICK if quick else {}
+        self.sizes = QUICK if quick else FULL
         self.form = 'quick' if quick else 'full'
         self.ending = '-quick' if quick else ''
         self.runs: dict[tuple[str, int], Run] = {}
@@ -111,7 +111,7 @@ class Experiment:
           seed: of its weights.
           weights: what stands for the weight file of the row that it needs.
         """
-        size = self.sizes.get(row.config, Size())
+        size = self.sizes[row.config]
         text = row.arguments.replace(f'{{{row.needs}}}', weights) if row.needs else row.arguments
         parts = ','.join(filter(None, (text, size.arguments, f'seed={seed}')))
         return [f'--config={row.config}:{parts}', *row.fields, *size.fields]
@@ -183,7 +183,7 @@ class Experiment:
                 continue
             runs.sort(key=lambda run: (order.index(run.row), run.seed))
             command = f'python -m benchmarks.tables --out=docs/results --rows={name}'
-            command += ' --quick' if self.sizes else ''
+            command += ' --quick' if self.form == 'quick' else ''
             text = table_report.markdown(table, self.words(table.rows), command, runs)
             with files.whole(self.path(name, 'md')) as path:
                 path.write_text(text)
@@ -198,10 +198,10 @@ class Experiment:
 
     def words(self, rows: Sequence[Row]) -> str:
         """The form with its sizes."""
-        sizes = dict.fromkeys(self.sizes[row.config] for row in rows if row.config in self.sizes)
-        small = [' '.join(filter(None, (size.arguments, *size.fields))) for size in sizes]
-        return self.form + (
-            f', with `{"` and `".join(small)}`' if small else ', sizes of the configs'
+        sizes = dict.fromkeys(self.sizes[row.config] for row in rows)
+        texts = [' '.join(filter(None, (size.arguments, *size.fields))) for size in sizes]
+        return f'{self.form}, with ' + ' and '.join(
+            f'`{text}`' if text else 'the sizes of the config' for text in texts
         )
 
 

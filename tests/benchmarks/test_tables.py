@@ -8,7 +8,7 @@ import pytest
 from benchmarks import table_report, tables
 from benchmarks.table_parts import Order
 from benchmarks.table_report import Run
-from benchmarks.table_rows import QUICK, ROWS, TABLES
+from benchmarks.table_rows import FULL, QUICK, QUICK_ROWS, ROWS, TABLES
 from capf_jax.errors import UserError
 from capf_jax.runtime import configuration
 
@@ -192,4 +192,5 @@ def test_orders_name_rows_of_their_table():
     for table in TABLES.values():
         names = {row.name for row in table.rows}
         assert all(set(order.rows) <= names for order in table.orders)
-    assert {row.config for row in ROWS.values()} == set(QUICK)
+    assert {row.config for row in ROWS.values()} == set(QUICK) == set(FULL)
+    assert set(ROWS) > QUICK_ROWS
