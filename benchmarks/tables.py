@@ -31,6 +31,7 @@ from benchmarks.table_rows import FULL, QUICK, QUICK_ROWS, ROWS, TABLES
 from capf_jax.errors import UserError, unknown
 from capf_jax.runtime import commands, files, logs
 
+_AVERAGED = 'averaged_'  # begins the names of scores of averaged weights in a run's log
 Start = Callable[[Sequence[str]], object]  # runs `python -m MODULE ...`, given from MODULE on
 
 
@@ -138,7 +139,8 @@ class Experiment:
         folder = self.folder(row, seed)
         if not list(folder.glob('*.safetensors')):
             self.run(row, seed, start)
-        return os.fspath(next(iter(folder.glob('*.safetensors'))))
+        averaged = list(folder.glob('*_averaged.safetensors'))
+        return os.fspath((averaged or list(folder.glob('*.safetensors')))[0])
 
     def run(self, row: Row, seed: int, start: Start) -> None:
         """Trains and scores a row, or goes on with it."""
@@ -206,9 +208,15 @@ class Experiment:
 
 
 def _last_scores(folder: files.AnyPath) -> dict[str, float]:
-    """The scores after the last step, which the run's log has."""
+    """The scores after the last step, which the run's log has: of the averaged weights, if any."""
     line = [line for line in logs.entries(folder / 'log.jsonl') if line['part'] == 'test'][-1]
-    return {name: value for name, value in line.items() if name not in ('step', 'part')}
+    scores = {name: value for name, value in line.items() if name not in ('step', 'part')}
+    of_average = {
+        name.removeprefix(_AVERAGED): value
+        for name, value in scores.items()
+        if name.startswith(_AVERAGED)
+    }
+    return of_average or scores
 
 
 def _commit(folder: files.AnyPath) -> str:

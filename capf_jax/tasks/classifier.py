@@ -23,18 +23,10 @@ from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.classifier import ClassHead
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.pose.batch import AXIS, Array, Batch
-from capf_jax.pose.flip import flip_batch
 from capf_jax.pose.skeletons import Skeleton
 from capf_jax.scoring.classes import classes_scorer
-from capf_jax.tasks.detector import augment
-from capf_jax.tasks.task import (
-    Task,
-    TrainState,
-    mean_over_valid,
-    new_state,
-    random_of_sample,
-    step_keys,
-)
+from capf_jax.tasks.augmentation import augmented
+from capf_jax.tasks.task import Task, TrainState, mean_over_valid, new_state
 
 NETWORK, HEAD = 'detector', 'classifier'  # parts of the parameters and of the weight file
 
@@ -119,10 +111,7 @@ def classifier_task(
         return state.replace(params=params, batch_stats=network.get('batch_stats', {}))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
-        key_flip, key_augment = step_keys(state, 2)
-        chance = random_of_sample(key_flip, batch.valid.shape[0])
-        batch = flip_batch(batch, chance < flip_probability, joint_set)
-        images, _ = augment(key_augment, batch.images, batch.joints2d_crop_truth, detection)
+        images, _ = augmented(state, batch, joint_set, detection, flip_probability)
 
         def loss_share(params: Any) -> tuple[Array, Any]:
             output, changes = model.apply(

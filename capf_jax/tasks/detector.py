@@ -10,7 +10,7 @@ import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import optax
-from jaxtyping import Float, Shaped, UInt8, UInt32
+from jaxtyping import Float
 from ml_collections import ConfigDict
 
 from capf_jax.errors import UserError
@@ -20,20 +20,11 @@ from capf_jax.models import cost
 from capf_jax.models.detectors.catalog import DetectorEntry, normalise_images
 from capf_jax.models.detectors.heatmaps import joints_of, target_heatmaps
 from capf_jax.models.detectors.initial import random_variables
-from capf_jax.models.grid_sample import grid_sample
 from capf_jax.pose.batch import AXIS, Array, Batch
-from capf_jax.pose.flip import flip_batch
 from capf_jax.pose.skeletons import Skeleton
 from capf_jax.scoring.joints2d import joints_scorer
-from capf_jax.tasks.task import (
-    Task,
-    TrainState,
-    joint_distances,
-    mean_over_valid,
-    new_state,
-    random_of_sample,
-    step_keys,
-)
+from capf_jax.tasks.augmentation import augmented
+from capf_jax.tasks.task import Task, TrainState, joint_distances, mean_over_valid, new_state
 
 
 def detector_task(
@@ -101,10 +92,7 @@ def detector_task(
         return state.replace(**load_detector(detector_file, weights(state), name=entry.name))
 
     def train_step(state: TrainState, batch: Batch) -> tuple[TrainState, dict[str, Array]]:
-        key_flip, key_augment = step_keys(state, 2)
-        chance = random_of_sample(key_flip, batch.valid.shape[0])
-        batch = flip_batch(batch, chance < flip_probability, joint_set)
-        images, joints = augment(key_augment, batch.images, batch.joints2d_crop_truth, detection)
+        images, joints = augmented(state, batch, joint_set, detection, flip_probability)
 
         def loss_share(params: Any) -> tuple[Array, Any]:
             variables = {'params': params, 'batch_stats': state.batch_stats}
@@ -174,69 +162,3 @@ def cross_entropy(
 
 
 LOSSES = {'gaussian': squared_error, 'probability': cross_entropy}  # by what heatmaps are
-
-
-def augment(
-    key: UInt32[Array, 2],
-    images: UInt8[Array, 'B H W 3'],
-    joints: Float[Array, 'B J 2'],
-    detection: ConfigDict,
-) -> tuple[Float[jax.Array, 'B H W 3'], Float[jax.Array, 'B J 2']]:
-    """Rotates, scales, shifts and tints crops, each on its own, with their joints.
-
-    Runs inside the axis `AXIS`; a sample's fate depends on its place in the whole batch alone.
-
-    Args:
-      key: of this step.
-      images: [B, H, W, 3] uint8.
-      joints: [B, J, 2] crop pixels.
-      detection: `config.detection`.
-
-    Returns:
-      Crops [B, H, W, 3] float32 in 0..255, black beyond the crop's border, and joints [B, J, 2].
-    """
-    size = images.shape[0]
-    keys = jax.random.split(key, 7)
-    random = jnp.stack([2 * random_of_sample(k, size) - 1 for k in keys], axis=-1)  # [B, 7], -1..1
-    angle = jnp.deg2rad(detection.max_rotation * random[:, 0])
-    zoom = 1 + detection.max_scale * random[:, 1]
-    shift = detection.max_shift * random[:, 2:4] * images.shape[2]
-    images, joints = transform(images, joints, angle, zoom, shift)
-    gain = 1 + detection.max_gain * random[:, None, None, 4:7]
-    return jnp.clip(images * gain, 0, 255), joints
-
-
-def transform(
-    images: Shaped[Array, 'B H W 3'],
-    joints: Float[Array, 'B J 2'],
-    angle: Float[Array, ' B'],
-    zoom: Float[Array, ' B'],
-    shift: Float[Array, 'B 2'],
-) -> tuple[Float[jax.Array, 'B H W 3'], Float[jax.Array, 'B J 2']]:
-    """Turns crops and their joints about the crop's middle, enlarges them, and moves them.
-
-    Args:
-      images: [B, H, W, 3]; joints: [B, J, 2] crop pixels.
-      angle: [B] radians, clockwise as seen, since y points down.
-      zoom: [B] above 1 makes the person larger.
-      shift: [B, 2] crop pixels, after the rest.
-
-    Returns:
-      Crops [B, H, W, 3] float32, bilinear, zero outside, and joints [B, J, 2].
-    """
-    height, width = images.shape[1:3]
-    middle = jnp.array([width - 1, height - 1]) / 2
-    columns, rows = jnp.meshgrid(jnp.arange(width), jnp.arange(height))
-    pixels = jnp.stack([columns, rows], axis=-1).reshape(1, -1, 2)
-    sources = _rotate(pixels - middle - shift[:, None], -angle) / zoom[:, None, None]
-    sources = sources.reshape(-1, height, width, 2) / middle  # normalised by the crop
-    moved = grid_sample(images.astype(jnp.float32), sources, 'zeros')
-    joints = _rotate(joints - middle, angle) * zoom[:, None, None] + middle + shift[:, None]
-    return moved, joints
-
-
-def _rotate(points: Array, angle: Array) -> jax.Array:
-    """Points [B, N, 2] about the origin by [B] radians, written out to stay in full precision."""
-    cosine, sine = jnp.cos(angle)[:, None], jnp.sin(angle)[:, None]
-    x, y = points[..., 0], points[..., 1]
-    return jnp.stack([cosine * x - sine * y, sine * x + cosine * y], axis=-1)

@@ -84,6 +84,18 @@ def test_scores_of_another_size_do_not_count(tmp_path, product):
     assert not experiment(tmp_path).is_finished(rows[0], 0)
 
 
+def test_scores_and_weights_are_of_the_averaged_weights(tmp_path, product):
+    row, runs = ROWS['ca_pf_s-1'], experiment(tmp_path)
+    folder = runs.folder(row, 0)
+    trained(folder, 60.0)
+    line = {'step': 7, 'part': 'test', 'mpjpe': 60.0, 'averaged_mpjpe': 50.0}
+    (folder / 'log.jsonl').write_text(json.dumps(line))
+    (folder / 'sequence_averaged.safetensors').write_bytes(b'')
+    tables.run_all(runs, [row], [0], product)
+    assert runs.runs['ca_pf_s-1', 0].scores == {'mpjpe': 50.0}
+    assert runs.weights_of(row, 0, product).endswith('sequence_averaged.safetensors')
+
+
 def test_an_interrupted_run_leaves_the_runs_before_it(tmp_path):
     def fails_at_3(arguments):
         if 'frames=3' in ' '.join(arguments):
