@@ -20,7 +20,7 @@ _FEW = Size(
     ('--config.data.builder.test_size=300', '--config.training.batch_size=16'),
 )
 QUICK: Mapping[str, Size] = {DETECTOR: _FEW, CLASSIFIER: _FEW}
-_MANY = Size('size=12000,epochs=2')
+_MANY = Size('size=8000,epochs=2')
 FULL: Mapping[str, Size] = {DETECTOR: _MANY, CLASSIFIER: _MANY}
 
 _POSE, _JOINTS, _CLASS = 'mpjpe', 'error_px', 'wrong_percent'
