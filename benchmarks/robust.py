@@ -20,6 +20,7 @@ from typing import Any
 
 import tabulate
 
+from benchmarks.table_report import cell
 from capf_jax.runtime import commands, files
 
 CONFIG = 'configs/synthetic_robust.py'
@@ -72,7 +73,10 @@ def figures(noise: Sequence[Mapping[str, Any]]) -> dict[str, float]:
 
 
 def table(scores: Mapping[str, Sequence[Mapping[str, float]]]) -> list[list[str]]:
-    """The rows of the table, means over the seeds; losses are compared with the first row's."""
+    """The rows of the table, means over the seeds, and each seed of the errors that lead them.
+
+    Losses are compared with the first row's.
+    """
     rows = []
     plain: dict[str, float] = {}
     for name, of_seeds in scores.items():
@@ -82,8 +86,8 @@ def table(scores: Mapping[str, Sequence[Mapping[str, float]]]) -> list[list[str]
         rows.append(
             [
                 name,
-                f'{mean["least"]:.1f}',
-                f'{mean["most"]:.1f}',
+                cell([one['least'] for one in of_seeds]),
+                cell([one['most'] for one in of_seeds]),
                 f'{loss:.1f}',
                 f'{100 * loss / plain_loss:.0f}%',
                 f'{100 * (mean["least"] / plain["least"] - 1):+.1f}%',
@@ -112,7 +116,7 @@ def main(argv: Sequence[str]) -> int:
     rows = [list(ROWS.items())[int(digit)] for digit in sorted({'0', *values.rows})]
     noise = {name: [sweep(means, seed, values) for seed in seeds] for name, means in rows}
     scores = {name: [figures(one) for one in of_seeds] for name, of_seeds in noise.items()}
-    words = tabulate.tabulate(table(scores), HEADER, 'github')
+    words = tabulate.tabulate(table(scores), HEADER, 'github', disable_numparse=True)
     stem = values.workdir / f'robust-{values.people}'
     with files.whole(stem.with_name(f'{stem.name}.md')) as path:
         path.write_text(f'{words}\n')
