@@ -172,16 +172,22 @@ class Experiment:
         )
 
     def write(self) -> None:
-        """Writes the tables that have a run which is still described by the rows."""
+        """Writes the tables that have a run which is still described by the rows.
+
+        A table of which nothing has been run but what a table before it has too is left out.
+        """
+        before: set[str] = set()
         for name, table in TABLES.items():
             order = [row.name for row in table.rows]
             rows = {row.name: row for row in table.rows}
+            own = set(order) - before
+            before |= own
             runs = [
                 run
                 for run in self.runs.values()
                 if run.row in rows and self.is_finished(rows[run.row], run.seed)
             ]
-            if not runs:
+            if not any(run.row in own for run in runs):
                 continue
             runs.sort(key=lambda run: (order.index(run.row), run.seed))
             command = f'python -m benchmarks.tables --out=docs/results --rows={name}'

@@ -84,6 +84,17 @@ def test_scores_of_another_size_do_not_count(tmp_path, product):
     assert not experiment(tmp_path).is_finished(rows[0], 0)
 
 
+def test_a_table_without_a_row_of_its_own_is_not_written(tmp_path, product):
+    runs = experiment(tmp_path)
+    tables.run_all(runs, [ROWS['step-0'], ROWS['step-3']], [0], product)
+    assert sorted(path.name for path in runs.out.iterdir()) == [
+        'table3-quick.json',
+        'table3-quick.md',
+    ]
+    tables.run_all(runs, [ROWS['without-4x']], [0], product)
+    assert (runs.out / 'table4-quick.md').exists()
+
+
 def test_scores_and_weights_are_of_the_averaged_weights(tmp_path, product):
     row, runs = ROWS['ca_pf_s-1'], experiment(tmp_path)
     folder = runs.folder(row, 0)
