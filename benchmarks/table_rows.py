@@ -19,7 +19,7 @@ SINGLE = detector_rows.LIFTER
 # Sizes by config file. With two seeds, all rows of the full form take at most 8 hours on two cores,
 # and those of the quick form 30 minutes. A window of 27 frames costs 27 frames, so that windows are
 # few: each is seen once, and averaging the weights stands for the decay of the learning rate.
-_WINDOWS = Size('people=10000,clip=40,epochs=1', ('--config.training.weight_average=0.99',))
+_WINDOWS = Size('people=12000,clip=40,epochs=1', ('--config.training.weight_average=0.99',))
 FULL: Mapping[str, Size] = {
     CA_PF_S: _WINDOWS,
     POSEFORMER: _WINDOWS,
