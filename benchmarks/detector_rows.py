@@ -45,14 +45,14 @@ def _pair(network: str, line: str, paper: Mapping[str, float] | None = None) -> 
     arguments = f'step=3,network={network},weights={{{detector}}}'
     return (
         Row(f'on-{detector}', line, LIFTER, arguments, paper=paper or {}, metrics=(_POSE,)),
-        Row(detector, line, DETECTOR, f'network={network}', metrics=(_JOINTS,), longer=4),
+        Row(detector, line, DETECTOR, f'network={network}', metrics=(_JOINTS,)),
     )
 
 
 def _coordinates() -> Row:
     """The lifter without context, which is a row of Table 3 too."""
     line = 'no network: coordinates only (step 0)'
-    return Row('step-0', line, LIFTER, 'step=0', paper={_POSE: 51.2}, metrics=(_POSE,))
+    return Row('step-0', line, LIFTER, 'step=0', paper={_POSE: 51.2}, metrics=(_POSE,), minutes=1)
 
 
 def table5() -> Table:
@@ -69,7 +69,7 @@ def table5() -> Table:
             paper=_OF_IMAGENET,
             metrics=(_POSE,),
         ),
-        Row('classifier-hrnet', line, CLASSIFIER, metrics=(_CLASS,), longer=4),
+        Row('classifier-hrnet', line, CLASSIFIER, metrics=(_CLASS,)),
         Row(
             'on-random-hrnet',
             'small HRNet, nothing: random weights',

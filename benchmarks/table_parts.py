@@ -23,7 +23,7 @@ class Row:
       noise: px of noise on the 2D joints that the trained lifter is evaluated with.
       frames: frames of a window.
       metrics: which of the table's it has; () for all of them.
-      longer: how many times as long it trains as a lifter does.
+      minutes: about how long its run takes in the full form on two quiet cores.
     """
 
     name: str
@@ -37,17 +37,12 @@ class Row:
     noise: tuple[int, ...] = ()
     frames: int = 1
     metrics: tuple[str, ...] = ()
-    longer: int = 1
+    minutes: float = 3.5
 
     @property
     def needs(self) -> str:
         """Name of the row whose weight file this one takes; '' if it takes none."""
         return self.arguments.partition('{')[2].partition('}')[0]
-
-    @property
-    def cost(self) -> int:
-        """How long it trains, in the time of one more frame; all else takes about six of them."""
-        return self.longer * (6 + self.frames)
 
 
 @dataclasses.dataclass(frozen=True)

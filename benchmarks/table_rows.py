@@ -66,6 +66,7 @@ def _windows(model: str, frames: int, column: str = '') -> Row:
         column=column,
         features=is_ca,
         frames=frames,
+        minutes=0.4 + (0.33 if is_ca else 0.03) * frames,
     )
 
 
@@ -78,6 +79,7 @@ def _kept(frames: int) -> Row:
         arguments=f'frames={frames},projection={{ca_pf_s-1}}',
         features=True,
         frames=frames,
+        minutes=1.4 + 0.33 * frames,
     )
 
 
@@ -130,10 +132,18 @@ _STEPS = (  # docs/method.md, The lifter
     ('step-2', '+ pose-context fusion (step 2)', 'step=2', {'mpjpe': 42.8}),
     ('step-3', '+ deformable context extraction (step 3)', 'step=3', {'mpjpe': 41.4}),
 )
+_NO_CONTEXT = {'step-0': 1.0, 'control': 3.0}  # minutes; the others take what is usual
+
+
+def _minutes(step: str) -> float:
+    return _NO_CONTEXT.get(step, Row.minutes)
 
 
 def _table3() -> Table:
-    rows = tuple(Row(name, line, SINGLE, text, paper=paper) for name, line, text, paper in _STEPS)
+    rows = tuple(
+        Row(name, line, SINGLE, text, paper=paper, minutes=_minutes(name))
+        for name, line, text, paper in _STEPS
+    )
     orders = (
         Order('each step lowers MPJPE', 'mpjpe', ('step-0', 'step-1', 'step-2', 'step-3')),
         Order('the whole lifter is below the control', 'mpjpe', ('control', 'step-3')),
@@ -163,14 +173,21 @@ def _table4() -> Table:
 
 
 def _noise() -> Table:
-    sigmas = tuple(range(6))
-    paper = {'noise-0': {}, 'noise-3': {'mpjpe_0': 41.4, 'mpjpe_5': 64.9}}
+    papers = {'step-0': {}, 'step-3': {'mpjpe_0': 41.4, 'mpjpe_5': 64.9}}
     rows = tuple(
-        Row(f'noise-{step}', line, SINGLE, text, paper=paper[f'noise-{step}'], noise=sigmas)
+        Row(
+            name.replace('step', 'noise'),
+            line,
+            SINGLE,
+            text,
+            paper=papers[name],
+            noise=tuple(range(6)),
+            minutes=0.3,  # its training is that of Table 3
+        )
         for name, line, text, _ in _STEPS
-        for step in (0, 3)
-        if name == f'step-{step}'
+        if name in papers
     )
+    sigmas = rows[0].noise
     return Table(
         'Noise on the 2D joints, px of a 1000 px image beside what the dataset has',
         {f'mpjpe_{sigma}': f'MPJPE at {sigma} px' for sigma in sigmas},
@@ -181,7 +198,7 @@ def _noise() -> Table:
 
 def _light() -> Table:
     rows = tuple(
-        Row(f'light-{name}', line, SINGLE, f'{text},light=random')
+        Row(f'light-{name}', line, SINGLE, f'{text},light=random', minutes=_minutes(name))
         for name, line, text, _ in _STEPS
         if name in ('step-0', 'control', 'step-3')
     )

@@ -249,16 +249,18 @@ def run_all(
       start: runs a command of the product.
     """
     missing = [(r, s) for s in seeds for r in rows if not experiment.is_finished(r, s)]
-    began, done = time.monotonic(), 0
+    began, done = time.monotonic(), 0.0
+    minutes = sum(row.minutes for row, _ in missing) / (3 if experiment.form == 'quick' else 1)
+    print(f'{len(missing)} runs, about {minutes:.0f} minutes on 2 quiet cores', file=sys.stderr)
     for row, seed in missing:
-        left = sum(other.cost for other, _ in missing) - done
+        left = sum(other.minutes for other, _ in missing) - done
         if done:
             minutes = (time.monotonic() - began) / done * left / 60
             print(f'about {minutes:.0f} minutes left', file=sys.stderr)
         print(f'{row.name}, seed {seed}', file=sys.stderr, flush=True)
         experiment.run(row, seed, start)
         experiment.write()
-        done += row.cost
+        done += row.minutes
     experiment.write()
 
 
