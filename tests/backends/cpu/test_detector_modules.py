@@ -18,6 +18,11 @@ from capf_jax.models.detectors.vitpose import ViTPose
 from tests.models.detectors import published
 
 CROPS = (2, 64, 64, 3)
+# Of the largest value: the same sums, rounded at other places, in up to 60 layers.
+ROUNDING = 1e-5
+# MoveNet's heatmaps are sigmoids of the random weights' large logits: against float64, float32 is
+# 1.4e-5 off with JAX 0.10, and 2.7e-5 with JAX 0.12, the plain modules as the CPU's.
+ROUNDING_OF_LARGE_LOGITS = 5e-5
 SMALL = {'blocks': (2, 1, 1), 'width': 8}
 SMALL_NETWORKS = (
     HRNet(3, width=8, stem_channels=8, bottlenecks=1, modules=(1, 1, 1), blocks=1),
@@ -45,17 +50,15 @@ def assert_near(results, expected, of_largest):
 
 @pytest.mark.parametrize('name', published.CATALOG)
 def test_whole_detector_gives_what_the_plain_one_gives(name):
-    """1e-5 of the largest value: the same sums, rounded at other places, in up to 60 layers.
-
-    All of ViTPose but two of its blocks are left out: the blocks are alike.
-    """
+    """All of ViTPose but two of its blocks are left out: the blocks are alike."""
     detector = catalog.get(name).build(17)
     if isinstance(detector, ViTPose):
         detector = detector.clone(depth=2)
     variables, images = published.random_variables(detector, CROPS), crops()
     expected = detector.apply(variables, images)
-    assert_near(replaced(detector, variables, images), expected, 1e-5)
-    assert_near(replaced(detector, folding.prepared(variables), images), expected, 1e-5)
+    of_largest = ROUNDING_OF_LARGE_LOGITS if name == 'movenet_thunder' else ROUNDING
+    assert_near(replaced(detector, variables, images), expected, of_largest)
+    assert_near(replaced(detector, folding.prepared(variables), images), expected, of_largest)
 
 
 # The last two compile longest; their forward passes are compared in every run, below and above.
