@@ -61,14 +61,12 @@ def test_whole_detector_gives_what_the_plain_one_gives(name):
     assert_near(replaced(detector, folding.prepared(variables), images), expected, of_largest)
 
 
-# SimpleBaseline has the blocks of ResNet, and CPN and ViTPose compile longest; the forward passes of
-# all are compared in every run, below and above.
+# SimpleBaseline has the blocks of ResNet, and CPN and ViTPose compile longest; the forward passes
+# of all are compared in every run, below and above.
 @pytest.mark.parametrize(
     'detector',
     [
-        pytest.param(
-            one, marks=() if isinstance(one, (HRNet, SimpleBaseline)) else pytest.mark.slow
-        )
+        pytest.param(one, marks=() if type(one) in (HRNet, SimpleBaseline) else pytest.mark.slow)
         for one in SMALL_NETWORKS
     ],
     ids=lambda detector: type(detector).__name__,
