@@ -37,7 +37,7 @@ class Row:
     noise: tuple[int, ...] = ()
     frames: int = 1
     metrics: tuple[str, ...] = ()
-    minutes: float = 3.5
+    minutes: float = 4.2
 
     @property
     def needs(self) -> str:
