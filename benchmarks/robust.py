@@ -21,6 +21,7 @@ from typing import Any
 import tabulate
 
 from benchmarks.table_report import cell
+from capf_jax.errors import UserError
 from capf_jax.runtime import commands, files
 
 CONFIG = 'configs/synthetic_robust.py'
@@ -111,6 +112,10 @@ def main(argv: Sequence[str]) -> int:
     add('--workdir', default='runs/robust', type=files.user_path, help='folder of all runs')
     add('--overrides', default='', help='further arguments of each training, separated by spaces')
     values = parser.parse(argv)
+    if not set(values.rows) <= set('012345'):
+        raise UserError(f'--rows={values.rows}: give digits of the rows 0 to 5, such as 05')
+    if not all(seed.isdecimal() for seed in values.seeds.split(',')):
+        raise UserError(f'--seeds={values.seeds}: give whole numbers, such as 0,1')
 
     seeds = values.seeds.split(',')
     rows = [list(ROWS.items())[int(digit)] for digit in sorted({'0', *values.rows})]

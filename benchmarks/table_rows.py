@@ -16,9 +16,10 @@ CA_PF_S = 'configs/synthetic_ca_pf_s.py'
 POSEFORMER = 'configs/synthetic_poseformer.py'
 SINGLE = detector_rows.LIFTER
 
-# Sizes by config file. With two seeds, all rows of the full form take at most 8 hours on two cores,
-# and those of the quick form 30 minutes. A window of 27 frames costs 27 frames, so that windows are
-# few: each is seen once, and averaging the weights stands for the decay of the learning rate.
+# Sizes by config file. With two seeds, all rows of the full form shall take at most 8 hours on two
+# cores, and those of the quick form 30 minutes. A window of 27 frames costs 27 frames, so that
+# windows are few: each is seen once, and averaging the weights stands for the decay of the learning
+# rate.
 _WINDOWS = Size('people=12000,clip=40,epochs=1', ('--config.training.weight_average=0.99',))
 FULL: Mapping[str, Size] = {
     CA_PF_S: _WINDOWS,

@@ -1,6 +1,9 @@
 """The table of the means against bad 2D joints: losses beside the plain lifter's."""
 
+import pytest
+
 from benchmarks import robust
+from capf_jax.errors import UserError
 
 
 def sweep(least, most):
@@ -28,3 +31,9 @@ def test_losses_are_shares_of_the_plain_lifters():
     assert means == [
         'means', '93.0 (89.0, 97.0)', '94.5 (90.0, 99.0)', '1.5', '30%', '-2.1%', '96.0', '97.5',
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize('argument', ['--rows=07', '--rows=all', '--seeds=one'])
+def test_an_argument_that_names_nothing_is_one_sentence(argument):
+    with pytest.raises(UserError, match=argument):
+        robust.main(['benchmarks.robust', argument])
