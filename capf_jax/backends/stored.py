@@ -192,6 +192,20 @@ def _is_traced(leaf: Any) -> bool:
     return isinstance(leaf, Tracer)
 
 
+def digest(fixed: Any, shaped: Any) -> str | None:
+    """A name for modules and shapes that is the same on every machine; None where there is none.
+
+    Args:
+      fixed: modules, numbers and the like.
+      shaped: a tree of arrays, or of their shapes.
+    """
+    try:
+        text = json.dumps([describe(fixed), shapes_of(shaped)], sort_keys=True)
+    except _NamelessError:
+        return None
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
 def describe(value: Any) -> Any:
     """A value as JSON that is the same in every process.
 

@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
 
-from capf_jax.backends import programs, stored
+from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import model_settings, units
-from capf_jax.inference.weight_files import differing_tensors
+from capf_jax.inference.network_check import check
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors.catalog import CROP, ENTRIES, DetectorEntry
 from capf_jax.models.detectors.hrnet import HRNet
@@ -258,36 +258,6 @@ def _of_joints(detector: Network, joints: Skeleton, places: tuple[int, ...]) -> 
     }
     module = detector.module.clone(num_joints=len(joints))
     return dataclasses.replace(detector, module=module, variables=variables, joints=joints)
-
-
-def check(
-    variables: Mapping[str, Any], module: nn.Module, *inputs: Any
-) -> tuple[jax.ShapeDtypeStruct, ...]:
-    """Checks that variables are those of a module, in names and shapes.
-
-    Returns:
-      The shapes of the feature maps that the module gives for these inputs; none if it is no
-      detector.
-
-    Raises:
-      UserError: they are not.
-    """
-    different: list[str] = []
-
-    def shapes() -> dict[str, Any]:
-        output, expected = jax.eval_shape(module.init_with_output, jax.random.key(0), *inputs)
-        different.extend(differing_tensors(variables, expected))
-        maps = [[one.shape, str(one.dtype)] for one in getattr(output, 'maps', ())]
-        return {} if different else {'maps': maps}
-
-    # A module is traced for its variables and for its maps at once: it takes up to seconds.
-    fitting = stored.result('check', module, (variables, inputs), shapes)
-    if not fitting:
-        raise UserError(
-            f'its tensors are not those of the model that it describes: {len(different)} differ, '
-            f'first {different[0]}; convert or train it again'
-        )
-    return tuple(jax.ShapeDtypeStruct(tuple(shape), dtype) for shape, dtype in fitting['maps'])
 
 
 def model_section(metadata: Mapping[str, Any]) -> ConfigDict:

@@ -15,7 +15,7 @@ from jaxtyping import Float, UInt8
 
 from capf_jax.backends import programs
 from capf_jax.errors import UserError
-from capf_jax.inference import networks
+from capf_jax.inference.network_check import check
 from capf_jax.inference.weight_files import load_weights
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.movenet_multipose import (
@@ -89,7 +89,7 @@ class PeopleFinder:
         try:
             module = MoveNetMultiPose(**metadata['model'])
             images = jax.ShapeDtypeStruct((1, LONGER_SIDE, LONGER_SIDE, 3), np.float32)
-            networks.check(variables, module, images)
+            check(variables, module, images)
             skeleton = skeletons.get(metadata['skeleton'])
         except (KeyError, TypeError, ValueError) as error:
             raise UserError(f'{path} cannot be used: {error}') from error
