@@ -21,7 +21,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from capf_jax.errors import UserError
-from data_pipeline.images import MOST_PIXELS
+from capf_jax.inference.video import video_header
 
 AHEAD = 8  # frames that are decoded before their turn
 
@@ -81,39 +81,6 @@ class FrameChoice:
             raise UserError(f'a stride of {self.stride} is none; give 1 for every frame, 2, 3 ...')
 
 
-@dataclasses.dataclass(frozen=True)
-class VideoInfo:
-    """What the header of a video says.
-
-    Attributes:
-      fps: mean frames per second.
-      seconds: its length; None where it is not told.
-    """
-
-    fps: float
-    seconds: float | None
-
-    def number_of_frames(self, choice: FrameChoice) -> int | None:
-        """About how many frames are chosen; None where the length is not told."""
-        if self.seconds is None and choice.stop is None:
-            return None
-        ends = [end for end in (self.seconds, choice.stop) if end is not None]
-        number = max(round((min(ends) - choice.start) * self.fps), 0)
-        return -(-number // choice.stride)
-
-
-def probe(path: pathlib.Path) -> VideoInfo:
-    """What the header of a video says; no frame is decoded.
-
-    Raises:
-      FileNotFoundError: there is no such file.
-      UserError: it is no video, or of sound alone.
-    """
-    with _opened(path) as (container, stream):
-        rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-        return VideoInfo(float(rate) if rate else 25.0, _length(container, stream))
-
-
 def read(path: pathlib.Path, choice: FrameChoice | None = None) -> Generator[Frame, None, None]:
     """The chosen frames in turn; a few of them are decoded ahead.
 
@@ -169,11 +136,11 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
 
     numbers = _numbers_by_stamp(path) if choice.start > 0 or choice.first > 0 else {}
     size: tuple[int, int] | None = None
-    last, length, latest = 0.0, None, None
-    with _opened(path) as (container, stream):
+    last, end, latest = 0.0, 0.0, None
+    with video_header.opened(path) as (container, stream):
         stream.thread_type = 'AUTO'
         begin = _first_stamp(stream, numbers)
-        length = _length(container, stream)
+        rate = video_header.fps(stream)
         counted, first_chosen = 0, None
         if numbers and len(numbers) > 1:
             # FFmpeg goes to the key frame before, so that some frames have to be passed over.
@@ -189,8 +156,11 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
                 stamp = None if decoded.pts is None or begin is None else decoded.pts - begin
                 time = last if stamp is None else float(stamp * decoded.time_base)
                 if stamp is None:
-                    time = number / float(stream.average_rate or 25)
+                    time = number / rate
                 last = time
+                # The last frame of a screen that was recorded may be shown for long.
+                shown = float((decoded.duration or 0) * (decoded.time_base or 0))
+                end = max(end, time + (shown or 1 / rate))
                 if choice.stop is not None and time >= choice.stop:
                     break
                 if time < choice.start - 1e-9:
@@ -211,61 +181,24 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
                 latest = time
                 yield Frame(number, time, pixels)
         except av.error.FFmpegError as error:
-            raise CutShortError(_cut_short(path, last, length)) from error
+            told = video_header.length(container, stream, begin)
+            raise CutShortError(_cut_short(path, end, told)) from error
         if not counted:
             raise UserError(f'{path} holds no frame; record or copy it again')
-        # The last frame lasts a little, and containers round.
-        if choice.stop is None and length is not None and last < 0.95 * length - 1:
-            raise CutShortError(_cut_short(path, last, length))
+        told = video_header.length(container, stream, begin)
+        start = float((begin or 0) * (stream.time_base or 0))
+        is_wanted = choice.stop is None or end < choice.stop - video_header.slack(rate)
+        if is_wanted and video_header.lacks_end(path, told, start, end, rate):
+            raise CutShortError(_cut_short(path, end, told))
     if latest is None and not choice.first:
         raise UserError(
             f'{path} ends at {last:.2f} s, before {choice.start:g} s; give an earlier --time_range'
         )
 
 
-def _length(container: Any, stream: Any) -> float | None:
-    """Seconds that the header tells; sound may make the whole file a little longer."""
-    if stream.duration is not None and stream.time_base is not None:
-        return float(stream.duration * stream.time_base)
-    return None if container.duration is None else container.duration / 1e6
-
-
-def _cut_short(path: pathlib.Path, last: float, length: float | None) -> str:
-    whole = '' if length is None else f' of {length:.2f}'
-    return f'{path} is cut short after {last:.2f}{whole} s; copy or download it again for the rest'
-
-
-@contextlib.contextmanager
-def _opened(path: pathlib.Path) -> Iterator[tuple[Any, Any]]:
-    """The container and its first stream of pictures."""
-    import av
-    import av.error
-    import av.stream
-
-    if not path.is_file():
-        raise FileNotFoundError(f'there is no video {path}; correct its name')
-    try:
-        container = av.open(str(path))
-    except av.error.FFmpegError as error:
-        words = f'{path} is no video that can be read ({error.strerror}); '
-        raise UserError(words + 'record or copy it again') from error
-    with container:
-        streams = [
-            stream
-            for stream in container.streams.video
-            # A song's cover counts as a stream of pictures.
-            if not stream.disposition & av.stream.Disposition.attached_pic
-        ]
-        if not streams:
-            what = 'sound alone' if container.streams.audio else 'no pictures'
-            raise UserError(f'{path} holds {what}; give a video with pictures')
-        stream = streams[0]
-        if stream.codec_context is None:
-            raise UserError(f'{path} is of a kind that FFmpeg does not decode; convert it to H.264')
-        width, height = stream.codec_context.width, stream.codec_context.height
-        if width * height > MOST_PIXELS:
-            raise UserError(f'{path} declares {width}x{height} px; make the video smaller')
-        yield container, stream
+def _cut_short(path: pathlib.Path, end: float, told: video_header.Length) -> str:
+    whole = '' if told.best is None else f' of {told.best:.2f}'
+    return f'{path} is cut short after {end:.2f}{whole} s; copy or download it again for the rest'
 
 
 def _numbers_by_stamp(path: pathlib.Path) -> dict[int, int]:
@@ -275,7 +208,7 @@ def _numbers_by_stamp(path: pathlib.Path) -> dict[int, int]:
     """
     import av.error
 
-    with _opened(path) as (container, stream):
+    with video_header.opened(path) as (container, stream):
         stamps = []
         with contextlib.suppress(av.error.FFmpegError):  # The end may be missing.
             for packet in container.demux(stream):

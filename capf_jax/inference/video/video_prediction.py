@@ -28,6 +28,7 @@ from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
     track_parts,
     video_frames,
+    video_header,
     video_people,
     video_tracks,
 )
@@ -91,7 +92,7 @@ def predict_file(
       FileNotFoundError: there is no such file.
       UserError: it is no video, has no frame, or the disk is full.
     """
-    info = video_frames.probe(path)
+    info = video_header.probe(path)
     with contextlib.ExitStack() as stack:
         if parts is None:
             parts = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()), 'parts')
@@ -101,7 +102,7 @@ def predict_file(
 def _predict_into(
     path: pathlib.Path,
     run: VideoRun,
-    info: video_frames.VideoInfo,
+    info: video_header.VideoInfo,
     parts: pathlib.Path,
     shows_progress: bool,
     settings: dict[str, Any],
@@ -138,7 +139,7 @@ def _predict_into(
 
 def _bar(
     path: pathlib.Path,
-    info: video_frames.VideoInfo,
+    info: video_header.VideoInfo,
     choice: FrameChoice,
     parts: pathlib.Path | None,
     is_shown: bool,

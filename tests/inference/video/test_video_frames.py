@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference.video import video_frames
+from capf_jax.inference.video import video_frames, video_header
 from capf_jax.inference.video.video_frames import CutShortError, FrameChoice
 from tests.inference.video import video_samples
 
@@ -95,6 +95,68 @@ def test_a_video_that_is_cut_short_gives_what_there_is(tmp_path):
     assert 3 < len(given) < 12
 
 
+MPEG4 = {'codec': 'mpeg4', 'pixel_format': 'yuv420p'}
+LIVE = {'live': '1', 'flush_packets': '1'}  # No length is written.
+TAG, NO_TAG = b'DURATION', b'TIDURANO'  # of Matroska: the length of the pictures alone
+
+
+@pytest.mark.parametrize(
+    ('name', 'options'),
+    [
+        ('ffv1.mkv', {}),
+        ('index_first.mp4', {**MPEG4, 'options': {'movflags': 'faststart'}}),
+        ('mpeg4.avi', MPEG4),
+    ],
+)
+def test_a_missing_end_is_seen_where_it_is_short(tmp_path, name, options):
+    whole = video_samples.write(tmp_path / name, video_samples.noisy(40), **options)
+    assert len(list(video_frames.read(whole))) == 40
+    cut, given = video_samples.cut(whole, 0.85), []
+    with pytest.raises(CutShortError, match=r'is cut short after 3\.\d+ of 4\.00 s'):
+        remember(video_frames.read(cut), given)
+    assert 30 < len(given) < 37
+    # What a range of time leaves out is not missed.
+    assert numbers(video_frames.read(cut, FrameChoice(stop=2.0))) == list(range(20))
+    with pytest.raises(CutShortError, match='is cut short after 3'):
+        list(video_frames.read(cut, FrameChoice(2.0, 50.0)))
+    assert len(list(video_frames.read(whole, FrameChoice(2.0, 50.0)))) == 20
+
+
+VARYING = np.cumsum([0.1] * 10 + [0.5] * 5 + [0.04] * 15)
+
+
+@pytest.mark.parametrize(
+    ('name', 'options', 'length'),
+    [
+        ('longer_sound.mkv', {'sound': 12}, 30),
+        ('last_is_shown_for_long.mkv', {'last': 9}, 30),
+        ('last_is_shown_for_long.mp4', {**MPEG4, 'last': 9}, 30),
+        ('varying.mkv', {'stamps': VARYING}, 30),
+        ('varying.mp4', {**MPEG4, 'stamps': VARYING}, 30),
+        ('begins_late.mkv', {'stamps': 5 + np.arange(30) / 10}, 30),
+        ('begins_late.mp4', {**MPEG4, 'stamps': 5 + np.arange(30) / 10}, 30),
+        ('begins_within.mp4', {**MPEG4, 'stamps': -1 + np.arange(30) / 10}, 20),
+        ('no_length.mkv', {'options': LIVE}, 30),
+        ('stream.ts', {'codec': 'libx264', 'pixel_format': 'yuv420p'}, 30),
+    ],
+)
+def test_a_whole_video_is_not_taken_for_one_that_is_cut_short(tmp_path, name, options, length):
+    path = video_samples.write(tmp_path / name, video_samples.noisy(30), **options)
+    assert len(list(video_frames.read(path))) == length
+
+
+@pytest.mark.parametrize(('share', 'is_cut'), [(1.0, False), (0.5, True)])
+def test_sound_tells_whether_an_end_is_missing_where_pictures_have_no_length(
+    tmp_path, share, is_cut
+):
+    path = video_samples.write(tmp_path / 'a.mkv', video_samples.noisy(30), sound=12)
+    path.write_bytes(path.read_bytes().replace(TAG, NO_TAG))
+    path = video_samples.cut(path, share)
+    assert video_header.probe(path).seconds == 12
+    with pytest.raises(CutShortError, match='of 12') if is_cut else contextlib.nullcontext():
+        list(video_frames.read(path))
+
+
 def test_frames_that_change_their_size_end_the_video(tmp_path):
     small, large = (
         video_samples.write(
@@ -154,6 +216,6 @@ def test_a_reader_that_is_left_early_ends(even):
 
 
 def test_the_header_tells_how_many_frames_there_are(even):
-    info = video_frames.probe(even)
+    info = video_header.probe(even)
     assert info.number_of_frames(FrameChoice()) == 20
     assert info.number_of_frames(FrameChoice(0.5, 1.5, 3)) == 4
