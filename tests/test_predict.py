@@ -103,6 +103,12 @@ def test_python_gives_what_the_command_writes(run, folder, weights, tmp_path):
     np.testing.assert_allclose(people.pose, stored.pose, atol=1e-6)
     several = Estimator.load(weights).predict([folder / 'a.png'], joints2d=coco(tmp_path, 'a.png'))
     assert [len(each) for each in several] == [1]
+    (folder / 'b.png').write_text('no picture')
+    with pytest.warns(UserWarning, match=r'b\.png is no picture .* its result is None'):
+        one, none = Estimator.load(weights).predict(
+            [folder / 'a.png', folder / 'b.png'], joints2d=coco(tmp_path, 'a.png', 'b.png')
+        )
+    assert (len(one), none) == (1, None)
 
 
 def test_a_picture_of_the_figure_is_drawn(run, folder, tmp_path):

@@ -1,5 +1,7 @@
 """The command predict on videos: what it writes, where it goes on, and what it refuses."""
 
+import shutil
+
 import av
 import numpy as np
 import pytest
@@ -101,6 +103,75 @@ def test_python_gives_what_the_command_writes(run, videos, weights, tmp_path):  
     )
     np.testing.assert_array_equal(tracks.frames, stored.frames)
     assert (len(stored), stored.fps) == (1, 10.0)
+
+
+def test_a_result_is_finished_until_its_video_is_another_one(run, videos, tmp_path, capsys):
+    clip = tmp_path / 'clip.mkv'
+    shutil.copyfile(videos / 'one.mkv', clip)
+    assert run(clip) == 0
+    clip.unlink()
+    shutil.copy2(videos / 'one.mkv', clip)  # The same video, with another time.
+    capsys.readouterr()
+    assert run(clip) == 0
+    assert capsys.readouterr().out == '1 of 1 videos are finished already (--overwrite redoes)\n'
+    video_samples.write(clip, video_samples.noisy(3))
+    assert run(clip) == 0
+    assert 'clip.npz was made of: it is predicted again' in capsys.readouterr().out
+    assert len(tracks_files.read(tmp_path / 'out' / 'clip.npz').times) == 3
+
+
+def test_a_video_that_is_cut_short_stays_so_until_it_is_copied_again(run, tmp_path, capsys):
+    whole = video_samples.write(tmp_path / 'whole.mkv', video_samples.noisy(12))
+    cut = video_samples.cut(whole, 0.5)
+    expected = f'error: {cut} is cut short after 0.50 of 1.20 s; copy or download it again'
+    for _ in range(2):
+        assert run(cut) == 1
+        captured = capsys.readouterr()
+        assert expected in captured.err
+        assert captured.err.endswith('for the rest; what came before is written\n')
+        assert 'finished already' not in captured.out
+    assert len(tracks_files.read(tmp_path / 'out' / 'cut.npz').times) == 5
+    shutil.copyfile(whole, cut)
+    assert run(cut) == 0
+    assert len(tracks_files.read(tmp_path / 'out' / 'cut.npz').times) == 12
+
+
+def test_options_that_a_finished_result_was_not_made_with_are_told(run, videos, tmp_path, capsys):
+    clip = videos / 'one.mkv'
+    run(clip, '--world=z_up', '--time_range=0:9')
+    out = capsys.readouterr().out
+    assert 'one.mkv ends at 0.40 s, before the 9 s of the time range' in out
+    assert run(clip, '--stride=2', '--time_range=0:9') == 0
+    assert 'were made with another --stride, --world, and stay' in capsys.readouterr().out
+    result = tmp_path / 'out' / 'one.npz'
+    tracks = tracks_files.read(result)
+    assert tracks.axes == 'z_up'
+    tracks_files.write(result, tracks)  # as older programs did
+    assert run(clip) == 0
+    assert capsys.readouterr().out == '1 of 1 videos are finished already (--overwrite redoes)\n'
+    result.write_bytes(result.read_bytes()[:-200])
+    assert run(clip) == 0
+    assert tracks_files.read(result).axes == 'camera'
+
+
+def test_python_keeps_the_results_beside_a_bad_video(videos, weights, tmp_path):  # noqa: F811
+    estimator = Estimator.load(weights)
+    damaged = tmp_path / 'damaged.mkv'
+    damaged.write_bytes(b'no video')
+    whole = video_samples.write(tmp_path / 'whole.mkv', video_samples.noisy(12))
+    cut = video_samples.cut(whole, 0.5)
+    with pytest.warns(UserWarning, match=r'\.mkv is ') as told:
+        one, none, short = estimator.predict(
+            [videos / 'one.mkv', damaged, cut], flip_test=False, finder=FINDER
+        )
+    assert (len(one.times), none, len(short.times)) == (FRAMES, None, 5)
+    sentences = [str(warning.message) for warning in told]
+    assert 'damaged.mkv is no video that can be read' in sentences[0]
+    assert sentences[0].endswith('; its result is None')
+    assert 'cut.mkv is cut short after 0.50 of 1.20 s' in sentences[1]
+    assert {warning.filename for warning in told} == {__file__}
+    with pytest.raises(UserError, match=r'damaged\.mkv is no video'):
+        estimator.predict([damaged], finder=FINDER)
 
 
 def test_a_camera_is_written_until_it_is_taken_away(weights, tmp_path, capsys):  # noqa: F811

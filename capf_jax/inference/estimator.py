@@ -311,7 +311,7 @@ class Estimator:
         height: float | None = None,
         flip_test: bool = True,
         **video_options: Any,
-    ) -> People | Tracks | list[People | Tracks]:
+    ) -> People | Tracks | list[People | Tracks | None]:
         """The people of photographs and videos, in 2D and 3D.
 
         Args:
@@ -333,12 +333,17 @@ class Estimator:
 
         Returns:
           `People` of one picture, `Tracks` of one video, and a list of them where the source names
-          several, even if there is but one of these.
+          several, even if there is but one of these. In the list, None is in the place of a picture
+          or video that cannot be read or done, and a warning says why.
+
+        Warns:
+          UserWarning: a video is cut short or changes its size, and its `Tracks` end there; or one
+            of several could not be done.
 
         Raises:
           FileNotFoundError: nothing is there.
           UserError: no picture, or what is given does not fit it, options of videos among it; or
-            the file holds no lifter.
+            the file holds no lifter. Of several sources, only what is wrong with all of them.
         """
         from capf_jax.inference import predictor  # which a program without photographs never needs
 

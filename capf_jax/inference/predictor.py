@@ -9,6 +9,7 @@ import dataclasses
 import functools
 import os
 import pathlib
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from capf_jax.inference.person_boxes import Finder
 from capf_jax.inference.photograph_models import JointDetector, Models
 from capf_jax.inference.sources import Picture
 from capf_jax.inference.weight_files import PRETRAINED
+from capf_jax.runtime import commands
 
 if TYPE_CHECKING:
     from capf_jax.inference.estimator import Estimator
@@ -144,7 +146,7 @@ def predict(
     flip_test: bool = True,
     least_confidence: float = photographs.LEAST_CONFIDENCE,
     **options: Any,
-) -> People | Tracks | list[People | Tracks]:
+) -> People | Tracks | list[People | Tracks | None]:
     """`Estimator.predict`, which says what the arguments are."""
     predictor = of_arguments(
         estimator,
@@ -176,13 +178,30 @@ def predict(
             'or call predict once for each'
         )
     predictor = with_own_data(predictor, pictures)
-    results = [
-        _tracks(path, predictor, options)
-        if sources.is_video(path)
-        else predictor.people(sources.read(path), str(path), boxes, joints)
-        for path in pictures.paths
-    ]
-    return results[0] if pictures.single else results
+    results: list[People | Tracks | None] = []
+    errors: list[Exception] = []
+    warnings_of_all: list[str] = []
+    for path in pictures.paths:
+        result = None
+        try:
+            if sources.is_video(path):
+                result, warning = _tracks(path, predictor, options)
+                warnings_of_all += [warning] if warning else []
+            else:
+                result = predictor.people(sources.read(path), str(path), boxes, joints)
+        except (UserError, OSError) as error:
+            if pictures.single or not commands.is_expected(error):
+                raise
+            errors.append(error)
+            warnings_of_all.append(f'{error}; its result is None')
+        results.append(result)
+    if len(errors) == len(results):  # What is wrong with all of them is wrong with the call.
+        raise errors[0]
+    for warning in warnings_of_all:
+        warnings.warn(warning, stacklevel=3)  # the line that called `Estimator.predict`
+    if pictures.single and results[0] is not None:
+        return results[0]
+    return results
 
 
 def _check_options(options: Mapping[str, Any], has_videos: bool) -> None:
@@ -194,12 +213,15 @@ def _check_options(options: Mapping[str, Any], has_videos: bool) -> None:
         )
 
 
-def _tracks(path: pathlib.Path, predictor: Predictor, options: Mapping[str, Any]) -> Tracks:
-    """The people of a video, by the options of `video_options.plan_of`."""
+def _tracks(
+    path: pathlib.Path, predictor: Predictor, options: Mapping[str, Any]
+) -> tuple[Tracks, str]:
+    """The people of a video, by the options of `video_options.plan_of`, and what is wrong."""
     from capf_jax.inference.video import video_options, video_prediction
 
     run = video_prediction.VideoRun(predictor, *video_options.plan_of(**options))
-    return video_prediction.predict_file(path, run).tracks
+    result = video_prediction.predict_file(path, run)
+    return result.tracks, f'{result.failure}; its tracks end there' if result.failure else ''
 
 
 def with_own_data(predictor: Predictor, pictures: sources.Sources) -> Predictor:

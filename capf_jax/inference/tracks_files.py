@@ -27,19 +27,22 @@ LARGEST = 1 << 33  # bytes that an archive may unpack to
 BROKEN = (ValueError, TypeError, KeyError, AttributeError, IndexError, OverflowError, MemoryError)
 
 
-def write(path: str | os.PathLike, tracks: Tracks) -> files.AnyPath:
+def write(
+    path: str | os.PathLike, tracks: Tracks, further: Mapping[str, Any] | None = None
+) -> files.AnyPath:
     """Writes tracks into a NumPy archive; returns its path.
 
     Args:
       path: '*.npz', as a user may write it; its folder is made.
       tracks: any number of people and frames.
+      further: fields that stand beside those of the tracks, and which `read` passes over.
 
     Raises:
       OSError: the file could not be written; an older file of that name is still whole.
     """
     path = files.user_path(path)
     with files.whole(path) as temporary, temporary.open('wb') as file:
-        np.savez_compressed(file, **fields_of(tracks))
+        np.savez_compressed(file, **(further or {}), **fields_of(tracks))
     return path
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import argparse
 import pathlib
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from typing import Any
 
 from capf_jax.errors import UserError
 from capf_jax.inference import tracks_files
@@ -17,6 +18,7 @@ from capf_jax.inference.sources import Sources
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
     camera_frames,
+    result_origin,
     short_gaps,
     track_parts,
     video_arguments,
@@ -25,10 +27,19 @@ from capf_jax.inference.video import (
     video_stream,
     video_tracks,
 )
+from capf_jax.inference.video.result_origin import Origin
 from capf_jax.inference.video.track_parts import StoredFrame
 from capf_jax.inference.video.video_frames import CutShortError, Frame
 from capf_jax.inference.video.video_prediction import PARTS, VideoResult, VideoRun
 from capf_jax.runtime import commands, files
+
+# The arguments that tracks depend on, and those of them that name files.
+_OPTIONS = (
+    'time_range', 'stride', 'smoothing', 'cutoff', 'constant_bones', 'still_feet', 'fill_gaps',
+    'world', 'pitch', 'tilt', 'fov', 'intrinsics', 'camera', 'height', 'flip_test',
+    'least_confidence', 'detector',
+)  # fmt: skip
+_FILES = ('weights', 'detector_weights', 'finder_weights', 'calibration')
 
 
 def run(
@@ -60,27 +71,23 @@ def run(
             f'a picture and a video are both called {min(both)}, so that their results are one '
             'file; predict them into two folders with --output'
         )
-    jobs = [
-        (path, folder / name)
-        for path, name in zip(videos.paths, names, strict=True)
-        if values.overwrite or not is_finished(folder / name, values)
-    ]
-    if len(jobs) < len(names):
-        finished = len(names) - len(jobs)
-        print(f'{finished} of {len(names)} videos are finished already (--overwrite redoes)')
+    stems = [folder / name for name in names]
+    options = _options(values)
+    jobs, failures = _jobs(values, videos.paths, stems, options)
     if not jobs:
-        return 0
+        return _code(failures)
     run_of_videos = VideoRun(predictor_of(), *plan)
-    failures: list[str] = []
     for path, stem in jobs:
         parts = stem.with_name(f'{stem.name}{PARTS}')
         if values.overwrite:
             track_parts.remove(parts)
         try:
+            video = result_origin.fingerprint(path)
             result = video_prediction.predict_file(path, run_of_videos, parts, shows_progress=True)
+            failure = result.failure.removeprefix(f'{path} ')
             pictures = video_prediction.pictures_of(path, run_of_videos.choice, result.tracks)
             for sentence in video_prediction.write(
-                stem, result, endings(values), formats, pictures
+                stem, result, endings(values), formats, pictures, Origin(video, failure, options)
             ):
                 print(sentence)
         except (UserError, OSError) as error:
@@ -90,11 +97,75 @@ def run(
             continue
         track_parts.remove(parts)
         print(_words(path.name, result, stem))
-        if result.failure:
-            failures.append(f'{result.failure}; what came before is written')
+        if result.note:
+            print(result.note)
+        if failure:
+            failures.append(_words_of_failure(path, failure))
+    return _code(failures)
+
+
+def _jobs(
+    values: argparse.Namespace,
+    paths: Sequence[pathlib.Path],
+    stems: Sequence[pathlib.Path],
+    options: Mapping[str, Any],
+) -> tuple[list[tuple[pathlib.Path, pathlib.Path]], list[str]]:
+    """The videos that are left to do, each with its result's path without an ending.
+
+    What is to be known of the finished ones is printed.
+
+    Returns:
+      These, and what is wrong with finished ones.
+    """
+    jobs, failures, finished = [], [], 0
+    others: set[str] = set()
+    for path, stem in zip(paths, stems, strict=True):
+        if values.overwrite or not is_finished(stem, values):
+            jobs.append((path, stem))
+            continue
+        archive = stem.with_name(f'{stem.name}.npz')
+        try:
+            origin = result_origin.read(archive)
+            is_same = origin is None or origin.video == result_origin.fingerprint(path)
+        except (ValueError, OSError):  # A damaged result is no result: it is made again.
+            jobs.append((path, stem))
+            continue
+        if not is_same:
+            print(f'{path} is not the video that {archive} was made of: it is predicted again')
+            jobs.append((path, stem))
+            continue
+        others |= set() if origin is None else origin.other_options(options)
+        if origin is not None and origin.failure:
+            failures.append(_words_of_failure(path, origin.failure))
+        else:
+            finished += 1
+    if finished:
+        print(f'{finished} of {len(paths)} videos are finished already (--overwrite redoes)')
+    if others:
+        names = ', '.join(f'--{name}' for name in sorted(others))
+        print(f'finished results were made with another {names}, and stay so without --overwrite')
+    return jobs, failures
+
+
+def _code(failures: Sequence[str]) -> int:
+    """The exit code, behind the sentences of what is wrong."""
     for failure in failures:
         print(f'error: {failure}', file=sys.stderr)
     return int(bool(failures))
+
+
+def _words_of_failure(path: pathlib.Path, failure: str) -> str:
+    return f'{path} {failure}; what came before is written'
+
+
+def _options(values: argparse.Namespace) -> dict[str, Any]:
+    """All arguments that the tracks depend on, by name; of files the names without folders."""
+    known = {name: getattr(values, name) for name in _OPTIONS}
+    known['smoothing'] = video_arguments.options(values)['smoothing']
+    for name in _FILES:
+        path = getattr(values, name)
+        known[name] = None if path is None else pathlib.PurePath(path).name
+    return known
 
 
 def endings(values: argparse.Namespace) -> tuple[str, ...]:

@@ -26,12 +26,14 @@ from capf_jax.inference.predictor import Predictor
 from capf_jax.inference.sources import Picture
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
+    part_settings,
     track_parts,
     video_frames,
     video_header,
     video_people,
     video_tracks,
 )
+from capf_jax.inference.video.result_origin import Origin
 from capf_jax.inference.video.track_parts import StoredFrame
 from capf_jax.inference.video.video_frames import CutShortError, Frame, FrameChoice
 from capf_jax.inference.video.video_people import VideoModels
@@ -63,11 +65,13 @@ class VideoResult:
       tracks: its people.
       failure: what is wrong with the video, in a sentence, where it ended too early; else ''.
       seconds: by stage, what each took.
+      note: what the user may not have meant, in a sentence; else ''.
     """
 
     tracks: Tracks
     failure: str
     seconds: dict[str, float]
+    note: str = ''
 
 
 def predict_file(
@@ -107,7 +111,9 @@ def _predict_into(
     shows_progress: bool,
     settings: dict[str, Any],
 ) -> VideoResult:
-    part, first = track_parts.prepare(parts, _settings(path, run) | settings)
+    part, first = track_parts.prepare(
+        parts, part_settings.of(path, run.predictor, run.choice) | settings
+    )
     choice = dataclasses.replace(run.choice, first=first)
     seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
     failure = ''
@@ -134,7 +140,22 @@ def _predict_into(
     finished = video_tracks.finished(raw, run.finish)
     seconds['finish'] += time.perf_counter() - began
     seconds['all'] += time.perf_counter() - start
-    return VideoResult(finished, failure, seconds)
+    note = '' if failure else _note(path, info, run.choice, finished.times)
+    return VideoResult(finished, failure, seconds, note)
+
+
+def _note(
+    path: pathlib.Path, info: video_header.VideoInfo, choice: FrameChoice, times: np.ndarray
+) -> str:
+    """A sentence where a whole video ends before the range of time does; else ''."""
+    stop = np.inf if choice.stop is None else choice.stop
+    end = max(info.seconds or 0.0, times[-1] + choice.stride / info.fps)
+    if not np.isfinite(stop) or end >= stop - video_header.slack(info.fps):
+        return ''
+    return (
+        f'{path.name} ends at {end:.2f} s, before the {stop:g} s of the time range; all frames to '
+        'its end are taken'
+    )
 
 
 def _bar(
@@ -197,42 +218,6 @@ def video_models(predictor: Predictor, first: Frame, path: str) -> VideoModels:
     )
 
 
-def _settings(path: pathlib.Path, run: VideoRun) -> dict[str, Any]:
-    """All that the parts of a video depend on."""
-    predictor = run.predictor
-    return {
-        'video': _file_state(path),
-        'frames': [run.choice.start, run.choice.stop, run.choice.stride],
-        'predictor': [predictor.height, predictor.flip_test, predictor.least_confidence],
-        'weights': [
-            None if path is None else _file_state(pathlib.Path(path))
-            for path in (
-                predictor.models.lifter.path,
-                getattr(predictor.models.detector, 'path', None),
-                getattr(predictor.finder and predictor.finder(), 'path', None),
-            )
-        ],
-        'camera': repr(_plain(predictor.cameras)),
-    }
-
-
-def _file_state(path: pathlib.Path) -> list[Any]:
-    """The name of a file, and what changes when it is written anew."""
-    state = path.stat() if path.is_file() else None
-    return [str(path.absolute()), state and state.st_size, state and state.st_mtime_ns]
-
-
-def _plain(value: Any) -> Any:
-    """Nested fields and arrays as text that is equal where the values are."""
-    if dataclasses.is_dataclass(value):
-        return {one.name: _plain(getattr(value, one.name)) for one in dataclasses.fields(value)}
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in value.items()}
-    return [_plain(one) for one in value] if isinstance(value, (list, tuple)) else value
-
-
 def pictures_of(path: pathlib.Path, choice: FrameChoice, tracks: Tracks) -> Pictures:
     """The pictures of the frames of tracks, decoded anew wherever they are asked for."""
     numbers = {*tracks.frames.tolist()}
@@ -253,6 +238,7 @@ def write(
     endings: tuple[str, ...],
     formats: Sequence[Format] = (),
     pictures: Pictures | None = None,
+    origin: Origin | None = None,
 ) -> list[str]:
     """Writes the result of a video: first the other formats, and last the NumPy archive.
 
@@ -264,6 +250,7 @@ def write(
       endings: further ones, of `people_files`, such as 'csv'.
       formats: those of other programs.
       pictures: of the video; None where they are gone.
+      origin: of the result, which the archive remembers; None of a camera.
 
     Returns:
       A sentence for each format that has no file, since nobody has a pose.
@@ -281,7 +268,8 @@ def write(
             rows = people_files.join([tracks.people(t) for t in range(len(tracks.times))])
             people_files.write(stem.with_name(f'{stem.name}.{ending}'), rows)
         sentences = catalog.write(formats, stem, tracks, pictures)
-        tracks_files.write(stem.with_name(f'{stem.name}.npz'), tracks)
+        further = {} if origin is None else origin.fields()
+        tracks_files.write(stem.with_name(f'{stem.name}.npz'), tracks, further)
     except OSError as error:
         if not files.disk_is_full(error):
             raise
