@@ -97,7 +97,7 @@ def _parser(description: str | None) -> commands.Parser:
         help=f'further files: csv, {catalog.NAMES_IN_WORDS}')  # fmt: skip
     parser.add_flag('csv', default=False, help='write NAME.csv too')
     parser.add_flag('picture', default=True, help='write NAME.png')
-    parser.add_flag('overwrite', default=False, help='make finished pictures again')
+    parser.add_flag('overwrite', default=False, help='make finished results again')
     parser.add_flag('flip_test', default=True, help='average with the mirrored person')
     video_arguments.add_to(parser)
     return parser
