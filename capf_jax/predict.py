@@ -73,7 +73,7 @@ from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import Predictor
 from capf_jax.inference.result_files import FIGURE, Output, Writer
 from capf_jax.inference.sources import Picture, Sources
-from capf_jax.inference.video import camera_frames, video_command
+from capf_jax.inference.video import camera_command, camera_frames, video_command
 from capf_jax.pose import cameras
 from capf_jax.runtime import commands, files
 from capf_jax.runtime.compilation_cache import use_compilation_cache, use_stored_programs
@@ -84,10 +84,16 @@ _AHEAD = 4  # pictures that are decoded before their turn
 def main(argv: Sequence[str]) -> int:
     """Runs the command; returns the exit code: 1 if a picture among several could not be done."""
     values = predict_arguments.parse(argv, __doc__)
-    camera = camera_frames.number_of(values.source[0]) if len(values.source) == 1 else None
-    if camera is not None:
+    numbers = [camera_frames.number_of(source) for source in values.source]
+    for source, camera in zip(values.source, numbers, strict=True):
+        if camera is None:
+            continue
+        if len(numbers) > 1:
+            raise UserError(
+                f'{source} is recorded alone; name the other sources in a second command'
+            )
         _start()
-        return video_command.run_camera(values, camera, lambda: _predictor(values))
+        return camera_command.run(values, camera, lambda: _predictor(values))
     everything = sources.find(values.source[0] if len(values.source) == 1 else values.source)
     pictures, videos = everything.split()
     code = 0

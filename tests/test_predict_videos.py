@@ -9,10 +9,9 @@ from PIL import Image
 
 from capf_jax import predict
 from capf_jax.errors import UserError
-from capf_jax.inference import people_files, predict_arguments, predictor, tracks_files
+from capf_jax.inference import people_files, predictor, tracks_files
 from capf_jax.inference.estimator import Estimator
-from capf_jax.inference.video import video_arguments, video_command
-from capf_jax.inference.video.video_frames import CutShortError, Frame
+from capf_jax.inference.video import video_arguments
 from tests.inference.dotted_people import Boxes
 from tests.inference.video import video_samples
 from tests.test_predict import weights  # noqa: F401  A fixture.
@@ -80,11 +79,6 @@ def test_files_of_other_programs_belong_to_the_result(run, videos, tmp_path, cap
     (tmp_path / 'out' / 'one.person0.bvh').unlink()
     assert run(*arguments) == 0
     assert written(tmp_path) == files
-
-
-def test_pictures_of_a_camera_are_not_kept_for_an_overlay(run):
-    with pytest.raises(UserError, match='the pictures of a camera are not kept'):
-        run('camera:0', '--format=overlay')
 
 
 def test_one_damaged_video_does_not_stop_the_others(run, videos, tmp_path, capsys):
@@ -172,24 +166,6 @@ def test_python_keeps_the_results_beside_a_bad_video(videos, weights, tmp_path):
     assert {warning.filename for warning in told} == {__file__}
     with pytest.raises(UserError, match=r'damaged\.mkv is no video'):
         estimator.predict([damaged], finder=FINDER)
-
-
-def test_a_camera_is_written_until_it_is_taken_away(weights, tmp_path, capsys):  # noqa: F811
-    arguments = ['predict', 'camera:0', f'--weights={weights}', f'--output={tmp_path / "out"}']
-    values = predict_arguments.parse(arguments, None)
-
-    def frames(source):
-        for number in range(3):
-            yield Frame(2 * number, number / 10, np.zeros((96, 128, 3), np.uint8))
-        raise CutShortError('camera 0 gives no more pictures')
-
-    code = video_command.run_camera(values, 0, lambda: predict._predictor(values), frames)
-    assert code == 1
-    assert written(tmp_path) == ['camera_0.npz']
-    assert len(tracks_files.read(tmp_path / 'out' / 'camera_0.npz').times) == 3
-    captured = capsys.readouterr().err
-    assert 'gives no more pictures; what came before is written' in captured
-    assert 'delay from picture to pose' in captured
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import threading
 import time
@@ -11,10 +12,11 @@ from typing import Any, Protocol
 import cv2
 
 from capf_jax.errors import UserError
-from capf_jax.inference.video.video_frames import CutShortError, Frame
+from capf_jax.inference.video.video_frames import CutShortError, Frame, FrameChoice
 
 PREFIX = 'camera:'
 PATIENCE = 3.0  # seconds without a picture after which a camera counts as taken away
+_MOST = 99  # OpenCV takes higher numbers for another way to reach the cameras
 
 
 class Capture(Protocol):
@@ -37,12 +39,12 @@ def number_of(source: Any) -> int | None:
     """The number in 'camera:0'; None of other sources.
 
     Raises:
-      UserError: what follows 'camera:' is no number.
+      UserError: what follows 'camera:' is no number of a camera.
     """
     if not isinstance(source, str) or not source.startswith(PREFIX):
         return None
     number = source.removeprefix(PREFIX)
-    if not number.isdecimal():
+    if not number.isdecimal() or int(number) > _MOST:
         raise UserError(f'{source!r} names no camera; write camera:0 for the first, camera:1 ...')
     return int(number)
 
@@ -61,7 +63,8 @@ def read(
       UserError: there is no such camera.
       CutShortError: the camera gives no more pictures.
     """
-    capture = open_capture(number)
+    with _silent_opencv():
+        capture = open_capture(number)
     try:
         if not capture.isOpened():
             raise UserError(
@@ -73,15 +76,50 @@ def read(
         capture.release()
 
 
+def chosen(
+    frames: Generator[Frame, None, None], choice: FrameChoice
+) -> Generator[Frame, None, None]:
+    """Those of a camera's frames that are chosen; behind the stop time the camera is left.
+
+    Times count from the camera's first picture. The stride is in pictures that the camera gave, so
+    that those which were left out for want of time count, too.
+
+    Args:
+      frames: of `read`; they are closed at the end.
+      choice: range of time and stride.
+    """
+    next_number = 0
+    with contextlib.closing(frames):
+        for frame in frames:
+            if choice.stop is not None and frame.time >= choice.stop:
+                return
+            if frame.time >= choice.start and frame.number >= next_number:
+                next_number = frame.number + choice.stride
+                yield frame
+
+
+@contextlib.contextmanager
+def _silent_opencv() -> Iterator[None]:
+    """Keeps OpenCV from logging each way in which it did not find a camera."""
+    logging = cv2.utils.logging
+    before = logging.getLogLevel()
+    logging.setLogLevel(logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        logging.setLogLevel(before)
+
+
 def _latest(number: int, capture: Capture, patience: float) -> Iterator[Frame]:
     changed = threading.Condition()
     latest: list[Frame] = []
-    state = {'has_ended': False, 'is_lost': False}
+    has_ended, is_lost = threading.Event(), threading.Event()
+    errors: list[BaseException] = []
     start = time.monotonic()
 
-    def fill() -> None:
+    def take() -> None:
         count, last = 0, time.monotonic()
-        while not state['has_ended']:
+        while not has_ended.is_set():
             is_read, pixels = capture.read()
             now = time.monotonic()
             if not is_read or pixels is None:
@@ -90,14 +128,21 @@ def _latest(number: int, capture: Capture, patience: float) -> Iterator[Frame]:
                 time.sleep(0.005)
                 continue
             last = now
+            rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
             with changed:
-                rgb = cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
                 latest[:] = [Frame(count, now - start, rgb, now)]
                 changed.notify()
             count += 1
-        with changed:
-            state['is_lost'] = True
-            changed.notify()
+
+    def fill() -> None:
+        try:
+            take()
+        except BaseException as error:  # The reader raises it where it waits.
+            errors.append(error)
+        finally:
+            with changed:
+                is_lost.set()
+                changed.notify()
 
     thread = threading.Thread(target=fill, daemon=True)
     thread.start()
@@ -105,16 +150,32 @@ def _latest(number: int, capture: Capture, patience: float) -> Iterator[Frame]:
     try:
         while True:
             with changed:
-                changed.wait_for(lambda: latest or state['is_lost'])
+                changed.wait_for(lambda: latest or is_lost.is_set())
                 frame = latest.pop() if latest else None
             if frame is None:
-                raise CutShortError(
-                    f'camera {number} gives no more pictures after {count} frames; plug it in '
-                    'again and start again'
-                )
+                raise _end(number, count, errors)
             first = frame.time if first is None else first
             count += 1
             yield dataclasses.replace(frame, time=frame.time - first)
     finally:
-        state['has_ended'] = True
+        has_ended.set()
         thread.join()
+
+
+def _end(number: int, count: int, errors: list[BaseException]) -> BaseException:
+    """What to raise when the pictures of a camera end.
+
+    Args:
+      number: of the camera.
+      count: of the frames before.
+      errors: the one that ended the thread that reads, if one did.
+    """
+    cause, reason = next(iter(errors), None), ''
+    if isinstance(cause, cv2.error):  # It comes of the camera and its driver.
+        reason = f' (OpenCV: {" ".join(cause.err.replace(">", " ").split())})'
+    elif cause is not None:  # Any other is a fault of ours.
+        return cause
+    words = f'gives no more pictures after {count} frames' if count else 'gives no picture'
+    error = CutShortError(f'camera {number} {words}{reason}; plug it in again and start again')
+    error.__cause__ = cause
+    return error

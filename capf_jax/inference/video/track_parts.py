@@ -70,6 +70,11 @@ class PartsWriter:
         if not isinstance(error, OSError) and not _is_about_disk(error):
             self._write()
 
+    @property
+    def waiting(self) -> tuple[StoredFrame, ...]:
+        """The frames that are not on disk yet."""
+        return tuple(self._waiting)
+
     def append(self, frame: StoredFrame) -> None:
         """Takes the next frame.
 
@@ -102,7 +107,7 @@ class PartsWriter:
 
 
 class DiskFullError(UserError):
-    """A part does not fit onto the disk."""
+    """A part or a result does not fit onto the disk."""
 
 
 def _is_about_disk(error: BaseException | None) -> bool:
@@ -149,6 +154,18 @@ def read(folder: pathlib.Path) -> Iterator[StoredFrame]:
     """
     for path in _paths(folder):
         yield from _read(path)
+
+
+def read_undamaged(folder: pathlib.Path) -> tuple[list[StoredFrame], int]:
+    """All frames that can be read, of what cannot be made again; and how many parts are damaged."""
+    frames: list[StoredFrame] = []
+    damaged = 0
+    for path in _paths(folder):
+        try:
+            frames += _read(path)
+        except UserError:
+            damaged += 1
+    return frames, damaged
 
 
 def remove(folder: pathlib.Path) -> None:

@@ -16,8 +16,9 @@ def add_to(parser: Parser) -> None:
     """Adds the arguments to those of the command."""
     add = parser.add_argument
     add('--time_range', type=_range, default=(0.0, None), metavar='START:STOP',
-        help='of videos, seconds; either may be left out')  # fmt: skip
-    add('--stride', type=int, default=1, metavar='N', help='of videos, take each N-th frame')
+        help='of videos and cameras, seconds; either may be left out')  # fmt: skip
+    add('--stride', type=int, default=1, metavar='N',
+        help='of videos and cameras, take each N-th frame')  # fmt: skip
     add('--smoothing', choices=smoothing.NAMES,
         help='of videos; default butterworth, and one_euro for a camera')  # fmt: skip
     add('--cutoff', type=float, default=smoothing.CUTOFF, metavar='HERTZ',

@@ -1,11 +1,11 @@
-"""What `python -m capf_jax.predict` does with videos and cameras, one after the other."""
+"""What `python -m capf_jax.predict` does with videos, one after the other."""
 
 from __future__ import annotations
 
 import argparse
 import pathlib
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from capf_jax.errors import UserError
@@ -17,19 +17,13 @@ from capf_jax.inference.predictor import Predictor
 from capf_jax.inference.sources import Sources
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
-    camera_frames,
     result_origin,
-    short_gaps,
     track_parts,
     video_arguments,
     video_options,
     video_prediction,
-    video_stream,
-    video_tracks,
 )
 from capf_jax.inference.video.result_origin import Origin
-from capf_jax.inference.video.track_parts import StoredFrame
-from capf_jax.inference.video.video_frames import CutShortError, Frame
 from capf_jax.inference.video.video_prediction import PARTS, VideoResult, VideoRun
 from capf_jax.runtime import commands, files
 
@@ -96,7 +90,7 @@ def run(
             failures.append(str(error))
             continue
         track_parts.remove(parts)
-        print(_words(path.name, result, stem))
+        print(words(path.name, result, stem))
         if result.note:
             print(result.note)
         if failure:
@@ -195,71 +189,7 @@ def is_finished(stem: pathlib.Path, values: argparse.Namespace) -> bool:
         return False
 
 
-def run_camera(
-    values: argparse.Namespace,
-    number: int,
-    predictor_of: Callable[[], Predictor],
-    open_frames: Callable[[object], Generator[Frame, None, None]] | None = None,
-) -> int:
-    """Predicts the people of a camera until Ctrl-C, and writes them; returns the exit code.
-
-    Args:
-      values: of the command's arguments.
-      number: of the camera.
-      predictor_of: loads the networks.
-      open_frames: gives the camera's frames; None for a real one.
-
-    Raises:
-      UserError: there is no such camera, or the disk is full.
-    """
-    video_arguments.check(values)
-    formats = formats_of(values)
-    catalog.check(formats)
-    if any(one.needs_pictures for one in formats):
-        raise UserError(
-            'the pictures of a camera are not kept, so that --format=overlay has none to draw on; '
-            'record a video, or leave it out'
-        )
-    stem = files.path_here(values.output) / f'camera_{number}'
-    parts = stem.with_name(f'{stem.name}{PARTS}')
-    track_parts.remove(parts)
-    track_parts.prepare(parts, {})
-    _, finish = video_options.plan_of(**video_arguments.options(values, 'one_euro'))
-    stream = video_stream.stream(
-        f'{camera_frames.PREFIX}{number}', predictor_of(), finish.smoothing, open_frames
-    )
-    failure = ''
-    print('Ctrl-C ends the recording and writes it')
-    with track_parts.PartsWriter(parts) as writer:
-        try:
-            for live in stream:
-                print(f'\r{live.frame.time:8.1f} s, {len(live.people)} people, '
-                      f'{1000 * live.delay:.0f} ms', end='', file=sys.stderr)  # fmt: skip
-                writer.append(
-                    StoredFrame(live.frame.number, live.frame.time, live.people, live.colours)
-                )
-        except KeyboardInterrupt:
-            print(file=sys.stderr)
-        except CutShortError as error:
-            failure = str(error)
-        finally:
-            stream.close()
-    times = [frame.time for frame in track_parts.read(parts)]
-    fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 25.0
-    tracks = video_tracks.of_frames(track_parts.read(parts), fps)
-    # The poses were smoothed while they came.
-    tracks = video_tracks.in_world(short_gaps.filled(tracks, finish.gaps), finish)
-    result = VideoResult(tracks, failure, {})
-    for sentence in video_prediction.write(stem, result, endings(values), formats):
-        print(sentence)
-    track_parts.remove(parts)
-    print(_words(stem.name, result, stem))
-    if failure:
-        print(f'error: {failure}; what came before is written', file=sys.stderr)
-    return int(bool(failure))
-
-
-def _words(name: str, result: VideoResult, stem: pathlib.Path) -> str:
+def words(name: str, result: VideoResult, stem: pathlib.Path) -> str:
     tracks: Tracks = result.tracks
     camera = PhotographCamera(tracks.camera, tracks.camera_assumed, tracks.camera_origin).words()
     people = f'{len(tracks)} {"person" if len(tracks) == 1 else "people"}'

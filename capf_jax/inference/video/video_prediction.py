@@ -256,7 +256,7 @@ def write(
       A sentence for each format that has no file, since nobody has a pose.
 
     Raises:
-      UserError: the disk is full.
+      DiskFullError: the disk is full.
       OSError: a file could not be written.
     """
     from capf_jax.inference import people_files
@@ -273,7 +273,7 @@ def write(
     except OSError as error:
         if not files.disk_is_full(error):
             raise
-        raise UserError(
+        raise track_parts.DiskFullError(
             f'the disk of {stem.parent} is full at {stem.name}: make room there or name another '
             '--output; all frames are kept, and the same command goes on'
         ) from error

@@ -91,7 +91,15 @@ def finished(raw: Tracks, finish: Finish) -> Tracks:
     return in_world(whole, finish, unsmoothed)
 
 
-def smooth(raw: Tracks, smoothing: Smoothing, bones: bool = True) -> Tracks:
+def finished_live(live: Tracks, finish: Finish) -> Tracks:
+    """What is left to do with people who were smoothed while they came."""
+    smoothed = smooth(live, finish.smoothing, finish.bones, is_smooth=True)
+    return in_world(short_gaps.filled(smoothed, finish.gaps), finish)
+
+
+def smooth(
+    raw: Tracks, smoothing: Smoothing, bones: bool = True, *, is_smooth: bool = False
+) -> Tracks:
     """Each person's joints smoothed over time, and bones of constant length.
 
     Nothing is smoothed across a gap, and no one is added where someone is absent.
@@ -100,8 +108,10 @@ def smooth(raw: Tracks, smoothing: Smoothing, bones: bool = True) -> Tracks:
       raw: along 'camera'.
       smoothing: how.
       bones: whether each person's bones keep their lengths.
+      is_smooth: whether the joints were smoothed before, so that bones and roots alone are left;
+        roots are placed anew where bones change.
     """
-    if not len(raw) or (smoothing.name == 'none' and not bones):
+    if not len(raw) or ((smoothing.name == 'none' or is_smooth) and not bones):
         return raw
     skeleton, lens = skeletons.get(raw.skeleton), raw.camera
     arrays = {name: np.array(getattr(raw, name)) for name in ('joints2d', 'joints3d', 'root')}
@@ -112,8 +122,10 @@ def smooth(raw: Tracks, smoothing: Smoothing, bones: bool = True) -> Tracks:
             continue
         pose = raw.joints3d[person] - raw.root[person][:, None]
         metre = float(np.median(raw.boxes[person, valid, 2:].max(axis=-1))) / 1.7
-        joints2d = smoothing.values(raw.joints2d[person], raw.times, valid, metre)
-        pose = smoothing.values(pose, raw.times, valid)
+        joints2d = raw.joints2d[person]
+        if not is_smooth:
+            joints2d = smoothing.values(joints2d, raw.times, valid, metre)
+            pose = smoothing.values(pose, raw.times, valid)
         if bones:
             lengths = constant_bones.bone_lengths(pose, valid, skeleton)
             pose = constant_bones.with_bone_lengths(pose, lengths, skeleton)

@@ -3,12 +3,13 @@
 import contextlib
 import time
 
+import cv2
 import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
 from capf_jax.inference.video import camera_frames
-from capf_jax.inference.video.video_frames import CutShortError
+from capf_jax.inference.video.video_frames import CutShortError, Frame, FrameChoice
 
 
 class FakeCamera:
@@ -53,6 +54,64 @@ def test_a_camera_that_is_taken_away_is_told():
     assert camera.is_released
 
 
+def test_a_camera_that_gives_no_picture_is_told():
+    with pytest.raises(CutShortError, match='camera 0 gives no picture; plug it in'):
+        list(camera_frames.read(0, lambda number: FakeCamera(0), patience=0.02))
+
+
+class BrokenCamera(FakeCamera):
+    """Gives three pictures and then something else, or an error."""
+
+    def __init__(self, pixels=None, error=None):
+        super().__init__(1000)
+        self.pixels, self.error = pixels, error
+
+    def read(self):
+        if self.given < 3:
+            return super().read()
+        if self.error:
+            raise self.error
+        return True, self.pixels
+
+
+def test_pixels_of_another_kind_end_the_frames():
+    camera = BrokenCamera(pixels=np.zeros((4, 6, 2), np.uint8))
+    with pytest.raises(
+        CutShortError, match=r'no more pictures after \d frames \(OpenCV: '
+    ) as raised:
+        list(camera_frames.read(0, lambda number: camera))
+    assert isinstance(raised.value.__cause__, cv2.error)
+    assert camera.is_released
+
+
+def test_a_fault_in_the_thread_that_reads_is_raised():
+    camera = BrokenCamera(error=ZeroDivisionError('a fault'))
+    with pytest.raises(ZeroDivisionError, match='a fault'):
+        list(camera_frames.read(0, lambda number: camera))
+    assert camera.is_released
+
+
+def test_opencv_is_silent_only_while_a_camera_is_opened(capfd):
+    before = cv2.utils.logging.getLogLevel()
+    with pytest.raises(UserError, match='there is no camera 98'):
+        next(camera_frames.read(98))
+    assert cv2.utils.logging.getLogLevel() == before
+    assert capfd.readouterr().err == ''
+
+
+def test_a_stride_counts_the_pictures_that_nobody_asked_for():
+    def frames():
+        for number in (0, 1, 2, 5, 6, 7, 8, 20, 21):
+            yield Frame(number, number / 10, np.zeros((4, 6, 3), np.uint8))
+        raise AssertionError('the stop time was passed over')
+
+    def numbers(*choice):
+        return [one.number for one in camera_frames.chosen(frames(), FrameChoice(*choice))]
+
+    assert numbers(0.0, 2.05, 3) == [0, 5, 8, 20]
+    assert numbers(0.1, 2.0, 1) == [1, 2, 5, 6, 7, 8]
+
+
 def test_a_camera_that_is_not_there_is_told():
     with pytest.raises(UserError, match='there is no camera 2'):
         next(camera_frames.read(2, lambda number: FakeCamera(0, opens=False)))
@@ -65,6 +124,7 @@ def test_a_source_may_name_a_camera(source, number):
     assert camera_frames.number_of(source) == number
 
 
-def test_a_camera_needs_a_number():
+@pytest.mark.parametrize('source', ['camera:front', 'camera:100'])
+def test_a_camera_needs_a_number(source):
     with pytest.raises(UserError, match='write camera:0'):
-        camera_frames.number_of('camera:front')
+        camera_frames.number_of(source)
