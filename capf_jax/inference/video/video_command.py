@@ -190,6 +190,7 @@ def is_finished(stem: pathlib.Path, values: argparse.Namespace) -> bool:
 
 
 def words(name: str, result: VideoResult, stem: pathlib.Path) -> str:
+    """What came of a video or a camera, for the user."""
     tracks: Tracks = result.tracks
     camera = PhotographCamera(tracks.camera, tracks.camera_assumed, tracks.camera_origin).words()
     people = f'{len(tracks)} {"person" if len(tracks) == 1 else "people"}'
