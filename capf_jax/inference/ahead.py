@@ -21,7 +21,8 @@ from capf_jax.inference.photograph_models import Models
 def compile_lifter(models: Models, afterwards: Callable[[], None]) -> None:
     """Starts to compile the networks of a lifter that finds its own 2D joints.
 
-    Others, whose detector is another file, are compiled when they are needed.
+    Others, whose detector is another file or which lift sequences, are compiled when they are
+    needed.
 
     Args:
       models: the networks.
@@ -29,7 +30,7 @@ def compile_lifter(models: Models, afterwards: Callable[[], None]) -> None:
         several networks that are compiled ahead, those which were begun first are ready first.
     """
     size = models.lifter.crop_size
-    if not models.lifts_own_joints or size is None:
+    if not models.lifts_own_joints or models.lifts_sequences or size is None:
         afterwards()
         return
     crops = np.zeros((1, *size, 3), np.uint8)

@@ -75,7 +75,7 @@ def aim(
     for _ in range(1 if models.lifts_own_joints else 2):
         views = _views(around, camera, models, crop_size(detector))
         images = crops_of(pixels, views)
-        if models.lifts_own_joints:
+        if models.lifts_own_joints and not models.lifts_sequences:
             # The poses are not used: one program less is compiled than for the joints alone.
             _, joints_crop, sureness = models.lifter.lift_crops(images, flip_test=False)
             joints2d, confidence = on_photograph(joints_crop, views), sureness

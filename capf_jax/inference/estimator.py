@@ -204,7 +204,8 @@ class Estimator:
 
         Poses of the frame 'camera' come from `lift`, those of 'viewing_ray' from `lift_crops`.
         """
-        whole = None if self.lifter is None else self.lifter.whole
+        network = self.lifter or self.sequence_lifter
+        whole = None if network is None else network.whole
         return ca_pf.CAMERA if whole is None else whole.frame
 
     def lift_crops(
@@ -373,8 +374,12 @@ class Estimator:
     ) -> Generator[Live, None, None]:
         """The people of a camera or a video while its frames come, numbered over time.
 
-        The measured delay from picture to pose is printed when the stream ends or is closed. A file
-        with a sequence lifter streams joints, not a source: `inference.streaming.open_stream`.
+        The measured delay from picture to pose is printed when the stream ends or is closed.
+
+        A sequence lifter encodes each person of a frame once and remembers the tokens of the last
+        frames (`video/sequence_people.py`). One of centred windows waits for later frames: a frame
+        comes with its own people F // 2 * step frames after it was taken, and the last ones when
+        the source ends. For joints that you have yourself there is `streaming.open_stream`.
 
         Args:
           source: 'camera:0', or a video file.
@@ -397,7 +402,13 @@ class Estimator:
         from capf_jax.inference.video.smoothing import Smoothing
 
         people_of = predictor.of_arguments(
-            self, camera, detector=detector, finder=finder, height=height, flip_test=flip_test
+            self,
+            camera,
+            detector=detector,
+            finder=finder,
+            height=height,
+            flip_test=flip_test,
+            has_videos=True,
         )
         return video_stream.stream(source, people_of, Smoothing(smoothing))
 

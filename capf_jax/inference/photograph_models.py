@@ -1,4 +1,4 @@
-"""`Models`: the networks that a prediction on photographs runs, checked to fit each other."""
+"""`Models`: the networks that a prediction on pictures runs, checked to fit each other."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from capf_jax.errors import UserError
+from capf_jax.inference import sequences
 from capf_jax.models.ca_pf import VIEWING_RAY
 from capf_jax.pose import joint_conversions
 from capf_jax.pose.joint_conversions import Conversion
@@ -55,7 +56,14 @@ class Models:
     conversion: Conversion | None
 
     @classmethod
-    def of(cls, lifter: Estimator, detector: JointDetector | None = None, rule: str = '') -> Models:
+    def of(
+        cls,
+        lifter: Estimator,
+        detector: JointDetector | None = None,
+        rule: str = '',
+        *,
+        has_videos: bool = False,
+    ) -> Models:
         """Checks that the files can do it.
 
         Args:
@@ -63,15 +71,21 @@ class Models:
           detector: a detector of 2D joints; None for the lifter's own.
           rule: of the joint conversion; '' for the one that the lifter was trained with, if any.
             Joints of another rule are foreign to the lifter.
+          has_videos: whether the pictures are frames of videos or cameras alone, which a lifter of
+            sequences takes too.
 
         Raises:
           UserError: no lifter, or no detector of joints, or joints that are not convertible.
         """
-        if lifter.lifter is None:
+        over_time = lifter.sequence_lifter
+        if lifter.lifter is None and over_time is not None and has_videos:
+            if sequences.needs_crops(over_time):
+                sequences.check_model(lifter, over_time)
+        elif lifter.lifter is None:
             held = lifter.metadata.get('name', lifter.metadata.get('kind'))
             instead = ''
-            if lifter.sequence_lifter is not None:
-                instead = '; `Estimator.lift_sequence` and `streaming.open_stream` run this one'
+            if over_time is not None:
+                instead = '; this one lifts the frames of a video or of a camera'
             raise UserError(
                 f'{lifter.path} holds {held}, which lifts no photograph to 3D; give the weights '
                 f'of a Context-Aware PoseFormer{instead}'
@@ -112,10 +126,17 @@ class Models:
     @property
     def lifts_own_joints(self) -> bool:
         """Whether the lifter's own detector finds the joints on the very crop that is lifted."""
+        if self.lifts_sequences:  # which may look at the joints that their detector finds
+            return self.detector is self.lifter
         lifter = self.lifter.lifter
         assert lifter is not None  # which `of` has checked
         was_trained_so = lifter.whole is not None and lifter.whole.conversion is not None
         return self.turns and self.detector is self.lifter and was_trained_so
+
+    @property
+    def lifts_sequences(self) -> bool:
+        """Whether the lifter takes windows of frames, not single ones."""
+        return self.lifter.lifter is None
 
 
 def _by_rule(lifter: Estimator, rule: str) -> Estimator:

@@ -117,14 +117,15 @@ def of_arguments(
     height: float | None = None,
     flip_test: bool = True,
     least_confidence: float = photographs.LEAST_CONFIDENCE,
+    has_videos: bool = False,
 ) -> Predictor:
-    """The Predictor of the arguments of `Estimator.predict`.
+    """The Predictor of the arguments of `Estimator.predict`; `has_videos` is that of `Models.of`.
 
     Raises:
       UserError: the files cannot do it, or the camera is none.
     """
     return Predictor(
-        Models.of(estimator, detector),
+        Models.of(estimator, detector, has_videos=has_videos),
         CameraChoice.of(camera),
         default_finder if finder is None else lambda: finder,
         height=height,

@@ -122,9 +122,9 @@ def check_model(estimator: Estimator, lifter: Network) -> None:
             f'{estimator.path} holds a CA-PF-S without the detector and the projection that its '
             'contexts come from: give the file of a training run'
         )
-    if whole.detector_joints or whole.conversion is not None:
+    if whole.detector_joints:
         raise UserError(
-            f"{estimator.path} was trained with its detector's own joints in the whole image; "
+            f"{estimator.path} was trained with its detector's own joints as further input; "
             f'evaluate it with python -m capf_jax.evaluate, which knows where the crops lie'
         )
 

@@ -11,8 +11,8 @@ the video by repeating its first or last frame. A lifter of centred windows know
 poses come `stream.delay` frames late, and `finish` gives the last ones. Those of a causal lifter
 come at once. The memory of a video is a frozen value, which does not grow.
 
-People of whole pictures, whom nobody has detected yet, are streamed by `Estimator.stream`, with a
-lifter of single frames.
+People of whole pictures, whom nobody has detected yet, are streamed by `Estimator.stream`, which
+keeps one memory for each of them (`video/sequence_people.py`).
 """
 
 from __future__ import annotations
@@ -72,6 +72,11 @@ class SequenceStream:
         """How many frames after its own a pose comes."""
         return 0 if self.causal else self.frames // 2 * self.step
 
+    @property
+    def length(self) -> int:
+        """Frames of the video that a window reaches over, and that a memory holds."""
+        return (self.frames - 1) * self.step + 1
+
     def push(
         self, memory: Memory, joints2d: Any, crop: Any = None, joints2d_crop: Any = None
     ) -> tuple[Memory, np.ndarray | None]:
@@ -90,20 +95,20 @@ class SequenceStream:
         Raises:
           UserError: wrong inputs, see `Estimator.lift_sequence`.
         """
-        return self._advance(memory, self._encode(joints2d, crop, joints2d_crop))
+        return self.advance(memory, self.encode(joints2d, crop, joints2d_crop))
 
     def finish(self, memory: Memory) -> list[np.ndarray]:
         """The poses that are still to come at the end of a video, at most `delay` of them."""
         poses = []
         for _ in range(self.delay if memory.tokens is not None else 0):
             assert memory.tokens is not None
-            memory, pose = self._advance(memory, memory.tokens[:, -1])
+            memory, pose = self.advance(memory, memory.tokens[:, -1])
             if pose is not None:
                 poses.append(pose)
         return poses
 
-    def _encode(self, joints2d: Any, crop: Any, joints2d_crop: Any) -> jax.Array:
-        """The tokens of one frame, [1 or 2, J, D]."""
+    def encode(self, joints2d: Any, crop: Any = None, joints2d_crop: Any = None) -> jax.Array:
+        """The tokens of one frame, [1, J, D], with the flip test [2, J, D]; arguments as `push`."""
         windows = [
             None if array is None else np.asarray(array)[None, None]
             for array in (joints2d, crop, joints2d_crop)
@@ -116,10 +121,10 @@ class SequenceStream:
         ]
         return sequences.encode(self.estimator, *both)
 
-    def _advance(self, memory: Memory, new: jax.Array) -> tuple[Memory, np.ndarray | None]:
-        length = (self.frames - 1) * self.step + 1
+    def advance(self, memory: Memory, new: Any) -> tuple[Memory, np.ndarray | None]:
+        """`push` of a frame whose tokens are made already, as `encode` gives them."""
         if memory.tokens is None:  # The first frame stands for those before it.
-            tokens = jnp.repeat(new[:, None], length, axis=1)
+            tokens = jnp.repeat(new[:, None], self.length, axis=1)
         else:
             tokens = jnp.concatenate([memory.tokens[:, 1:], new[:, None]], axis=1)
         memory = Memory(tokens, memory.number + 1)

@@ -186,14 +186,20 @@ class ContextAwarePoseFormer:
         images: UInt8[Array, 'B H W 3'],
         joints2d_crop: Float[Array, 'B J 2'] | None = None,
         joints2d: Float[Array, 'B J 2'] | None = None,
+        affine: Float[Array, 'B 2 3'] | None = None,
+        image_size: Float[Array, 'B 2'] | None = None,
     ) -> tuple[LifterInputs, Float[Array, 'B J 2'], Float[jax.Array, 'B J']]:
         """What the lifter is called with for crops that lie nobody knows where in which image.
+
+        In the frame 'camera' it takes either the joints in the image, or where the crops lie in it.
 
         Args:
           variables: as for `apply`; those of the lifter are not read.
           images: RGB crops.
           joints2d_crop: the lifter's 2D joints, pixels of the crop; None takes the detector's.
           joints2d: the same joints, normalised by the image; not read in the frame 'viewing_ray'.
+          affine: from pixels of the image to those of the crop; read where `joints2d` is None.
+          image_size: (width, height) of the image, likewise.
 
         Returns:
           The lifter's arguments, the 2D joints in pixels of the crop, and their confidences.
@@ -211,6 +217,8 @@ class ContextAwarePoseFormer:
         assert confidence is not None
         if self.frame == VIEWING_RAY:
             joints2d = normalise_by_box(joints2d_crop)
+        elif joints2d is None and affine is not None and image_size is not None:
+            joints2d = normalise_by_image(to_image(joints2d_crop, affine), image_size)
         by_crop = self._by_crop(joints2d_crop, images)
         if self.projection is not None:
             contexts = self._by_level(self._contexts(variables, maps, by_crop))

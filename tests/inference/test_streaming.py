@@ -1,35 +1,13 @@
 """A stream gives, frame by frame, what the windows of a whole video give."""
 
-import jax
 import numpy as np
 import pytest
 
-from capf_jax import Estimator, assembly
-from capf_jax.inference import streaming, weight_files
+from capf_jax.inference import streaming
 from tests import tiny
+from tests.inference.sequence_files import written
 
 LENGTH = 6  # frames of the video
-
-
-def written(path, config, batch):
-    """The weight file of a sequence lifter with random weights."""
-    task = assembly.make_task(config)
-    shapes = jax.eval_shape(task.init, jax.random.PRNGKey(0), batch)
-    random = np.random.default_rng(0)
-
-    def filled(path, leaf):
-        values = random.normal(0, 0.3, leaf.shape).astype(np.float32)
-        return np.abs(values) + 0.5 if path[-1].key == 'var' else values
-
-    weights = jax.tree_util.tree_map_with_path(filled, task.weights(shapes))
-    metadata = {
-        'skeleton': config.skeleton,
-        'model': config.model.to_dict(),
-        'config': config.to_dict(),
-        **task.weight_metadata,
-    }
-    weight_files.save_weights(path, weights, metadata)
-    return Estimator.load(path)
 
 
 @pytest.fixture(scope='module')
@@ -44,6 +22,14 @@ def video():
 def ca_pf_s(tmp_path_factory):
     config = tiny.windowed(tiny.config(), projection_channels=4)
     return written(tmp_path_factory.mktemp('s') / 'centred.safetensors', config, tiny.windows())
+
+
+@pytest.fixture(scope='module')
+def deformable(tmp_path_factory):
+    """The whole lifter of the paper on every frame, and the temporal head on it."""
+    config = tiny.windowed(tiny.config())
+    config.model.lifter.update(ablation_step=3, deformable=True)
+    return written(tmp_path_factory.mktemp('d') / 'deformable.safetensors', config, tiny.windows())
 
 
 @pytest.fixture(scope='module')
@@ -76,6 +62,14 @@ def test_centred_windows_come_half_a_window_late(ca_pf_s, video, flip_test):
     assert numbers == [0, 1, 2, 3, 4, 5]
     windows = (array[places(1, False)] for array in video)
     expected = ca_pf_s.lift_sequence(*windows, flip_test=flip_test)
+    np.testing.assert_allclose(poses, expected, atol=1e-5)
+
+
+def test_the_deformable_form_streams_what_it_lifts(deformable, video):
+    assert deformable.sequence_lifter.module.runs_deformable
+    poses, _ = streamed(streaming.open_stream(deformable), *video)
+    expected = deformable.lift_sequence(*(array[places(1, False)] for array in video))
+    assert np.ptp(expected, axis=0).max() > 0.01
     np.testing.assert_allclose(poses, expected, atol=1e-5)
 
 

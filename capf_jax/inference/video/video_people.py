@@ -98,7 +98,7 @@ def people_of(
     Raises:
       UserError: the networks cannot do it.
     """
-    watch = _Watch(seconds)
+    watch = Watch(seconds)
     waiting: list[Frame] = []
     for frame in watch.each('decode', frames):
         waiting.append(frame)
@@ -109,11 +109,11 @@ def people_of(
         yield from _people_of(waiting, video, watch)
 
 
-def _people_of(frames: Sequence[Frame], video: VideoModels, watch: _Watch) -> Iterator[FramePeople]:
+def _people_of(frames: Sequence[Frame], video: VideoModels, watch: Watch) -> Iterator[FramePeople]:
     """The people of some frames, lifted together."""
     camera = video.camera
     flat = [watch('undistort', undistorted, frame.pixels, camera.camera) for frame in frames]
-    aims = [watch('find', _aim, pixels, video) for pixels in flat]
+    aims = [watch('find', aim, pixels, video) for pixels in flat]
     together = _joined([aimed for aimed, _ in aims])
     pixels = [one for one, (aimed, _) in zip(flat, aims, strict=True) for _ in aimed.views]
     pose, lifted = watch(
@@ -131,7 +131,7 @@ def _people_of(frames: Sequence[Frame], video: VideoModels, watch: _Watch) -> It
         yield watch('place', _placed, frame, pose[rows], lifted.select(rows), boxes, video)
 
 
-def _aim(pixels: np.ndarray, video: VideoModels) -> tuple[Aimed, np.ndarray]:
+def aim(pixels: np.ndarray, video: VideoModels) -> tuple[Aimed, np.ndarray]:
     """The crops around the people of an undistorted frame, and their boxes as it is shown."""
     candidates = find_people(pixels, video.finder)
     boxes = distorted_boxes(candidates.boxes, video.camera)
@@ -197,8 +197,8 @@ def _placed(
     return FramePeople(frame, people, colours)
 
 
-class _Watch:
-    """Adds up how long each stage takes."""
+class Watch:
+    """Adds up how long each stage takes, in the dict that it is given."""
 
     def __init__(self, seconds: dict[str, float] | None) -> None:
         self._seconds = {} if seconds is None else seconds

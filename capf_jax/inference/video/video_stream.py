@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 import pathlib
 import sys
 import time
@@ -15,10 +16,11 @@ import numpy as np
 from capf_jax.errors import UserError
 from capf_jax.inference.people import People
 from capf_jax.inference.predictor import Predictor
-from capf_jax.inference.video import camera_frames, video_frames, video_people
+from capf_jax.inference.video import camera_frames, sequence_people, video_frames, video_people
 from capf_jax.inference.video.person_tracking import KnownPeople, Tracker
 from capf_jax.inference.video.smoothing import OneEuro, Smoothing
 from capf_jax.inference.video.video_frames import Frame
+from capf_jax.inference.video.video_people import FramePeople, VideoModels
 from capf_jax.inference.video.video_prediction import video_models
 
 
@@ -30,7 +32,8 @@ class Live:
       frame: with its pixels.
       people: with ids that stay over time, smoothed.
       colours: [N, K, 3] of each (`person_colours`).
-      delay: seconds from the picture to its people.
+      delay: seconds from the picture to its people, with the wait for later frames of a lifter of
+        centred windows.
     """
 
     frame: Frame
@@ -93,18 +96,31 @@ def _open(source: Any) -> Generator[Frame, None, None]:
 def _stream(
     frames: Iterator[Frame], source: str, predictor: Predictor, smoothing: Smoothing
 ) -> Iterator[Live]:
-    tracker, known, filters = Tracker(), KnownPeople(), _LiveSmoothing(smoothing)
-    video = None
-    for frame in frames:
-        arrival = time.monotonic() if frame.arrival is None else frame.arrival
-        if video is None:
-            video = video_models(predictor, frame, source)
-        [one] = video_people.people_of([frame], video)
-        numbers = tracker.update(one.people, one.colours, frame.time)
+    arriving = (
+        dataclasses.replace(frame, arrival=time.monotonic()) if frame.arrival is None else frame
+        for frame in frames
+    )
+    first = next(arriving, None)
+    if first is None:
+        return
+    filters, video = _LiveSmoothing(smoothing), video_models(predictor, first, source)
+    for one in _numbered(itertools.chain([first], arriving), video):
+        assert one.frame.arrival is not None
+        people = filters(one.people, one.frame.time)
+        yield Live(one.frame, people, one.colours, time.monotonic() - one.frame.arrival)
+
+
+def _numbered(frames: Iterator[Frame], video: VideoModels) -> Iterator[FramePeople]:
+    """The people of each frame, with ids that stay over time."""
+    if video.models.lifts_sequences:
+        yield from sequence_people.people_of(frames, video)
+        return
+    tracker, known = Tracker(), KnownPeople()
+    for one in video_people.people_of(frames, video):
+        numbers = tracker.update(one.people, one.colours, one.frame.time)
         # A stream cannot wait whether a tracklet will be seen often, so that all of them count.
         ids = np.array([known.id_of(tracker.known[n]) for n in numbers], np.int64)
-        people = filters(dataclasses.replace(one.people, ids=ids), frame.time)
-        yield Live(frame, people, one.colours, time.monotonic() - arrival)
+        yield dataclasses.replace(one, people=dataclasses.replace(one.people, ids=ids))
 
 
 class _LiveSmoothing:
