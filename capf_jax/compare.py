@@ -152,6 +152,12 @@ def main(argv: Sequence[str]) -> int:
 
 def _weights_figures(values: argparse.Namespace, config: ConfigDict) -> Figures:
     weights = start_weights.read(values.weights)
+    if weights.task == 'sequence':
+        raise UserError(
+            f'{values.weights} holds a lifter of windows of frames, and --weights draws where one '
+            'of single frames looks, which this command cannot draw of windows yet; give a file of '
+            'a Context-Aware PoseFormer'
+        )
     if weights.task != 'lifter':
         raise UserError(f'{values.weights} holds no lifter, and --weights draws where one looks')
     config = start_weights.described(config, weights)

@@ -214,7 +214,8 @@ def _predictor(
     lifter = _load(values.weights)
     if values.detector_weights:
         detector = _load(values.detector_weights)
-    models = Models.of(lifter, detector)
+    has_videos = source is None or all(map(sources.is_video, source.paths))
+    models = Models.of(lifter, detector, has_videos=has_videos)
     detects = joints is None and (source is None or source.joints is None)
     if detects:
         models.check_detector()

@@ -10,6 +10,7 @@ from capf_jax import compare, data_assembly
 from capf_jax.pose import skeletons
 from capf_jax.scoring import looks, prediction_files
 from tests import tiny
+from tests.inference.sequence_files import written
 
 
 @pytest.fixture
@@ -79,6 +80,14 @@ def test_what_does_not_fit_is_one_sentence_and_leaves_nothing(
 def test_nothing_to_draw_is_an_error(tmp_path):
     with pytest.raises(ValueError, match='nothing to draw'):
         compare.main(['compare', f'--out={tmp_path}'])
+
+
+def test_weights_of_windows_are_not_called_weights_without_a_lifter(config_file, tmp_path):
+    settings = tiny.windowed(tiny.config(), sequence_lifter='poseformer')
+    written(tmp_path / 'windows.safetensors', settings, tiny.windows())
+    arguments = [f'--config={config_file}', f'--out={tmp_path / "out"}']
+    with pytest.raises(ValueError, match='holds a lifter of windows of frames'):
+        compare.main(['compare', f'--weights={tmp_path / "windows.safetensors"}', *arguments])
 
 
 def test_looks_are_drawn_for_the_frame_and_its_neighbours(config, builder):

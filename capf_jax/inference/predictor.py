@@ -149,6 +149,8 @@ def predict(
     **options: Any,
 ) -> People | Tracks | list[People | Tracks | None]:
     """`Estimator.predict`, which says what the arguments are."""
+    pictures = None if isinstance(source, np.ndarray) else sources.find(source)
+    are_videos = [] if pictures is None else [sources.is_video(path) for path in pictures.paths]
     predictor = of_arguments(
         estimator,
         camera,
@@ -157,6 +159,7 @@ def predict(
         height=height,
         flip_test=flip_test,
         least_confidence=least_confidence,
+        has_videos=bool(are_videos) and all(are_videos),
     )
     joints = None
     if isinstance(joints2d, (str, os.PathLike)):
@@ -165,11 +168,10 @@ def predict(
         joints = joints2d
     else:
         joints = joints2d_files.given(joints2d, skeleton=estimator.skeleton.name)
-    if isinstance(source, np.ndarray):
+    if pictures is None:
         _check_options(options, has_videos=False)
         return predictor.people(sources.of_array(source), 'array', boxes, joints)
-    pictures = sources.find(source)
-    has_videos = any(map(sources.is_video, pictures.paths))
+    has_videos = any(are_videos)
     _check_options(options, has_videos)
     if has_videos and (boxes is not None or joints2d is not None):
         raise UserError('boxes and 2D joints are those of pictures; give none with videos')

@@ -21,6 +21,7 @@ import numpy as np
 
 from capf_jax.inference import live_tokens, photographs, streaming
 from capf_jax.inference.aiming import LEAST_TO_AIM, Aimed
+from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people import People
 from capf_jax.inference.photograph_camera import undistorted
 from capf_jax.inference.streaming import Memory
@@ -61,9 +62,9 @@ def people_of(
         raise failure
 
 
-def reach(video: VideoModels) -> int:
-    """How many frames before a frame its pose depends on, as long as nobody is hidden."""
-    stream = streaming.open_stream(video.models.lifter)
+def reach(lifter: Estimator) -> int:
+    """How many frames before a frame its poses depend on."""
+    stream = streaming.open_stream(lifter)
     return stream.length - 1 - stream.delay
 
 

@@ -27,6 +27,7 @@ from capf_jax.inference.sources import Picture
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
     part_settings,
+    sequence_people,
     track_parts,
     video_frames,
     video_header,
@@ -114,7 +115,10 @@ def _predict_into(
     part, first = track_parts.prepare(
         parts, part_settings.of(path, run.predictor, run.choice) | settings
     )
-    choice = dataclasses.replace(run.choice, first=first)
+    models, back = run.predictor.models, 0
+    if models.lifts_sequences:  # Windows look back at frames whose people are stored already.
+        back = sequence_people.reach(models.lifter) * run.choice.stride
+    choice = dataclasses.replace(run.choice, first=max(first - back, 0))
     seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
     failure = ''
     start = time.perf_counter()
@@ -124,6 +128,8 @@ def _predict_into(
             with contextlib.closing(video_frames.read(path, choice)) as frames:
                 for one in _people(frames, path, run.predictor, seconds):
                     frame = one.frame
+                    if frame.number < first:
+                        continue
                     began = time.perf_counter()
                     writer.append(StoredFrame(frame.number, frame.time, one.people, one.colours))
                     seconds['store'] += time.perf_counter() - began
@@ -188,9 +194,12 @@ def _people(
     if first is None:
         return
     video = video_models(predictor, first, str(path))
-    yield from video_people.people_of(
-        _chain(first, frames), video, at_once=video_people.frames_at_once(), seconds=seconds
-    )
+    frames = _chain(first, frames)
+    if video.models.lifts_sequences:
+        yield from sequence_people.people_of(frames, video, seconds=seconds)
+        return
+    at_once = video_people.frames_at_once()
+    yield from video_people.people_of(frames, video, at_once=at_once, seconds=seconds)
 
 
 def _chain(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:

@@ -1,5 +1,7 @@
 """A live source lifted by a sequence lifter: each person's poses are those of its whole windows."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,8 @@ from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.video import video_people, video_prediction, video_stream
 from capf_jax.inference.video.smoothing import Smoothing
 from capf_jax.inference.video.video_frames import CutShortError, Frame
+from capf_jax.inference.video.video_prediction import VideoRun
+from capf_jax.inference.video.video_tracks import Finish
 from capf_jax.pose import cameras, viewing_ray
 from capf_jax.pose.normalise import normalise_by_image
 from tests import tiny
@@ -65,7 +69,8 @@ def own_detector(request, tmp_path_factory):
         config = tiny.windowed(tiny.config(), frame='viewing_ray', joints2d='detector')
         config.model.lifter.update(ablation_step=3, deformable=True)
     path = tmp_path_factory.mktemp('own') / f'{request.param}.safetensors'
-    return written(path, config, tiny.windows())
+    # One size of batch is one program to compile.
+    return dataclasses.replace(written(path, config, tiny.windows()), largest_batch=1)
 
 
 @pytest.fixture(scope='module')
@@ -158,7 +163,7 @@ def test_a_causal_poseformer_lifts_the_joints_of_another_file(poseformer, tmp_pa
 
 def test_the_detector_runs_once_a_person(own_detector, monkeypatch):
     """But for the crop's place, which a finder that knows no joints does not tell."""
-    run = predictor_of(own_detector, flip_test=False)
+    run = predictor_of(own_detector)
     video = video_prediction.video_models(run, Frame(0, 0.0, PICTURES[0]), '')
     aimed, _ = video_people.aim(PICTURES[0], video)
     monkeypatch.setattr(video_people, 'aim', lambda *_: (aimed, np.ones((2, 4))))
@@ -171,7 +176,35 @@ def test_the_detector_runs_once_a_person(own_detector, monkeypatch):
     assert [len(each) for each in crops] == [2, 2, 2]
 
 
-def test_a_source_that_is_cut_short_gives_the_frames_before(poseformer, own_detector):
+def test_an_interrupted_video_goes_on_in_the_middle_of_windows(poseformer, tmp_path):
+    path = video_samples.write(tmp_path / 'dots.mkv', PICTURES)
+    raw = Finish(Smoothing('none'), bones=False, feet=False, gaps=0.0)
+
+    class Numbered(Finder):
+        """Goes on at the frame that is asked for first."""
+
+        def __init__(self, calls, ends_at=LENGTH):
+            self.calls, self.ends_at = calls, ends_at
+
+        def find(self, image):
+            if self.calls == self.ends_at:
+                raise KeyboardInterrupt
+            return super().find(image)
+
+    def tracks_of(finder, parts):
+        run = predictor_of(poseformer, DOTS, flip_test=False)
+        run = dataclasses.replace(run, finder=lambda: finder)
+        return video_prediction.predict_file(path, VideoRun(run, finish=raw), parts).tracks
+
+    whole = tracks_of(Numbered(0), tmp_path / 'whole')
+    assert whole.valid[0].all()
+    with pytest.raises(KeyboardInterrupt):
+        tracks_of(Numbered(0, ends_at=6), tmp_path / 'parts')
+    again = tracks_of(Numbered(2), tmp_path / 'parts')  # 6 frames are stored, windows reach over 5
+    np.testing.assert_allclose(again.joints3d, whole.joints3d, atol=1e-6)
+
+
+def test_a_source_that_is_cut_short_gives_the_frames_before(own_detector):
     def frames(source):
         for t, pixels in enumerate(PICTURES[:3]):
             yield Frame(t, t / 10, pixels)
