@@ -24,7 +24,7 @@ from collections.abc import Sequence
 import numpy as np
 import tabulate
 
-from benchmarks import real_samples
+from benchmarks import clip_scores, real_samples
 from capf_jax.backends import programs
 from capf_jax.inference import predictor, tracks_files
 from capf_jax.inference.camera_choice import CameraChoice
@@ -111,15 +111,7 @@ def feet(tracks: Tracks, truth: np.ndarray) -> list[tuple[float, float, float]]:
             times, places = tracks.times[rest], tracks.joints3d_camera[0, rest, ankle]
             if times[-1] - times[0] < LEAST:
                 continue
-            steps = np.linalg.norm(np.diff(places, axis=0), axis=-1)
-            duration = times[-1] - times[0]
-            out.append(
-                (
-                    1000 * float(steps.sum() / duration),
-                    1000 * float(np.linalg.norm(places[-1] - places[0]) / duration),
-                    float(duration),
-                )
-            )
+            out.append(clip_scores.rest_motion(places, times))
     return out
 
 
@@ -139,17 +131,14 @@ def main(argv: Sequence[str]) -> int:
     for way, finish in WAYS.items():
         done = [(video_tracks.finished(tracks, finish), truth) for tracks, truth in pairs]
         rows.append([way, *np.mean([errors(*pair) for pair in done], axis=0)])
-        all_feet = np.concatenate([np.reshape(feet(*pair), (-1, 3)) for pair in done])
-        weighted = np.average(all_feet[:, :2], axis=0, weights=all_feet[:, 2])
-        standing.append([way, *weighted, all_feet[:, 2].sum()])
-    true_feet = np.concatenate(
-        [
-            np.reshape(feet(dataclasses.replace(tracks, joints3d=truth[None]), truth), (-1, 3))
-            for tracks, truth in pairs
-        ]
-    )
-    weighted = np.average(true_feet[:, :2], axis=0, weights=true_feet[:, 2])
-    standing.append(['the true joints', *weighted, true_feet[:, 2].sum()])
+        motions = [motion for pair in done for motion in feet(*pair)]
+        standing.append([way, *clip_scores.mean_motion(motions)])
+    true_motions = [
+        motion
+        for tracks, truth in pairs
+        for motion in feet(dataclasses.replace(tracks, joints3d=truth[None]), truth)
+    ]
+    standing.append(['the true joints', *clip_scores.mean_motion(true_motions)])
     print(f'\n{SET}, {", ".join(names)}')
     print(tabulate.tabulate(rows, HEADER, floatfmt='.0f'))
     print()
