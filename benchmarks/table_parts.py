@@ -47,17 +47,20 @@ class Row:
 
 @dataclasses.dataclass(frozen=True)
 class Order:
-    """A claim: the error falls from each row to the next.
+    """A claim: the error falls from each row to the next, or by more than another error does.
 
     Attributes:
       claim: in words.
       metric: which error.
       rows: names, from the largest error to the smallest.
+      beside: another error; if there is one, the claim is that the error falls by a larger share
+        from the first row to the last than this one.
     """
 
     claim: str
     metric: str
     rows: tuple[str, ...]
+    beside: str = ''
 
 
 @dataclasses.dataclass(frozen=True)

@@ -44,10 +44,10 @@ class Run:
 
 def verdict(order: Order, runs: Iterable[Run]) -> str:
     """Whether a claim holds, in words, over those of its rows that have been run."""
-    scores: dict[str, dict[int, float]] = {}
+    scores: dict[str, dict[int, Mapping[str, float]]] = {}
     for run in runs:
-        if run.row in order.rows and order.metric in run.scores:
-            scores.setdefault(run.row, {})[run.seed] = run.scores[order.metric]
+        if run.row in order.rows and {order.metric, order.beside or order.metric} <= {*run.scores}:
+            scores.setdefault(run.row, {})[run.seed] = run.scores
     rows = [row for row in order.rows if row in scores]
     if len(rows) < 2:
         return NOT_RUN
@@ -56,10 +56,18 @@ def verdict(order: Order, runs: Iterable[Run]) -> str:
         return f'{NOT_RUN} with the same seed'
     missing = [row for row in order.rows if row not in scores]
     without = f', without {" and ".join(missing)}, {NOT_RUN}' if missing else ''
-    true = [
-        all(scores[a][seed] > scores[b][seed] for a, b in itertools.pairwise(rows))
-        for seed in seeds
-    ]
+
+    def rest(metric: str, seed: int) -> float:
+        """What the last row has left of the first row's error."""
+        return scores[rows[-1]][seed][metric] / scores[rows[0]][seed][metric]
+
+    def falls(seed: int) -> bool:
+        if order.beside:
+            return rest(order.metric, seed) < rest(order.beside, seed)
+        values = [scores[row][seed][order.metric] for row in rows]
+        return all(before > after for before, after in itertools.pairwise(values))
+
+    true = [falls(seed) for seed in seeds]
     if not all(true):
         return f'**does not hold** (with {sum(true)} of {len(seeds)} seeds{without})'
     if len(seeds) == 1:

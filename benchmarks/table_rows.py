@@ -101,6 +101,15 @@ def _table6() -> Table:
     ]
     orders += [
         Order(
+            f'{title}: of the two errors, more frames lower MPJVE by the larger share',
+            'mpjve',
+            tuple(f'{model}-{frames}' for frames in FRAMES),
+            beside='mpjpe',
+        )
+        for model, title in titles.items()
+    ]
+    orders += [
+        Order(
             f'CA-PF-S is below PoseFormer at F = {frames}',
             'mpjpe',
             (f'poseformer-{frames}', f'ca_pf_s-{frames}'),
@@ -166,11 +175,16 @@ def _table4() -> Table:
                 paper={'mpjpe': score},
             )
         )
-    orders = tuple(
+    *finer, coarsest = rows[1:]
+    orders = [
         Order(f'{row.line} is worse than all levels', 'mpjpe', (row.name, 'step-3'))
         for row in rows[1:]
-    )
-    return Table('Table 4: feature levels left out', _MPJPE, tuple(rows), orders)
+    ]
+    orders += [
+        Order(f'{row.line} is worse than without the coarsest', 'mpjpe', (row.name, coarsest.name))
+        for row in finer
+    ]
+    return Table('Table 4: feature levels left out', _MPJPE, tuple(rows), tuple(orders))
 
 
 def _noise() -> Table:

@@ -1,5 +1,6 @@
 """The command `benchmarks.tables` makes the runs that are missing, and prints what holds."""
 
+import dataclasses
 import json
 import pathlib
 
@@ -158,6 +159,22 @@ def test_an_order_that_does_not_hold_is_printed_as_such(scores, words):
     runs = [run_of(row, i, mpjpe) for row, all_ in scores.items() for i, mpjpe in enumerate(all_)]
     rows = tuple(sorted({'a', 'b', *scores}))
     assert table_report.verdict(Order('falls', 'mpjpe', rows), runs) == words
+
+
+@pytest.mark.parametrize(
+    ('mpjve', 'words'),
+    [
+        ([8.0, 5.0], 'holds with the one seed that was run, too few to claim it'),
+        ([8.0, 7.5], '**does not hold** (with 0 of 1 seeds)'),
+    ],
+)
+def test_an_error_may_have_to_fall_by_a_larger_share_than_another(mpjve, words):
+    runs = [
+        dataclasses.replace(run_of(row, 0, 0.0), scores={'mpjpe': mpjpe, 'mpjve': value})
+        for row, mpjpe, value in zip('ab', (80.0, 60.0), mpjve, strict=True)
+    ]
+    order = Order('falls more', 'mpjve', ('a', 'b'), beside='mpjpe')
+    assert table_report.verdict(order, runs) == words
 
 
 def test_seeds_stand_beside_their_mean_and_causal_scores_in_columns_of_their_own():
