@@ -42,8 +42,10 @@ from capf_jax.pose import root_position, stature, viewing_ray
 from capf_jax.pose.normalise import normalise_by_image
 
 LEAST_CONFIDENCE = 0.2  # mean over the joints of a person whose pose is told
-# Two people whose joints are this close, over the root of their box's area, are one.
+# Two people are one if their joints are this close on the whole, over the root of a box's area, or
+# most of their joints are this close: of two boxes, one may hold a part of the person alone.
 _DUPLICATE = 0.12
+_MOSTLY_DUPLICATE = 0.07
 
 
 def people_of(
@@ -104,6 +106,10 @@ def people_of(
     pose, aimed = lift(
         flat, aimed, models, flip_test=flip_test, with_given_joints=joints is not None
     )
+    if scores is not None:
+        # In crops of two boxes the lifter's own detector may have found the same person.
+        chosen = distinct(aimed, boxes, boxes[:, 2] * boxes[:, 3], 0.0)
+        pose, aimed, boxes = pose[chosen], aimed.select(chosen), boxes[chosen]
     return place(
         pose,
         aimed,
@@ -231,18 +237,25 @@ def check_height(height: float) -> None:
 def distinct(
     aimed: Aimed, boxes: np.ndarray, scores: np.ndarray, least_confidence: float
 ) -> np.ndarray:
-    """The numbers of the people that are sure enough, each once; the order stays."""
+    """The numbers of the people that are sure enough, each once; the order stays.
+
+    Args:
+      aimed: the people.
+      boxes: [N, 4] of each.
+      scores: [N]; of two that are one person, the one of the higher score is chosen.
+      least_confidence: mean over the joints.
+    """
     mean = aimed.confidence.mean(axis=1)
+    sizes = np.sqrt(np.maximum(boxes[:, 2] * boxes[:, 3], 1.0))
     chosen: list[int] = []
     for n in np.argsort(-scores, kind='stable'):
         if mean[n] < least_confidence:
             continue
-        size = np.sqrt(max(boxes[n, 2] * boxes[n, 3], 1.0))
-        same = any(
-            np.linalg.norm(aimed.joints2d[n] - aimed.joints2d[other], axis=-1).mean()
-            < _DUPLICATE * size
-            for other in chosen
+        away = np.linalg.norm(aimed.joints2d[chosen] - aimed.joints2d[n], axis=-1)
+        larger = np.maximum(sizes[chosen], sizes[n])
+        same = (away.mean(axis=1) < _DUPLICATE * sizes[n]) | (
+            np.median(away, axis=1) < _MOSTLY_DUPLICATE * larger
         )
-        if not same:
+        if not same.any():
             chosen.append(int(n))
     return np.array(sorted(chosen), np.int64)

@@ -93,6 +93,20 @@ class DotEstimator:
         return int(np.bincount(numbers).argmax()) if len(numbers) else 0
 
 
+class DoubtfulEstimator(DotEstimator):
+    """Reads the joints of each batch's last person a little aside in every first look."""
+
+    looks = 0
+
+    def joints(self, crops, *, flip_test=False):
+        """The dots of each crop."""
+        joints, sure = super().joints(crops, flip_test=flip_test)
+        self.looks += 1
+        if self.looks % 2:
+            joints[-1] += 0.2 * crops.shape[1]
+        return joints, sure
+
+
 class Boxes:
     """A finder that has been told the boxes, in a picture of this size."""
 

@@ -10,7 +10,7 @@ from capf_jax.inference import joints2d_files, photograph_camera, photographs, p
 from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import cameras, stature, viewing_ray
 from tests.inference import dotted_people
-from tests.inference.dotted_people import Boxes, DotEstimator
+from tests.inference.dotted_people import Boxes, DotEstimator, DoubtfulEstimator
 
 SIZE = (1280, 720)
 K = np.array([900.0, 900.0, 639.5, 359.5])
@@ -128,6 +128,16 @@ def test_one_person_found_twice_is_one():
     people = run(poses, roots, finder=Boxes(twice, [0.8, 0.4, 0.9, 0.5], SIZE))
     assert len(people) == 2
     np.testing.assert_allclose(people.root, roots, atol=0.1)
+
+
+def test_one_person_whose_joints_are_known_only_on_the_lifted_crops_is_one():
+    poses, roots = people_at((640, 360))
+    pixels = dotted_people.picture(poses + roots[:, None], K, SIZE)
+    once = finder(poses, roots)
+    twice = Boxes(np.concatenate([once.boxes, once.boxes]), [0.9, 0.8], SIZE)
+    models = Models.of(DoubtfulEstimator(poses))
+    people = photographs.people_of(pixels, models, CAMERA, finder=twice, source='dots.png')
+    assert len(people) == 1
 
 
 def test_unsure_and_tiny_people_are_left_out():
