@@ -3,6 +3,7 @@
 import dataclasses
 
 import av
+import cv2
 import numpy as np
 import pytest
 from PIL import Image
@@ -36,8 +37,11 @@ def test_a_video_keeps_its_uneven_times(tmp_path):
 
 def test_a_video_with_fewer_frames_than_before_is_shorter(tmp_path):
     overlay.write(tmp_path / 'a.mp4', moving(length=4), lambda: IMAGES[:2])
-    with av.open(tmp_path / 'a.mp4') as video:
-        assert len(list(video.decode(video=0))) == 2
+    video = cv2.VideoCapture(str(tmp_path / 'a.mp4'))  # another reader than the writer's library
+    frames = [video.read() for _ in range(3)]
+    video.release()
+    assert [is_there for is_there, _ in frames] == [True, True, False]
+    assert frames[1][1].shape == (120, 160, 3)
 
 
 def test_a_limit_of_bytes_ends_the_video_early(tmp_path):
