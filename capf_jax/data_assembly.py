@@ -12,6 +12,7 @@ from ml_collections import ConfigDict
 from capf_jax import assembly
 from capf_jax.errors import UserError
 from capf_jax.inference import model_settings
+from capf_jax.models import second_reading
 from capf_jax.models.detectors import catalog
 from capf_jax.pose import joint_conversions, skeletons
 from capf_jax.pose.batch import Batch
@@ -64,7 +65,13 @@ def features_settings(config: ConfigDict) -> features.Settings:
     if whole.reading is not None:
         raise UserError(
             'features made in advance hold no heatmaps, and config.model.lifter.robust looks at '
-            "them: set it to () or to ('noise',), or config.data.features to False"
+            'them: set it to (), or config.data.features to False'
+        )
+    if config.data.features and second_reading.NOISE in model.lifter.robust:
+        raise UserError(
+            'features made in advance are what the maps show at the joints, and the noise of '
+            'config.model.lifter.robust would move the joints away from there: set it to (), or '
+            'config.data.features to False'
         )
     if whole.detector_joints:
         raise UserError(

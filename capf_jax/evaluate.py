@@ -92,12 +92,18 @@ class RestoredRun:
         """Results with noise on the 2D joints, one for each sigma (px).
 
         Raises:
-          UserError: a sigma is negative or not finite, or the task has no 2D joints as input.
+          UserError: a sigma is negative or not finite, the task has no 2D joints as input, or the
+            context of the joints was made in advance.
         """
         if not self.task.takes_joints2d:
             raise UserError(
                 'noise is for 2D joints that a lifter takes from the dataset; '
                 f'this {self.task.name} takes none from there'
+            )
+        if self.split.read(np.array([0])).contexts is not None:
+            raise UserError(
+                'features made in advance are what the maps show at the joints, and noise would '
+                'move the joints away from there: add --config.data.features=False'
             )
         return noise_sweep.sweep(
             self.task.eval_step,

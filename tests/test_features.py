@@ -1,12 +1,15 @@
 """`python -m capf_jax.features`: a lifter that reads what it stored computes what it did before."""
 
 import functools
+import types
 
 import jax
 import numpy as np
 import pytest
 
 from capf_jax import assembly, data_assembly, features
+from capf_jax.errors import UserError
+from capf_jax.evaluate import RestoredRun
 from capf_jax.inference import weight_files
 from capf_jax.models.detectors.initial import random_variables
 from capf_jax.pose import skeletons
@@ -120,6 +123,13 @@ def test_making_them_again_changes_nothing(config, batches):
     assert builder.info.splits['train'].num_examples == 24
 
 
+def test_noise_would_move_the_joints_away_from_their_context(batches):
+    task = types.SimpleNamespace(takes_joints2d=True)
+    split = types.SimpleNamespace(read=lambda positions: batches[1])
+    with pytest.raises(UserError, match=r'add --config\.data\.features=False'):
+        RestoredRun(task, None, split, {}).sweep_noise([1.0])
+
+
 @pytest.mark.parametrize(
     ('changes', 'message'),
     [
@@ -132,6 +142,10 @@ def test_making_them_again_changes_nothing(config, batches):
             'splits of different names',
         ),
         ({'model.joints2d': 'dataset', 'model.lifter.detector_joints': True}, 'one set of 2D'),
+        (
+            {'model.joints2d': 'dataset', 'model.lifter.robust': ('noise',)},
+            'move the joints away from there',
+        ),
     ],
 )
 def test_what_cannot_train_on_them_is_one_sentence(config, changes, message):
