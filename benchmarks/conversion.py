@@ -22,7 +22,7 @@ from collections.abc import Sequence
 
 import tabulate
 
-from benchmarks.machine import Row
+from benchmarks.machine import Row, memory
 from tests.goldens import manifests
 
 GOALS = 30.0, 2.5  # seconds, and peak memory over the file's size
@@ -115,11 +115,11 @@ def _run(what: str, source: str, target: str, layout: str = '') -> tuple[float, 
     from converters.conversion import convert
     from converters.export import export
 
-    before = _memory('VmRSS')
+    before = memory('VmRSS')
     pathlib.Path('/proc/self/clear_refs').write_text('5')  # resets the peak, which imports have set
     start = time.perf_counter()
     (convert if what == 'convert' else export)(source, target)
-    return time.perf_counter() - start, _memory('VmHWM') - before
+    return time.perf_counter() - start, memory('VmHWM') - before
 
 
 def _shapes(name: str) -> dict[str, tuple[int, ...]]:
@@ -130,12 +130,6 @@ def _shapes(name: str) -> dict[str, tuple[int, ...]]:
 
     model = tables.detector(name)
     return engine.torch_shapes(model.rules, model.expected())
-
-
-def _memory(name: str) -> int:
-    """The value of a line of this process's status, bytes."""
-    lines = pathlib.Path('/proc/self/status').read_text().splitlines()
-    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f'{name}:'))
 
 
 def measure_all(names: Sequence[str] = ()) -> list[Measurement]:

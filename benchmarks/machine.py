@@ -1,9 +1,10 @@
-"""What every benchmark shares: timing two programs fairly, and this machine's matmul peak."""
+"""What benchmarks share: timing two programs fairly, memory, and this machine's matmul peak."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
+import pathlib
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -133,6 +134,16 @@ def ready(
     compiled = programs.jit(function, few_rows=few_rows)
     args = jax.tree.map(jnp.asarray, args)
     return lambda: jax.block_until_ready(compiled(*args))
+
+
+def memory(name: str) -> int:
+    """A line of this process's status on Linux, bytes: 'VmHWM' is its largest memory so far.
+
+    `resource.getrusage` is no way to the latter: what it tells of a process that another one has
+    started is at least the largest memory of the one that started it.
+    """
+    lines = pathlib.Path('/proc/self/status').read_text().splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(f'{name}:'))
 
 
 @functools.cache

@@ -1,28 +1,36 @@
-"""Windows of frames: reading them from stored features, their memory, and rendering clips.
+"""Windows of frames: reading, training and streaming them, their memory, and rendering clips.
 
-    python -m benchmarks.run sequences
+    python -m benchmarks.run sequences [--only=training+streaming]
 
-The stored features are as large as those of HRNet-32 (480 numbers for each of 17 joints, plain and
-mirrored), and are random. Windows have random targets, as in training, or neighbouring ones, as in
-an evaluation. The memory is that of a process that reads windows of a small and of a large dataset
-of small features. The clips are those of `builder.clip_frames=27` of 128x96 pixels.
+Parts of `--only`, all of them without it:
+
+- reading: the stored features are as large as those of HRNet-32 (480 numbers for each of 17 joints,
+  plain and mirrored), and are random. Windows have random targets, as in training, or neighbouring
+  ones, as in an evaluation.
+- memory: the largest memory of a process that stores the features of a small and of a large
+  dataset, and of one that reads windows of them; the features are small.
+- training: window_training.py, steps on stored features beside steps with the detector running.
+- streaming: window_streams.py, a new frame beside its window again and beside PoseFormer.
+- clips: rendering those of `builder.clip_frames=27` of 128x96 pixels.
 """
 
 from __future__ import annotations
 
 import pathlib
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator, Mapping
 
 import cv2
 import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from benchmarks.machine import Row
+from benchmarks import window_streams, window_training
+from benchmarks.machine import Row, memory
+from capf_jax.errors import unknown
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import Batch
 from configs import base
@@ -39,6 +47,7 @@ PEOPLE, CHANNELS = 4096, 480  # whose features are read for the speed
 FEW, MANY, SMALL = 16_000, 48_000, 4
 CLIP_FRAMES = 4_050  # frames that are rendered
 PROCESSES = 2
+HEADER = ('what', 'ms', 'beside it, ms', 'ratio', 'goal', 'of matmul peak', 'note')
 
 
 class BenchmarkVideos(tfds.core.GeneratorBasedBuilder):
@@ -81,11 +90,17 @@ class BenchmarkVideos(tfds.core.GeneratorBasedBuilder):
             yield i, records.to_example(record)
 
 
-def stored_features(folder: pathlib.Path, people: int, channels: int) -> features.Builder:
-    """A dataset of random features of so many people, in videos."""
+def source_of(folder: pathlib.Path, people: int) -> BenchmarkVideos:
+    """A dataset of so many people, in videos."""
     tfds.display_progress_bar(False)
     source = BenchmarkVideos(data_dir=folder, people=people)
     source.download_and_prepare(file_format='array_record')
+    return source
+
+
+def stored_features(source: tfds.core.DatasetBuilder, channels: int) -> features.Builder:
+    """Random features of the people of a dataset."""
+    tfds.display_progress_bar(False)
     rng = np.random.default_rng(0)
     contexts = rng.normal(size=(64, 2, 17, channels)).astype(np.float16)
     joints = np.zeros((64, 2, 17, 2), np.float32)
@@ -93,14 +108,18 @@ def stored_features(folder: pathlib.Path, people: int, channels: int) -> feature
     def extract(_: Batch, __: str) -> PeopleFeatures:
         return PeopleFeatures(contexts, joints, np.ones((64, 2, 17), np.float32))
 
-    settings = features.Settings(
+    readers = {'train': Reader(source, 'train', skeletons.H36M17)}
+    work = features.Work(extract, readers, 64, 2)
+    builder = features.Builder(source, _settings(channels), work)
+    builder.download_and_prepare(file_format='array_record')
+    return builder
+
+
+def _settings(channels: int) -> features.Settings:
+    return features.Settings(
         name=f'random-{channels}', detector='random', joints2d='detected', joints=17,
         channels=channels,
     )  # fmt: skip
-    readers = {'train': Reader(source, 'train', skeletons.H36M17)}
-    builder = features.Builder(source, settings, features.Work(extract, readers, 64, 2))
-    builder.download_and_prepare(file_format='array_record')
-    return builder
 
 
 def config_of(batch: int = BATCH) -> ConfigDict:
@@ -124,20 +143,47 @@ def seconds_of_batch(batches: loader.Batches, count: int) -> float:
 
 
 def memory_of_windows(folder: str) -> int:
-    """Largest memory of this process, bytes, after a pass over windows of a dataset of features."""
-    source = tfds.builder_from_directory(folder)
-    batches = loader.training_batches(source, config_of())
+    """Largest memory of this process, bytes, after reading windows of stored features.
+
+    Args:
+      folder: that `source_of` has made a dataset in, and `memory_of_features` its features.
+    """
+    source = BenchmarkVideos(data_dir=folder, people=0)
+    stored = features.Builder(source, _settings(SMALL))
+    batches = loader.training_batches(stored, config_of())
     for _ in range(60):
         next(batches)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return memory('VmHWM')
 
 
-def rows() -> list[Row]:
-    """Reading windows, their memory, and rendering clips."""
+def memory_of_features(folder: str) -> int:
+    """Largest memory of this process, bytes, after storing the features of the dataset there."""
+    stored_features(BenchmarkVideos(data_dir=folder, people=0), SMALL)
+    return memory('VmHWM')
+
+
+def rows(only: str = '') -> Iterator[Row]:
+    """The rows of all parts.
+
+    Args:
+      only: names of parts, joined by +; all of them by default.
+
+    Raises:
+      UserError: there is no such part.
+    """
+    names = only.split('+') if only else list(PARTS)
+    for name in names:
+        if name not in PARTS:
+            raise unknown('--only', name, PARTS)
+    for name in names:
+        yield from PARTS[name]()
+
+
+def reading_rows() -> list[Row]:
+    """Batches of windows of stored features."""
     table = []
     with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        builder = stored_features(folder / 'large', PEOPLE, CHANNELS)
+        builder = stored_features(source_of(pathlib.Path(name), PEOPLE), CHANNELS)
         config = config_of()
         ways = {
             'random targets': loader.training_batches(builder, config),
@@ -148,20 +194,42 @@ def rows() -> list[Row]:
             note = f'{BATCH / seconds:,.0f} windows/s, {BATCH * FRAMES / seconds:,.0f} frames/s'
             title = f'{BATCH} windows of {FRAMES} frames, stored features of {CHANNELS}, {way}'
             table.append(Row(title, seconds, note=note))
-        used = []
-        for people in (FEW, MANY):
-            stored = stored_features(folder / f'{people}', people, SMALL)
-            program = 'import sys; from benchmarks import sequences as s; '
-            program += 'print(s.memory_of_windows(sys.argv[1]))'
-            command = [sys.executable, '-c', program, str(stored.data_dir)]
-            used.append(int(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout))
-        each = (used[1] - used[0]) / (MANY - FEW)
-        note = f'{used[0] / 1e6:.0f} MB with {FEW:,} people, {used[1] / 1e6:.0f} MB with {MANY:,}'
-        table.append(Row(f'memory of windows, {each:.0f} bytes a person', 0.0, note=note))
-        seconds = _rendering(folder / 'clips')
-    note = f'{1 / seconds:.0f} frames/s: 20,000 in {20_000 * seconds / 60:.1f} minutes'
-    table.append(Row(f'a frame of a clip, {PROCESSES} processes', seconds, note=note))
     return table
+
+
+def memory_rows() -> list[Row]:
+    """The memory of storing features and of reading their windows, by the number of people."""
+    used: dict[str, list[int]] = {'storing features': [], 'reading their windows': []}
+    with tempfile.TemporaryDirectory() as name:
+        for people in (FEW, MANY):
+            folder = pathlib.Path(name, f'{people}')
+            source_of(folder, people)
+            functions = memory_of_features, memory_of_windows
+            for measured, function in zip(used.values(), functions, strict=True):
+                measured.append(_in_process(function, folder))
+    table = []
+    for what, (few, many) in used.items():
+        each = (many - few) / (MANY - FEW)
+        note = f'{few / 1e6:.0f} MB with {FEW:,} people, {many / 1e6:.0f} MB with {MANY:,}'
+        table.append(Row(f'memory of {what}, {each:.0f} bytes a person', 0.0, note=note))
+    return table
+
+
+def _in_process(function: Callable[[str], int], folder: pathlib.Path) -> int:
+    """What a function of this file gives in a process of its own."""
+    program = 'import sys; from benchmarks import sequences as s; '
+    program += f'print(s.{function.__name__}(sys.argv[1]))'
+    command = [sys.executable, '-c', program, str(folder)]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return int(done.stdout.split()[-1])  # behind what the process prints of its work
+
+
+def clip_rows() -> list[Row]:
+    """Rendered clips."""
+    with tempfile.TemporaryDirectory() as name:
+        seconds = _rendering(pathlib.Path(name))
+    note = f'{1 / seconds:.0f} frames/s: 20,000 in {20_000 * seconds / 60:.1f} minutes'
+    return [Row(f'a frame of a clip, {PROCESSES} processes', seconds, note=note)]
 
 
 def _rendering(folder: pathlib.Path) -> float:
@@ -176,6 +244,10 @@ def _rendering(folder: pathlib.Path) -> float:
     return (time.perf_counter() - start) / CLIP_FRAMES
 
 
-if __name__ == '__main__':
-    for row in rows():
-        print(f'{row.name}: {row.note}')
+PARTS: Mapping[str, Callable[[], list[Row]]] = {
+    'reading': reading_rows,
+    'memory': memory_rows,
+    'training': window_training.training_rows,
+    'streaming': window_streams.stream_rows,
+    'clips': clip_rows,
+}

@@ -93,7 +93,7 @@ def _rows(name: str, config: ConfigDict, batch: Batch) -> list[Row]:
     # Our programs are made last, since the training step donates the state's memory.
     return [
         _row(f'detector ({name}), {size}', _detection(config, state, batch), detectors),
-        _row(f'training step ({name}), {size}', _training(task, state, batch), whole, GOAL),
+        _row(f'training step ({name}), {size}', training(task, state, batch), whole, GOAL),
     ]
 
 
@@ -119,8 +119,8 @@ def _detection(config: ConfigDict, state: TrainState, batch: Batch) -> Program:
     return ready(maps_and_heatmaps, programs.prepared(state.frozen), batch.images)
 
 
-def _training(task: Task, state: TrainState, batch: Batch) -> Program:
-    """Our training step, on all devices, with the batch already there."""
+def training(task: Task, state: TrainState, batch: Batch) -> Program:
+    """Our training step as a program, on all devices, with the batch already there."""
     step = devices.train_step(task.train_step)
     # Training prepares the frozen detector, and so does the benchmark.
     state, on_devices = prepared(devices.replicate(state)), devices.shard(batch)
