@@ -1,108 +1,155 @@
 """Makes the table of the means against bad 2D joints, each alone and all together.
 
-    python -m benchmarks.robust --workdir=runs/robust
-    python -m benchmarks.robust --workdir=runs/robust --people=8000 --seeds=0,1 --rows=05
+    python -m benchmarks.robust --out=docs/results
+    python -m benchmarks.robust --out=docs/results --people=8000 --seeds=0,1 --rows=05
 
-Trains every row with every seed, one after another, each by a command of its own in a folder of its
-own, evaluates it without and with noise of 5 px on the 2D joints, prints the table and writes it as
-Markdown and JSON into the workdir. Interrupted, it goes on; what is finished is not done again.
+Every row is trained with every seed in a folder of its own under --workdir, and evaluated without
+and with noise of 5 px on the 2D joints. Markdown and JSON go into --out after every run, as
+robust-PEOPLE.md and robust-PEOPLE.json. Interrupted, it goes on; what --workdir has is not trained
+or evaluated again.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import statistics
-import subprocess
+import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import tabulate
-
-from benchmarks.table_report import cell
+from benchmarks import robust_report, table_runs
+from benchmarks.robust_report import LEAST, MOST, PLAIN, ROWS
+from benchmarks.table_parts import Row
+from benchmarks.table_runs import Run, Start
 from capf_jax.errors import UserError
 from capf_jax.runtime import commands, files
 
-CONFIG = 'configs/synthetic_robust.py'
-ROWS = {  # what is done against bad 2D joints -> the argument `means` of the config
-    'nothing: the plain lifter': '',
-    'noise and swaps while training': 'noise',
-    'how sure the detector is, and how near': 'confidence',
-    'sampling points that wander': 'wander',
-    "the detector's own reading": 'reading',
-    'all four': 'noise+confidence+wander+reading',
-}
-LEAST, MOST = 0.0, 5.0  # px of noise that the table compares
-HARD = '2D error > 5 px'
-HEADER = (
-    'against bad 2D joints', 'MPJPE at 0 px', 'at 5 px', 'lost', "share of the plain one's loss",
-    'change at 0 px', 'hard frames, 0 px', 'hard frames, 5 px',
-)  # fmt: skip
+# Arguments of a training that say where and not what.
+PLACES = ('--workdir=', '--config.data.dir=')
 
 
-def sweep(means: str, seed: str, values: argparse.Namespace) -> list[dict[str, Any]]:
-    """Trains and evaluates one row unless that is done; returns its errors at each noise."""
-    folder = values.workdir / f'{means or "plain"}-{values.people}-seed{seed}'
-    if not (folder / 'lifter.safetensors').exists():
-        config = f'--config={CONFIG}:means={means},people={values.people},seed={seed}'
-        overrides = [f'--config.data.test_split={values.split}', *values.overrides.split()]
-        _run('train', config, f'--workdir={folder}', '--config.evaluation.pictures=0', *overrides)
-    if not any(folder.glob('evaluation_latest_*_noise.json')):
-        noise = f'--noise={LEAST:g},{MOST:g}'
-        split = f'--split={values.split}'
-        _run('evaluate', f'--workdir={folder}', '--checkpoint=latest', split, noise)
-    (result,) = folder.glob('evaluation_latest_*_noise.json')
-    return json.loads(result.read_text())['noise']
+class Experiment:
+    """Runs of rows with seeds, by the arguments of the command."""
 
+    def __init__(self, values: argparse.Namespace):
+        """Reads which runs the tables in `--out` have.
 
-def _run(command: str, *arguments: str) -> None:
-    line = [sys.executable, '-m', f'capf_jax.{command}', *arguments]
-    print(' '.join(line), file=sys.stderr, flush=True)
-    subprocess.run(line, check=True)
+        Raises:
+          UserError: the table there does not read.
+        """
+        self.values = values
+        self.runs: dict[tuple[str, int], Run] = {}
+        path = self.path('json')
+        for fields in files.read_json(path)['runs'] if path.exists() else ():
+            run = Run(**fields)
+            row = ROWS.get(run.row)
+            if row is not None and run.command == self.command(row, run.seed):
+                self.runs[run.row, run.seed] = run
 
+    def path(self, ending: str) -> files.AnyPath:
+        """The file of the table."""
+        return self.values.out / f'robust-{self.values.people}.{ending}'
 
-def figures(noise: Sequence[Mapping[str, Any]]) -> dict[str, float]:
-    """What the table shows of one noise sweep: errors in mm, without noise and with the most."""
-    of = {row['sigma_px']: row for row in noise}
-    return {
-        'least': of[LEAST]['headline']['mpjpe'],
-        'most': of[MOST]['headline']['mpjpe'],
-        'hard_least': of[LEAST]['subsets'][HARD]['mpjpe'],
-        'hard_most': of[MOST]['subsets'][HARD]['mpjpe'],
-    }
+    def arguments(self, row: Row, seed: int) -> list[str]:
+        """What describes the training of a row."""
+        values = self.values
+        return [
+            f'--config={row.config}:{row.arguments},people={values.people},seed={seed}',
+            '--config.evaluation.pictures=0',
+            f'--config.data.test_split={values.split}',
+            *values.overrides.split(),
+        ]
 
+    def command(self, row: Row, seed: int) -> str:
+        """The training without the folders of the run and of the data."""
+        return shlex.join(['python', '-m', 'capf_jax.train', *_what(self.arguments(row, seed))])
 
-def table(scores: Mapping[str, Sequence[Mapping[str, float]]]) -> list[list[str]]:
-    """The rows of the table, means over the seeds, and each seed of the errors that lead them.
+    def run(self, row: Row, seed: int, start: Start) -> None:
+        """Trains and evaluates a row, unless its folder has that.
 
-    Losses are compared with the first row's.
-    """
-    rows = []
-    plain: dict[str, float] = {}
-    for name, of_seeds in scores.items():
-        mean = {key: statistics.mean(one[key] for one in of_seeds) for key in of_seeds[0]}
-        plain = plain or mean
-        loss, plain_loss = mean['most'] - mean['least'], plain['most'] - plain['least']
-        rows.append(
-            [
-                name,
-                cell([one['least'] for one in of_seeds]),
-                cell([one['most'] for one in of_seeds]),
-                f'{loss:.1f}',
-                f'{100 * loss / plain_loss:.0f}%',
-                f'{100 * (mean["least"] / plain["least"] - 1):+.1f}%',
-                f'{mean["hard_least"]:.1f}',
-                f'{mean["hard_most"]:.1f}',
-            ]
+        Raises:
+          UserError: the folder holds a training of other arguments.
+        """
+        values = self.values
+        means = row.arguments.removeprefix('means=') or PLAIN
+        folder = values.workdir / f'{means}-{values.people}-seed{seed}'
+        arguments = self.arguments(row, seed)
+        for entry in table_runs.starts_of(folder):
+            if set(_what(shlex.split(entry['command']))) != set(_what(arguments)):
+                raise UserError(
+                    f'{folder} was trained with {entry["command"]}: give another --workdir, or the '
+                    'same --overrides and --split'
+                )
+        if not (folder / 'lifter.safetensors').exists() or _result(folder, values.split) is None:
+            with table_runs.timed(folder, row.name):
+                self._make(folder, arguments, start)
+        result = _result(folder, values.split)
+        assert result is not None  # `_make` has left it
+        commits = table_runs.commits_of(folder), result['protocol']['versions']['git_commit']
+        self.runs[row.name, seed] = Run(
+            row=row.name,
+            seed=seed,
+            command=self.command(row, seed),
+            scores=robust_report.figures(result['noise']),
+            commit=' and '.join(dict.fromkeys(commits)),
+            machine=values.machine,
+            **table_runs.times_of(folder, row.name),
         )
-    return rows
+
+    def _make(self, folder: files.AnyPath, arguments: Sequence[str], start: Start) -> None:
+        if not (folder / 'lifter.safetensors').exists():
+            start(['capf_jax.train', *arguments, f'--workdir={folder}'])
+        noise, split = f'--noise={LEAST:g},{MOST:g}', f'--split={self.values.split}'
+        workdir = f'--workdir={folder}'
+        start(['capf_jax.evaluate', workdir, '--checkpoint=latest', split, noise])
+
+    def write(self) -> None:
+        """Writes the table, once it has a run of the plain lifter."""
+        values, places = self.values, list(ROWS)
+        runs = sorted(self.runs.values(), key=lambda run: (places.index(run.row), run.seed))
+        if not any(run.row == PLAIN for run in runs):
+            return
+        overrides = ' '.join(_what(values.overrides.split()))
+        seeds = ','.join(map(str, sorted({run.seed for run in runs})))
+        command = ['python', '-m', 'benchmarks.robust', '--out=docs/results', f'--seeds={seeds}']
+        command += [f'--people={values.people}', f'--split={values.split}']
+        command += [f'--overrides={overrides}'] if overrides else []
+        form = f'{values.people} rendered people to train on, `{values.split}` to test on'
+        form += f', `{overrides}`' if overrides else ''
+        with files.whole(self.path('md')) as path:
+            path.write_text(robust_report.page(form, shlex.join(command), runs))
+        content = {
+            'table': robust_report.TITLE,
+            'form': form,
+            'goal': robust_report.verdicts(robust_report.scores_of(runs)),
+            'runs': [run.to_json() for run in runs],
+        }
+        files.write_json(self.path('json'), content)
 
 
-def main(argv: Sequence[str]) -> int:
-    """Does what is missing and prints the table; returns the exit code."""
+def _what(arguments: Sequence[str]) -> list[str]:
+    return [argument for argument in arguments if not argument.startswith(PLACES)]
+
+
+def _result(folder: files.AnyPath, split: str) -> dict[str, Any] | None:
+    """The noise sweep of a folder over a split; None where there is none of both noises."""
+    for path in sorted(folder.glob('evaluation_latest_*_noise.json')):
+        result = files.read_json(path)
+        noises = [point['sigma_px'] for point in result['noise']]
+        if result['protocol']['split'] == split and {LEAST, MOST} <= set(noises):
+            return result
+    return None
+
+
+def parse(argv: Sequence[str]) -> argparse.Namespace:
+    """The command's arguments.
+
+    Raises:
+      UserError: one of them is wrong.
+    """
     parser = commands.Parser('benchmarks.robust', __doc__)
     add = parser.add_argument
+    add('--out', required=True, type=files.user_path, metavar='FOLDER', help='of the table')
     add('--seeds', default='0', help='seeds, separated by commas')
     add(
         '--rows', default='012345', help='digits of the rows to run, from 0; 0 is always among them'
@@ -111,22 +158,29 @@ def main(argv: Sequence[str]) -> int:
     add('--split', default='test', help='people to test on')
     add('--workdir', default='runs/robust', type=files.user_path, help='folder of all runs')
     add('--overrides', default='', help='further arguments of each training, separated by spaces')
+    add('--machine', default=table_runs.this_machine(), help='what the table calls this machine')
     values = parser.parse(argv)
     if not set(values.rows) <= set('012345'):
         raise UserError(f'--rows={values.rows}: give digits of the rows 0 to 5, such as 05')
     if not all(seed.isdecimal() for seed in values.seeds.split(',')):
         raise UserError(f'--seeds={values.seeds}: give whole numbers, such as 0,1')
+    values.seeds = [int(seed) for seed in values.seeds.split(',')]
+    values.rows = [list(ROWS.values())[int(digit)] for digit in sorted({'0', *values.rows})]
+    return values
 
-    seeds = values.seeds.split(',')
-    rows = [list(ROWS.items())[int(digit)] for digit in sorted({'0', *values.rows})]
-    noise = {name: [sweep(means, seed, values) for seed in seeds] for name, means in rows}
-    scores = {name: [figures(one) for one in of_seeds] for name, of_seeds in noise.items()}
-    words = tabulate.tabulate(table(scores), HEADER, 'github', disable_numparse=True)
-    stem = values.workdir / f'robust-{values.people}'
-    with files.whole(stem.with_name(f'{stem.name}.md')) as path:
-        path.write_text(f'{words}\n')
-    files.write_json(stem.with_name(f'{stem.name}.json'), noise)
-    print(words)
+
+def main(argv: Sequence[str], start: Start = table_runs.start) -> int:
+    """Does what is missing and writes the table; returns the exit code."""
+    values = parse(argv)
+    experiment = Experiment(values)
+    for row in values.rows:
+        for seed in values.seeds:
+            if (row.name, seed) not in experiment.runs:
+                print(f'{row.name}, seed {seed}', file=sys.stderr, flush=True)
+                experiment.run(row, seed, start)
+                experiment.write()
+    experiment.write()
+    print(experiment.path('md'))
     return 0
 
 

@@ -2,44 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
 
 import tabulate
 
 from benchmarks.table_parts import Order, Table
+from benchmarks.table_runs import Run
 
 NOT_RUN = 'not run'
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """A finished training of a row.
-
-    Attributes:
-      row: the row's name.
-      seed: of the weights and the order of the data.
-      command: what has trained it, without the folder of the run.
-      scores: metric -> score after the last step.
-      commit: of the code.
-      machine: in words.
-      seconds: of training and evaluation, as far as the run was made in one go.
-    """
-
-    row: str
-    seed: int
-    command: str
-    scores: Mapping[str, float]
-    commit: str
-    machine: str
-    seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The fields as JSON holds them."""
-        return dataclasses.asdict(self)
 
 
 def verdict(order: Order, runs: Iterable[Run]) -> str:
@@ -115,29 +87,49 @@ def markdown(table: Table, form: str, command: str, runs: Sequence[Run]) -> str:
     """
     names = {row.name for row in table.rows}
     runs = [run for run in runs if run.row in names]
-    missing = [row.name for row in table.rows if row.name not in {run.row for run in runs}]
-    facts = [f'Form: {form}']
-    facts += [f'{words}: {", ".join(sorted(values))}' for words, values in _origins(runs).items()]
-    if missing:
-        facts.append(f'{NOT_RUN.capitalize()}: {", ".join(missing)}')
     parts = [
-        f'# {table.title}',
-        f'Written by `{command}`: a change by hand is lost when the command runs again.',
         'Ours: **trained here** on rendered people and tested on other rendered people; the mean '
         'over the seeds, and each seed in brackets. Paper: as published, on Human3.6M. The two are '
         'of different data, so that orders and not sizes are to be compared.',
         grid(table, runs),
-        _items(facts),
+        items(facts(form, runs, [row.name for row in table.rows])),
     ]
     if table.orders:
         claims = [f'{order.claim}: {verdict(order, runs)}.' for order in table.orders]
-        parts += ['## Orders', _items(claims)]
-    lines = [f'{run.command}   # {run.row}, {run.seconds:.0f} s' for run in runs]
-    parts += ['## Commands of the runs', '\n'.join(['```', *lines, '```'])]
+        parts += ['## Orders', items(claims)]
+    return page(table.title, command, parts, runs)
+
+
+def page(title: str, command: str, parts: Sequence[str], runs: Sequence[Run]) -> str:
+    """A page that a command writes, with the commands of its runs at the end.
+
+    Args:
+      title: its heading.
+      command: that makes it.
+      parts: paragraphs, lists and tables.
+      runs: those that it tells of.
+    """
+    lines = [f'{run.command}   # {run.row}, {run.time}' for run in runs]
+    parts = [
+        f'# {title}',
+        f'Written by `{command}`: a change by hand is lost when the command runs again.',
+        *parts,
+        '## Commands of the runs',
+        '\n'.join(['```', *lines, '```']),
+    ]
     return '\n\n'.join(parts) + '\n'
 
 
-def _items(lines: Iterable[str]) -> str:
+def facts(form: str, runs: Sequence[Run], rows: Sequence[str]) -> list[str]:
+    """Form, machines, commits and seeds of runs, where there are any, and the rows without one."""
+    lines = [f'Form: {form}']
+    lines += [f'{words}: {", ".join(sorted(values))}' for words, values in _origins(runs).items()]
+    missing = [row for row in rows if row not in {run.row for run in runs}]
+    return lines + ([f'{NOT_RUN.capitalize()}: {", ".join(missing)}'] if missing else [])
+
+
+def items(lines: Iterable[str]) -> str:
+    """A list."""
     return '\n'.join(f'- {line}' for line in lines)
 
 

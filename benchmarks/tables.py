@@ -13,40 +13,24 @@ interrupted goes on. Rows and tables are listed in benchmarks/table_rows.py and 
 from __future__ import annotations
 
 import argparse
-import importlib
+import dataclasses
 import os
 import pathlib
-import platform
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import jax
-
-from benchmarks import table_report
+from benchmarks import table_report, table_runs
 from benchmarks.table_parts import Row
-from benchmarks.table_report import Run
 from benchmarks.table_rows import FULL, QUICK, QUICK_ROWS, ROWS, TABLES
+from benchmarks.table_runs import Run, Start
 from capf_jax.errors import UserError, unknown
 from capf_jax.runtime import commands, files, logs
 
 _QUICKER = 3  # how many times as fast a row is in the quick form, about
 _AVERAGED = 'averaged_'  # begins the names of scores of averaged weights in a run's log
-Start = Callable[[Sequence[str]], object]  # runs `python -m MODULE ...`, given from MODULE on
-
-
-def start(arguments: Sequence[str]) -> None:
-    """Runs a command of the product in this process, so that JAX starts once for all runs.
-
-    Raises:
-      UserError: the command was stopped by a signal, or has its own reason.
-    """
-    print('+ python -m', shlex.join(arguments), file=sys.stderr, flush=True)
-    code = importlib.import_module(arguments[0]).main(arguments)
-    jax.clear_caches()  # The programs of a row are of no use to the next one.
-    if code:
-        raise UserError('stopped; the same command goes on from there')
 
 
 def chosen_rows(text: str, quick: bool) -> list[Row]:
@@ -98,8 +82,20 @@ class Experiment:
         for name in TABLES:
             path = self.path(name, 'json')
             for fields in files.read_json(path)['runs'] if path.exists() else ():
-                run = Run(**fields)
+                run = self._counted(fields)
                 self.runs[run.row, run.seed] = run
+
+    def _counted(self, fields: Mapping[str, Any]) -> Run:
+        """A run of the tables, with the starts that older code has not counted.
+
+        That code's seconds are of the last start alone.
+        """
+        run = Run(**fields)
+        row = ROWS.get(run.row)
+        if run.starts or row is None or row.noise:  # A row of noise has another's training.
+            return run
+        starts = len(table_runs.starts_of(self.folder(row, run.seed)))
+        return dataclasses.replace(run, starts=starts, unknown=max(starts - 1, 0))
 
     def path(self, table: str, ending: str) -> files.AnyPath:
         """The file of a table."""
@@ -149,8 +145,21 @@ class Experiment:
         weights = ''
         if row.needs:
             weights = self.weights_of(ROWS[row.needs], seed, start)
-        began = time.monotonic()
-        arguments = self.config(row, seed, weights)
+        with table_runs.timed(folder, row.name):
+            scores = self._scores(row, seed, weights, start)
+        self.runs[row.name, seed] = Run(
+            row=row.name,
+            seed=seed,
+            command=self.command(row, seed),
+            scores=scores,
+            commit=table_runs.commits_of(folder),
+            machine=self.machine,
+            **table_runs.times_of(folder, row.name),
+        )
+
+    def _scores(self, row: Row, seed: int, weights: str, start: Start) -> dict[str, float]:
+        """The scores of a row, which is trained unless it is."""
+        folder, arguments = self.folder(row, seed), self.config(row, seed, weights)
         if not list(folder.glob('*.safetensors')):
             if row.features and weights not in self._detected:
                 start(['capf_jax.features', *arguments])
@@ -162,15 +171,7 @@ class Experiment:
             start(['capf_jax.evaluate', f'--workdir={folder}', f'--noise={noise}'])
             for point in files.read_json(next(iter(folder.glob('*_noise.json'))))['noise']:
                 scores[f'mpjpe_{point["sigma_px"]:g}'] = point['headline']['mpjpe']
-        self.runs[row.name, seed] = Run(
-            row=row.name,
-            seed=seed,
-            command=self.command(row, seed),
-            scores=scores,
-            commit=_commit(folder),
-            machine=self.machine,
-            seconds=round(time.monotonic() - began, 1),
-        )
+        return scores
 
     def write(self) -> None:
         """Writes the tables that have a run which is still described by the rows.
@@ -226,20 +227,11 @@ def _last_scores(folder: files.AnyPath) -> dict[str, float]:
     return of_average or scores
 
 
-def _commit(folder: files.AnyPath) -> str:
-    """The commits that a run was trained at; one that was interrupted may have several."""
-    starts = files.read_json(folder / 'versions.json')
-    return ' and '.join(dict.fromkeys(entry['git_commit'] for entry in starts))
-
-
-def this_machine() -> str:
-    """This machine in words."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
-    return f'{cores} CPU cores, {platform.machine()}, {platform.system()}'
-
-
 def run_all(
-    experiment: Experiment, rows: Sequence[Row], seeds: Sequence[int], start: Start = start
+    experiment: Experiment,
+    rows: Sequence[Row],
+    seeds: Sequence[int],
+    start: Start = table_runs.start,
 ) -> None:
     """Makes the runs that are missing, and writes the tables after each of them.
 
@@ -278,7 +270,7 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     add('--rows', default=','.join(TABLES), help='tables and rows, separated by commas')
     add('--seeds', default='0,1', help='seeds, separated by commas')
     add('--workdir', default='runs/tables', type=files.user_path, help='folder of all runs')
-    add('--machine', default=this_machine(), help='what the tables call this machine')
+    add('--machine', default=table_runs.this_machine(), help='what the tables call this machine')
     parser.add_flag('quick', default=False, help='fewer people and rows')
     values = parser.parse(argv)
     if not all(seed.isdecimal() for seed in values.seeds.split(',')):

@@ -34,22 +34,21 @@ from configs import human36m_ca_pf_s
 FRAMES = (27, 81)
 POSEFORMER = 81  # frames
 CROP = (256, 192)  # height and width, pixels
-SECONDS, LEAST = 4.0, 3  # of measuring a row, and rounds of it
+SECONDS, LEAST = 3.0, 3  # of measuring a row, and rounds of it
 NEW, AGAIN = 'new frame', 'window again'
 
 
 def stream_rows() -> list[Row]:
     """The lifter alone with each F, and with the detector at the first of them."""
     table = []
-    beside = poseformer_programs(POSEFORMER)
+    whole, beside = f'PoseFormer-{POSEFORMER}', poseformer_programs(POSEFORMER)
     for frames in FRAMES:
         ours = lifter_programs(human36m_ca_pf_s.get_config(f'frames={frames}'), frames)
-        others = {f'PoseFormer-{POSEFORMER}': beside[AGAIN]}
-        seconds = median_seconds({**ours, **others}, SECONDS, LEAST)
+        seconds = median_seconds({**ours, whole: beside[AGAIN]}, SECONDS, LEAST)
         name = f'new frame of a stream, CA-PF-S of {frames} frames on context vectors, beside'
-        for other, what in ((AGAIN, 'its window again'), *((name, name) for name in others)):
-            row = f'{name} {what}' + ("'s window" if other in others else '')
-            table.append(Row(row, seconds[NEW], seconds[other], note=seconds.note(NEW, other)))
+        for other, words in (AGAIN, 'its window again'), (whole, f"{whole}'s window"):
+            note = seconds.note(NEW, other)
+            table.append(Row(f'{name} {words}', seconds[NEW], seconds[other], note=note))
     seconds = median_seconds(beside, SECONDS, LEAST)
     name = f'new frame of a stream, PoseFormer of {POSEFORMER} frames, beside its window again'
     table.append(Row(name, seconds[NEW], seconds[AGAIN], note=seconds.note(NEW, AGAIN)))

@@ -32,15 +32,13 @@ SECONDS, LEAST = 6.0, 3  # of measuring a case, and rounds of it
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """What is trained, and how much of it at once.
+    """What is trained.
 
     Attributes:
       name: in the row.
-      config: of windows, with the detector running.
+      config: of windows of FRAMES, with the detector running.
       crop: (H, W) of its crops, pixels.
-      windows: B on both sides.
-      alone: B of a further row of stored features, as many as the configuration trains on, where
-        the detector would take minutes; 0 for none.
+      windows: B of a step, on both sides.
       goal: times the frames a second; None without a goal.
     """
 
@@ -48,59 +46,40 @@ class Case:
     config: ConfigDict
     crop: tuple[int, int]
     windows: int
-    alone: int = 0
     goal: float | None = None
 
-    def rows(self) -> list[Row]:
-        """A row of both sides, and one of stored features alone."""
-        detector = self.config.model.detector
-        sides = {'stored': self.program(self.windows, stored=True)}
-        sides['detector'] = self.program(self.windows, stored=False)
-        if self.alone:
-            sides['alone'] = self.program(self.alone, stored=True)
-        seconds = median_seconds(sides, SECONDS, LEAST)
+    def row(self) -> Row:
+        """Both sides, which run in turns."""
+        seconds = median_seconds(self.programs(), SECONDS, LEAST)
         stored, running = seconds['stored'], seconds['detector']
-        height, width = self.crop
-        frames = self.windows * FRAMES
+        frames, (height, width) = self.windows * FRAMES, self.crop
         notes = [
-            f'frames/s: {frames / stored:,.0f} stored, {frames / running:,.1f} with {detector} on '
-            f'{frames} crops of {height}x{width}; targets/s: {self.windows / stored:,.1f} and '
-            f'{self.windows / running:,.2f}',
+            f'frames/s: {frames / stored:,.0f} and {frames / running:,.1f}',
+            f'targets/s: {self.windows / stored:,.1f} and {self.windows / running:,.2f}',
             seconds.note('stored', 'detector'),
         ]
-        table = [
-            Row(
-                f'training step on stored features ({self.name}), {self.windows} windows of '
-                f'{FRAMES} frames, beside the detector running',
-                stored,
-                running,
-                self.goal,
-                note='; '.join(filter(None, notes)),
-            )
-        ]
-        if self.alone:
-            alone = seconds['alone']
-            each = alone / self.alone / FRAMES  # seconds of a frame
-            note = f'frames/s: {1 / each:,.0f} stored, {running / frames / each:.1f} times as many '
-            note += f'as with {detector} on {frames}; targets/s: {self.alone / alone:,.1f}'
-            name = f'training step on stored features ({self.name}), {self.alone} windows of '
-            table.append(Row(f'{name}{FRAMES} frames', alone, note=note))
-        return table
+        name = (
+            f'training step on stored features ({self.name}), {self.windows} windows of {FRAMES} '
+            f'frames, beside {self.config.model.detector} running on {frames} crops of '
+            f'{height}x{width}'
+        )
+        return Row(name, stored, running, self.goal, note='; '.join(filter(None, notes)))
 
-    def program(self, windows: int, *, stored: bool) -> Program:
-        """The training step as a program, from features made in advance or from pictures."""
-        config = self.config.copy_and_resolve_references()
-        config.data.features = stored
-        channels = 0
-        if stored:
-            joints = skeletons.get(config.skeleton)
-            model = config.model
-            whole = model_settings.context_aware_pose_former(model, joints, frames=FRAMES)
-            channels = sum(whole.context_channels)
-        batch = random_windows(windows, config.data.frames, self.crop, channels)
-        task = assembly.make_task(config)
-        state = task.init(jax.random.PRNGKey(0), batch)
-        return training_step.training(task, state, batch)
+    def programs(self) -> dict[str, Program]:
+        """The training step from features made in advance, and from pictures."""
+        joint_set, model = skeletons.get(self.config.skeleton), self.config.model
+        whole = model_settings.context_aware_pose_former(model, joint_set, frames=FRAMES)
+        channels = {'stored': sum(whole.context_channels), 'detector': 0}
+        programs, state = {}, None
+        for side, of_side in channels.items():
+            config = self.config.copy_and_resolve_references()
+            config.data.features = side == 'stored'
+            batch = random_windows(self.windows, FRAMES, self.crop, of_side)
+            task = assembly.make_task(config)
+            # Both learn the same: the state is made once, since that takes its time to compile.
+            state = state or task.init(jax.random.PRNGKey(0), batch)
+            programs[side] = training_step.training(task, state, batch)
+        return programs
 
 
 def random_windows(windows: int, frames: int, crop: tuple[int, int], channels: int = 0) -> Batch:
@@ -128,16 +107,15 @@ def random_windows(windows: int, frames: int, crop: tuple[int, int], channels: i
 
 
 def cases() -> list[Case]:
-    """The paper's size, and that of the rendered people."""
+    """The paper's size in small batches, and that of the rendered people as it is trained."""
     arg = f'frames={FRAMES},features=false'
-    paper, small = human36m_ca_pf_s.get_config(arg), synthetic_ca_pf_s.get_config(arg)
-    batch = small.training.batch_size
+    small = synthetic_ca_pf_s.get_config(arg)
     return [
-        Case('paper', paper, (256, 192), 2, alone=paper.training.batch_size, goal=GOAL),
-        Case('rendered people', small, (128, 96), batch),
+        Case('paper', human36m_ca_pf_s.get_config(arg), (256, 192), 2, GOAL),
+        Case('rendered people', small, (128, 96), small.training.batch_size),
     ]
 
 
 def training_rows() -> list[Row]:
     """Rows of all cases."""
-    return [row for case in cases() for row in case.rows()]
+    return [case.row() for case in cases()]

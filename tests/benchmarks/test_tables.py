@@ -6,17 +6,17 @@ import pathlib
 
 import pytest
 
-from benchmarks import table_report, tables
+from benchmarks import table_report, table_runs, tables
 from benchmarks.table_parts import Order
-from benchmarks.table_report import Run
 from benchmarks.table_rows import FULL, QUICK, QUICK_ROWS, ROWS, TABLES
+from benchmarks.table_runs import Run
 from capf_jax.errors import UserError
 from capf_jax.runtime import configuration
 
 
 def trained(folder, mpjpe, task='sequence'):
     """A folder as a finished training leaves it."""
-    folder.mkdir(parents=True)
+    folder.mkdir(parents=True, exist_ok=True)
     line = {'step': 6, 'part': 'test', 'mpjpe': mpjpe, 'mpjve': mpjpe / 10}
     (folder / 'log.jsonl').write_text(json.dumps({**line, 'step': 3}) + '\n' + json.dumps(line))
     (folder / 'versions.json').write_text(json.dumps([{'git_commit': 'abc123'}]))
@@ -118,6 +118,47 @@ def test_an_interrupted_run_leaves_the_runs_before_it(tmp_path):
     with pytest.raises(UserError):
         tables.run_all(experiment(tmp_path), rows, [0], fails_at_3)
     assert experiment(tmp_path).is_finished(rows[0], 0)
+
+
+def test_the_time_of_a_row_is_that_of_all_its_starts(tmp_path, product, monkeypatch):
+    row, clock = ROWS['poseformer-1'], iter([100, 130, 500, 507])
+    monkeypatch.setattr(table_runs.time, 'monotonic', lambda: next(clock))
+
+    def is_stopped(arguments):
+        raise UserError('stopped')
+
+    with pytest.raises(UserError):
+        experiment(tmp_path).run(row, 0, is_stopped)
+    runs = experiment(tmp_path)
+    runs.run(row, 0, product)
+    run = runs.runs[row.name, 0]
+    assert (run.seconds, run.starts, run.unknown) == (37, 2, 0)
+    assert run.time == '37 s in 2 starts'
+
+
+def test_a_start_that_was_killed_has_an_unknown_time(tmp_path, product):
+    row, runs = ROWS['poseformer-1'], experiment(tmp_path)
+    folder = runs.folder(row, 0)
+    with table_runs.timed(folder, row.name):
+        killed = (folder / f'times_{row.name}.json').read_text()
+    (folder / f'times_{row.name}.json').write_text(killed)
+    runs.run(row, 0, product)
+    run = runs.runs[row.name, 0]
+    assert run.time == f'{run.seconds:.0f} s and the unknown time of 1 of 2 starts'
+
+
+def test_a_table_of_before_the_count_of_starts_tells_those_of_the_folder(tmp_path, product):
+    row = ROWS['poseformer-1']
+    tables.run_all(experiment(tmp_path), [row], [0], product)
+    (path,) = (tmp_path / 'out').glob('*.json')
+    content = json.loads(path.read_text())
+    for name in ('starts', 'unknown'):
+        del content['runs'][0][name]
+    path.write_text(json.dumps(content))
+    versions = experiment(tmp_path).folder(row, 0) / 'versions.json'
+    versions.write_text(json.dumps([{'git_commit': 'abc123'}] * 3))
+    run = experiment(tmp_path).runs[row.name, 0]
+    assert (run.starts, run.unknown) == (3, 2)
 
 
 def test_the_detector_runs_once_over_a_dataset_and_once_for_each_kept_projection(tmp_path, product):
