@@ -61,6 +61,8 @@ from capf_jax.inference import (
     other_detectors,
     predict_arguments,
     predictor,
+    result_files,
+    result_origin,
     sources,
 )
 from capf_jax.inference.calibration_files import Calibration
@@ -79,6 +81,12 @@ from capf_jax.runtime import commands, files
 from capf_jax.runtime.compilation_cache import use_compilation_cache, use_stored_programs
 
 _AHEAD = 4  # pictures that are decoded before their turn
+# The arguments that a picture's result depends on, and those of them that name files.
+_OPTIONS = (
+    'box', 'intrinsics', 'camera', 'fov', 'height', 'world', 'pitch', 'tilt', 'flip_test',
+    'least_confidence', 'detector',
+)  # fmt: skip
+_FILES = ('weights', 'detector_weights', 'finder_weights', 'joints2d', 'calibration')
 
 
 def main(argv: Sequence[str]) -> int:
@@ -107,14 +115,9 @@ def main(argv: Sequence[str]) -> int:
     if values.box is not None and not pictures.single:
         raise UserError('--box is for one picture; for several give --joints2d with their boxes')
     outputs = _outputs(values, pictures)
-    jobs = [
-        (path, output)
-        for path, output in zip(pictures.paths, outputs, strict=True)
-        if values.overwrite or not output.is_finished()
-    ]
+    options = result_origin.options_of(values, _OPTIONS, _FILES)
+    jobs = result_files.unfinished(pictures.paths, outputs, options, values.overwrite)
     finished = len(outputs) - len(jobs)
-    if finished:
-        print(f'{finished} of {len(outputs)} pictures are finished already (--overwrite redoes)')
     if not jobs:
         return code
     _start()

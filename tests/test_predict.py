@@ -186,14 +186,32 @@ def test_running_again_goes_on(run, folder, tmp_path, capsys):
     assert (tmp_path / 'out' / 'a.npz').stat().st_mtime_ns > before
 
 
+def test_another_picture_of_the_same_name_is_done_and_other_options_are_told(
+    run, folder, tmp_path, capsys
+):
+    picture, result = folder / 'a.png', tmp_path / 'out' / 'a.json'
+    run(picture, f'--box={BOX}')
+    first = result.read_bytes()
+    capsys.readouterr()
+    assert run(picture, f'--box={BOX}', '--height=1.75') == 0
+    printed = capsys.readouterr().out
+    assert '1 of 1 pictures are finished already' in printed
+    assert 'were made with another --height, and stay so without --overwrite' in printed
+    assert result.read_bytes() == first
+    picture.write_bytes((folder / 'b.png').read_bytes() + b' ')
+    assert run(picture, f'--box={BOX}') == 0
+    assert 'a.png is not the picture that' in capsys.readouterr().out
+    assert result.read_bytes() != first
+
+
 def test_a_full_disk_keeps_what_is_finished(run, folder, tmp_path, monkeypatch):
     joints = coco(tmp_path, 'a.png', 'b.png', 'c.png')
     write = people_files.write
 
-    def full(path, people):
+    def full(path, people, beside=None):
         if path.name == 'b.json':
             raise OSError(errno.ENOSPC, 'No space left on device', str(path))
-        return write(path, people)
+        return write(path, people, beside)
 
     monkeypatch.setattr(people_files, 'write', full)
     with pytest.raises(UserError, match='full at b, after 1 of 3 pictures: make room'):

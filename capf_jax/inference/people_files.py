@@ -40,21 +40,27 @@ _BROKEN = (
 )  # fmt: skip
 
 
-def write(path: str | os.PathLike, people: People) -> files.AnyPath:
+def write(
+    path: str | os.PathLike, people: People, beside: Mapping[str, Any] | None = None
+) -> files.AnyPath:
     """Writes people into a file whose ending names the format; returns its path.
 
     Args:
       path: '*.npz', '*.json' or '*.csv', as a user may write it; its folder is made.
       people: any number of them.
+      beside: what a JSON file says, too, as `result_origin.Origin.document`.
 
     Raises:
       UserError: there is no format of this ending.
       OSError: the file could not be written; an older file of that name is still whole.
     """
     path = files.user_path(path)
-    writer = WRITERS[_ending(path, WRITERS)]
+    ending = _ending(path, WRITERS)
     with files.whole(path) as temporary, temporary.open('wb') as file:
-        writer(file, people)
+        if ending == 'json':
+            _write_json(file, people, beside)
+        else:
+            WRITERS[ending](file, people)
     return path
 
 
@@ -163,8 +169,8 @@ def _write_npz(file: Any, people: People) -> None:
     np.savez_compressed(file, **fields_of(people))
 
 
-def _write_json(file: Any, people: People) -> None:
-    text = json.dumps(document_of(people), indent=1, allow_nan=False)
+def _write_json(file: Any, people: People, beside: Mapping[str, Any] | None = None) -> None:
+    text = json.dumps(document_of(people) | dict(beside or {}), indent=1, allow_nan=False)
     # One joint is one line. Only formatting has line breaks in JSON, so that no text is changed.
     rows = re.sub(
         r'\[\n\s*([^\[\]{}]*?)\n\s*\]',

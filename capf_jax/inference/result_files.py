@@ -6,16 +6,19 @@ import collections
 import dataclasses
 import pathlib
 import sys
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
+from typing import Any
 
 from tqdm import tqdm
 
 from capf_jax.errors import UserError
-from capf_jax.inference import people_files
+from capf_jax.inference import people_files, result_origin
 from capf_jax.inference.formats import catalog
 from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.people import People
+from capf_jax.inference.result_origin import Origin
 from capf_jax.inference.sources import Picture
 from capf_jax.runtime import files
 
@@ -31,11 +34,13 @@ class Output:
       stem: the path of its files without an ending.
       endings: those of the files, in the order in which they are written.
       formats: further files, for other programs.
+      origin: what the result is made of and how; None remembers nothing.
     """
 
     stem: pathlib.Path
     endings: tuple[str, ...]
     formats: tuple[Format, ...] = ()
+    origin: Origin | None = None
 
     @property
     def paths(self) -> tuple[pathlib.Path, ...]:
@@ -53,6 +58,48 @@ class Output:
             return False
         people = people_files.read(self.stem.with_name(f'{self.stem.name}.npz'))
         return not people.valid.any()
+
+
+def unfinished(
+    paths: Sequence[pathlib.Path],
+    outputs: Sequence[Output],
+    options: Mapping[str, Any],
+    overwrites: bool,
+) -> list[tuple[pathlib.Path, Output]]:
+    """The pictures that are left to do; what is to be known of the finished ones is printed.
+
+    Args:
+      paths: of the pictures.
+      outputs: of each, without an origin.
+      options: the arguments that results depend on.
+      overwrites: whether finished ones are made again.
+
+    Returns:
+      Each picture with its output, which has an origin.
+    """
+    left, others = [], set()
+    for path, output in zip(paths, outputs, strict=True):
+        now = Origin(result_origin.fingerprint(path), '', options)
+        job = path, dataclasses.replace(output, origin=now)
+        if overwrites or not output.is_finished():
+            left.append(job)
+            continue
+        try:
+            before = result_origin.of_picture(output.stem.with_name(f'{output.stem.name}.json'))
+        except (ValueError, OSError):  # A damaged result is no result: it is made again.
+            left.append(job)
+            continue
+        if before is not None and before.source != now.source:
+            print(f'{path} is not the picture that {output.stem} was made of: it is done again')
+            left.append(job)
+        elif before is not None:
+            others |= before.other_options(options)
+    if len(left) < len(outputs):
+        count = f'{len(outputs) - len(left)} of {len(outputs)} pictures'
+        print(f'{count} are finished already (--overwrite redoes)')
+    if others:
+        print(result_origin.words_of_others(others))
+    return left
 
 
 def write(people: People, picture: Picture, output: Output) -> list[str]:
@@ -74,7 +121,7 @@ def write(people: People, picture: Picture, output: Output) -> list[str]:
 
             people_pictures.write(path, picture.pixels, people)
         else:
-            people_files.write(path, people)
+            people_files.write(path, people, output.origin and output.origin.document())
     return sentences
 
 

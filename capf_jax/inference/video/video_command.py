@@ -9,21 +9,20 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from capf_jax.errors import UserError
-from capf_jax.inference import tracks_files
+from capf_jax.inference import result_origin, tracks_files
 from capf_jax.inference.formats import catalog
 from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.photograph_camera import PhotographCamera
 from capf_jax.inference.predictor import Predictor
+from capf_jax.inference.result_origin import Origin
 from capf_jax.inference.sources import Sources
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
-    result_origin,
     track_parts,
     video_arguments,
     video_options,
     video_prediction,
 )
-from capf_jax.inference.video.result_origin import Origin
 from capf_jax.inference.video.video_prediction import PARTS, VideoResult, VideoRun
 from capf_jax.runtime import commands, files
 
@@ -120,7 +119,7 @@ def _jobs(
         archive = stem.with_name(f'{stem.name}.npz')
         try:
             origin = result_origin.read(archive)
-            is_same = origin is None or origin.video == result_origin.fingerprint(path)
+            is_same = origin is None or origin.source == result_origin.fingerprint(path)
         except (ValueError, OSError):  # A damaged result is no result: it is made again.
             jobs.append((path, stem))
             continue
@@ -136,8 +135,7 @@ def _jobs(
     if finished:
         print(f'{finished} of {len(paths)} videos are finished already (--overwrite redoes)')
     if others:
-        names = ', '.join(f'--{name}' for name in sorted(others))
-        print(f'finished results were made with another {names}, and stay so without --overwrite')
+        print(result_origin.words_of_others(others))
     return jobs, failures
 
 
@@ -154,11 +152,8 @@ def _words_of_failure(path: pathlib.Path, failure: str) -> str:
 
 def _options(values: argparse.Namespace) -> dict[str, Any]:
     """All arguments that the tracks depend on, by name; of files the names without folders."""
-    known = {name: getattr(values, name) for name in _OPTIONS}
+    known = result_origin.options_of(values, _OPTIONS, _FILES)
     known['smoothing'] = video_arguments.options(values)['smoothing']
-    for name in _FILES:
-        path = getattr(values, name)
-        known[name] = None if path is None else pathlib.PurePath(path).name
     return known
 
 

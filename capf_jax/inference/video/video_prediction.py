@@ -23,6 +23,7 @@ from capf_jax.inference.formats import catalog
 from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.formats.pictures import Pictures
 from capf_jax.inference.predictor import Predictor
+from capf_jax.inference.result_origin import Origin
 from capf_jax.inference.sources import Picture
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
@@ -34,7 +35,6 @@ from capf_jax.inference.video import (
     video_people,
     video_tracks,
 )
-from capf_jax.inference.video.result_origin import Origin
 from capf_jax.inference.video.track_parts import StoredFrame
 from capf_jax.inference.video.video_frames import CutShortError, Frame, FrameChoice
 from capf_jax.inference.video.video_people import VideoModels

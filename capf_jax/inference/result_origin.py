@@ -1,16 +1,18 @@
-"""What the result of a video remembers: which video it was made of, whole or not, and how.
+"""What a result remembers: which picture or video it was made of, whole or not, and how.
 
-It is kept in the archive of the tracks, so that the same command sees whether this result is still
-the one of the file that is there now. Archives of older programs are without.
+It is kept in the archive of the tracks, or in the JSON file of a picture, so that the same command
+sees whether this result is still the one of the file that is there now. Results of older programs
+are without.
 """
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import hashlib
 import json
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,6 +23,7 @@ from capf_jax.runtime import array_files, files
 _ENDS = 1 << 20  # bytes at either end of a video that are looked at
 _PIECE, _PIECES = 1 << 16, 16  # bytes and number of the pieces between them
 _NONE = np.empty(0)
+MADE_OF = 'made_of'  # in the JSON file of a picture
 _FIELDS = ('format', 'video_fingerprint', 'video_failure', 'options')
 
 
@@ -29,12 +32,12 @@ class Origin:
     """How a result was made.
 
     Attributes:
-      video: the `fingerprint` of the video.
+      source: the `fingerprint` of the picture or video.
       failure: what was wrong with the video, behind its name; '' where nothing was.
       options: by name, values as JSON has them.
     """
 
-    video: str
+    source: str
     failure: str
     options: Mapping[str, Any]
 
@@ -46,14 +49,35 @@ class Origin:
     def fields(self) -> dict[str, Any]:
         """What `tracks_files.write` puts beside the tracks."""
         return {
-            'video_fingerprint': self.video,
+            'video_fingerprint': self.source,
             'video_failure': self.failure,
             'options': json.dumps(self.options),
         }
 
+    def document(self) -> dict[str, Any]:
+        """What `people_files.write` puts beside the people of a picture."""
+        return {MADE_OF: {'picture': self.source, 'options': dict(self.options)}}
+
+
+def options_of(
+    values: argparse.Namespace, names: Iterable[str], files_of: Iterable[str]
+) -> dict[str, Any]:
+    """The arguments of these names; of those that name files the names without folders."""
+    known = {name: getattr(values, name) for name in names}
+    for name in files_of:
+        path = getattr(values, name)
+        known[name] = None if path is None else pathlib.PurePath(path).name
+    return known
+
+
+def words_of_others(names: Iterable[str]) -> str:
+    """A sentence for the user: finished results were made with other values of these arguments."""
+    arguments = ', '.join(f'--{name}' for name in sorted(names))
+    return f'finished results were made with another {arguments}, and stay so without --overwrite'
+
 
 def fingerprint(path: pathlib.Path) -> str:
-    """What differs for different videos, and stays when a video is copied or renamed.
+    """What differs for different files, and stays when a file is copied or renamed.
 
     It is the size and a digest of the first and last megabyte and of pieces between them, since a
     download may have its whole size before it has all its bytes.
@@ -87,3 +111,17 @@ def read(path: pathlib.Path) -> Origin | None:
     if not isinstance(options, dict):
         raise ValueError('its options are none')
     return Origin(str(fields['video_fingerprint']), str(fields['video_failure']), options)
+
+
+def of_picture(path: pathlib.Path) -> Origin | None:
+    """The origin of the people in a JSON file; None where the file tells none.
+
+    Raises:
+      OSError: it cannot be opened.
+      ValueError: it is damaged.
+    """
+    document = files.parse_json(path.read_bytes())
+    made_of = document.get(MADE_OF) if isinstance(document, dict) else None
+    if not isinstance(made_of, dict) or not isinstance(made_of.get('options'), dict):
+        return None
+    return Origin(str(made_of.get('picture')), '', made_of['options'])

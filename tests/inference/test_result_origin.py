@@ -1,11 +1,11 @@
-"""What results remember of their videos: fingerprints that follow the bytes, and options."""
+"""What results remember of their sources: fingerprints that follow the bytes, and options."""
 
 import numpy as np
 import pytest
 
-from capf_jax.inference import tracks_files
-from capf_jax.inference.video import result_origin
-from capf_jax.inference.video.result_origin import Origin
+from capf_jax.inference import people_files, result_origin, tracks_files
+from capf_jax.inference.result_origin import Origin
+from tests.inference.people_samples import people
 from tests.inference.tracks_samples import tracks
 
 ORIGIN = Origin('a fingerprint', 'is cut short', {'stride': 2, 'time_range': [0.0, None]})
@@ -24,6 +24,25 @@ def test_a_file_without_an_origin_has_none(tmp_path):
     assert result_origin.read(path) is None
     np.savez(path, anything=np.arange(3))
     assert result_origin.read(path) is None
+
+
+def test_a_document_of_a_picture_has_its_origin_and_is_read_as_before(tmp_path):
+    path = tmp_path / 'two.json'
+    people_files.write(path, people(), ORIGIN.document())
+    assert result_origin.of_picture(path) == Origin(ORIGIN.source, '', ORIGIN.options)
+    assert len(people_files.read(path)) == 2
+    people_files.write(path, people())
+    assert result_origin.of_picture(path) is None
+
+
+@pytest.mark.parametrize('text', ['{', '[]', '{"made_of": 3}', '{"made_of": {"options": []}}'])
+def test_a_document_that_was_tampered_with_has_no_origin_or_is_an_error(tmp_path, text):
+    path = tmp_path / 'two.json'
+    path.write_text(text)
+    try:
+        assert result_origin.of_picture(path) is None
+    except ValueError:
+        assert text == '{'
 
 
 @pytest.mark.parametrize('options', ['{', '[]', '[' * 100_000])
