@@ -26,6 +26,7 @@ capf_jax/inference/joints2d_files.py:
 
     python -m capf_jax.predict photo.jpg --box=120,80,200,460 --box=400,90,180,450
     python -m capf_jax.predict holiday/ --joints2d=keypoints.json
+    python -m capf_jax.predict holiday/ --joints2d=openpose/     # holiday/a.jpg: a_keypoints.json
 
 Files for other programs come beside them where --format names some (docs/formats.md):
 
@@ -57,7 +58,7 @@ from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import (
     ahead,
-    joints2d_files,
+    joints2d_folders,
     other_detectors,
     predict_arguments,
     predictor,
@@ -210,7 +211,9 @@ def _predictor(
       prepare: is called once, when it holds up the compilers least.
     """
     calibration = Calibration.read(values.calibration) if values.calibration else None
-    joints = joints2d_files.read(values.joints2d) if values.joints2d else None
+    joints = joints2d_folders.read(values.joints2d) if values.joints2d else None
+    if joints is not None and source is not None:
+        joints2d_folders.check_pictures(joints, single=source.single)
     detector, finder = None, None
     if values.detector:
         detector, finder = other_detectors.load(values.detector, values.detector_files)

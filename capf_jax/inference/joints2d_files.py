@@ -29,6 +29,7 @@ from capf_jax.pose.cameras import Camera
 from capf_jax.pose.skeletons import Skeleton
 from capf_jax.runtime import files
 
+ANY_PICTURE = ''  # the name of the picture of a file that names none
 # Skeletons of formats that name none, by the number of joints.
 _BY_NUMBER = {17: 'coco17', 26: 'halpe26', 25: 'body_25'}
 
@@ -78,8 +79,8 @@ class JointsFile:
         Raises:
           UserError: the file does not name the picture.
         """
-        if '' in self.pictures:
-            return self.pictures['']
+        if ANY_PICTURE in self.pictures:
+            return self.pictures[ANY_PICTURE]
         path = pathlib.PurePath(picture)
         for name, people in self.pictures.items():
             parts = pathlib.PurePath(name).parts
@@ -220,7 +221,7 @@ def _openpose(path: pathlib.Path, content: Any) -> JointsFile:
         _checked(f'{path}: person {index}', skeleton, person[:, :2], person[:, 2].clip(0, 1))
         for index, person in enumerate(people)
     ]
-    return JointsFile(path, skeleton.name, {'': _people(skeleton, joints)})
+    return JointsFile(path, skeleton.name, {ANY_PICTURE: _people(skeleton, joints)})
 
 
 _FORMS: tuple[tuple[Callable[[Any], bool], Callable[[pathlib.Path, Any], JointsFile]], ...] = (

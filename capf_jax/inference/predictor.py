@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.inference import joints2d_files, photographs, sources
+from capf_jax.inference import joints2d_files, joints2d_folders, photographs, sources
 from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.joints2d_files import GivenJoints, JointsFile
@@ -163,7 +163,7 @@ def predict(
     )
     joints = None
     if isinstance(joints2d, (str, os.PathLike)):
-        predictor = dataclasses.replace(predictor, joints=joints2d_files.read(joints2d))
+        predictor = dataclasses.replace(predictor, joints=joints2d_folders.read(joints2d))
     elif isinstance(joints2d, GivenJoints) or joints2d is None:
         joints = joints2d
     else:
@@ -180,6 +180,8 @@ def predict(
             'boxes and 2D joints are those of one picture; for several give a file of 2D joints, '
             'or call predict once for each'
         )
+    if predictor.joints is not None:
+        joints2d_folders.check_pictures(predictor.joints, single=pictures.single)
     predictor = with_own_data(predictor, pictures)
     results: list[People | Tracks | None] = []
     errors: list[Exception] = []
