@@ -9,10 +9,11 @@ licensed. The paper's score, not ours, of PoseFormer at 1, 3, 9 and 81 frames: 5
 44.3 mm MPJPE. Hardware and time, estimated and not measured: one H100, about 10 hours at 81 frames
 (156 million windows of 1.6 GFLOP forward, three times that with the gradients, at 20 TFLOP/s).
 
-The settings are those of the published command for detected joints: learning rate 4e-5 (4e-4 for
-true 2D joints), times 0.99 after every epoch, AdamW with a weight decay of 0.1, drop path 0.1. Its
-epochs show every window twice, plain and mirrored; here each is mirrored with probability 0.5, so
-that an epoch is half as long. docs/method.md, PoseFormer, says which value comes from where.
+The learning rate is that of the published command for detected joints: 4e-5 (4e-4 for true 2D
+joints), times 0.99 after every epoch. AdamW with a weight decay of 0.1, drop path 0.1 and batches
+of 1024 are not read off the published code. Its epochs show every window twice, plain and mirrored;
+here each is mirrored with probability 0.5, so that an epoch is half as long. docs/method.md,
+PoseFormer, says which value comes from where.
 
 Arguments follow a colon, `--config=configs/human36m_poseformer.py:frames=9,joints2d=truth`:
   frames    frames of a window around its target: 1, 3, 9, 27, 81 or any odd number

@@ -31,7 +31,7 @@ def test_a_sequence_lifter_stands_beside_poseformer(capsys):
     names = [line.split('  ')[0] for line in lines]
     assert names == [
         'detector', 'lifter, one frame', 'lifter, over time', 'together',
-        'CA-PF-S, 3 frames', 'PoseFormer, 3 frames',
+        'CA-PF-S, 3 frames', 'PoseFormer as published, 3 frames',
     ]  # fmt: skip
     numbers = [line.replace(name, '').split() for line, name in zip(lines, names, strict=True)]
     parameters = [int(one[0].replace(',', '')) for one in numbers]

@@ -132,13 +132,14 @@ def sequence_costs(model: ContextAwarePoseFormer, crop: tuple[int, int] = CROP) 
 
 
 def beside_ca_pf_s(model: ContextAwarePoseFormer, crop: tuple[int, int] = CROP) -> dict[str, Cost]:
-    """CA-PF-S on a window that no stream has kept, and PoseFormer on one; detectors left out."""
+    """CA-PF-S on a window that no stream has kept, and the published PoseFormer; no detectors."""
     lifter = cast(TemporalLifter, model.lifter)
     frames = lifter.frames
     other = PoseFormer(num_joints=lifter.num_joints, frames=frames)
+    words = 'frame' if frames == 1 else 'frames'
     return {
-        f'CA-PF-S, {frames} frames': cost(lifter, *lifter_inputs(model, crop, frames)),
-        f'PoseFormer, {frames} frames': poseformer_costs(other)['lifter'],
+        f'CA-PF-S, {frames} {words}': cost(lifter, *lifter_inputs(model, crop, frames)),
+        f'PoseFormer as published, {frames} {words}': poseformer_costs(other)['lifter'],
     }
 
 
