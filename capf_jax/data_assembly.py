@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import sys
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -210,6 +211,22 @@ def open_split(
     }
     labels = dataclasses.asdict(loader.labels(builder, split))
     return Split(labels, batches, read, conditions)
+
+
+def tell_repetitions(builder: tfds.core.DatasetBuilder, config: ConfigDict, *splits: str) -> None:
+    """Prints how many windows of these splits repeat frames, since videos end or have gaps.
+
+    Lifters of single frames have no windows, and nothing is printed.
+
+    Raises:
+      UserError: as `open_split`.
+    """
+    if config.task not in assembly.WINDOWED or not processes.is_main_process():
+        return
+    for split in dict.fromkeys(splits):
+        words = loader.repetitions(builder, config, split)
+        if words:
+            print(words, file=sys.stderr, flush=True)
 
 
 def _pictures(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> Reader | None:

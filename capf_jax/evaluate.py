@@ -103,7 +103,8 @@ class RestoredRun:
         if self.split.read(np.array([0])).contexts is not None:
             raise UserError(
                 'features made in advance are what the maps show at the joints, and noise would '
-                'move the joints away from there: add --config.data.features=False'
+                'move the joints away from there: let the pictures be read, by --weights=FILE of '
+                'the run, --config=CONFIG and --config.data.features=False'
             )
         return noise_sweep.sweep(
             self.task.eval_step,
@@ -133,6 +134,7 @@ def open_run(
     builder = data_assembly.open_data(config, build=False)
     processes.agree(lambda: agreement.of_dataset(builder), agreement.SAME_DATASET)
     split, task = data_assembly.open_split(builder, config), assembly.make_task(config)
+    data_assembly.tell_repetitions(builder, config, config.data.test_split)
     with Checkpoints(workdir) as checkpoints:
         step = checkpoints.step(checkpoint)
         _agree_on_checkpoint(workdir, checkpoint, step)
@@ -188,6 +190,7 @@ def open_weights(path: str | os.PathLike, config: ConfigDict) -> RestoredRun:
     builder = data_assembly.open_data(config, build=False)
     processes.agree(lambda: agreement.of_dataset(builder), agreement.SAME_DATASET)
     split, task = data_assembly.open_split(builder, config), assembly.make_task(config)
+    data_assembly.tell_repetitions(builder, config, config.data.test_split)
     one = split.read(np.array([0]))
     start_weights.check_crops(weights, one.images.shape[1:3])
     weights.check(task.weights(jax.eval_shape(task.init, jax.random.PRNGKey(config.seed), one)))

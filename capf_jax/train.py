@@ -86,6 +86,7 @@ def train_and_evaluate(
     steps_per_epoch = loader.steps_per_epoch(builder, config)
     # A split that is missing is an error now and not at the end.
     split = data_assembly.open_split(builder, config)
+    data_assembly.tell_repetitions(builder, config, config.data.train_split, config.data.test_split)
     task = assembly.make_task(config, steps_per_epoch)
 
     with (

@@ -33,6 +33,7 @@ __all__ = [
     'evaluation_batches',
     'labels',
     'open_reader',
+    'repetitions',
     'steps_per_epoch',
     'training_batches',
 ]
@@ -195,6 +196,16 @@ def open_reader(
         return reader
     runs = windows.runs_of(windows.videos_of(builder, split), reader.where)
     return WindowReader(reader, runs, frames=data.frames, step=data.frame_step, causal=data.causal)
+
+
+def repetitions(builder: tfds.core.DatasetBuilder, config: ConfigDict, split: str) -> str:
+    """How many windows of a split repeat frames, in words; '' where none does or there are none.
+
+    Raises:
+      UserError: as `open_reader`.
+    """
+    reader = open_reader(builder, config, split)
+    return reader.repetitions if isinstance(reader, WindowReader) else ''
 
 
 def _training_steps(reader: Reader | WindowReader, config: ConfigDict) -> int:

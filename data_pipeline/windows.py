@@ -53,11 +53,13 @@ class Runs:
       order: [N] int32, positions in the split, one run after the other, each in order of time.
       places: [N] int32, where each position stands in `order`.
       starts: [R + 1] int64, where in `order` each run begins, and N.
+      gaps: how many of the runs begin inside a video, after frames that are missing.
     """
 
     order: np.ndarray
     places: np.ndarray
     starts: np.ndarray
+    gaps: int
 
     def windows(
         self, targets: Int[np.ndarray, ' B'], frames: int, step: int = 1, causal: bool = False
@@ -77,6 +79,10 @@ class Runs:
             places[:, None] + offsets, self.starts[run, None], self.starts[run + 1, None] - 1
         )
         return self.order[inside]
+
+    def repeating(self, frames: int, step: int = 1) -> int:
+        """How many of the N windows of F frames reach beyond an end of their run, causal or not."""
+        return int(np.minimum(np.diff(self.starts), (frames - 1) * step).sum())
 
 
 def runs_of(videos: Videos, where: str = 'the split') -> Runs:
@@ -99,11 +105,12 @@ def runs_of(videos: Videos, where: str = 'the split') -> Runs:
             'dataset again'
         )
     spacing = _spacing(numbers[1:][same_video], steps[same_video], len(videos.names))
-    begins = ~same_video | (steps != spacing[numbers[1:]])
+    follows_gap = same_video & (steps != spacing[numbers[1:]])
+    begins = ~same_video | follows_gap
     starts = np.concatenate([[0], np.flatnonzero(begins) + 1, [len(order)]])
     places = np.empty_like(order)
     places[order] = np.arange(len(order), dtype=np.int32)
-    return Runs(order, places, starts)
+    return Runs(order, places, starts, int(follows_gap.sum()))
 
 
 def _spacing(numbers: np.ndarray, steps: np.ndarray, count: int) -> np.ndarray:
@@ -223,6 +230,20 @@ class WindowReader:
     def where(self) -> str:
         """The split, for a message."""
         return self._reader.where
+
+    @property
+    def repetitions(self) -> str:
+        """How many windows repeat frames, in words; '' where none does, as of one frame."""
+        runs, number = self._runs, self._runs.repeating(self._frames, self._step)
+        if not number:
+            return ''
+        lengths = np.diff(runs.starts)
+        return (
+            f'{number} of {len(self)} windows of {self._frames} frames in {self.where} reach '
+            'beyond an end of their video or into a gap of it, and repeat the frame there '
+            f'(videos: {len(lengths) - runs.gaps}, gaps: {runs.gaps}, frames of the shortest piece '
+            f'without a gap: {lengths.min()})'
+        )
 
     def batch(self, indices: Sequence[int] | np.ndarray) -> tuple[Batch, tuple[str, ...]]:
         """The samples at these positions with the frames of their windows; see `Reader.batch`."""

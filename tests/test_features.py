@@ -126,7 +126,7 @@ def test_making_them_again_changes_nothing(config, batches):
 def test_noise_would_move_the_joints_away_from_their_context(batches):
     task = types.SimpleNamespace(takes_joints2d=True)
     split = types.SimpleNamespace(read=lambda positions: batches[1])
-    with pytest.raises(UserError, match=r'add --config\.data\.features=False'):
+    with pytest.raises(UserError, match=r'--weights=.* --config\.data\.features=False'):
         RestoredRun(task, None, split, {}).sweep_noise([1.0])
 
 

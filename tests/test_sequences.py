@@ -32,7 +32,12 @@ def test_poseformer_is_trained_and_its_weights_are_scored_by_command(folder, tmp
     path.write_text(CONFIG.format(folder=str(folder)))
     assert train.main(['train', f'--config={path}', f'--workdir={workdir}']) == 0
     file = workdir / 'sequence.safetensors'
+    told = capsys.readouterr().err.splitlines()
+    # Frames 0 and 5 of each of the four clips stand at an end.
+    assert any(line.startswith("8 of 24 windows of 3 frames in split 'train'") for line in told)
+    assert any(line.startswith("2 of 6 windows of 3 frames in split 'test'") for line in told)
     assert evaluate.main(['evaluate', f'--workdir={workdir}', '--checkpoint=latest']) == 0
+    assert capsys.readouterr().err.count('2 of 6 windows of 3 frames') == 1
     # The configuration of other windows and of another lifter: the file decides.
     other = tmp_path / 'single.py'
     other.write_text(

@@ -37,11 +37,12 @@ _COST = {
     'CA-PF, CPN': (-5, 5, 'right'),
     'MHFormer': (0, 6, 'centre'),
     'P-STMO': (5, -1, 'left'),
-    'PoseFormerV2': (-5, -2, 'right'),
+    'PoseFormerV2': (2, 10, 'left'),
     'GLA-GCN': (0, 6, 'centre'),
-    'MixSTE': (5, 1, 'left'),
-    'MotionBERT': (5, 0, 'left'),
+    'MixSTE': (14, 2, 'left'),
+    'MotionBERT': (5, -2, 'left'),
     'MotionAGFormer-L': (-5, -4, 'right'),
+    'CA-PF-S': (-45, 11, 'centre'),
     'PoseFormer': (4, 8, 'centre'),
 }
 

@@ -102,6 +102,20 @@ def test_windows_of_many_runs_keep_video_and_order():
         assert (np.diff(frames[members]) >= 0).all()
 
 
+def test_windows_that_repeat_frames_and_gaps_are_counted():
+    rng = np.random.default_rng(1)
+    frames, numbers = np.arange(60), np.sort(rng.integers(0, 4, 60))
+    kept = rng.permutation(60)[:45]  # gaps at random
+    result = runs(frames[kept], numbers[kept])
+    in_order = np.sort(frames[kept])
+    same_video = np.diff(numbers[in_order]) == 0
+    assert result.gaps == (same_video & (np.diff(in_order) > 1)).sum() > 0
+    for size, step, causal in ((1, 1, False), (3, 1, False), (5, 2, True), (27, 1, False)):
+        numbers_in_windows = frames[kept][result.windows(np.arange(45), size, step, causal)]
+        is_whole = (np.diff(numbers_in_windows) == step).all(axis=1)
+        assert result.repeating(size, step) == (~is_whole).sum()
+
+
 # --- from a dataset
 
 
@@ -116,6 +130,14 @@ def test_batches_hold_the_frames_of_their_windows_in_rows(builder, config):
     for name in ('joints2d', 'joints3d', 'affine', 'index', 'valid'):
         rows = getattr(batch.frames, name)
         np.testing.assert_array_equal(getattr(batch, name), rows[1::3], err_msg=name)
+
+
+def test_how_many_windows_repeat_frames_is_told_in_one_line(builder, config):
+    words = loader.repetitions(builder, config, 'test')
+    assert words.startswith("7 of 7 windows of 3 frames in split 'test'")
+    assert words.endswith('(videos: 4, gaps: 0, frames of the shortest piece without a gap: 1)')
+    config.data.frames = 1
+    assert loader.repetitions(builder, config, 'test') == ''
 
 
 def test_one_frame_is_the_people_themselves(builder, config):

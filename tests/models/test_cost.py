@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import pytest
 
+from capf_jax.figures.published_results import RESULTS
 from capf_jax.models import cost
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.models.detectors import catalog
@@ -51,6 +52,8 @@ def test_a_whole_model_costs_the_sum_of_its_parts():
     assert parts['lifter'].parameters == 14_094_147
     total = parts['detector'] + parts['lifter']
     assert total.flops == parts['detector'].flops + parts['lifter'].flops
+    (quoted,) = (one.gflops for one in RESULTS if one.method == 'CA-PF, HRNet-32')
+    assert parts['lifter'].flops / 1e9 == pytest.approx(quoted, abs=6e-4)  # as in the figure
 
 
 def test_coordinates_alone_need_no_detector():
