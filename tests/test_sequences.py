@@ -77,7 +77,7 @@ def test_ca_pf_s_on_features_scores_as_on_pictures(folder, tmp_path):
     assert capf_jax.Estimator.load(file).sequence_lifter.module.frames == 3
 
 
-def test_features_of_another_projection_are_other_features(tmp_path):
+def test_features_of_another_detector_file_or_projection_are_other_features(tmp_path):
     detector, projection = tmp_path / 'detector.safetensors', tmp_path / 'single.safetensors'
     detector.write_bytes(b'a detector')
     raw = tiny.clips(tmp_path, detector_weights=str(detector))
@@ -95,6 +95,9 @@ def test_features_of_another_projection_are_other_features(tmp_path):
         settings.append(data_assembly.features_settings(kept))
     assert [one.channels for one in settings] == [4 + 8 + 16 + 32, 2 * 8, 2 * 8]
     assert len({one.name for one in settings}) == 3
+    detector.write_bytes(b'another detector of the same name')
+    settings += map(data_assembly.features_settings, (raw, kept))
+    assert len({one.name for one in settings}) == 5
     poseformer = tiny.clips(tmp_path, sequence_lifter='poseformer', detector_weights=str(detector))
     with pytest.raises(ValueError, match='are for lifters with context'):
         data_assembly.features_settings(poseformer)

@@ -50,7 +50,11 @@ def abstract_batch(config, size=1):  # models start with one person
     height, width = (config.data.builder.get(n, d) for n, d in (('height', 256), ('width', 192)))
     stored, channels = {}, 3 if config.data.pictures and not config.data.features else 0
     if config.data.features:
-        numbers = sum(model_settings.detector_entry(config.model).channels)
+        entry, projected = (
+            model_settings.detector_entry(config.model),
+            config.model.projection_channels,
+        )
+        numbers = projected * len(entry.channels) or sum(entry.channels)
         shape = (size, 2, joints, numbers)
         stored['contexts'] = jax.ShapeDtypeStruct(shape, jnp.float16)
         stored['context_joints'] = jax.ShapeDtypeStruct((size, 2, joints, 2), jnp.float32)
@@ -310,3 +314,26 @@ def test_a_kept_projection_and_the_whole_lifter_are_arguments():
 @pytest.mark.parametrize('arg', ['deformable=true,frames=3', 'frames=1', 'maps=false'])
 def test_other_lifters_of_windows_trace(arg):
     check_steps(get_config('synthetic_ca_pf_s', arg))
+
+
+@pytest.mark.usefixtures('detectors_traced_once')
+@pytest.mark.parametrize(
+    ('name', 'arg'),
+    [
+        ('human36m_ca_pf_s', 'frames=1'),
+        ('human36m_poseformer', 'frames=1'),
+        *(  # they differ in sizes alone from those above, or from the synthetic ones
+            pytest.param(name, arg, marks=pytest.mark.slow)
+            for name, arg in (
+                ('human36m_ca_pf_s', 'frames=3,projection=single.safetensors'),
+                ('human36m_ca_pf_s', 'frames=9,causal=true'),
+                ('human36m_ca_pf_s', 'frames=3,deformable=true'),
+                ('human36m_poseformer', 'frames=3'),
+                ('human36m_poseformer', 'frames=9'),
+                ('human36m_poseformer', 'frames=27'),
+            )
+        ),
+    ],
+)
+def test_human36m_with_other_windows_traces(name, arg):
+    check_steps(get_config(name, arg))

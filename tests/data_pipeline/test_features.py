@@ -1,5 +1,7 @@
 """A dataset of features: made of another one, clip by clip, and read as `Reader` reads that one."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -87,6 +89,13 @@ def test_what_was_interrupted_goes_on(tmp_path, capsys):
     builder_of(source).download_and_prepare(file_format='array_record')
     assert 'going on: 10 of 17 people are finished' in capsys.readouterr().err
     assert len(Reader(features.open_features(source, SETTINGS), 'train', H36M)) == 10
+
+
+@pytest.mark.parametrize(('channels', 'gigabytes'), [(32 + 64 + 128 + 256, 72), (4 * 32, 22)])
+def test_human36m_takes_what_data_md_tells(channels, gigabytes):
+    settings = dataclasses.replace(SETTINGS, channels=channels)
+    people = 2_103_096  # of Human3.6M, as docs/data.md has it
+    assert round(people * settings.bytes_of_person / 1e9) == gigabytes
 
 
 def test_size_and_time_are_told_first(tmp_path, capsys):

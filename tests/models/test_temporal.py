@@ -54,6 +54,11 @@ def test_the_published_model_has_its_published_number_of_parameters():
     assert count(shapes_of(published, (32,) * 4, 3)) == 1_694_503
 
 
+def test_on_the_raw_context_of_hrnet_w32_it_has_the_parameters_that_method_md_tells():
+    raw = TemporalLifter(channels=32, deformable=False, frames=27)
+    assert count(shapes_of(raw, (32, 64, 128, 256), 27)) == 1_705_791
+
+
 def test_of_one_frame_it_is_the_single_frame_lifter(small):
     _, joints, contexts = small
     one, single = SMALL.clone(frames=1), Lifter(**SIZES, levels=(0, 1))

@@ -13,6 +13,7 @@ from data_pipeline.datasets.human36m import sources
 from data_pipeline.datasets.human36m.recordings import JOINTS, Key
 from data_pipeline.datasets.human36m.settings import Settings
 from tests.data_pipeline.datasets.human36m import raw_tree
+from tests.data_pipeline.window_frames import padded, window_frames
 
 KINDS = ('cdf', 'pickle', 'npz')
 SMALL = {'height': 64, 'width': 48}
@@ -43,13 +44,21 @@ def open_built(folder, data_dir, **fields):
 
 
 @pytest.fixture(scope='module')
-def built(folders, tmp_path_factory):
+def builders(folders, tmp_path_factory):
+    """Kind -> built dataset."""
+    return {
+        kind: open_built(folder, tmp_path_factory.mktemp('data'))
+        for kind, folder in folders.items()
+    }
+
+
+@pytest.fixture(scope='module')
+def built(builders):
     """Kind -> split -> examples."""
-    examples = {}
-    for kind, folder in folders.items():
-        builder = open_built(folder, tmp_path_factory.mktemp('data'))
-        examples[kind] = {split: list(builder.as_data_source(split)) for split in ('train', 'test')}
-    return examples
+    return {
+        kind: {split: list(builder.as_data_source(split)) for split in ('train', 'test')}
+        for kind, builder in builders.items()
+    }
 
 
 @pytest.mark.parametrize('kind', KINDS)
@@ -88,6 +97,16 @@ def test_the_numbers_are_the_known_ones(built, kind):
         close(1000 * example['joints3d'], labels.camera[frame, JOINTS], atol=1e-3, rtol=0)
         close(example['joints2d_truth'], labels.pixels[frame, JOINTS], atol=1e-3, rtol=0)
         close(example['joints2d_detected'], labels.detected[frame], atol=1e-3, rtol=0)
+
+
+def test_windows_stay_in_a_trial_of_one_camera(builders):
+    for split, subject in (('train', 'S1'), ('test', 'S9')):
+        expected = {}
+        for key in raw_tree.videos():
+            if key.subject == subject:
+                frames = range(raw_tree.LENGTHS[key.trial])
+                expected |= padded(subject, key.sequence, key.camera, frames)
+        assert window_frames(builders['npz'], split) == expected
 
 
 @pytest.mark.parametrize('kind', ['pickle', 'npz'])

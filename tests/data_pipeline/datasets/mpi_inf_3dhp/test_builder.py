@@ -16,6 +16,7 @@ from data_pipeline.datasets import mpi_inf_3dhp
 from data_pipeline.datasets.mpi_inf_3dhp import published, tree
 from tests.data_pipeline.datasets.mpi_inf_3dhp import raw_tree
 from tests.data_pipeline.datasets.mpi_inf_3dhp.raw_tree import TrainSequence
+from tests.data_pipeline.window_frames import padded, window_frames
 
 CHOSEN = {'subjects': ('S1', 'S2', 'TS1', 'TS5'), 'sequences': ('Seq1',), 'cameras': ('0', '4')}
 SMALL = {'height': 64, 'width': 48}
@@ -76,6 +77,17 @@ def test_the_test_split_has_valid_frames_with_their_activities(built):
         ('TS5', 'Standing/Walking', 0),
         ('TS5', 'Sitting', 2),
     ]
+
+
+def test_windows_stay_in_a_sequence_of_one_camera_and_valid_frames_are_neighbours(built):
+    expected = {}
+    for who in ('S1', 'S2'):
+        for camera in ('0', '4'):
+            expected |= padded(who, f'{who}_Seq1', camera, range(5))
+    assert window_frames(built, 'train') == expected
+    # The activity, which the test split labels frame by frame, is no part of a video's name.
+    expected = padded('TS1', 'TS1', '0', (0, 2, 4)) | padded('TS5', 'TS5', '0', (0, 2))
+    assert window_frames(built, 'test') == expected
 
 
 @pytest.mark.parametrize('targets', ['univ_annot3', 'annot3'])

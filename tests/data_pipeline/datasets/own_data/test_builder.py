@@ -12,6 +12,7 @@ from data_pipeline import datasets
 from data_pipeline.building import cropping
 from data_pipeline.datasets import own_data
 from data_pipeline.datasets.own_data import annotations, clips
+from tests.data_pipeline.window_frames import padded, window_frames
 
 
 def build(data):
@@ -33,6 +34,12 @@ def test_splits_hold_every_entry_once(built):
         'train': [('stills', 0), ('stills', 1), ('stills', 2), ('walk', 0), ('walk', 4)],
         'test': [('stills', 3), ('walk', 2)],
     }
+
+
+def test_windows_stay_in_a_sequence_of_one_subject(built):
+    expected = padded('S0', 'stills', 'left', (0, 2)) | padded('S1', 'stills', 'left', (1,))
+    expected |= padded('S0', 'walk', 'left', (0, 4))  # frame 2 is a test frame
+    assert window_frames(built, 'train') == expected
 
 
 def test_record_keeps_what_the_file_says(built, folder):
