@@ -29,6 +29,8 @@ COMMANDS = {  # name -> what `python -m` takes; those without a console script a
     'export_programs': 'capf_jax.export',  # 'export' is the one to PyTorch
     'flops': 'capf_jax.flops',
     'ablation': 'benchmarks.ablation',
+    'tables': 'benchmarks.tables',
+    'robust': 'benchmarks.robust',
     'benchmark': 'benchmarks.run',
 }
 
