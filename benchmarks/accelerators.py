@@ -30,7 +30,7 @@ from ml_collections import ConfigDict
 
 from benchmarks import accelerator_report, chips, program_texts
 from benchmarks.compiled_steps import DTYPES, STEPS, Row, batch_size, compiled_row
-from benchmarks.tables import this_machine
+from benchmarks.table_runs import this_machine
 from capf_jax.errors import UserError, unknown
 from capf_jax.runtime import commands, configuration, files
 

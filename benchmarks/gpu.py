@@ -33,7 +33,7 @@ from benchmarks import gpu_jobs, gpu_report
 from benchmarks.accelerators import chosen
 from benchmarks.gpu_jobs import OURS, Result
 from benchmarks.gpu_subjects import DTYPES, SUBJECTS, TOLERANCE, Job, difference, settings
-from benchmarks.tables import this_machine
+from benchmarks.table_runs import this_machine
 from capf_jax.errors import UserError
 from capf_jax.runtime import commands, files
 

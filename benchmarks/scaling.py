@@ -33,7 +33,7 @@ import tqdm
 
 from benchmarks import accelerator_report, accelerators, loader_cores, scaling_report
 from benchmarks.compiled_steps import STEPS
-from benchmarks.tables import this_machine
+from benchmarks.table_runs import this_machine
 from capf_jax import assembly
 from capf_jax.errors import UserError
 from capf_jax.runtime import commands, configuration, files

@@ -38,6 +38,7 @@ def test_left_and_right_are_one_row_of_millimetres():
 def test_a_lifter_of_other_joints_is_refused():
     lifter = types.SimpleNamespace(
         lifter=types.SimpleNamespace(whole=types.SimpleNamespace(conversion=None)),
+        sequence_lifter=None,
         joint_skeleton=None,
         frame='camera',
         path='a.safetensors',
