@@ -161,17 +161,6 @@ class _Windows:
         return FramePeople(one.frame, people, one.colours)
 
     def _placed(self, frame: Frame, aimed: Aimed, boxes: np.ndarray, pose: np.ndarray) -> People:
-        video = self._video
         if len(pose):
             pose = viewing_ray.to_camera(pose, np.stack([view.rotation for view in aimed.views]))
-        return photographs.place(
-            pose,
-            aimed,
-            boxes,
-            video.camera,
-            video.models,
-            image_size=frame.size,
-            source=video.source,
-            height=video.height,
-            least_confidence=video.least_confidence,
-        )
+        return video_people.place(frame, pose, aimed, boxes, self._video)

@@ -172,10 +172,19 @@ def _joined(aims: Sequence[Aimed]) -> Aimed:
     )
 
 
-def _placed(
+def place(
     frame: Frame, pose: np.ndarray, aimed: Aimed, boxes: np.ndarray, video: VideoModels
-) -> FramePeople:
-    people = photographs.place(
+) -> People:
+    """`photographs.place` of the N people of a frame, with the settings of the video.
+
+    Args:
+      frame: that shows them.
+      pose: [N, J, 3] metres, in the camera's frame, relative to the root; NaN where none is there.
+      aimed: their crops and joints.
+      boxes: [N, 4], pixels of the frame.
+      video: networks and settings.
+    """
+    return photographs.place(
         pose,
         aimed,
         boxes,
@@ -186,6 +195,12 @@ def _placed(
         height=video.height,
         least_confidence=video.least_confidence,
     )
+
+
+def _placed(
+    frame: Frame, pose: np.ndarray, aimed: Aimed, boxes: np.ndarray, video: VideoModels
+) -> FramePeople:
+    people = place(frame, pose, aimed, boxes, video)
     # Two crops may have shown one person.
     areas = people.boxes[:, 2] * people.boxes[:, 3]
     chosen = photographs.distinct(aimed, people.boxes, areas, 0.0)
