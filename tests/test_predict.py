@@ -10,7 +10,7 @@ from PIL import Image
 
 from capf_jax import predict
 from capf_jax.errors import UserError
-from capf_jax.inference import people_files, predictor
+from capf_jax.inference import people_files, predictor, result_origin
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.weight_files import save_weights
 from tests import tiny
@@ -202,6 +202,24 @@ def test_another_picture_of_the_same_name_is_done_and_other_options_are_told(
     assert run(picture, f'--box={BOX}') == 0
     assert 'a.png is not the picture that' in capsys.readouterr().out
     assert result.read_bytes() != first
+
+
+def test_a_picture_that_cannot_be_opened_leaves_the_others(
+    run, folder, tmp_path, monkeypatch, capsys
+):
+    fingerprint = result_origin.fingerprint
+
+    def denied(path):
+        if path.name == 'b.png':
+            raise PermissionError(errno.EACCES, 'Permission denied', str(path))
+        return fingerprint(path)
+
+    monkeypatch.setattr(result_origin, 'fingerprint', denied)
+    joints = coco(tmp_path, 'a.png', 'b.png', 'c.png')
+    (folder / 'b.png').write_bytes(b'no picture')
+    assert run(folder, f'--joints2d={joints}') == 1
+    assert 'b.png' in capsys.readouterr().err
+    assert written(tmp_path) == ['a.json', 'a.npz', 'c.json', 'c.npz']
 
 
 def test_a_full_disk_keeps_what_is_finished(run, folder, tmp_path, monkeypatch):

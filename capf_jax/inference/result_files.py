@@ -75,11 +75,15 @@ def unfinished(
       overwrites: whether finished ones are made again.
 
     Returns:
-      Each picture with its output, which has an origin.
+      Each picture with its output, which has an origin where the picture can be read.
     """
     left, others = [], set()
     for path, output in zip(paths, outputs, strict=True):
-        now = Origin(result_origin.fingerprint(path), '', options)
+        try:
+            now = Origin(result_origin.fingerprint(path), '', options)
+        except OSError:  # It is told when the picture's turn comes, and the others are done.
+            left.append((path, output))
+            continue
         job = path, dataclasses.replace(output, origin=now)
         if overwrites or not output.is_finished():
             left.append(job)

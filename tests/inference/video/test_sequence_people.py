@@ -171,7 +171,10 @@ def test_the_detector_runs_once_a_person(own_detector, monkeypatch):
     real = aiming.crops_of
     monkeypatch.setattr(aiming, 'crops_of', lambda *args: crops.append(real(*args)) or crops[-1])
     monkeypatch.setattr(type(own_detector), 'joints', None)  # it is not asked
-    frames = lambda _: (Frame(t, t / 10, PICTURES[0]) for t in range(3))  # noqa: E731
+
+    def frames(_):
+        return (Frame(t, t / 10, PICTURES[0]) for t in range(3))
+
     assert len(list(video_stream.stream('', run, Smoothing('none'), frames))) == 3
     assert [len(each) for each in crops] == [2, 2, 2]
 
