@@ -13,9 +13,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import resource
 import statistics
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -25,7 +23,7 @@ import numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
-from benchmarks import program_texts
+from benchmarks import machine, program_texts
 from benchmarks.compiled_steps import STEPS, STEPS_PER_EPOCH, abstract_batch, account
 from benchmarks.handover import cores_are_apart
 from benchmarks.others_share import Others
@@ -94,11 +92,8 @@ def measure(config: ConfigDict, step: str, each: int, seconds: float) -> dict[st
         'compile_seconds': round(compile_seconds, 1),
         **dataclasses.asdict(timed(run, seconds)),
         **{name: of_program[name] for name in KEPT},
-        'peak_memory': resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _RSS_UNIT,
+        'peak_memory': machine.memory('VmHWM'),
     }
-
-
-_RSS_UNIT = 1 if sys.platform == 'darwin' else 1024  # bytes that getrusage counts in
 
 
 def timed(run: Callable[[], object], seconds: float) -> Time:

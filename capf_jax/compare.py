@@ -14,7 +14,8 @@ samples are chosen by these rules, or by you:
         --video=subject=S9,action=Walking --samples=120,4711 --out=compare
 
 Where a lifter looks: the sampling points of all its blocks around the joint that was detected
-worst, over consecutive frames of a video, and the attention between joints:
+worst, over consecutive frames of a video, and the attention between joints. A CA-PF-S looks at each
+frame of a window in the same way:
 
     python -m capf_jax.compare --weights=runs/synthetic/lifter.safetensors \\
         --config=configs/synthetic.py --out=looks
@@ -27,6 +28,7 @@ Error against frames and cost, of published scores; no dataset is needed:
 from __future__ import annotations
 
 import argparse
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -39,6 +41,7 @@ from capf_jax.errors import UserError, unknown
 from capf_jax.figures import error_and_cost, program_errors, side_by_side
 from capf_jax.figures.drawing import PROGRAMS, save_both
 from capf_jax.inference import model_settings, start_weights
+from capf_jax.models.temporal import TemporalLifter
 from capf_jax.pose import skeletons
 from capf_jax.runtime import commands, configuration, files
 from capf_jax.scoring import comparison, looks, report, tables
@@ -152,18 +155,28 @@ def main(argv: Sequence[str]) -> int:
 
 def _weights_figures(values: argparse.Namespace, config: ConfigDict) -> Figures:
     weights = start_weights.read(values.weights)
-    if weights.task == 'sequence':
-        raise UserError(
-            f'{values.weights} holds a lifter of windows of frames, and --weights draws where one '
-            'of single frames looks, which this command cannot draw of windows yet; give a file of '
-            'a Context-Aware PoseFormer'
-        )
-    if weights.task != 'lifter':
+    if weights.task not in ('lifter', 'sequence'):
         raise UserError(f'{values.weights} holds no lifter, and --weights draws where one looks')
-    config = start_weights.described(config, weights)
+    if weights.metadata['kind'] == 'poseformer':
+        raise UserError(
+            f'{values.weights} holds a PoseFormer, which lifts coordinates alone, and --weights '
+            'draws where a lifter looks in the picture; give a file of a Context-Aware PoseFormer '
+            'or of a CA-PF-S'
+        )
+    config, joints = start_weights.described(config, weights), skeletons.get(config.skeleton)
+    frames = config.data.frames if weights.task == 'sequence' else None
+    model = model_settings.context_aware_pose_former(config.model, joints, frames=frames)
+    if isinstance(model.lifter, TemporalLifter):
+        # It looks at each frame of a window by itself, so that single frames show where.
+        model = dataclasses.replace(model, lifter=model.lifter.of_one_frame())
+        config.task, config.data.frames, config.data.features = 'lifter', 1, False
+    if model.detector is not None and not weights.parts.get('detector'):
+        raise UserError(
+            f'{values.weights} holds a lifter without the detector whose maps it looks at: give '
+            'the file of a training run'
+        )
     builder = data_assembly.open_data(config, build=False)
     split = data_assembly.open_split(builder, config)
-    model = model_settings.context_aware_pose_former(config.model, skeletons.get(config.skeleton))
     start_weights.check_crops(weights, split.read(np.array([0])).images.shape[1:3])
     variables = {'detector': {}, **weights.parts}
     sample = values.samples[0] if values.samples else None

@@ -1,12 +1,15 @@
 """The command `capf_jax.compare`: figures and numbers, or one sentence and no file."""
 
+import functools
 import json
+import types
 
 import jax
 import numpy as np
 import pytest
 
 from capf_jax import compare, data_assembly
+from capf_jax.models import attention_maps
 from capf_jax.pose import skeletons
 from capf_jax.scoring import looks, prediction_files
 from tests import tiny
@@ -82,12 +85,28 @@ def test_nothing_to_draw_is_an_error(tmp_path):
         compare.main(['compare', f'--out={tmp_path}'])
 
 
-def test_weights_of_windows_are_not_called_weights_without_a_lifter(config_file, tmp_path):
+def test_a_poseformer_looks_at_no_picture(config_file, tmp_path):
     settings = tiny.windowed(tiny.config(), sequence_lifter='poseformer')
     written(tmp_path / 'windows.safetensors', settings, tiny.windows())
     arguments = [f'--config={config_file}', f'--out={tmp_path / "out"}']
-    with pytest.raises(ValueError, match='holds a lifter of windows of frames'):
+    with pytest.raises(ValueError, match='holds a PoseFormer'):
         compare.main(['compare', f'--weights={tmp_path / "windows.safetensors"}', *arguments])
+
+
+def test_a_lifter_of_windows_is_drawn_in_single_frames(config_file, builder, tmp_path, monkeypatch):
+    """A CA-PF-S with deformable extraction: it has sampling points as a lifter of one frame has."""
+    settings = tiny.windowed(tiny.config())
+    settings.model.lifter.update(ablation_step=3, deformable=True, deformable_heads=2)
+    written(tmp_path / 'windows.safetensors', settings, tiny.windows())
+    people, drawn = tiny.batch(2), []
+    split = types.SimpleNamespace(read=lambda positions: people)
+    monkeypatch.setattr(data_assembly, 'open_split', lambda *_: split)
+    monkeypatch.setattr(looks, 'draw_looks', lambda *values: drawn.append(values) or ())
+    arguments = [f'--config={config_file}', f'--out={tmp_path / "out"}']
+    compare.main(['compare', f'--weights={tmp_path / "windows.safetensors"}', *arguments])
+    ((model, variables, *_),) = drawn
+    shapes = jax.eval_shape(functools.partial(attention_maps.looks, model), variables, people)
+    assert shapes.points.shape[:2] == (2, settings.model.lifter.layers)
 
 
 def test_looks_are_drawn_for_the_frame_and_its_neighbours(config, builder):
