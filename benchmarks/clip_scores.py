@@ -99,8 +99,13 @@ def errors(tracks: Tracks, clip: Clip, pairs: Pairs) -> tuple[float, float, floa
     return off(0.0, 0), off(0.0, 1), 1000 * float(delay)
 
 
-def feet(tracks: Tracks, clip: Clip, pairs: Pairs) -> list[tuple[float, float, float]]:
-    """Speed and drift, mm/s, and duration, s, of each time that a foot truly stands."""
+def feet(
+    tracks: Tracks, clip: Clip, pairs: Pairs, *, in_sight: bool = False
+) -> list[tuple[float, float, float]]:
+    """Speed and drift, mm/s, and duration, s, of each time that a foot truly stands.
+
+    With `in_sight` those alone in which no frame is filled in between two sightings.
+    """
     out = []
     joints = tracks.joints3d_camera
     for side, ankle in enumerate(standing_feet.ankles(tracks.skeleton)):
@@ -110,6 +115,7 @@ def feet(tracks: Tracks, clip: Clip, pairs: Pairs) -> list[tuple[float, float, f
                 rest_motion(joints[row, part, ankle], tracks.times[part])
                 for part in stretches(own & stands)
                 if tracks.times[part.stop - 1] - tracks.times[part.start] >= LEAST
+                and not (in_sight and np.any(tracks.confidence[row, part, ankle] == 0))
             ]
     return out
 

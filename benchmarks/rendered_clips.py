@@ -14,9 +14,9 @@ people who are at least 40% visible; and by how many degrees the floor is off.
 The second table has the mean over the clips for each way of finishing: errors relative to the
 pelvis (MPJPE, mm) and of their velocities (MPJVE, mm/s); by how many milliseconds the joints come
 late: the shift in time with which their velocities agree best with the true ones; and of the feet
-that truly stand for a quarter of a second the mean speed and the mean drift (way from first to last
-place over the duration), mm/s. --save keeps the videos with their truth and what was predicted, and
-takes them from there the next time.
+that truly stand for a quarter of a second the mean speed, the mean drift (way from first to last
+place over the duration), mm/s, and the drift of those that were seen in every frame. --save keeps
+the videos with their truth and what was predicted, and takes them from there the next time.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ from capf_jax.runtime.commands import Parser
 from capf_jax.runtime.compilation_cache import use_compilation_cache, use_stored_programs
 
 CLIP_HEADER = ('clip', 'IDF1 %', 'people', 'seen %', 'floor degrees')
-WAY_HEADER = ('', 'MPJPE', 'MPJVE', 'delay ms', 'feet mm/s', 'drift mm/s')
+WAY_HEADER = ('', 'MPJPE', 'MPJVE', 'delay ms', 'feet mm/s', 'drift mm/s', 'drift, seen')
 
 
 def raw_tracks(models: Models, clip: Clip) -> Tracks:
@@ -81,16 +81,18 @@ def table_of_ways(clips: Sequence[tuple[Clip, Tracks]]) -> str:
     """The second table; its last row is that of the true joints."""
     rows = []
     for way, finish in WAYS.items():
-        errors, motions = [], []
+        errors, motions, seen = [], [], []
         for clip, raw in clips:
             tracks = video_tracks.finished(raw, finish)
             pairs = clip_scores.match(tracks, clip)
             errors.append(clip_scores.errors(tracks, clip, pairs))
             motions += clip_scores.feet(tracks, clip, pairs)
+            seen += clip_scores.feet(tracks, clip, pairs, in_sight=True)
         speed, drift, _ = clip_scores.mean_motion(motions)
-        rows.append([way, *np.mean(errors, axis=0), speed, drift])
+        rows.append([way, *np.mean(errors, axis=0), speed, drift, clip_scores.mean_motion(seen)[1]])
     motions = [motion for clip, _ in clips for motion in clip_scores.true_feet(clip)]
-    rows.append(['the true joints', 0, 0, 0, *clip_scores.mean_motion(motions)[:2]])
+    speed, drift, _ = clip_scores.mean_motion(motions)
+    rows.append(['the true joints', 0, 0, 0, speed, drift, drift])
     return tabulate.tabulate(rows, WAY_HEADER, floatfmt='.0f')
 
 

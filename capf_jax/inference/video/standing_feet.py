@@ -1,15 +1,12 @@
-"""Which feet stand, and tracks whose standing feet do not slide.
+"""Which feet stand: those whose ankle rests in the image, which one camera tells better than depth.
 
-A foot stands where its ankle rests in the image, which one camera tells much better than depth;
-the camera must not move. A foot that stands stays where it stands on the whole: first the person is
-moved, slowly, then the legs bend (two bones, closed form) so that the ankle rests and thigh and
-shin keep their lengths.
+The camera must not move.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from jaxtyping import Bool
@@ -19,15 +16,14 @@ from capf_jax.inference.video.smoothing import stretches
 from capf_jax.pose import skeletons
 
 SIDES = ('left', 'right')
-SLOWEST_STEP = 0.35  # metres per second across the line of sight; a foot that is slower stands
+SLOWEST_STEP = 0.5  # metres per second across the line of sight; a foot that is slower stands
 SHORTEST = 0.15  # seconds that a foot stands at least
 DWELLS = 0.2  # seconds; a foot stands too that keeps within a small place for so long
 _SMALL_PLACE = 0.04  # metres across the line of sight, from the middle of that place
 _SPEED_OVER = 0.2  # seconds over which a speed is taken
 _PLACE = 0.06  # metres across the line of sight within which a foot is in one place
-_SETTLE = 0.15  # seconds in which a leg finds back to where it was predicted
-_MOVE_OVER = 0.3  # seconds over which the move of a person is averaged
-_LONGEST_LEG = 0.999  # of thigh and shin: a leg that is stretched further turns over at the knee
+_BREAK = 0.5  # seconds; two rests of one foot that are closer than that in time and
+_SAME_PLACE = 0.15  # metres across the line of sight, are one
 
 
 def ankles(skeleton: str) -> tuple[int, int]:
@@ -49,7 +45,9 @@ def standing(tracks: Tracks, unsmoothed: Tracks | None = None) -> Bool[np.ndarra
         for none.
     """
     out = _stands(tracks, _slow)
-    return out if unsmoothed is None else out | _stands(unsmoothed, _dwells)
+    if unsmoothed is not None:
+        out |= _stands(unsmoothed, _dwells)
+    return _without_breaks(tracks, out)
 
 
 def _stands(
@@ -57,16 +55,37 @@ def _stands(
 ) -> Bool[np.ndarray, 'P T 2']:
     """Where a foot rests, by a function of its places [T, 2], metres, and their times [T]."""
     out = np.zeros((len(tracks), len(tracks.times), 2), bool)
+    for person, stretch, side, places in _ways(tracks):
+        out[person, stretch, side] = rests(places, tracks.times[stretch])
+    return out
+
+
+def _ways(tracks: Tracks) -> Iterator[tuple[int, slice, int, np.ndarray]]:
+    """A person, a stretch of its frames, a side, and the foot's places [T, 2] there.
+
+    Places are across the line of sight, in metres at the distance that the foot has on the whole.
+    """
     focal = float(np.mean(np.asarray(tracks.camera.intrinsics)[:2]))
     depth = tracks.joints3d_camera[..., 2]
     for side, ankle in enumerate(ankles(tracks.skeleton)):
         for person in range(len(tracks)):
             for stretch in stretches(tracks.valid[person], tracks.times):
-                if stretch.stop - stretch.start < 3:
-                    continue
-                pixels = tracks.joints2d[person, stretch, ankle]
-                metres = pixels / focal * np.median(depth[person, stretch, ankle])
-                out[person, stretch, side] = rests(metres, tracks.times[stretch])
+                if stretch.stop - stretch.start >= 3:
+                    pixels = tracks.joints2d[person, stretch, ankle]
+                    distance = np.median(depth[person, stretch, ankle])
+                    yield person, stretch, side, pixels / focal * distance
+
+
+def _without_breaks(tracks: Tracks, stands: Bool[np.ndarray, 'P T 2']) -> Bool[np.ndarray, 'P T 2']:
+    """Joins rests of one foot at one place, between which its joint jumped or was hidden."""
+    out = np.array(stands)
+    for person, stretch, side, places in _ways(tracks):
+        own, times = out[person, stretch, side], tracks.times[stretch]
+        for before, after in itertools.pairwise(stretches(own)):
+            way = np.median(places[after], axis=0) - np.median(places[before], axis=0)
+            is_short = times[after.start] - times[before.stop - 1] <= _BREAK
+            if is_short and np.linalg.norm(way) < _SAME_PLACE:
+                own[before.stop : after.start] = True
     return out
 
 
@@ -111,102 +130,3 @@ def _speed(places: np.ndarray, times: np.ndarray, step: int) -> np.ndarray:
     after = np.minimum(np.arange(len(times)) + (step + 1) // 2, len(times) - 1)
     moved = np.linalg.norm(places[after] - places[before], axis=-1)
     return moved / (times[after] - times[before])
-
-
-def without_sliding(tracks: Tracks, stands: Bool[np.ndarray, 'P T 2']) -> Tracks:
-    """The tracks with feet that rest while they stand; nothing else of a pose changes.
-
-    Args:
-      tracks: along any axes.
-      stands: of `standing`.
-    """
-    joints3d, root = np.array(tracks.joints3d), np.array(tracks.root)
-    for person in range(len(tracks)):
-        for stretch in stretches(tracks.valid[person], tracks.times):
-            joints3d[person, stretch], moves = _planted(
-                joints3d[person, stretch],
-                stands[person, stretch],
-                tracks.times[stretch],
-                tracks.skeleton,
-            )
-            root[person, stretch] += moves
-    return dataclasses.replace(tracks, joints3d=joints3d, root=root)
-
-
-def _planted(
-    joints: np.ndarray, stands: np.ndarray, times: np.ndarray, skeleton: str
-) -> tuple[np.ndarray, np.ndarray]:
-    """The joints [T, J, 3] of one stretch with resting feet, and the moves [T, 3] of the root."""
-    import scipy.ndimage  # It takes long to import, and photographs do without it.
-
-    if not stands.any() or len(times) < 2:
-        return joints, np.zeros((len(joints), 3))
-    feet = ankles(skeleton)
-    targets = np.full((len(joints), 2, 3), np.nan)
-    for side, ankle in enumerate(feet):
-        for rest in stretches(stands[:, side]):
-            targets[rest, side] = np.median(joints[rest, ankle], axis=0)
-    off = targets - joints[:, feet]
-    moves = _filled(
-        np.nanmean(np.where(np.any(stands, axis=1)[:, None, None], off, 0.0), axis=1), stands
-    )
-    step = float(np.median(np.diff(times)))
-    moves = scipy.ndimage.gaussian_filter1d(moves, _MOVE_OVER / 2 / step, axis=0, mode='nearest')
-    joints = joints + moves[:, None]
-    for side, ankle in enumerate(feet):
-        left = targets[:, side] - joints[:, ankle]
-        joints = _with_ankle(joints, _fading(left, stands[:, side], times), side, skeleton)
-    return joints, moves
-
-
-def _filled(moves: np.ndarray, stands: np.ndarray) -> np.ndarray:
-    """Moves between two times of standing, of those at their ends."""
-    at = np.flatnonzero(stands.any(axis=1))
-    frames = np.arange(len(moves))
-    return np.stack([np.interp(frames, at, moves[at, axis]) for axis in range(3)], axis=1)
-
-
-def _fading(left: np.ndarray, stands: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """How far an ankle has to go: all of it while the foot stands, and less and less beside."""
-    at = np.flatnonzero(stands)
-    if not len(at):
-        return np.zeros_like(left)
-    after = np.clip(np.searchsorted(at, np.arange(len(times))), 0, len(at) - 1)
-    before = np.clip(np.searchsorted(at, np.arange(len(times)), 'right') - 1, 0, len(at) - 1)
-    out = np.zeros_like(left)
-    weights = []
-    for near in (at[before], at[after]):
-        away = np.abs(times - times[near]) / _SETTLE
-        weights.append((np.clip(1 - away, 0, 1), near))
-    total = sum(weight for weight, _ in weights)
-    for weight, near in weights:
-        share = weight / np.maximum(total, 1.0)
-        out += share[:, None] * left[near]
-    out[at] = left[at]
-    return out
-
-
-def _with_ankle(joints: np.ndarray, moves: np.ndarray, side: int, skeleton: str) -> np.ndarray:
-    """The joints with one ankle moved and the knee where both bones keep their lengths."""
-    names = skeletons.get(skeleton)
-    hip, knee, ankle = (names.index(f'{SIDES[side]}_{name}') for name in ('hip', 'knee', 'ankle'))
-    other = names.index(f'{SIDES[1 - side]}_hip')
-    start, bend, end = joints[:, hip], joints[:, knee], joints[:, ankle]
-    thigh = np.linalg.norm(bend - start, axis=-1, keepdims=True)
-    shin = np.linalg.norm(end - bend, axis=-1, keepdims=True)
-    reach = end + moves - start
-    length = np.linalg.norm(reach, axis=-1, keepdims=True)
-    along = reach / np.maximum(length, 1e-9)
-    length = np.clip(length, np.abs(thigh - shin) + 1e-6, _LONGEST_LEG * (thigh + shin))
-    # The knee stays on its side; that of a straight leg bends square to the hips.
-    aside = (bend - start) - np.sum((bend - start) * along, axis=-1, keepdims=True) * along
-    square = np.cross(joints[:, other] - start, along) * (1 if side else -1)
-    aside = np.where(np.linalg.norm(aside, axis=-1, keepdims=True) > 1e-4, aside, square)
-    aside /= np.maximum(np.linalg.norm(aside, axis=-1, keepdims=True), 1e-9)
-    forward = (thigh**2 - shin**2 + length**2) / (2 * length)
-    up = np.sqrt(np.maximum(thigh**2 - forward**2, 0))
-    moved = np.any(moves != 0, axis=-1, keepdims=True)
-    out = np.array(joints)
-    out[:, knee] = np.where(moved, start + forward * along + up * aside, bend)
-    out[:, ankle] = np.where(moved, start + length * along, end)
-    return out

@@ -23,6 +23,7 @@ from capf_jax.inference.video import (
     constant_bones,
     floor,
     person_tracking,
+    planted_feet,
     short_gaps,
     standing_feet,
     swapped_sides,
@@ -158,7 +159,7 @@ def in_world(camera_tracks: Tracks, finish: Finish, unsmoothed: Tracks | None = 
     stands = standing_feet.standing(camera_tracks, unsmoothed)
     out = camera_tracks
     if finish.feet:
-        out = standing_feet.without_sliding(out, stands)
+        out = planted_feet.without_sliding(out, stands)
     if finish.axes == 'camera':
         return out
     plane = floor.find(out, stands, finish.up)
