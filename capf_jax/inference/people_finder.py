@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import functools
 import os
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
 import cv2
 import jax
@@ -22,6 +22,7 @@ from capf_jax.models.detectors.movenet_multipose import (
     MULTIPLE,
     MoveNetMultiPose,
     PictureDetection,
+    PictureMaps,
     people_of,
 )
 from capf_jax.pose import skeletons
@@ -115,15 +116,52 @@ class PeopleFinder:
           UserError: another dtype or shape, or a side that is no multiple of 32.
         """
         image = np.asarray(image)
-        if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
-            raise UserError(
-                f'image is {image.dtype} {list(image.shape)}; it must be RGB, uint8 [H, W, 3]'
-            )
-        if longer_side < MULTIPLE or longer_side % MULTIPLE:
-            raise UserError(f'longer_side is {longer_side}; it must be a multiple of {MULTIPLE}')
+        _check(image, longer_side)
         padded, scale = shrunken(image, longer_side)
         detection = jax.device_get(_run(self.module, self.variables, padded[None]))
         return _on_picture(detection, scale, image.shape[:2], least_score)
+
+    def find_all(
+        self,
+        images: Sequence[UInt8[np.ndarray, 'H W 3']],
+        *,
+        least_score: float = LEAST_SCORE,
+        longer_side: int = LONGER_SIDE,
+    ) -> list[PicturePeople]:
+        """The people of each of some pictures of one size, by one batch.
+
+        Args:
+          images: RGB, at least one.
+          least_score: as for `find`.
+          longer_side: as for `find`.
+
+        Raises:
+          UserError: as `find`, or pictures of several sizes.
+        """
+        pictures = [np.asarray(image) for image in images]
+        for picture in pictures:
+            _check(picture, longer_side)
+        sizes = {picture.shape for picture in pictures}
+        if len(sizes) != 1:
+            raise UserError(f'pictures of {len(sizes)} sizes are no batch; give those of one size')
+        smaller = [shrunken(picture, longer_side) for picture in pictures]
+        batch = np.stack([padded for padded, _ in smaller])
+        people = jax.device_get(_run_all(self.module, self.variables, batch))
+        size = pictures[0].shape[:2]
+        return [
+            _on_picture(jax.tree.map(lambda x, at=at: x[at], people), scale, size, least_score)
+            for at, (_, scale) in enumerate(smaller)
+        ]
+
+
+def _check(image: np.ndarray, longer_side: int) -> None:
+    """UserError for no RGB picture, or for a side that is no multiple of 32."""
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
+        raise UserError(
+            f'image is {image.dtype} {list(image.shape)}; it must be RGB, uint8 [H, W, 3]'
+        )
+    if longer_side < MULTIPLE or longer_side % MULTIPLE:
+        raise UserError(f'longer_side is {longer_side}; it must be a multiple of {MULTIPLE}')
 
 
 def shrunken(
@@ -171,7 +209,17 @@ def _on_picture(
 @functools.partial(programs.jit, static_argnums=0, quickly=True)
 def _run(module: MoveNetMultiPose, variables: Any, images: jax.Array) -> PictureDetection:
     """The likeliest people of one picture [1, H, W, 3] uint8, in its pixels."""
+    maps = _maps(module, variables, images)
+    return people_of(jax.tree.map(lambda x: x[0], maps))
+
+
+@functools.partial(programs.jit, static_argnums=0, quickly=True)
+def _run_all(module: MoveNetMultiPose, variables: Any, images: jax.Array) -> PictureDetection:
+    """The likeliest people of each of B pictures [B, H, W, 3] uint8."""
+    return jax.vmap(people_of)(_maps(module, variables, images))
+
+
+def _maps(module: MoveNetMultiPose, variables: Any, images: jax.Array) -> PictureMaps:
     normal = catalog.normalise_images(images, catalog.get('movenet_thunder'))
     with jax.default_matmul_precision('highest'):
-        maps = module.apply(variables, normal)
-    return people_of(jax.tree.map(lambda x: x[0], maps))
+        return cast(PictureMaps, module.apply(variables, normal))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, Protocol
 
 import cv2
@@ -63,9 +64,35 @@ def find_people(
       finder: sees a smaller picture.
       least_score: people of a lower score are left out.
     """
+    thumbnail, scale = _seen(pixels, finder)
+    return _candidates(finder.find(thumbnail), scale, least_score)
+
+
+def find_people_of_all(
+    pictures: Sequence[UInt8[np.ndarray, 'H W 3']],
+    finder: Finder,
+    least_score: float = LEAST_SCORE,
+) -> list[Candidates]:
+    """`find_people` of each of some pictures of one size.
+
+    They are one batch for a finder that has `find_all`, such as `people_finder.PeopleFinder`.
+    """
+    find_all = getattr(finder, 'find_all', None)
+    if len(pictures) == 1 or find_all is None:
+        return [find_people(pixels, finder, least_score) for pixels in pictures]
+    thumbnails, scales = zip(*[_seen(pixels, finder) for pixels in pictures], strict=True)
+    people = find_all(thumbnails)
+    return [_candidates(one, scale, least_score) for one, scale in zip(people, scales, strict=True)]
+
+
+def _seen(pixels: np.ndarray, finder: Finder) -> tuple[np.ndarray, float]:
+    """What a finder is given of a picture, and how many of its pixels one of the picture's has."""
     sees_all = getattr(finder, 'thumbnail', THUMBNAIL) is None
-    thumbnail, scale = (pixels, 1.0) if sees_all else _square(pixels)
-    people = finder.find(thumbnail)
+    return (pixels, 1.0) if sees_all else _square(pixels)
+
+
+def _candidates(people: Any, scale: float, least_score: float) -> Candidates:
+    """What a finder gives, in pixels of the picture itself; without the small and unlikely."""
     boxes, scores = np.array(people.boxes, np.float64), np.asarray(people.scores, np.float64)
     # Pixels are counted from the centre of the first one, so that its corner is at -0.5.
     boxes[:, :2] = (boxes[:, :2] + 0.5) / scale - 0.5

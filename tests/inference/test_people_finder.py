@@ -63,6 +63,26 @@ def test_tiny_and_narrow_pictures_show_nobody(finder, shape):
 
 
 @needs_weights
+def test_a_batch_of_pictures_gives_what_each_gives_alone(finder):
+    pictures = [
+        recipe.picture(192, 256, figures(1)),
+        np.zeros((192, 256, 3), np.uint8),
+        recipe.picture(192, 256, figures(1, (8, 4))[:1]),
+    ]
+    for people, picture in zip(finder.find_all(pictures), pictures, strict=True):
+        alone = finder.find(picture)
+        assert len(people) == len(alone)
+        for field in ('boxes', 'scores', 'joints2d', 'confidence'):
+            np.testing.assert_allclose(getattr(people, field), getattr(alone, field), atol=0.01)
+
+
+@needs_weights
+def test_pictures_of_several_sizes_are_no_batch(finder):
+    with pytest.raises(UserError, match='pictures of 2 sizes'):
+        finder.find_all([np.zeros((8, 8, 3), np.uint8), np.zeros((8, 9, 3), np.uint8)])
+
+
+@needs_weights
 def test_a_higher_least_score_leaves_people_out(finder):
     picture = recipe.multipose_picture()
     everyone = finder.find(picture, least_score=0.0)

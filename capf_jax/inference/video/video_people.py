@@ -2,8 +2,9 @@
 
 A photograph's stages, with one difference: a person's crop lies around the joints that the finder
 gives together with the box, so that the detector runs once a person and not twice, and no frame
-waits for the one before. People of several frames are lifted in one batch. Lens distortion and the
-camera are those of the whole video. Who is who comes later, `person_tracking`.
+waits for the one before. On a GPU several frames are one batch, of the finder and of the lifter.
+Lens distortion and the camera are those of the whole video. Who is who comes later,
+`person_tracking`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from capf_jax.inference.person_boxes import (
     Finder,
     distorted_boxes,
     find_people,
+    find_people_of_all,
     undistorted_corners,
 )
 from capf_jax.inference.photograph_camera import PhotographCamera, undistorted
@@ -34,7 +36,7 @@ from capf_jax.inference.video import person_colours
 from capf_jax.inference.video.video_frames import Frame
 from capf_jax.pose import joint_conversions
 
-AT_ONCE = 8  # frames whose people are lifted together where batches are faster
+AT_ONCE = 8  # frames whose people are found and lifted together where batches are faster
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -76,7 +78,7 @@ class VideoModels:
 
 
 def frames_at_once() -> int:
-    """How many frames' people are lifted together: on a CPU, batches are no faster."""
+    """How many frames' people are found and lifted together: on a CPU, batches are no faster."""
     return 1 if jax.default_backend() == 'cpu' else AT_ONCE
 
 
@@ -110,10 +112,14 @@ def people_of(
 
 
 def _people_of(frames: Sequence[Frame], video: VideoModels, watch: Watch) -> Iterator[FramePeople]:
-    """The people of some frames, lifted together."""
+    """The people of some frames, found and lifted together."""
     camera = video.camera
     flat = [watch('undistort', undistorted, frame.pixels, camera.camera) for frame in frames]
-    aims = [watch('find', aim, pixels, video) for pixels in flat]
+    candidates = watch('find', find_people_of_all, flat, video.finder)
+    aims = [
+        watch('find', aim_at, pixels, ones, video)
+        for pixels, ones in zip(flat, candidates, strict=True)
+    ]
     together = _joined([aimed for aimed, _ in aims])
     pixels = [one for one, (aimed, _) in zip(flat, aims, strict=True) for _ in aimed.views]
     pose, lifted = watch(
@@ -133,7 +139,13 @@ def _people_of(frames: Sequence[Frame], video: VideoModels, watch: Watch) -> Ite
 
 def aim(pixels: np.ndarray, video: VideoModels) -> tuple[Aimed, np.ndarray]:
     """The crops around the people of an undistorted frame, and their boxes as it is shown."""
-    candidates = find_people(pixels, video.finder)
+    return aim_at(pixels, find_people(pixels, video.finder), video)
+
+
+def aim_at(
+    pixels: np.ndarray, candidates: Candidates, video: VideoModels
+) -> tuple[Aimed, np.ndarray]:
+    """`aim` at the people whom the finder gives."""
     boxes = distorted_boxes(candidates.boxes, video.camera)
     aimed = _aim_at_candidates(candidates, video)
     if aimed is None:
