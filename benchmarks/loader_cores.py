@@ -42,7 +42,7 @@ def write_dataset(kind: str, folder: pathlib.Path) -> str:
         builder = loader.BenchmarkPeople(data_dir=folder, crop_size=(WIDTH, HEIGHT))
         builder.download_and_prepare(file_format='array_record')
     else:
-        builder = sequences.stored_features(folder, loader.PEOPLE, CHANNELS)
+        builder = sequences.stored_features(sequences.source_of(folder, loader.PEOPLE), CHANNELS)
     return os.fspath(builder.data_dir)
 
 
