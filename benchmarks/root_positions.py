@@ -73,6 +73,7 @@ def row(camera: str, height: str, places: Places) -> list:
 def of_rendered(people: RenderedPeople, lifter: Estimator, flip_test: bool) -> Iterator[list]:
     """The rows of rendered people."""
     pose, joints, confidence = lifter.lift_crops(people.crops, flip_test=flip_test)
+    pose = pose - pose[:, :1]  # as `photographs.place` has it
     truth = people.joints3d / 1000
     heights = stature.standing_height(truth, H36M17)
     tall = pose * (heights / stature.standing_height(pose, H36M17))[:, None, None]

@@ -45,7 +45,8 @@ class People:
       joints2d: [N, J2, 2] float64, pixels of the photograph as it is shown, lens and all.
       confidence: [N, J2] float64, how sure the detector is of each 2D joint, 0 to 1.
       joints2d_skeleton: the name of the skeleton of `joints2d`, such as 'coco17'.
-      pose: [N, J, 3] float64 metres, relative to the root joint, along `axes`.
+      pose: [N, J, 3] float64 metres, relative to the root joint, along `axes`. In predictions the
+        root joint's own row is 0.
       root: [N, 3] float64 metres, place of the root joint as seen from the camera, along `axes`.
       valid: [N] bool; False where a person was seen but its pose has no meaning, such as where
         too few joints were sure. Its `pose` and `root` may be NaN; those of the others never are.

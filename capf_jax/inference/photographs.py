@@ -2,8 +2,8 @@
 
 1. `person_boxes.find_boxes`: where the people are.
 2. `aiming.aim`: each person's crop, around the joints that the detector finds in the box.
-3. `lift`: poses relative to the root, in the camera's frame.
-4. `place`: where the roots are, and all of it as `People`.
+3. `lift`: poses in the camera's frame, as the lifter gives them.
+4. `place`: poses relative to the root joint, where the roots are, and all of it as `People`.
 
 `people_of` does them one after the other. Photographs in here are without lens distortion;
 `people_of` undoes it before, and does it again to the 2D joints that it returns.
@@ -131,7 +131,10 @@ def lift(
     flip_test: bool = True,
     with_given_joints: bool = False,
 ) -> tuple[Float[np.ndarray, 'N J 3'], Aimed]:
-    """Stage 3: poses in metres, relative to the root, in the camera's frame.
+    """Stage 3: poses in metres, in the camera's frame, as the lifter gives them.
+
+    A lifter predicts the root joint as it predicts the others, and puts it near the origin, such
+    as a centimetre away. `place` moves the root joint into the origin.
 
     Args:
       pixels: RGB, without lens distortion; of people out of several images, that of each person,
@@ -184,7 +187,7 @@ def place(
     """Stage 4: where the roots are, and all of it as `People`.
 
     Args:
-      pose: metres, relative to the root, in the camera's frame.
+      pose: metres, in the camera's frame; anywhere, since it is taken relative to its root joint.
       aimed: the people's joints, pixels of the photograph without lens distortion.
       boxes: x, y, width, height, pixels of the photograph as it is.
       camera: of the photograph.
@@ -210,6 +213,7 @@ def place(
     number = len(pose)
     if not number:
         return people_arrays.empty(**common)
+    pose = pose - pose[:, [skeleton.root]]
     if height is not None:
         check_height(height)
         pose = pose * (height / stature.standing_height(pose, skeleton))[:, None, None]

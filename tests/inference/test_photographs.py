@@ -7,6 +7,7 @@ import pytest
 
 from capf_jax.errors import UserError
 from capf_jax.inference import joints2d_files, photograph_camera, photographs, predictor
+from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import cameras, stature, viewing_ray
 from tests.inference import dotted_people
@@ -16,6 +17,14 @@ SIZE = (1280, 720)
 K = np.array([900.0, 900.0, 639.5, 359.5])
 CAMERA = photograph_camera.from_intrinsics(K, SIZE)
 DEPTH = 5.0
+# The same camera with a lens that moves the people of the tests by tens of pixels.
+CALIBRATION = f"""[cam]
+name = "cam"
+size = {list(SIZE)}
+matrix = {viewing_ray.matrix(K).tolist()}
+distortions = [-0.2, 0.05, 0.001, 0.0]
+"""
+LIFTED_ASIDE = np.array([0.05, -0.02, 0.03])  # metres from the origin to a lifter's root joint
 
 
 def people_at(*places):
@@ -67,6 +76,14 @@ def test_people_are_where_they_stand(frame):
     assert np.median(np.abs(people.joints2d - joints)) < 0.5  # some dots hide others
 
 
+def test_a_pose_is_relative_to_its_root_joint_wherever_the_lifter_puts_it():
+    poses, roots = people_at((640, 360), (250, 300))
+    centre, moved = run(poses, roots), run(poses + LIFTED_ASIDE, roots - LIFTED_ASIDE)
+    np.testing.assert_array_equal(moved.pose[:, dotted_people.SKELETON.root], 0)
+    np.testing.assert_allclose(moved.pose, centre.pose, atol=1e-9)
+    np.testing.assert_allclose(moved.root, centre.root, atol=1e-6)
+
+
 def test_a_person_at_the_border_is_no_worse_than_one_in_the_middle():
     errors = []
     for place in [(640, 360), (1130, 360), (190, 300)]:
@@ -85,12 +102,31 @@ def test_the_crop_is_aimed_by_the_joints_whatever_the_box():
     np.testing.assert_allclose(people.boxes, [[*first, *(last - first)]])
 
 
-def test_a_lens_is_undone_and_done_again():
-    lens = photograph_camera.from_intrinsics(K, SIZE, [-0.2, 0.05, 0.001, 0.0])
-    poses, roots = people_at((300, 250))
-    people = run(poses, roots, camera=lens)
-    np.testing.assert_allclose(people.root, roots, atol=0.06)
-    shown = cameras.project(poses + roots[:, None], K, lens.camera.distortion)
+@pytest.fixture(scope='module')
+def through_a_lens(tmp_path_factory):
+    """Two people, the camera of a calibration file with distortion, and what is predicted by it."""
+    path = tmp_path_factory.mktemp('calibration') / 'Calib.toml'
+    path.write_text(CALIBRATION)
+    camera = Calibration.read(path).camera(SIZE)
+    poses, roots = people_at((300, 250), (1000, 480))
+    return poses, roots, camera, run(poses, roots, camera=camera)
+
+
+def test_a_lens_is_undone_before_anything_else(through_a_lens):
+    poses, roots, camera, people = through_a_lens
+    straight = run(poses, roots)  # the same people, by a lens without distortion
+    np.testing.assert_allclose(people.pose, straight.pose, atol=0.01)
+    np.testing.assert_allclose(people.root, straight.root, atol=0.06)
+    # Who takes the lens for straight puts them somewhere else.
+    pixels = dotted_people.picture(poses + roots[:, None], K, SIZE, camera.camera.distortion)
+    models = Models.of(DotEstimator(poses, 'camera'))
+    ignored = photographs.people_of(pixels, models, CAMERA, boxes=straight.boxes)
+    assert np.linalg.norm(ignored.root - straight.root, axis=-1).min() > 0.1
+
+
+def test_2d_joints_are_told_as_the_lens_shows_them(through_a_lens):
+    poses, roots, camera, people = through_a_lens
+    shown = cameras.project(poses + roots[:, None], K, camera.camera.distortion)
     np.testing.assert_allclose(people.joints2d, shown, atol=1.5)
     straight = cameras.project(poses + roots[:, None], K)
     assert np.abs(shown - straight).max() > 5

@@ -191,7 +191,7 @@ def place(
 
     Args:
       frame: that shows them.
-      pose: [N, J, 3] metres, in the camera's frame, relative to the root; NaN where none is there.
+      pose: [N, J, 3] metres, in the camera's frame, of the lifter; NaN where none is there.
       aimed: their crops and joints.
       boxes: [N, 4], pixels of the frame.
       video: networks and settings.

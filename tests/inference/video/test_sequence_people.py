@@ -89,7 +89,10 @@ def predictor_of(estimator, detector=None, **options):
 
 
 def in_whole_windows(estimator, detector, offsets, flip_test):
-    """What `lift_sequence` gives of each run's windows: {(person, frame): pose along 'camera'}."""
+    """What `lift_sequence` gives of each run's windows, relative to its own pelvis.
+
+    Returns {(person, frame): pose along 'camera'}.
+    """
     run = predictor_of(estimator, detector)
     video = video_prediction.video_models(run, Frame(0, 0.0, PICTURES[0]), '')
     views, joints2d, crops, in_crops = {}, {}, {}, {}
@@ -109,7 +112,8 @@ def in_whole_windows(estimator, detector, offsets, flip_test):
             arrays = [joints2d, crops, in_crops] if estimator.detector else [joints2d]
             batch = (np.stack([each[n, w] for w in window])[None] for each in arrays)
             pose = estimator.lift_sequence(*batch, flip_test=flip_test)
-            poses[n, t] = viewing_ray.to_camera(pose, views[n, t].rotation[None])[0]
+            pose = viewing_ray.to_camera(pose, views[n, t].rotation[None])[0]
+            poses[n, t] = pose - pose[0]
     return poses
 
 

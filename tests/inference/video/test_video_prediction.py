@@ -60,9 +60,9 @@ def path(tmp_path_factory, pixels):
     return video_samples.write(tmp_path_factory.mktemp('video') / 'dots.mkv', [pixels] * FRAMES)
 
 
-def run_with(finder, **changes):
+def run_with(finder, poses=POSES, **changes):
     predictor = Predictor(
-        Models.of(DotEstimator(POSES)),
+        Models.of(DotEstimator(poses)),
         CameraChoice(of_all=photograph_camera.from_intrinsics(K, SIZE)),
         lambda: finder,
     )
@@ -85,6 +85,14 @@ def test_a_video_becomes_tracks(whole):
     expected = cameras.project(POSES + ROOTS[:, None], K)
     assert np.median(np.abs(tracks.joints2d - expected[:, None])) < 1
     assert {'decode', 'find', 'lift', 'place', 'store', 'finish'} <= result.seconds.keys()
+
+
+@pytest.mark.parametrize('finish', [RAW, Finish(axes='y_up')])
+def test_the_root_of_tracks_is_their_root_joint_wherever_the_lifter_puts_it(path, finish):
+    run = run_with(CountingFinder(), POSES + np.array([0.05, -0.02, 0.03]), finish=finish)
+    tracks = video_prediction.predict_file(path, run).tracks
+    joint = dotted_people.SKELETON.root
+    np.testing.assert_allclose(tracks.joints3d[:, :, joint], tracks.root, atol=1e-9)
 
 
 def test_stride_and_range_choose_frames(path):
