@@ -85,7 +85,7 @@ _AHEAD = 4  # pictures that are decoded before their turn
 # The arguments that a picture's result depends on, and those of them that name files.
 _OPTIONS = (
     'box', 'intrinsics', 'camera', 'fov', 'height', 'world', 'pitch', 'tilt', 'flip_test',
-    'least_confidence', 'detector',
+    'least_confidence', 'detector', 'conversion',
 )  # fmt: skip
 _FILES = ('weights', 'detector_weights', 'finder_weights', 'joints2d', 'calibration')
 
@@ -221,8 +221,11 @@ def _predictor(
     if values.detector_weights:
         detector = _load(values.detector_weights)
     has_videos = source is None or all(map(sources.is_video, source.paths))
-    models = Models.of(lifter, detector, has_videos=has_videos)
-    detects = joints is None and (source is None or source.joints is None)
+    models = Models.of(lifter, detector, values.conversion, has_videos=has_videos)
+    given = joints or (None if source is None else source.joints)
+    detects = given is None
+    if given is not None:
+        models.conversion_of(given.skeleton)
     if detects:
         models.check_detector()
         ahead.compile_lifter(models, prepare)

@@ -10,9 +10,10 @@ from PIL import Image
 
 from capf_jax import predict
 from capf_jax.errors import UserError
-from capf_jax.inference import people_files, predictor, result_origin
+from capf_jax.inference import joints2d_files, people_files, predictor, result_origin
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.weight_files import save_weights
+from capf_jax.pose import joint_conversions
 from tests import tiny
 
 SIZE = (160, 120)
@@ -135,6 +136,20 @@ def test_a_folder_with_joints_of_another_program(run, folder, tmp_path):
     assert people.valid.all()
     assert not people.camera_assumed
     np.testing.assert_array_equal(people.confidence, 1)
+
+
+def test_given_joints_are_converted_by_the_rule_of_a_name(run, folder, tmp_path, capsys):
+    joints = joints2d_files.read(coco(tmp_path, 'a.png'))
+    arguments = folder / 'a.png', f'--joints2d={joints.path}'
+    assert run(*arguments, '--conversion=gast') == 0
+    people = people_files.read(tmp_path / 'out' / 'a.npz')
+    expected = joint_conversions.get('coco17', 'h36m17', 'gast').joints(
+        joints.of_picture('a.png').joints
+    )
+    np.testing.assert_allclose(people.joints2d, expected, atol=1e-6)
+    capsys.readouterr()
+    run(*arguments)
+    assert 'were made with another --conversion, and stay so' in capsys.readouterr().out
 
 
 def test_own_data_brings_its_cameras_and_joints(run, folder, tmp_path):
@@ -314,6 +329,8 @@ def test_one_picture_that_is_none_is_an_error(run, folder):
         (['--height=-3', f'--box={BOX}'], 'standing height'),
         (['--calibration=a.npz'], 'no calibration file'),
         (['--formats=bvh'], 'unknown argument'),
+        (['--conversion=gasp'], "--conversion is 'gasp'; the nearest is 'gast' of fitted"),
+        (['--conversion=gast', f'--box={BOX}'], 'takes as they are: leave the conversion'),
         (['--detector=rtmpose'], 'give --detector=rtmpose --detector_files='),
         (['--detector_files=a.onnx'], 'go together'),
         (['--detector=rtmpose', '--detector_weights=a'], 'both say what finds joints'),

@@ -135,8 +135,8 @@ def test_options_that_a_finished_result_was_not_made_with_are_told(run, videos, 
     run(clip, '--world=z_up', '--time_range=0:9')
     out = capsys.readouterr().out
     assert 'one.mkv ends at 0.40 s, before the 9 s of the time range' in out
-    assert run(clip, '--stride=2', '--time_range=0:9') == 0
-    assert 'were made with another --stride, --world, and stay' in capsys.readouterr().out
+    assert run(clip, '--stride=2', '--time_range=0:9', '--conversion=gast') == 0
+    assert 'with another --conversion, --stride, --world, and stay' in capsys.readouterr().out
     result = tmp_path / 'out' / 'one.npz'
     tracks = tracks_files.read(result)
     assert tracks.axes == 'z_up'

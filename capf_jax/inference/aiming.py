@@ -16,8 +16,9 @@ from capf_jax.inference.joints2d_files import GivenJoints
 from capf_jax.inference.person_boxes import LEAST_PERSON
 from capf_jax.inference.photograph_camera import PhotographCamera
 from capf_jax.inference.photograph_models import JointDetector, Models
-from capf_jax.pose import crops, joint_conversions, viewing_ray
+from capf_jax.pose import crops, viewing_ray
 from capf_jax.pose.crops import BoxCrop
+from capf_jax.pose.joint_conversions import Conversion
 from capf_jax.pose.viewing_ray import ViewingRayCrop
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def aim(
       models: the networks.
 
     Raises:
-      UserError: there is no detector of 2D joints.
+      UserError: there is no detector of 2D joints, or a rule that does not convert them.
     """
     detector, conversion = models.check_detector()
     number, joint_count = len(corners), len(models.lifter.skeleton)
@@ -88,13 +89,24 @@ def aim(
     return Aimed(_views(around, camera, models, crop_size(models.lifter)), joints2d, confidence)
 
 
-def aim_at_joints(joints: GivenJoints, camera: PhotographCamera, models: Models) -> Aimed:
+def aim_at_joints(
+    joints: GivenJoints,
+    camera: PhotographCamera,
+    models: Models,
+    conversion: Conversion | None = None,
+) -> Aimed:
     """Stage 2 where the 2D joints are given: each person's crop around them.
+
+    Args:
+      joints: of the people, pixels of the photograph without lens distortion.
+      camera: of the photograph.
+      models: the networks.
+      conversion: to the lifter's joints; None for that of `models`.
 
     Raises:
       UserError: joints that cannot be converted to the lifter's.
     """
-    conversion = joint_conversions.get(joints.skeleton, models.lifter.skeleton.name)
+    conversion = conversion or models.conversion_of(joints.skeleton)
     joints2d = np.asarray(conversion.joints(joints.joints), np.float64)
     confidence = np.asarray(conversion.confidence(joints.confidence), np.float64)
     size = crop_size(models.lifter)

@@ -311,6 +311,7 @@ class Estimator:
         finder: Finder | None = None,
         height: float | None = None,
         flip_test: bool = True,
+        conversion: str = '',
         **video_options: Any,
     ) -> People | Tracks | list[People | Tracks | None]:
         """The people of photographs and videos, in 2D and 3D.
@@ -328,6 +329,8 @@ class Estimator:
           finder: what finds the people; None for the one that comes with the repository.
           height: metres; everyone is scaled to this standing height.
           flip_test: average with the prediction for the mirrored person.
+          conversion: the rule of `pose/joint_conversions.py` that makes the lifter's 2D joints of
+            those found or given, such as 'gast'; '' for the one that the lifter was trained with.
           video_options: of videos alone, the arguments of `video_options.plan_of`: `time_range`,
             `stride`, `smoothing`, `cutoff`, `constant_bones`, `still_feet`, `fill_gaps`, `axes`,
             `pitch` and `tilt`.
@@ -358,6 +361,7 @@ class Estimator:
             finder=finder,
             height=height,
             flip_test=flip_test,
+            conversion=conversion,
             **video_options,
         )
 
@@ -370,6 +374,7 @@ class Estimator:
         finder: Finder | None = None,
         height: float | None = None,
         flip_test: bool = True,
+        conversion: str = '',
         smoothing: str = 'one_euro',
     ) -> Generator[Live, None, None]:
         """The people of a camera or a video while its frames come, numbered over time.
@@ -388,6 +393,7 @@ class Estimator:
           finder: see `predict`.
           height: see `predict`.
           flip_test: see `predict`.
+          conversion: see `predict`.
           smoothing: 'one_euro' or 'none'; the others need later frames.
 
         Yields:
@@ -408,6 +414,7 @@ class Estimator:
             finder=finder,
             height=height,
             flip_test=flip_test,
+            conversion=conversion,
             has_videos=True,
         )
         return video_stream.stream(source, people_of, Smoothing(smoothing))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from capf_jax import errors
 from capf_jax.errors import UserError
 from capf_jax.inference import sequences
 from capf_jax.models.ca_pf import VIEWING_RAY
@@ -49,11 +50,13 @@ class Models:
       lifter: a file with a lifter.
       detector: what finds the 2D joints; None where they are always given.
       conversion: from the detector's joints to those of the lifter; None without a detector.
+      rule: of every conversion to the lifter's joints, as the user names it; '' for the usual one.
     """
 
     lifter: Estimator
     detector: JointDetector | None
     conversion: Conversion | None
+    rule: str = ''
 
     @classmethod
     def of(
@@ -69,14 +72,18 @@ class Models:
         Args:
           lifter: a file with a lifter.
           detector: a detector of 2D joints; None for the lifter's own.
-          rule: of the joint conversion; '' for the one that the lifter was trained with, if any.
-            Joints of another rule are foreign to the lifter.
+          rule: of the joint conversion, a name of `joint_conversions.NAMES`; '' for the one that
+            the lifter was trained with, if any. Joints of another rule are foreign to the lifter.
+            Joints that it cannot convert are refused when they come.
           has_videos: whether the pictures are frames of videos or cameras alone, which a lifter of
             sequences takes too.
 
         Raises:
-          UserError: no lifter, or no detector of joints, or joints that are not convertible.
+          UserError: no lifter, or no detector of joints, or joints that are not convertible, or an
+            unknown rule.
         """
+        if rule and rule not in joint_conversions.NAMES:
+            raise errors.unknown('the joint conversion', rule, joint_conversions.NAMES)
         over_time = lifter.sequence_lifter
         if lifter.lifter is None and over_time is not None and has_videos:
             if sequences.needs_crops(over_time):
@@ -90,33 +97,63 @@ class Models:
                 f'{lifter.path} holds {held}, which lifts no photograph to 3D; give the weights '
                 f'of a Context-Aware PoseFormer{instead}'
             )
-        if rule and detector is None:
-            lifter = _by_rule(lifter, rule)
         finds = detector or lifter
         if finds.joint_skeleton is None:
             if detector is None:
-                return cls(lifter, None, None)
+                return cls(lifter, None, None, rule)
             raise UserError(
                 f'{finds.path} finds no 2D joints; give the weights of a detector with heatmaps'
             )
         pair = finds.joint_skeleton.name, lifter.skeleton.name
         own_rule = lifter.metadata.get('model', {}).get('joint_conversion', '')
-        if not rule and own_rule in joint_conversions.RULES.get(pair, {}):
-            rule = own_rule
-        return cls(lifter, finds, joint_conversions.get(*pair, rule))
+        fitting = (one for one in (rule, own_rule) if one in joint_conversions.RULES.get(pair, {}))
+        conversion = joint_conversions.get(*pair, next(fitting, ''))
+        if detector is None and rule and conversion.rule == rule:
+            finds = lifter = _by(lifter, conversion)
+        return cls(lifter, finds, conversion, rule)
 
     def check_detector(self) -> tuple[JointDetector, Conversion]:
         """The detector and the conversion of its joints.
 
         Raises:
-          UserError: there is no detector of 2D joints.
+          UserError: there is no detector of 2D joints, or the rule does not convert its joints.
         """
         if self.detector is None or self.conversion is None:
             raise UserError(
                 f'{self.lifter.path} finds no 2D joints; give the weights of a detector with '
                 'heatmaps (--detector_weights), or the 2D joints (--joints2d)'
             )
+        self._check_rule(self.conversion, f'the 2D joints that {self.detector.path} finds')
         return self.detector, self.conversion
+
+    def conversion_of(self, skeleton: str) -> Conversion:
+        """The conversion of given 2D joints of a skeleton to those of the lifter.
+
+        Raises:
+          UserError: there is none, or the rule is not one for these joints.
+        """
+        target = self.lifter.skeleton.name
+        rules = joint_conversions.RULES.get((skeleton, target), {})
+        rule = self.rule if self.rule in rules else ''
+        conversion = joint_conversions.get(skeleton, target, rule)
+        self._check_rule(conversion, 'the given 2D joints')
+        return conversion
+
+    def _check_rule(self, conversion: Conversion, joints: str) -> None:
+        """UserError where a conversion is not by the rule that the user names."""
+        if not self.rule or conversion.rule == self.rule:
+            return
+        source, target = conversion.source, conversion.target
+        rules = joint_conversions.RULES.get((source, target))
+        if rules is None:
+            raise UserError(
+                f'{joints} are those of {source!r}, which {self.lifter.path} takes as they are: '
+                f'leave the conversion {self.rule!r} out'
+            )
+        raise UserError(
+            f'{joints} are those of {source!r}, which the conversion {self.rule!r} does not turn '
+            f'into those of {target!r}; give {" or ".join(rules)}'
+        )
 
     @property
     def turns(self) -> bool:
@@ -139,13 +176,13 @@ class Models:
         return self.lifter.lifter is None
 
 
-def _by_rule(lifter: Estimator, rule: str) -> Estimator:
-    """The file, whose lifter gets the joints that another rule makes of its own detector's."""
+def _by(lifter: Estimator, conversion: Conversion) -> Estimator:
+    """The file, whose lifter gets the joints that a conversion makes of its own detector's.
+
+    A lifter of sequences is told the conversion with every frame.
+    """
     network = lifter.lifter
-    assert network is not None  # which `of` has checked
-    if network.whole is None or network.whole.conversion is None:
+    if network is None or network.whole is None or network.whole.conversion is None:
         return lifter
-    own = network.whole.conversion
-    conversion = joint_conversions.get(own.source, own.target, rule)
     whole = dataclasses.replace(network.whole, conversion=conversion)
     return dataclasses.replace(lifter, lifter=dataclasses.replace(network, whole=whole))

@@ -7,12 +7,14 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from capf_jax import errors
 from capf_jax.errors import UserError
 from capf_jax.inference import other_detectors, photograph_camera, photographs, predictor
 from capf_jax.inference.formats import catalog
 from capf_jax.inference.people import AXES
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW
 from capf_jax.inference.video import video_arguments
+from capf_jax.pose import joint_conversions
 from capf_jax.runtime import commands
 
 
@@ -40,6 +42,8 @@ def _check(values: argparse.Namespace) -> None:
         raise UserError(f'--{ways[0]} and --{ways[1]} both say what the camera is; give one')
     if values.camera and values.calibration is None:
         raise UserError('--camera names a camera of a calibration file; give --calibration too')
+    if values.conversion and values.conversion not in joint_conversions.NAMES:
+        raise errors.unknown('--conversion', values.conversion, joint_conversions.NAMES)
     if values.box is not None and values.joints2d is not None:
         raise UserError('--box and --joints2d both say where the people are; give one')
     if values.detector and values.detector_weights:
@@ -79,6 +83,9 @@ def _parser(description: str | None) -> commands.Parser:
         help='ONNX files of --detector=rtmpose: of YOLOX and of RTMPose')  # fmt: skip
     add('--finder_weights', default=str(predictor.FINDER), help='what finds the people')
     add('--joints2d', metavar='FILE', help='2D joints that another program found')
+    add('--conversion', default='', metavar='NAME',
+        help=f'makes the 2D joints of the lifter: {", ".join(joint_conversions.NAMES)}; default: '
+        'as the weights were trained')  # fmt: skip
     add('--box', type=_numbers(4, 'x,y,width,height'), action='append', metavar='X,Y,WIDTH,HEIGHT',
         help='a person, pixels; may be given several times')  # fmt: skip
     add('--intrinsics', type=_numbers(4, 'fx,fy,cx,cy'), metavar='FX,FY,CX,CY', help='pixels')

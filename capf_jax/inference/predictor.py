@@ -116,16 +116,17 @@ def of_arguments(
     finder: Finder | None = None,
     height: float | None = None,
     flip_test: bool = True,
+    conversion: str = '',
     least_confidence: float = photographs.LEAST_CONFIDENCE,
     has_videos: bool = False,
 ) -> Predictor:
     """The Predictor of the arguments of `Estimator.predict`; `has_videos` is that of `Models.of`.
 
     Raises:
-      UserError: the files cannot do it, or the camera is none.
+      UserError: the files cannot do it, or the camera or the conversion is none.
     """
     return Predictor(
-        Models.of(estimator, detector, has_videos=has_videos),
+        Models.of(estimator, detector, conversion, has_videos=has_videos),
         CameraChoice.of(camera),
         default_finder if finder is None else lambda: finder,
         height=height,
@@ -145,6 +146,7 @@ def predict(
     finder: Finder | None = None,
     height: float | None = None,
     flip_test: bool = True,
+    conversion: str = '',
     least_confidence: float = photographs.LEAST_CONFIDENCE,
     **options: Any,
 ) -> People | Tracks | list[People | Tracks | None]:
@@ -158,6 +160,7 @@ def predict(
         finder=finder,
         height=height,
         flip_test=flip_test,
+        conversion=conversion,
         least_confidence=least_confidence,
         has_videos=bool(are_videos) and all(are_videos),
     )

@@ -18,6 +18,7 @@ def of(path: pathlib.Path, predictor: Predictor, choice: FrameChoice) -> dict[st
         'video': _file_state(path),
         'frames': [choice.start, choice.stop, choice.stride],
         'predictor': [predictor.height, predictor.flip_test, predictor.least_confidence],
+        'conversion': predictor.models.rule,
         'weights': [
             None if path is None else _file_state(pathlib.Path(path))
             for path in (

@@ -30,7 +30,7 @@ from capf_jax.runtime import commands, files
 _OPTIONS = (
     'time_range', 'stride', 'smoothing', 'cutoff', 'constant_bones', 'still_feet', 'fill_gaps',
     'world', 'pitch', 'tilt', 'fov', 'intrinsics', 'camera', 'height', 'flip_test',
-    'least_confidence', 'detector',
+    'least_confidence', 'detector', 'conversion',
 )  # fmt: skip
 _FILES = ('weights', 'detector_weights', 'finder_weights', 'calibration')
 

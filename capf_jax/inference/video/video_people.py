@@ -173,7 +173,8 @@ def _aim_at_candidates(candidates: Candidates, video: VideoModels) -> Aimed | No
     if (skeleton.name, lifter) not in joint_conversions.RULES and skeleton.name != lifter:
         return None
     of_finder = GivenJoints(skeleton.name, joints, confidence)
-    return aiming.aim_at_joints(of_finder, video.camera, video.models)
+    conversion = joint_conversions.get(skeleton.name, lifter)  # It aims the crop alone.
+    return aiming.aim_at_joints(of_finder, video.camera, video.models, conversion)
 
 
 def _joined(aims: Sequence[Aimed]) -> Aimed:
