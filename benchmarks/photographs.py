@@ -37,7 +37,7 @@ from capf_jax.backends import programs
 from capf_jax.errors import UserError
 from capf_jax.inference import aiming, photographs, predictor
 from capf_jax.inference.estimator import Estimator
-from capf_jax.inference.joints2d_files import GivenJoints
+from capf_jax.inference.given_joints import GivenJoints
 from capf_jax.inference.photograph_camera import PhotographCamera, undistort_points, undistorted
 from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import viewing_ray

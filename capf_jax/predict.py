@@ -86,6 +86,7 @@ _AHEAD = 4  # pictures that are decoded before their turn
 _OPTIONS = (
     'box', 'intrinsics', 'camera', 'fov', 'height', 'world', 'pitch', 'tilt', 'flip_test',
     'least_confidence', 'detector', 'conversion',
+    'joints2d_skeleton',
 )  # fmt: skip
 _FILES = ('weights', 'detector_weights', 'finder_weights', 'joints2d', 'calibration')
 
@@ -211,7 +212,9 @@ def _predictor(
       prepare: is called once, when it holds up the compilers least.
     """
     calibration = Calibration.read(values.calibration) if values.calibration else None
-    joints = joints2d_folders.read(values.joints2d) if values.joints2d else None
+    joints = None
+    if values.joints2d:
+        joints = joints2d_folders.read(values.joints2d, values.joints2d_skeleton)
     if joints is not None and source is not None:
         joints2d_folders.check_pictures(joints, single=source.single)
     detector, finder = None, None

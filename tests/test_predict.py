@@ -152,6 +152,21 @@ def test_given_joints_are_converted_by_the_rule_of_a_name(run, folder, tmp_path,
     assert 'were made with another --conversion, and stay so' in capsys.readouterr().out
 
 
+def test_given_joints_may_be_of_a_skeleton_that_the_user_names(run, folder, tmp_path, weights):
+    path = coco(tmp_path, 'a.png')
+    arguments = f'--joints2d={path}', '--joints2d_skeleton=h36m17'
+    assert run(folder / 'a.png', *arguments) == 0
+    people = people_files.read(tmp_path / 'out' / 'a.npz')
+    given = joints2d_files.read(path, 'h36m17').of_picture('a.png').joints
+    np.testing.assert_allclose(people.joints2d, given, atol=1e-6)
+    by_python = Estimator.load(weights).predict(
+        folder / 'a.png', joints2d=given, joints2d_skeleton='coco17'
+    )
+    assert not np.allclose(by_python.joints2d, given, atol=1)
+    with pytest.raises(UserError, match='joints2d_skeleton is that of 2D joints'):
+        Estimator.load(weights).predict(folder / 'a.png', joints2d_skeleton='coco17')
+
+
 def test_own_data_brings_its_cameras_and_joints(run, folder, tmp_path):
     places = np.random.default_rng(1).uniform(30, 100, (17, 2)).round(2).tolist()
     content = {
@@ -329,6 +344,8 @@ def test_one_picture_that_is_none_is_an_error(run, folder):
         (['--height=-3', f'--box={BOX}'], 'standing height'),
         (['--calibration=a.npz'], 'no calibration file'),
         (['--formats=bvh'], 'unknown argument'),
+        (['--joints2d_skeleton=coco17'], 'give --joints2d too'),
+        (['--joints2d=a', '--joints2d_skeleton=coco'], "the nearest is 'coco17'"),
         (['--conversion=gasp'], "--conversion is 'gasp'; the nearest is 'gast' of fitted"),
         (['--conversion=gast', f'--box={BOX}'], 'takes as they are: leave the conversion'),
         (['--detector=rtmpose'], 'give --detector=rtmpose --detector_files='),

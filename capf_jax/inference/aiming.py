@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from capf_jax.inference.joints2d_files import GivenJoints
+from capf_jax.inference.given_joints import GivenJoints
 from capf_jax.inference.person_boxes import LEAST_PERSON
 from capf_jax.inference.photograph_camera import PhotographCamera
 from capf_jax.inference.photograph_models import JointDetector, Models

@@ -307,6 +307,7 @@ class Estimator:
         joints2d: Any = None,
         camera: Any = None,
         *,
+        joints2d_skeleton: str = '',
         detector: JointDetector | None = None,
         finder: Finder | None = None,
         height: float | None = None,
@@ -320,11 +321,13 @@ class Estimator:
           source: a picture: its file, or RGB pixels, uint8 [H, W, 3]. Or several: a folder, a
             pattern such as 'holiday/*.jpg', a folder of own data, or a list of files. Or videos.
           boxes: [N, 4] x, y, width, height of the people of one picture, pixels; None to find them.
-          joints2d: their 2D joints: [N, J, 2] pixels in the order of `skeleton`, or
-            `joints2d_files.given` of another order; or a file of them, which may be of many
+          joints2d: their 2D joints: [N, J, 2] pixels in the order of `joints2d_skeleton`, or
+            `given_joints.given` with confidences; or a file of them, which may be of many
             pictures; None to let the detector find them.
           camera: a `Camera`, fx, fy, cx, cy, or a calibration file; None for what the picture's
             EXIF says, or else an assumed field of view.
+          joints2d_skeleton: the name of the skeleton of `joints2d`, such as 'coco17'; '' for
+            `skeleton`, and of a file for what it says or the usual one of so many joints.
           detector: what finds the 2D joints; None for the detector in this file.
           finder: what finds the people; None for the one that comes with the repository.
           height: metres; everyone is scaled to this standing height.
@@ -357,6 +360,7 @@ class Estimator:
             boxes,
             joints2d,
             camera,
+            joints2d_skeleton=joints2d_skeleton,
             detector=detector,
             finder=finder,
             height=height,

@@ -9,8 +9,8 @@ Four forms of JSON are read, and told apart by their content:
 - COCO's results, as AlphaPose writes them: [{"image_id": "a.jpg", "keypoints": [x, y, c, ...]}];
 - OpenPose's, of one picture: {"people": [{"pose_keypoints_2d": [x, y, c, ...]}]}.
 
-The last three do not name their skeleton, which is told by the number of the joints. Pixels are
-counted from the centre of the top left one, x to the right and y down.
+Which skeleton the joints of the last three have is told by `joints2d_skeletons`. Pixels are counted
+from the centre of the top left one, x to the right and y down.
 """
 
 from __future__ import annotations
@@ -24,36 +24,15 @@ from typing import Any
 import numpy as np
 
 from capf_jax.errors import UserError
+from capf_jax.inference import given_joints, joints2d_skeletons
+from capf_jax.inference.given_joints import GivenJoints
+from capf_jax.inference.joints2d_skeletons import JointOrder
 from capf_jax.pose import skeletons
 from capf_jax.pose.cameras import Camera
 from capf_jax.pose.skeletons import Skeleton
 from capf_jax.runtime import files
 
 ANY_PICTURE = ''  # the name of the picture of a file that names none
-# Skeletons of formats that name none, by the number of joints.
-_BY_NUMBER = {17: 'coco17', 26: 'halpe26', 25: 'body_25'}
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class GivenJoints:
-    """The 2D joints of N people of one picture.
-
-    Attributes:
-      skeleton: of the joints, by name.
-      joints: [N, J, 2] pixels; a joint that was not found is where its neighbour is.
-      confidence: [N, J], 0 to 1; 0 for a joint that was not found.
-      boxes: [N, 4] x, y, width, height, pixels; None where the file gives none.
-      camera: the name of the picture's camera; '' where the file says nothing.
-    """
-
-    skeleton: str
-    joints: np.ndarray
-    confidence: np.ndarray
-    boxes: np.ndarray | None = None
-    camera: str = ''
-
-    def __len__(self) -> int:
-        return len(self.joints)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -95,15 +74,18 @@ class JointsFile:
         )
 
 
-def read(path: str | os.PathLike) -> JointsFile:
+def read(path: str | os.PathLike, skeleton: str = '') -> JointsFile:
     """Reads a file of 2D joints.
 
     Args:
       path: the file, as a user may write it.
+      skeleton: the name of the joints' skeleton, of a file that does not say it; '' for the usual
+        one of so many joints.
 
     Raises:
       FileNotFoundError: there is no such file.
-      UserError: it is of none of the forms, or of a skeleton that is not known, or damaged.
+      UserError: it is of none of the forms, or of a skeleton that is not known or not the named
+        one, or damaged.
     """
     source = files.user_path(path)
     if not source.is_file():
@@ -117,7 +99,7 @@ def read(path: str | os.PathLike) -> JointsFile:
     for recognises, reader in _FORMS:
         if recognises(content):
             try:
-                return reader(local, content)
+                return reader(local, content, skeleton)
             except UserError:
                 raise
             except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
@@ -131,8 +113,9 @@ def read(path: str | os.PathLike) -> JointsFile:
     )
 
 
-def _own_data(path: pathlib.Path, content: Any) -> JointsFile:
+def _own_data(path: pathlib.Path, content: Any, wanted: str) -> JointsFile:
     skeleton = skeletons.get(content['skeleton'])
+    joints2d_skeletons.check_same(path, skeleton.name, wanted)
     rows: dict[str, list[Any]] = {}
     for number, entry in enumerate(content['entries']):
         if 'video' in entry:
@@ -140,22 +123,26 @@ def _own_data(path: pathlib.Path, content: Any) -> JointsFile:
                 f'{path}: entry {number} is of a video; videos are not read yet, give pictures'
             )
         where = f'{path}: entry {number} ({entry["image"]})'
-        joints = _array(entry['joints2d'], where)
+        joints = given_joints.numbers(entry['joints2d'], where)
         if joints.ndim == 2 and joints.shape[1] == 3:
             joints, confidence = joints[:, :2], joints[:, 2]
         else:
             confidence = np.ones(len(skeleton))
         if entry.get('confidence') is not None:
-            confidence = _array(entry['confidence'], where)
+            confidence = given_joints.numbers(entry['confidence'], where)
         box = entry.get('box')
-        box = None if box is None else _box(box, where)
+        box = None if box is None else given_joints.checked_box(box, where)
         rows.setdefault(entry['image'], []).append(
-            (_checked(where, skeleton, joints, confidence), box, entry.get('camera') or '')
+            (
+                given_joints.checked_joints(where, skeleton, joints, confidence),
+                box,
+                entry.get('camera') or '',
+            )
         )
     pictures = {}
     for name, people in rows.items():
         boxes = [box for _, box, _ in people if box is not None]
-        pictures[name] = _people(
+        pictures[name] = given_joints.of_people(
             skeleton,
             [joints for joints, _, _ in people],
             np.stack(boxes) if len(boxes) == len(people) else None,
@@ -166,8 +153,10 @@ def _own_data(path: pathlib.Path, content: Any) -> JointsFile:
             name,
             None,
             None,
-            _array([fields[key] for key in ('fx', 'fy', 'cx', 'cy')], f'{path}: camera {name}'),
-            _array(fields['distortion'], f'{path}: camera {name}')
+            given_joints.numbers(
+                [fields[key] for key in ('fx', 'fy', 'cx', 'cy')], f'{path}: camera {name}'
+            ),
+            given_joints.numbers(fields['distortion'], f'{path}: camera {name}')
             if fields.get('distortion')
             else None,
         )
@@ -176,14 +165,15 @@ def _own_data(path: pathlib.Path, content: Any) -> JointsFile:
     return JointsFile(path, skeleton.name, pictures, cameras)
 
 
-def _coco_annotations(path: pathlib.Path, content: Any) -> JointsFile:
+def _coco_annotations(path: pathlib.Path, content: Any, wanted: str) -> JointsFile:
     names = {image['id']: image['file_name'] for image in content['images']}
     rows: dict[str, list[Any]] = {name: [] for name in names.values()}
     number = len(content['annotations'][0]['keypoints']) // 3 if content['annotations'] else 17
-    skeleton = _by_number(path, number)
+    joint_names = joints2d_skeletons.names_of(path, content)
+    order = joints2d_skeletons.of_file(path, number, joint_names, wanted)
     for index, entry in enumerate(content['annotations']):
         where = f'{path}: annotation {index}'
-        keypoints = _triples(entry['keypoints'], where)
+        keypoints = _triples(entry['keypoints'], where, order)
         if not keypoints[:, 2].any():
             continue  # Of people who are too small COCO has the box alone.
         # COCO says 1 for a hidden joint and 2 for a visible one; results say a confidence.
@@ -191,73 +181,48 @@ def _coco_annotations(path: pathlib.Path, content: Any) -> JointsFile:
         box = entry.get('bbox')
         rows[names[entry['image_id']]].append(
             (
-                _checked(where, skeleton, keypoints[:, :2], confidence),
-                None if box is None else _box(box, where),
+                given_joints.checked_joints(where, order.skeleton, keypoints[:, :2], confidence),
+                None if box is None else given_joints.checked_box(box, where),
             )
         )
-    return JointsFile(path, skeleton.name, _stacked(skeleton, rows))
+    return JointsFile(path, order.skeleton.name, _stacked(order.skeleton, rows))
 
 
-def _coco_results(path: pathlib.Path, content: Any) -> JointsFile:
-    skeleton = _by_number(path, len(content[0]['keypoints']) // 3 if content else 17)
+def _coco_results(path: pathlib.Path, content: Any, wanted: str) -> JointsFile:
+    number = len(content[0]['keypoints']) // 3 if content else 17
+    order = joints2d_skeletons.of_file(path, number, wanted=wanted)
+    skeleton = order.skeleton
     rows: dict[str, list[Any]] = {}
     for index, entry in enumerate(content):
         where = f'{path}: result {index}'
-        keypoints = _triples(entry['keypoints'], where)
+        keypoints = _triples(entry['keypoints'], where, order)
         name = entry['image_id']
         name = name if isinstance(name, str) else f'{int(name):012d}'  # as COCO names its files
-        joints = _checked(where, skeleton, keypoints[:, :2], keypoints[:, 2].clip(0, 1))
+        joints = given_joints.checked_joints(
+            where, skeleton, keypoints[:, :2], keypoints[:, 2].clip(0, 1)
+        )
         rows.setdefault(name, []).append((joints, None))
     return JointsFile(path, skeleton.name, _stacked(skeleton, rows))
 
 
-def _openpose(path: pathlib.Path, content: Any) -> JointsFile:
-    people = [
-        _triples(person['pose_keypoints_2d'], f'{path}: person {index}')
-        for index, person in enumerate(content['people'])
-    ]
-    skeleton = _by_number(path, len(people[0]) if people else 25)
-    joints = [
-        _checked(f'{path}: person {index}', skeleton, person[:, :2], person[:, 2].clip(0, 1))
-        for index, person in enumerate(people)
-    ]
-    return JointsFile(path, skeleton.name, {ANY_PICTURE: _people(skeleton, joints)})
+def _openpose(path: pathlib.Path, content: Any, wanted: str) -> JointsFile:
+    people = [person['pose_keypoints_2d'] for person in content['people']]
+    order = joints2d_skeletons.of_file(path, len(people[0]) // 3 if people else 25, wanted=wanted)
+    skeleton, joints = order.skeleton, []
+    for index, values in enumerate(people):
+        where = f'{path}: person {index}'
+        person = _triples(values, where, order)
+        sure = person[:, 2].clip(0, 1)
+        joints.append(given_joints.checked_joints(where, skeleton, person[:, :2], sure))
+    return JointsFile(path, skeleton.name, {ANY_PICTURE: given_joints.of_people(skeleton, joints)})
 
 
-_FORMS: tuple[tuple[Callable[[Any], bool], Callable[[pathlib.Path, Any], JointsFile]], ...] = (
+_FORMS: tuple[tuple[Callable[[Any], bool], Callable[[pathlib.Path, Any, str], JointsFile]], ...] = (
     (lambda content: isinstance(content, dict) and 'entries' in content, _own_data),
     (lambda content: isinstance(content, dict) and 'annotations' in content, _coco_annotations),
     (lambda content: isinstance(content, dict) and 'people' in content, _openpose),
     (lambda content: isinstance(content, list), _coco_results),
 )
-
-
-def given(
-    joints2d: Any, confidence: Any = None, skeleton: str = 'coco17', boxes: Any = None
-) -> GivenJoints:
-    """Arrays of 2D joints, checked.
-
-    Args:
-      joints2d: [N, J, 2] pixels.
-      confidence: [N, J], 0 to 1; 1 for all where it is None.
-      skeleton: of the joints, by name.
-      boxes: [N, 4] x, y, width, height, pixels, or None.
-
-    Raises:
-      UserError: an unknown skeleton, another number of joints, numbers that are not finite.
-    """
-    joint_set = skeletons.get(skeleton)
-    joints = _array(joints2d, 'joints2d')
-    if joints.ndim != 3:
-        raise UserError(f'joints2d is {list(joints.shape)}; it must be [people, joints, 2]')
-    sure = np.ones(joints.shape[:2]) if confidence is None else _array(confidence, 'confidence')
-    if len(sure) != len(joints):
-        raise UserError(f'there are joints2d of {len(joints)} people, confidence of {len(sure)}')
-    people = [
-        _checked(f'joints2d of person {index}', joint_set, *pair)
-        for index, pair in enumerate(zip(joints, sure, strict=True))
-    ]
-    return _people(joint_set, people, None if boxes is None else _array(boxes, 'boxes'))
 
 
 def _stacked(skeleton: Skeleton, rows: Mapping[str, Sequence[Any]]) -> dict[str, GivenJoints]:
@@ -266,78 +231,15 @@ def _stacked(skeleton: Skeleton, rows: Mapping[str, Sequence[Any]]) -> dict[str,
     for name, people in rows.items():
         boxes = [box for _, box in people]
         given_boxes = None if not boxes or any(box is None for box in boxes) else np.stack(boxes)
-        pictures[name] = _people(skeleton, [joints for joints, _ in people], given_boxes)
+        pictures[name] = given_joints.of_people(
+            skeleton, [joints for joints, _ in people], given_boxes
+        )
     return pictures
 
 
-def _people(
-    skeleton: Skeleton,
-    people: Sequence[tuple[np.ndarray, np.ndarray]],
-    boxes: np.ndarray | None = None,
-    camera: str = '',
-) -> GivenJoints:
-    joints = np.array([each for each, _ in people]).reshape(-1, len(skeleton), 2)
-    confidence = np.array([each for _, each in people]).reshape(-1, len(skeleton))
-    return GivenJoints(skeleton.name, joints, confidence, boxes, camera)
-
-
-def _by_number(path: pathlib.Path, number: int) -> Skeleton:
-    if number not in _BY_NUMBER:
-        raise UserError(
-            f'{path} has people of {number} joints; known are '
-            f'{", ".join(f"{count} ({name})" for count, name in _BY_NUMBER.items())}, and others '
-            'by name, in the form with skeleton and entries'
-        )
-    return skeletons.get(_BY_NUMBER[number])
-
-
-def _triples(values: Any, where: str) -> np.ndarray:
-    array = _array(values, where)
+def _triples(values: Any, where: str, order: JointOrder) -> np.ndarray:
+    """[J, 3] x, y and confidence of a person's joints, in the order of their skeleton."""
+    array = given_joints.numbers(values, where)
     if array.ndim != 1 or array.size % 3:
         raise UserError(f'{where} needs three numbers for each joint: x, y and a confidence')
-    return array.reshape(-1, 3)
-
-
-def _array(values: Any, where: str) -> np.ndarray:
-    try:
-        return np.asarray(values, np.float64)
-    except (TypeError, ValueError, OverflowError):
-        raise UserError(f'{where} holds things that are no numbers, or lists of any length') from (
-            None
-        )
-
-
-def _box(values: Any, where: str) -> np.ndarray:
-    """[4] x, y, width, height of a box, pixels."""
-    box = _array(values, where)
-    if box.shape != (4,) or not np.isfinite(box).all() or not (box[2:] > 0).all():
-        raise UserError(f'{where} has the box {str(values)[:60]}; it must be x, y, width, height')
-    return box
-
-
-def _checked(
-    where: str, skeleton: Skeleton, joints: np.ndarray, confidence: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """A person's joints [J, 2] and confidence [J]; those that were not found get a place.
-
-    A joint without a place takes that of the nearest joint on the way to the root that has one, or
-    else the middle of all that have one.
-    """
-    if joints.shape != (len(skeleton), 2) or confidence.shape != (len(skeleton),):
-        raise UserError(
-            f'{where} has joints {list(joints.shape)} and confidence {list(confidence.shape)}; '
-            f'{skeleton.name!r} needs [{len(skeleton)}, 2] and [{len(skeleton)}]'
-        )
-    usable = np.isfinite(joints).all(axis=-1) & (confidence > 0)
-    if not np.isfinite(joints[confidence > 0]).all():
-        raise UserError(
-            f'{where} holds NaN or infinity; give such a joint the confidence 0, or leave it out'
-        )
-    joints, confidence = joints.copy(), np.where(usable, confidence, 0.0)
-    middle = joints[usable].mean(axis=0) if usable.any() else np.zeros(2)
-    for joint in np.flatnonzero(~usable):
-        other = joint
-        while not usable[other] and skeleton.parents[other] != other:
-            other = skeleton.parents[other]
-        joints[joint] = joints[other] if usable[other] else middle
-    return joints, confidence
+    return order.arranged(array.reshape(-1, 3), where)

@@ -13,12 +13,13 @@ from capf_jax.runtime import files
 _ENDING = '_keypoints.json'  # OpenPose's, behind the name of the picture
 
 
-def read(path: str | os.PathLike) -> JointsFile:
+def read(path: str | os.PathLike, skeleton: str = '') -> JointsFile:
     """Reads a file of any form of `joints2d_files`, or a folder of OpenPose's files.
 
     Args:
       path: the file, or a folder with a file NAME_keypoints.json for each picture, as OpenPose's
         --write_json makes it.
+      skeleton: see `joints2d_files.read`.
 
     Raises:
       FileNotFoundError: there is neither a file nor a folder.
@@ -26,27 +27,27 @@ def read(path: str | os.PathLike) -> JointsFile:
     """
     folder = files.user_path(path)
     if not folder.is_dir():
-        return joints2d_files.read(path)
+        return joints2d_files.read(path, skeleton)
     names = sorted(one for one in pathlib.Path(folder).iterdir() if one.name.endswith(_ENDING))
     if not names:
         raise UserError(
             f'{folder} holds no file NAME{_ENDING}, as OpenPose writes them: name another folder, '
             'or a file of 2D joints'
         )
-    pictures, skeleton = {}, ''
+    pictures, before = {}, ''
     for name in names:
-        one = joints2d_files.read(name)
+        one = joints2d_files.read(name, skeleton)
         if ANY_PICTURE not in one.pictures:
             raise UserError(f'{name} is not of OpenPose; give it by itself')
         people = one.pictures[ANY_PICTURE]
-        if len(people) and skeleton and one.skeleton != skeleton:
+        if len(people) and before and one.skeleton != before:
             raise UserError(
                 f'{name} has the joints of {one.skeleton}, and files before it those of '
-                f'{skeleton}: give folders of one skeleton each'
+                f'{before}: give folders of one skeleton each'
             )
-        skeleton = one.skeleton if len(people) else skeleton
+        before = one.skeleton if len(people) else before
         pictures[name.name.removesuffix(_ENDING)] = people
-    return JointsFile(pathlib.Path(folder), skeleton or one.skeleton, pictures)
+    return JointsFile(pathlib.Path(folder), before or one.skeleton, pictures)
 
 
 def check_pictures(joints: JointsFile, *, single: bool) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from capf_jax.errors import UserError
-from capf_jax.inference.joints2d_files import GivenJoints
+from capf_jax.inference.given_joints import GivenJoints
 from capf_jax.inference.photograph_camera import (
     PhotographCamera,
     distort_points,

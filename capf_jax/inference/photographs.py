@@ -21,7 +21,7 @@ from jaxtyping import Float, UInt8
 from capf_jax.errors import UserError
 from capf_jax.inference import people as people_arrays
 from capf_jax.inference.aiming import Aimed, aim, aim_at_joints, crops_of, on_photograph
-from capf_jax.inference.joints2d_files import GivenJoints
+from capf_jax.inference.given_joints import GivenJoints
 from capf_jax.inference.people import People
 from capf_jax.inference.person_boxes import (
     Finder,

@@ -14,7 +14,7 @@ from capf_jax.inference.formats import catalog
 from capf_jax.inference.people import AXES
 from capf_jax.inference.photograph_camera import FIELD_OF_VIEW
 from capf_jax.inference.video import video_arguments
-from capf_jax.pose import joint_conversions
+from capf_jax.pose import joint_conversions, skeletons
 from capf_jax.runtime import commands
 
 
@@ -44,6 +44,10 @@ def _check(values: argparse.Namespace) -> None:
         raise UserError('--camera names a camera of a calibration file; give --calibration too')
     if values.conversion and values.conversion not in joint_conversions.NAMES:
         raise errors.unknown('--conversion', values.conversion, joint_conversions.NAMES)
+    if values.joints2d_skeleton and values.joints2d is None:
+        raise UserError('--joints2d_skeleton is that of given 2D joints; give --joints2d too')
+    if values.joints2d_skeleton not in ('', *skeletons.SKELETONS):
+        raise errors.unknown('--joints2d_skeleton', values.joints2d_skeleton, skeletons.SKELETONS)
     if values.box is not None and values.joints2d is not None:
         raise UserError('--box and --joints2d both say where the people are; give one')
     if values.detector and values.detector_weights:
@@ -83,6 +87,8 @@ def _parser(description: str | None) -> commands.Parser:
         help='ONNX files of --detector=rtmpose: of YOLOX and of RTMPose')  # fmt: skip
     add('--finder_weights', default=str(predictor.FINDER), help='what finds the people')
     add('--joints2d', metavar='FILE', help='2D joints that another program found')
+    add('--joints2d_skeleton', default='', metavar='NAME',
+        help=f'of joints whose file does not say it: {", ".join(skeletons.SKELETONS)}')  # fmt: skip
     add('--conversion', default='', metavar='NAME',
         help=f'makes the 2D joints of the lifter: {", ".join(joint_conversions.NAMES)}; default: '
         'as the weights were trained')  # fmt: skip

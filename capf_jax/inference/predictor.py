@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from capf_jax.errors import UserError
-from capf_jax.inference import joints2d_files, joints2d_folders, photographs, sources
+from capf_jax.inference import given_joints, joints2d_folders, photographs, sources
 from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.camera_choice import CameraChoice
-from capf_jax.inference.joints2d_files import GivenJoints, JointsFile
+from capf_jax.inference.given_joints import GivenJoints
+from capf_jax.inference.joints2d_files import JointsFile
 from capf_jax.inference.people import People
 from capf_jax.inference.person_boxes import Finder
 from capf_jax.inference.photograph_models import JointDetector, Models
@@ -142,6 +143,7 @@ def predict(
     joints2d: Any = None,
     camera: Any = None,
     *,
+    joints2d_skeleton: str = '',
     detector: JointDetector | None = None,
     finder: Finder | None = None,
     height: float | None = None,
@@ -166,11 +168,17 @@ def predict(
     )
     joints = None
     if isinstance(joints2d, (str, os.PathLike)):
-        predictor = dataclasses.replace(predictor, joints=joints2d_folders.read(joints2d))
+        joints_file = joints2d_folders.read(joints2d, joints2d_skeleton)
+        predictor = dataclasses.replace(predictor, joints=joints_file)
     elif isinstance(joints2d, GivenJoints) or joints2d is None:
         joints = joints2d
+        if joints2d_skeleton:
+            raise UserError(
+                'joints2d_skeleton is that of 2D joints which do not say it; give it with an array '
+                'or a file of joints2d, or leave it out'
+            )
     else:
-        joints = joints2d_files.given(joints2d, skeleton=estimator.skeleton.name)
+        joints = given_joints.given(joints2d, None, joints2d_skeleton or estimator.skeleton.name)
     if pictures is None:
         _check_options(options, has_videos=False)
         return predictor.people(sources.of_array(source), 'array', boxes, joints)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import joints2d_files
+from capf_jax.inference import given_joints, joints2d_files
 
 
 def joints(seed, number=17):
@@ -133,6 +133,6 @@ def test_a_file_that_is_not_there(tmp_path):
 
 def test_arrays_are_checked():
     with pytest.raises(UserError, match='must be'):
-        joints2d_files.given(joints(0))
-    people = joints2d_files.given([joints(0)], skeleton='h36m17')
+        given_joints.given(joints(0))
+    people = given_joints.given([joints(0)], skeleton='h36m17')
     np.testing.assert_array_equal(people.confidence, np.ones((1, 17)))

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import aiming, joints2d_files, photograph_camera
+from capf_jax.inference import aiming, given_joints, photograph_camera
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import Predictor
 from capf_jax.inference.video import part_settings
@@ -23,7 +23,7 @@ CAMERA = photograph_camera.from_field_of_view(55, (320, 240))
 def given(skeleton, count):
     """One person's joints at random places."""
     places = np.random.default_rng(0).uniform(50, 200, (1, count, 2))
-    return joints2d_files.given(places, skeleton=skeleton)
+    return given_joints.given(places, skeleton=skeleton)
 
 
 def test_the_rule_converts_what_the_detector_finds(estimator):  # noqa: F811

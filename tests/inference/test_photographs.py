@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import joints2d_files, photograph_camera, photographs, predictor
+from capf_jax.inference import given_joints, photograph_camera, photographs, predictor
 from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import cameras, stature, viewing_ray
@@ -135,7 +135,7 @@ def test_2d_joints_are_told_as_the_lens_shows_them(through_a_lens):
 def test_given_joints_are_lifted_as_they_are():
     poses, roots = people_at((640, 360), (300, 300))
     joints = cameras.project(poses + roots[:, None], K) + 1.0
-    given = joints2d_files.given(joints, skeleton='h36m17')
+    given = given_joints.given(joints, skeleton='h36m17')
     people = run(poses, roots, finder=None, joints=given)
     np.testing.assert_allclose(people.joints2d, joints)
     np.testing.assert_array_equal(people.confidence, 1)

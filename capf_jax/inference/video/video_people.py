@@ -20,7 +20,7 @@ from jaxtyping import Float
 from capf_jax.errors import UserError
 from capf_jax.inference import aiming, photographs
 from capf_jax.inference.aiming import FEWEST_TO_AIM, LEAST_TO_AIM, Aimed
-from capf_jax.inference.joints2d_files import GivenJoints
+from capf_jax.inference.given_joints import GivenJoints
 from capf_jax.inference.people import People
 from capf_jax.inference.person_boxes import (
     Candidates,
