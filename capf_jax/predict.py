@@ -70,7 +70,6 @@ from capf_jax.inference.calibration_files import Calibration
 from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.formats import catalog
-from capf_jax.inference.people import People
 from capf_jax.inference.photograph_camera import PhotographCamera
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import Predictor
@@ -163,7 +162,6 @@ def _run(
                 failures.append(str(error))
                 bar.update()
                 continue
-            people = _along(people, values)
             words = PhotographCamera(
                 people.camera, people.camera_assumed, people.camera_origin
             ).words()
@@ -191,12 +189,6 @@ def _decoded(jobs: Sequence[tuple[pathlib.Path, Output]]) -> Iterator[Future[Pic
                 yield waiting.pop(0)
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-def _along(people: People, values: argparse.Namespace) -> People:
-    if values.world == 'camera':
-        return people
-    return people.along(values.world, cameras.upright_rotation(values.pitch, values.tilt))
 
 
 def _predictor(
@@ -250,6 +242,10 @@ def _predictor(
         values.height,
         values.flip_test,
         values.least_confidence,
+        values.world,
+        cameras.upright_rotation(values.pitch, values.tilt)
+        if values.pitch or values.tilt
+        else None,
     )
 
 

@@ -3,6 +3,7 @@
 import errno
 import json
 
+import cv2
 import jax
 import numpy as np
 import pytest
@@ -12,8 +13,9 @@ from capf_jax import predict
 from capf_jax.errors import UserError
 from capf_jax.inference import joints2d_files, people_files, predictor, result_origin
 from capf_jax.inference.estimator import Estimator
+from capf_jax.inference.people import TO_UPRIGHT_CAMERA
 from capf_jax.inference.weight_files import save_weights
-from capf_jax.pose import joint_conversions
+from capf_jax.pose import cameras, joint_conversions
 from tests import tiny
 
 SIZE = (160, 120)
@@ -190,6 +192,24 @@ def test_axes_of_an_upright_world(run, folder, tmp_path):
     assert after.axes == 'z_up'
     # The camera looks straight down: what is ahead of it is below.
     np.testing.assert_allclose(after.root[:, 2], -before.root[:, 2], atol=1e-6)
+
+
+@pytest.mark.parametrize(('option', 'pitch'), [([], 30), (['--pitch=10'], 10)])
+def test_what_is_up_comes_from_the_calibration_unless_it_is_said(
+    run, folder, tmp_path, option, pitch
+):
+    turn = cameras.upright_rotation(30).T @ TO_UPRIGHT_CAMERA['z_up']
+    calibration = tmp_path / 'Calib.toml'
+    calibration.write_text(
+        '[a]\nmatrix = [[150.0, 0.0, 80.0], [0.0, 150.0, 60.0], [0.0, 0.0, 1.0]]\n'
+        f'rotation = {cv2.Rodrigues(turn)[0].ravel().tolist()}\n'
+        'translation = [0.0, 0.0, 1.0]\n'
+    )
+    joints = f'--joints2d={coco(tmp_path, "a.png")}'
+    run(folder / 'a.png', joints, f'--calibration={calibration}', '--world=z_up', *option)
+    people = people_files.read(tmp_path / 'out' / 'a.npz')
+    expected = cameras.upright_rotation(pitch).T @ TO_UPRIGHT_CAMERA['z_up']
+    np.testing.assert_allclose(people.camera.rotation, expected, atol=1e-9)
 
 
 def test_a_damaged_picture_leaves_the_others(run, folder, tmp_path, capsys):

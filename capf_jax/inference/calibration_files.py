@@ -11,6 +11,7 @@ from typing import Any
 
 import cv2
 import numpy as np
+from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.inference import photograph_camera
@@ -34,7 +35,8 @@ class Calibration:
 
     Attributes:
       path: the file.
-      cameras: by name, in the file's order; the name of a file of one camera may be ''.
+      cameras: by name, in the file's order; the name of a file of one camera may be ''. Where the
+        file tells how a camera stands, its world has z up and metres.
     """
 
     path: pathlib.Path
@@ -67,6 +69,8 @@ class Calibration:
     ) -> PhotographCamera:
         """The camera of a picture: the named one, the only one, or the one that the picture names.
 
+        Where the file tells how the camera stands, `up` of the result is z of its world.
+
         Args:
           image_size: (width, height) of the picture. Where the calibrated pictures had another size
             of the same shape, the intrinsics are scaled.
@@ -76,29 +80,41 @@ class Calibration:
         Raises:
           UserError: no such camera, or not clear which; the picture is of another shape.
         """
+        chosen = self._chosen(picture, name)
+        camera = self.cameras[chosen]
+        where = f'{self.path.name}, camera {chosen}' if chosen else self.path.name
+        intrinsics = _scaled(camera, image_size, where)
+        lens = _listed(camera.distortion)
+        found = photograph_camera.from_intrinsics(intrinsics, image_size, lens, where, chosen)
+        return dataclasses.replace(found, up=_up(camera))
+
+    def up(self, picture: str = '', name: str = '') -> Float[np.ndarray, ' 3'] | None:
+        """What is up in the frame of the camera of a picture; see `camera`."""
+        return _up(self.cameras[self._chosen(picture, name)])
+
+    def _chosen(self, picture: str, name: str) -> str:
+        """The name of the camera of a picture; see `camera`."""
         known = ', '.join(self.cameras)
         if name:
             if name not in self.cameras:
                 raise UserError(f'{self.path} has no camera {name!r}; it has {known}')
-            chosen = name
-        elif len(self.cameras) == 1:
-            chosen = next(iter(self.cameras))
-        else:
-            matching = [each for each in self.cameras if _plain(each) in _plain(picture)]
-            longest = max(map(len, map(_plain, matching)), default=0)
-            matching = [each for each in matching if len(_plain(each)) == longest]
-            if len(matching) != 1:
-                raise UserError(
-                    f'{self.path} holds the cameras {known}, and the name of {picture!r} is that '
-                    'of none of them: choose one with --camera=NAME'
-                )
-            chosen = matching[0]
-        camera = self.cameras[chosen]
-        where = f'{self.path.name}, camera {chosen}' if chosen else self.path.name
-        intrinsics = _scaled(camera, image_size, where)
-        return photograph_camera.from_intrinsics(
-            intrinsics, image_size, _listed(camera.distortion), where, chosen
-        )
+            return name
+        if len(self.cameras) == 1:
+            return next(iter(self.cameras))
+        matching = [each for each in self.cameras if _plain(each) in _plain(picture)]
+        longest = max(map(len, map(_plain, matching)), default=0)
+        matching = [each for each in matching if len(_plain(each)) == longest]
+        if len(matching) != 1:
+            raise UserError(
+                f'{self.path} holds the cameras {known}, and the name of {picture!r} is that '
+                'of none of them: choose one with --camera=NAME'
+            )
+        return matching[0]
+
+
+def _up(camera: Camera) -> Float[np.ndarray, ' 3'] | None:
+    """The z axis of a calibration's world as its camera sees it; None where nobody says it."""
+    return None if camera.rotation is None else np.asarray(camera.rotation, np.float64)[:, 2]
 
 
 def _scaled(camera: Camera, image_size: tuple[int, int], where: str) -> np.ndarray:
@@ -137,7 +153,12 @@ def _listed(distortion: np.ndarray | None) -> Sequence[float] | None:
 
 
 def _read_toml(path: pathlib.Path) -> dict[str, Camera]:
-    """Pose2Sim's file: a table for each camera, with matrix, distortions and size."""
+    """Pose2Sim's file: a table for each camera, with matrix, distortions and size.
+
+    How the camera stands is told by `rotation`, a Rodrigues vector, and `translation`, metres: they
+    bring a point X of the world, in which z is up, to R X + t of the camera's frame. Both are zero
+    in files of cameras whose intrinsics alone are calibrated.
+    """
     try:
         content = tomllib.loads(path.read_text(encoding='utf-8-sig'))
     except RecursionError:
@@ -152,10 +173,31 @@ def _read_toml(path: pathlib.Path) -> dict[str, Camera]:
             raise UserError(f'{path}: camera {key} is a fisheye, whose lens is not known here')
         name = str(table.get('name', key))
         size = table.get('size')
-        by_name[name] = _camera(path, name, table['matrix'], table.get('distortions'), size)
+        camera = _camera(path, name, table['matrix'], table.get('distortions'), size)
+        by_name[name] = _standing(path, camera, table)
     if not by_name:
         raise UserError(f'{path} holds no camera: a table with matrix, distortions and size')
     return by_name
+
+
+def _standing(path: pathlib.Path, camera: Camera, table: Mapping[str, Any]) -> Camera:
+    """The camera with the rotation and the place that its table has, if any."""
+    if table.get('rotation') is None:
+        return camera
+    zeros = [0.0] * 3
+    try:
+        vectors = np.array([table['rotation'], table.get('translation') or zeros], np.float64)
+    except (TypeError, ValueError, OverflowError):
+        vectors = np.empty(0)
+    if vectors.shape != (2, 3) or not np.isfinite(vectors).all():
+        raise UserError(
+            f'{path}: camera {camera.name} needs a rotation and a translation of three numbers '
+            'each, or neither'
+        )
+    if not vectors.any():
+        return camera
+    rotation = cv2.Rodrigues(vectors[0])[0]
+    return dataclasses.replace(camera, rotation=rotation, position=-rotation.T @ vectors[1])
 
 
 def _read_opencv(path: pathlib.Path) -> dict[str, Camera]:

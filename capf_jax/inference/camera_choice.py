@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.inference import photograph_camera
@@ -65,6 +66,18 @@ class CameraChoice:
         raise UserError(
             'camera must be a Camera, four numbers fx, fy, cx, cy, or a calibration file'
         )
+
+    def up(self, path: str = '') -> Float[np.ndarray, ' 3'] | None:
+        """What is up in the frame of the camera of a file; None where nobody says it.
+
+        Raises:
+          UserError: the calibration has no camera for it.
+        """
+        if self.of_all is not None:
+            return self.of_all.up
+        if self.intrinsics is not None or self.calibration is None:
+            return None
+        return self.calibration.up(path, self.camera_name)
 
     def camera(self, picture: Picture, path: str = '', name: str = '') -> PhotographCamera:
         """The camera of a picture.

@@ -34,11 +34,18 @@ class PhotographCamera:
       camera: its intrinsics, and its distortion if there is one; its place is the origin.
       assumed: whether the intrinsics are a guess.
       origin: in words, where the intrinsics come from.
+      up: [3], the unit vector of what is up in the camera's frame; None where nobody says it.
     """
 
     camera: Camera
     assumed: bool
     origin: str
+    up: Float[np.ndarray, ' 3'] | None = None
+
+    @property
+    def upright(self) -> Float[np.ndarray, '3 3'] | None:
+        """What `People.along` takes: see `cameras.upright_from`; None where `up` is."""
+        return None if self.up is None else cameras.upright_from(self.up)
 
     def words(self) -> str:
         """One line for the user."""

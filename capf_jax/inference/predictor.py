@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float
 
 from capf_jax.errors import UserError
 from capf_jax.inference import given_joints, joints2d_folders, photographs, sources
@@ -48,6 +49,8 @@ class Predictor:
       height: metres; everyone is scaled to this standing height.
       flip_test: average with the prediction for the mirrored person.
       least_confidence: see `photographs.people_of`.
+      axes: of the people of pictures, a name of `people.AXES`.
+      upright: see `People.along`; None for what the calibration tells, or else a level camera.
     """
 
     models: Models
@@ -57,6 +60,8 @@ class Predictor:
     height: float | None = None
     flip_test: bool = True
     least_confidence: float = photographs.LEAST_CONFIDENCE
+    axes: str = 'camera'
+    upright: Float[np.ndarray, '3 3'] | None = None
 
     def people(
         self, picture: Picture, path: str = '', boxes: Any = None, joints: GivenJoints | None = None
@@ -78,10 +83,11 @@ class Predictor:
         finder = None
         if boxes is None and joints is None and self.finder is not None:
             finder = self.finder()
-        return photographs.people_of(
+        camera = self.cameras.camera(picture, path, camera_name)
+        people = photographs.people_of(
             picture.pixels,
             self.models,
-            self.cameras.camera(picture, path, camera_name),
+            camera,
             finder=finder,
             boxes=boxes,
             joints=joints,
@@ -90,6 +96,9 @@ class Predictor:
             flip_test=self.flip_test,
             least_confidence=self.least_confidence,
         )
+        if self.axes == 'camera':
+            return people
+        return people.along(self.axes, camera.upright if self.upright is None else self.upright)
 
 
 def default_finder(path: str | os.PathLike = FINDER) -> Finder:

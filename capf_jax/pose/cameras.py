@@ -104,3 +104,19 @@ def upright_rotation(pitch: float = 0.0, tilt: float = 0.0) -> Float[np.ndarray,
     down = [[1, 0, 0], [0, np.cos(p), np.sin(p)], [0, -np.sin(p), np.cos(p)]]
     clockwise = [[np.cos(t), -np.sin(t), 0], [np.sin(t), np.cos(t), 0], [0, 0, 1]]
     return np.array(down) @ np.array(clockwise)
+
+
+def upright_from(up: Float[np.ndarray, ' 3']) -> Float[np.ndarray, '3 3']:
+    """Turns vectors of a camera's frame into those of the same camera if it stood upright.
+
+    It then looks at the horizon in the direction in which the camera looks.
+
+    Args:
+      up: unit vector of what is up, in the camera's frame.
+    """
+    down = -up
+    ahead = np.array([0.0, 0.0, 1.0]) - up[2] * up
+    if np.linalg.norm(ahead) < 1e-3:  # The camera looks straight down or up.
+        ahead = np.array([0.0, -1.0, 0.0]) + up[1] * up
+    ahead /= np.linalg.norm(ahead)
+    return np.stack([np.cross(down, ahead), down, ahead])

@@ -10,6 +10,8 @@ from PIL import Image
 from capf_jax.errors import UserError
 from capf_jax.inference import photograph_camera
 from capf_jax.inference.calibration_files import Calibration
+from capf_jax.inference.people import TO_UPRIGHT_CAMERA
+from capf_jax.pose import cameras
 from data_pipeline import images
 
 SIZE = (1200, 800)
@@ -194,4 +196,66 @@ def test_pose2sim_reads_its_own_file(real_samples):
     camera = calibration.camera((1080, 1920), 'cam03/0001.png')
     np.testing.assert_allclose(
         camera.camera.intrinsics, [1681.598, 1681.509, 513.208, 955.005], atol=1e-3
+    )
+
+
+# A camera 1.5 m above the floor that looks a little down and is turned about its axis.
+PLACE = np.array([3.0, -4.0, 1.5])
+ROTATION = cameras.upright_rotation(12, -7).T @ TO_UPRIGHT_CAMERA['z_up']
+STANDING = f"""
+rotation = {cv2.Rodrigues(ROTATION)[0].ravel().tolist()}
+translation = {(-ROTATION @ PLACE).tolist()}
+"""
+
+
+@pytest.fixture
+def standing(tmp_path):
+    """A calibration with the place of its first camera."""
+    path = tmp_path / 'Standing.toml'
+    path.write_text(TOML.replace('fisheye = false', STANDING, 1))
+    return Calibration.read(path)
+
+
+def test_the_rotation_and_translation_of_pose2sim_bring_the_world_into_the_camera(standing):
+    camera = standing.cameras['cam_01']
+    np.testing.assert_allclose(camera.rotation, ROTATION, atol=1e-12)
+    np.testing.assert_allclose(camera.position, PLACE, atol=1e-12)
+
+
+def test_the_rotation_tells_what_is_up(standing):
+    camera = standing.camera(SIZE, name='cam_01')
+    np.testing.assert_allclose(camera.upright, cameras.upright_rotation(12, -7), atol=1e-12)
+    np.testing.assert_allclose(standing.up(name='cam_01'), camera.up)
+    assert camera.camera.rotation is None  # which is not that of a result's axes
+
+
+def test_a_calibration_without_rotations_does_not_tell_what_is_up(standing, toml):
+    assert Calibration.read(toml).camera(SIZE, name='cam_01').upright is None
+    assert standing.up(name='cam_02') is None
+
+
+def test_zeros_stand_for_a_calibration_of_the_lens_alone(tmp_path):
+    zeros = 'rotation = [0.0, 0.0, 0.0]\ntranslation = [0.0, 0.0, 0.0]'
+    (tmp_path / 'a.toml').write_text(TOML.replace('fisheye = false', zeros, 1))
+    assert Calibration.read(tmp_path / 'a.toml').up(name='cam_01') is None
+
+
+@pytest.mark.parametrize('value', ['[1.0, 2.0]', '["x", 1.0, 2.0]', '[inf, 0.0, 0.0]', '3'])
+def test_a_rotation_that_is_none_is_refused(tmp_path, value):
+    (tmp_path / 'a.toml').write_text(TOML.replace('fisheye = false', f'rotation = {value}', 1))
+    with pytest.raises(UserError, match='cam_01 needs a rotation and a translation of three num'):
+        Calibration.read(tmp_path / 'a.toml')
+
+
+def test_pose2sims_rotation_stands_people_up(real_samples):
+    """Joints of the real camera are as far above each other as those of its world, z up."""
+    folder = real_samples / 'pose2sim-balancing'
+    camera = Calibration.read(folder / 'Calib_qualisys.toml').camera((1088, 1920), name='cam_01')
+    with np.load(folder / 'sample.npz') as sample:
+        in_camera = sample['joints_3d_cam_mm'][0] / 1000
+        in_world = sample['joints_3d_world_mm'] / 1000
+    heights = (in_camera @ (camera.upright.T @ TO_UPRIGHT_CAMERA['z_up']))[..., 2]
+    expected = in_world[..., 2]
+    np.testing.assert_allclose(
+        heights - heights[:, :1], expected - expected[:, :1], rtol=0, atol=1e-4
     )

@@ -15,7 +15,7 @@ from capf_jax.inference.people import TO_UPRIGHT_CAMERA
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video.smoothing import stretches
 from capf_jax.inference.video.standing_feet import ankles
-from capf_jax.pose import skeletons
+from capf_jax.pose import cameras, skeletons
 
 ANKLE_HEIGHT = 0.08  # metres of the ankle joint of a standing foot above the floor
 _PLACE_ERROR = 0.05  # metres, usual error of a foot's height
@@ -43,12 +43,7 @@ class Floor:
 
         It looks at the horizon in the direction in which the camera looks.
         """
-        down = -self.up
-        ahead = np.array([0.0, 0.0, 1.0]) - self.up[2] * self.up
-        if np.linalg.norm(ahead) < 1e-3:  # The camera looks straight down or up.
-            ahead = np.array([0.0, -1.0, 0.0]) + self.up[1] * self.up
-        ahead /= np.linalg.norm(ahead)
-        return np.stack([np.cross(down, ahead), down, ahead])
+        return cameras.upright_from(self.up)
 
 
 def find(

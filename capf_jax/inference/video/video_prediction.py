@@ -143,7 +143,10 @@ def _predict_into(
             raise UserError(failure) from None
         raise
     began = time.perf_counter()
-    finished = video_tracks.finished(raw, run.finish)
+    finish = run.finish
+    if finish.up is None and finish.axes != 'camera':
+        finish = dataclasses.replace(finish, up=run.predictor.cameras.up(str(path)))
+    finished = video_tracks.finished(raw, finish)
     seconds['finish'] += time.perf_counter() - began
     seconds['all'] += time.perf_counter() - start
     note = '' if failure else _note(path, info, run.choice, finished.times)

@@ -93,3 +93,13 @@ def test_the_calibration_is_one_that_predict_reads(tmp_path):
     camera = Calibration.read(tmp_path / 'a.toml').camera((640, 480)).camera
     np.testing.assert_allclose(camera.intrinsics, one.camera.intrinsics)
     np.testing.assert_allclose(camera.distortion, one.camera.distortion)
+
+
+def test_the_calibration_says_what_is_up(tmp_path):
+    one = moving()
+    rotation = cameras.upright_rotation(20, 5).T @ turn_between('y_up', 'camera')
+    standing = dataclasses.replace(one.camera, rotation=rotation)
+    calibration.write(
+        tmp_path / 'a.toml', dataclasses.replace(one, axes='y_up', camera=standing), None
+    )
+    np.testing.assert_allclose(Calibration.read(tmp_path / 'a.toml').up(), rotation[:, 1])

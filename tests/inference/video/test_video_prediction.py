@@ -179,6 +179,16 @@ def test_finishing_smooths_and_stands_upright(whole):
     assert shake(smooth) < 0.3 * shake(shaken)
 
 
+def test_the_calibration_tells_what_is_up(path):
+    up = -cameras.upright_rotation(20, 5)[1]
+    run = run_with(CountingFinder(), finish=dataclasses.replace(RAW, axes='z_up'))
+    of_all = dataclasses.replace(run.predictor.cameras.of_all, up=up)
+    told = dataclasses.replace(run.predictor, cameras=CameraChoice(of_all=of_all))
+    run = dataclasses.replace(run, predictor=told)
+    tracks = video_prediction.predict_file(path, run).tracks
+    np.testing.assert_allclose(tracks.camera.rotation[:, 2], up, atol=1e-9)
+
+
 def frames_of(pixels, number, error=None):
     def frames(source):
         for n in range(number):
