@@ -324,8 +324,8 @@ class Estimator:
           joints2d: their 2D joints: [N, J, 2] pixels in the order of `joints2d_skeleton`, or
             `given_joints.given` with confidences; or a file of them, which may be of many
             pictures; None to let the detector find them.
-          camera: a `Camera`, fx, fy, cx, cy, or a calibration file; None for what the picture's
-            EXIF says, or else an assumed field of view.
+          camera: a `Camera`, of which the lens alone counts, fx, fy, cx, cy, or a calibration file;
+            None for what the picture's EXIF says, or else an assumed field of view.
           joints2d_skeleton: the name of the skeleton of `joints2d`, such as 'coco17'; '' for
             `skeleton`, and of a file for what it says or the usual one of so many joints.
           detector: what finds the 2D joints; None for the detector in this file.

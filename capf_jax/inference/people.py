@@ -53,7 +53,8 @@ class People:
       skeleton: the name of the skeleton of `pose`, such as 'h36m17'.
       camera: the camera of the photograph, with `intrinsics` and `distortion`. Where `axes` is not
         'camera', its `rotation` turns vectors along `axes` into those of the camera frame. Its
-        place is the origin of `root`.
+        place is the origin of `root`. Along 'camera' it keeps no rotation and no place that it is
+        given: they are of a world which the coordinates are not in.
       camera_assumed: whether the intrinsics are a guess, so that distances are one too.
       camera_origin: in words, where the intrinsics come from, such as 'assumed field of view of 55
         degrees' or 'Calib.toml'.
@@ -102,6 +103,8 @@ class People:
                 f'the people in {self.source} have the axes {self.axes!r}, but the camera has no '
                 "rotation into them: give the camera's rotation, or the axes 'camera'"
             )
+        if self.axes == 'camera':
+            object.__setattr__(self, 'camera', self.camera.without_place())
         for name in ('boxes', 'joints2d', 'confidence', 'pose', 'root'):
             numbers = getattr(self, name)[self.valid]
             if not np.isfinite(numbers).all():

@@ -44,7 +44,7 @@ class Tracks:
       skeleton: the name of the skeleton of `joints3d` and `joints2d`, such as 'h36m17'.
       camera: with `intrinsics` and `distortion`. Where `axes` is not 'camera', its `rotation` turns
         vectors along `axes` into those of the camera frame, and its `position`, metres along
-        `axes`, is the camera's place, or None at the origin.
+        `axes`, is the camera's place, or None at the origin. Along 'camera' it keeps neither.
       camera_assumed: whether the intrinsics are a guess, so that distances are one too.
       camera_origin: in words, where the intrinsics come from.
       image_size: (width, height) of the video as it is shown, pixels.
@@ -93,6 +93,8 @@ class Tracks:
                 f'the people in {self.source} have the axes {self.axes!r}, but the camera has no '
                 "rotation into them: give the camera's rotation, or the axes 'camera'"
             )
+        if self.axes == 'camera':
+            object.__setattr__(self, 'camera', self.camera.without_place())
         if not (np.isfinite(self.fps) and self.fps > 0):
             raise UserError(f'{self.source} has {self.fps} frames per second; it must be above 0')
         if len(set(self.ids.tolist())) != number:

@@ -36,6 +36,10 @@ class Camera:
     distortion: Real[np.ndarray, ' coefficients'] | None = None
     image_size: tuple[int, int] | None = None
 
+    def without_place(self) -> Camera:
+        """The same camera, which nobody says the place of."""
+        return dataclasses.replace(self, rotation=None, position=None)
+
     def to_camera(
         self, points_world: Real[np.ndarray, '*points 3']
     ) -> Real[np.ndarray, '*points 3']:

@@ -4,6 +4,7 @@ Everything that a stranger needs is checked with NumPy, json and csv alone.
 """
 
 import csv
+import dataclasses
 import json
 import os
 import pathlib
@@ -15,8 +16,9 @@ import pytest
 from capf_jax.errors import UserError
 from capf_jax.inference import people_files
 from capf_jax.inference.people import array_shapes
+from capf_jax.pose import cameras
 from capf_jax.pose.skeletons import COCO17, H36M17
-from tests.inference.people_samples import people
+from tests.inference.people_samples import CAMERA, people
 
 WORDS = (
     'joints2d_skeleton', 'skeleton', 'camera_assumed', 'camera_origin', 'image_size', 'source',
@@ -52,6 +54,19 @@ def test_other_axes_are_read_back(tmp_path, ending):
     after = people_files.read(people_files.write(tmp_path / f'people.{ending}', before))
     assert after.axes == 'z_up'
     np.testing.assert_allclose(after.joints3d_camera, before.joints3d_camera, atol=2e-6)
+
+
+def test_along_the_camera_no_place_of_the_camera_is_written(tmp_path):
+    """A user's camera may stand in a world, in which these people are not."""
+    standing = dataclasses.replace(
+        CAMERA, rotation=cameras.upright_rotation(30), position=np.array([1.0, 2.0, 3.0])
+    )
+    people_files.write(tmp_path / 'two.npz', people(camera=standing))
+    with np.load(tmp_path / 'two.npz') as archive:
+        np.testing.assert_array_equal(archive['rotation'], np.eye(3))
+    people_files.write(tmp_path / 'two.json', people(camera=standing))
+    document = json.loads((tmp_path / 'two.json').read_text())
+    assert document['camera']['rotation'] == np.eye(3).tolist()
 
 
 @pytest.mark.parametrize('ending', ['npz', 'json'])

@@ -8,8 +8,9 @@ import pytest
 from capf_jax.errors import UserError
 from capf_jax.inference import tracks as tracks_module
 from capf_jax.inference import tracks_files
+from capf_jax.pose import cameras
 from capf_jax.pose.cameras import Camera
-from tests.inference.people_samples import people
+from tests.inference.people_samples import CAMERA, people
 from tests.inference.tracks_samples import tracks
 
 ARRAYS = tuple(tracks_module.array_shapes(0, 0, 'h36m17'))
@@ -118,3 +119,16 @@ def test_nobody_is_possible(tmp_path):
     empty = tracks().select([], slice(0, 2))
     assert_same(tracks_files.read(tracks_files.write(tmp_path / 'empty.npz', empty)), empty)
     assert isinstance(empty.camera, Camera)
+
+
+def test_along_the_camera_no_place_of_the_camera_counts(tmp_path):
+    """A user's camera may stand in a world, in which these people are not."""
+    standing = dataclasses.replace(
+        CAMERA, rotation=cameras.upright_rotation(30), position=np.array([1.0, 2.0, 3.0])
+    )
+    walk = tracks(camera=standing)
+    np.testing.assert_array_equal(walk.people(0).root, tracks().people(0).root)
+    tracks_files.write(tmp_path / 'walk.npz', walk)
+    with np.load(tmp_path / 'walk.npz') as archive:
+        np.testing.assert_array_equal(archive['rotation'], np.eye(3))
+        assert archive['position'].size == 0
