@@ -19,6 +19,7 @@ from capf_jax.inference.network_check import check
 from capf_jax.inference.weight_files import load_weights
 from capf_jax.models.detectors import catalog
 from capf_jax.models.detectors.movenet_multipose import (
+    MOST_PEOPLE,
     MULTIPLE,
     MoveNetMultiPose,
     PictureDetection,
@@ -71,6 +72,11 @@ class PeopleFinder:
     skeleton: Skeleton
     module: MoveNetMultiPose
     variables: Any = dataclasses.field(repr=False)
+
+    @property
+    def most_people(self) -> int:
+        """How many people it finds at most."""
+        return MOST_PEOPLE
 
     @classmethod
     def load(cls, path: str | os.PathLike) -> PeopleFinder:

@@ -28,7 +28,7 @@ class Finder(Protocol):
     """What finds people in a whole picture, such as `people_finder.PeopleFinder`.
 
     A finder with an attribute `thumbnail` that is None is given the picture itself, and others one
-    of `THUMBNAIL` pixels a side.
+    of `THUMBNAIL` pixels a side. One with an attribute `most_people` finds no more than so many.
     """
 
     def find(self, image: UInt8[np.ndarray, 'H W 3']) -> Any:
@@ -108,6 +108,22 @@ def _candidates(people: Any, scale: float, least_score: float) -> Candidates:
         scores[order],
         (np.asarray(joints2d, np.float64)[order] + 0.5) / scale - 0.5,
         np.asarray(people.confidence, np.float64)[order],
+    )
+
+
+def words_of_most(finder: Finder, found: int) -> str:
+    """A sentence for the user where a finder found as many people as it can; else ''.
+
+    Args:
+      finder: what found them.
+      found: how many people of one picture.
+    """
+    most = getattr(finder, 'most_people', None)
+    if most is None or found < most:
+        return ''
+    return (
+        f'{found} people were found, the most that this finder gives: if there are more, take '
+        "YOLOX's finder (--detector=rtmpose), or give their boxes in a picture (--box)"
     )
 
 

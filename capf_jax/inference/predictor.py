@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import logging
 import os
 import pathlib
 import warnings
@@ -23,7 +24,7 @@ from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.given_joints import GivenJoints
 from capf_jax.inference.joints2d_files import JointsFile
 from capf_jax.inference.people import People
-from capf_jax.inference.person_boxes import Finder
+from capf_jax.inference.person_boxes import Finder, words_of_most
 from capf_jax.inference.photograph_models import JointDetector, Models
 from capf_jax.inference.sources import Picture
 from capf_jax.inference.weight_files import PRETRAINED
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from capf_jax.inference.estimator import Estimator
     from capf_jax.inference.tracks import Tracks
 
+_LOGGER = logging.getLogger(__name__)
 FINDER = PRETRAINED / 'movenet_multipose.safetensors'
 LIFTER = PRETRAINED / 'photographs.safetensors'
 
@@ -74,6 +76,8 @@ class Predictor:
           boxes: [N, 4] x, y, width, height; None to find them.
           joints: the 2D joints; None to take those of the file, or to find them.
 
+        A line of the log, which goes to stderr, says where the finder may have left people out.
+
         Raises:
           UserError: what is given does not fit the picture or the networks.
         """
@@ -96,6 +100,9 @@ class Predictor:
             flip_test=self.flip_test,
             least_confidence=self.least_confidence,
         )
+        words = '' if finder is None else words_of_most(finder, len(people))
+        if words:
+            _LOGGER.warning('%s: %s', pathlib.PurePath(path).name or 'picture', words)
         if self.axes == 'camera':
             return people
         return people.along(self.axes, camera.upright if self.upright is None else self.upright)

@@ -83,6 +83,12 @@ def test_pictures_of_several_sizes_are_no_batch(finder):
 
 
 @needs_weights
+def test_no_more_people_are_found_than_it_says(finder):
+    random = np.random.default_rng(0).integers(0, 256, (192, 256, 3), np.uint8)
+    assert len(finder.find(random, least_score=-1)) <= finder.most_people == 6
+
+
+@needs_weights
 def test_a_higher_least_score_leaves_people_out(finder):
     picture = recipe.multipose_picture()
     everyone = finder.find(picture, least_score=0.0)

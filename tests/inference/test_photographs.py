@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import given_joints, photograph_camera, photographs, predictor
+from capf_jax.inference import given_joints, photograph_camera, photographs, predictor, sources
 from capf_jax.inference.calibration_files import Calibration
+from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.photograph_models import Models
 from capf_jax.pose import cameras, stature, viewing_ray
 from tests.inference import dotted_people
@@ -149,6 +150,20 @@ def test_everyone_is_as_tall_as_the_user_says():
     np.testing.assert_allclose(stature.standing_height(people.pose, skeleton), 1.5)
     factor = 1.5 / stature.standing_height(poses, skeleton)
     np.testing.assert_allclose(people.root, roots * factor[:, None], atol=0.05)
+
+
+@pytest.mark.parametrize(('most', 'is_told'), [(2, True), (3, False), (None, False)])
+def test_as_many_people_as_the_finder_can_find_are_told(caplog, most, is_told):
+    poses, roots = people_at((250, 360), (1050, 360))
+    pixels = dotted_people.picture(poses + roots[:, None], K, SIZE)
+    limited = finder(poses, roots)
+    limited.most_people = most
+    of_pictures = predictor.Predictor(
+        Models.of(DotEstimator(poses)), CameraChoice(of_all=CAMERA), lambda: limited
+    )
+    assert len(of_pictures.people(sources.of_array(pixels), 'pictures/crowd.jpg')) == 2
+    words = 'crowd.jpg: 2 people were found, the most that this finder gives: if there are more'
+    assert [message[: len(words)] for message in caplog.messages] == [words] * is_told
 
 
 def test_nobody_is_an_empty_result():

@@ -18,7 +18,7 @@ import numpy as np
 from tqdm import tqdm
 
 from capf_jax.errors import UserError
-from capf_jax.inference import tracks_files
+from capf_jax.inference import person_boxes, tracks_files
 from capf_jax.inference.formats import catalog
 from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.formats.pictures import Pictures
@@ -66,7 +66,7 @@ class VideoResult:
       tracks: its people.
       failure: what is wrong with the video, in a sentence, where it ended too early; else ''.
       seconds: by stage, what each took.
-      note: what the user may not have meant, in a sentence; else ''.
+      note: what the user may not have meant, a sentence a line; else ''.
     """
 
     tracks: Tracks
@@ -149,7 +149,12 @@ def _predict_into(
     finished = video_tracks.finished(raw, finish)
     seconds['finish'] += time.perf_counter() - began
     seconds['all'] += time.perf_counter() - start
-    note = '' if failure else _note(path, info, run.choice, finished.times)
+    notes = [] if failure else [_note(path, info, run.choice, finished.times)]
+    if run.predictor.finder is not None:
+        most = int(raw.present.sum(axis=0).max(initial=0))
+        words = person_boxes.words_of_most(run.predictor.finder(), most)
+        notes += [f'{path.name}: {words}'] if words else []
+    note = '\n'.join(filter(None, notes))
     return VideoResult(finished, failure, seconds, note)
 
 

@@ -189,6 +189,13 @@ def test_the_calibration_tells_what_is_up(path):
     np.testing.assert_allclose(tracks.camera.rotation[:, 2], up, atol=1e-9)
 
 
+def test_as_many_people_as_the_finder_can_find_are_told(path):
+    finder = CountingFinder()
+    finder.most_people = 2
+    note = video_prediction.predict_file(path, run_with(finder)).note
+    assert note.startswith('dots.mkv: 2 people were found, the most that this finder gives')
+
+
 def frames_of(pixels, number, error=None):
     def frames(source):
         for n in range(number):
