@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from capf_jax.errors import UserError
-from data_pipeline import picture_colours
+from data_pipeline import heic, picture_colours
 from data_pipeline.picture_colours import ColourError
 
 _EXIF_ORIENTATION = 0x0112
@@ -31,6 +31,7 @@ _EXIF_TRANSPOSED = (5, 6, 7, 8)  # orientations that swap width and height
 MOST_PIXELS = 178_956_970  # of a picture; Pillow itself refuses larger ones
 # First and last bytes of a JPEG and of a PNG file; a few more may follow the last ones.
 _WHOLE = {b'\xff\xd8': b'\xff\xd9', b'\x89P': b'IEND\xaeB`\x82'}
+_START = 1024  # bytes of a file that tell of which kind it is
 _TAIL = 64  # the closing bytes are searched for in this many bytes at the end of a file
 _RIFF, _WEBP = b'RIFF', b'WEBP'  # at the beginning of a WebP file, and eight bytes later
 _JPEG_PROFILE = b'ICC_PROFILE\0'  # at the beginning of a segment that holds one
@@ -39,6 +40,10 @@ _PLAIN_WEBP = (b'VP8 ', b'VP8L')  # kinds that hold neither a profile nor a rota
 
 class UnreadableError(UserError):
     """An image, a video or one of its frames that does not decode; the message says which."""
+
+
+class MissingPackageError(UnreadableError):
+    """An image of a kind that a package opens which is not installed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,7 +67,7 @@ def probe(path: pathlib.Path, whole: bool = False) -> Medium:
       UnreadableError: the file is no image, or is cut short.
     """
     try:
-        with Image.open(path) as image:
+        with _opened(path) as image:
             width, height = image.size
             _check_size(width, height)
             # The base class's method is called, since that of PNG files decodes every pixel first.
@@ -72,7 +77,7 @@ def probe(path: pathlib.Path, whole: bool = False) -> Medium:
             if whole:
                 image.draft(None, (1, 1))
                 image.load()
-    except _TooLargeError as error:
+    except (_TooLargeError, MissingPackageError) as error:
         raise UnreadableError(f'the image {path} {error}') from None
     except Exception as error:  # Pillow's decoders raise errors of every kind.
         what = _TOO_LARGE if isinstance(error, Image.DecompressionBombError) else _BROKEN
@@ -95,7 +100,7 @@ def lens_tags(encoded: bytes) -> LensTags | None:
     A picture that does not decode says nothing either.
     """
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
+        with _opened(encoded) as image:
             exif = Image.Image.getexif(image).get_ifd(_EXIF_IFD)
     except Exception:  # Pillow's decoders raise errors of every kind.
         return None
@@ -127,7 +132,7 @@ def read(path: pathlib.Path) -> np.ndarray:
     try:
         return decode(encoded)
     except UnreadableError as error:
-        has_advice = isinstance(error, (_TooLargeError, _ColoursError))
+        has_advice = isinstance(error, (_TooLargeError, _ColoursError, MissingPackageError))
         advice = '' if has_advice else '; copy it again'
         raise UnreadableError(f'the image {path} {error}{advice}') from None
 
@@ -149,7 +154,7 @@ def decode(encoded: bytes) -> np.ndarray:
 
     Raises:
       UnreadableError: the bytes do not decode; the message is what is wrong with them, to follow
-        the name of a picture.
+        the name of a picture. A MissingPackageError, if a package is not installed that opens them.
     """
     is_whole = ends_whole(encoded)
     header = _header(encoded)
@@ -163,11 +168,11 @@ def decode(encoded: bytes) -> np.ndarray:
         if pixels is not None:
             return pixels
     try:
-        with Image.open(io.BytesIO(encoded)) as image:
+        with _opened(encoded) as image:
             _check_size(*image.size)
             is_dark = picture_colours.numbers_are_darkness(image)
             upright = ImageOps.exif_transpose(image)
-    except _TooLargeError:
+    except (_TooLargeError, MissingPackageError):
         raise
     except Exception as error:  # Pillow's decoders raise errors of every kind.
         if isinstance(error, Image.DecompressionBombError):
@@ -179,6 +184,30 @@ def decode(encoded: bytes) -> np.ndarray:
     except ColourError as error:
         raise _ColoursError(str(error)) from None
     return cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR)
+
+
+def _opened(file: pathlib.Path | bytes) -> Image.Image:
+    """A picture as Pillow opens it; pictures of HEIC by a package of their own.
+
+    Raises:
+      MissingPackageError: that package is not installed.
+      Exception: it is no picture; Pillow raises errors of every kind.
+    """
+    try:
+        return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
+    except UnidentifiedImageError:
+        if isinstance(file, bytes):
+            start = file[:_START]
+        else:
+            with file.open('rb') as stream:
+                start = stream.read(_START)
+        if not heic.is_heic(start):
+            raise
+    if not heic.register():
+        raise MissingPackageError(
+            'is of HEIC, which the package pillow-heif opens: pip install pillow-heif'
+        )
+    return Image.open(io.BytesIO(file) if isinstance(file, bytes) else file)
 
 
 class _ColoursError(UnreadableError):

@@ -20,11 +20,12 @@ from capf_jax.inference import joints2d_files
 from capf_jax.inference.joints2d_files import JointsFile
 from capf_jax.runtime import files
 from data_pipeline import images
-from data_pipeline.images import LensTags, UnreadableError
+from data_pipeline.images import LensTags, MissingPackageError, UnreadableError
 
 LEAST_SIDE = 16  # pixels; a picture with a shorter side shows nobody
 OWN_DATA = 'annotations.json'  # the file that makes a folder one of own data
-# Endings of pictures that Pillow opens; a folder may hold other files beside.
+# Endings of pictures that Pillow opens, those of HEIC by a further package; a folder may hold other
+# files beside.
 ENDINGS = (
     '.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif', '.ppm',
     '.pgm', '.avif', '.heic', '.heif', '.jp2', '.tga',
@@ -147,13 +148,16 @@ def read(path: pathlib.Path) -> Picture:
     """Decodes a picture.
 
     Raises:
-      UnreadableError: the file is no picture, or is cut short.
+      UnreadableError: the file is no picture, or is cut short, or a package that opens it is not
+        installed.
       UserError: the picture is too small to show anyone.
       OSError: the file cannot be read.
     """
     encoded = path.read_bytes()
     try:
         pixels = images.decode(encoded)
+    except MissingPackageError as error:
+        raise MissingPackageError(f'{path} {error}') from None
     except UnreadableError as error:
         raise UnreadableError(
             f'{path} is no picture that can be read, it {error}; give another file'
