@@ -28,7 +28,8 @@ def pytest_configure(config: pytest.Config) -> None:
         folder = tempfile.TemporaryDirectory(prefix='compiled_for_tests_')
         config.add_cleanup(folder.cleanup)
         os.environ[CACHE] = folder.name
-        os.environ.setdefault('XLA_FLAGS', compiling.QUICKLY)
+        if compiling.FLAGS not in os.environ:
+            os.environ[compiling.FLAGS] = compiling.quickly()
         os.environ['JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS'] = '0.2'
         os.environ['JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES'] = '-1'
 

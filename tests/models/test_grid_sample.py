@@ -61,7 +61,7 @@ def test_agrees_with_torch_forward_and_in_both_gradients(sample, size, padding, 
     compiled = jax.jit(
         _sample_and_gradients,
         static_argnums=(0, 4, 5),
-        compiler_options=compiling.AS_FOR_USERS,
+        compiler_options=compiling.as_for_users(),
     )
     ours = compiled(sample, maps, points, cotangent, padding, align)
     theirs = _torch_sample(maps, points, cotangent, padding, align)

@@ -17,5 +17,5 @@ def model(request, tmp_path_factory):
 def _compiled_as_for_a_user():
     """Published numbers are compared with XLA's usual work, of which other tests do without."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(options, 'VECTORS', options.VECTORS | compiling.AS_FOR_USERS)
+        patch.setattr(options, 'VECTORS', options.VECTORS | compiling.as_for_users())
         yield
