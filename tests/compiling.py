@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 
 LEVEL = 'xla_backend_optimization_level'
 # XLA's newer way to machine code, through MLIR, takes three times as long as its older one.
@@ -31,3 +32,8 @@ def as_for_users() -> dict[str, int | bool]:
     tolerance is that of XLA's usual rounding.
     """
     return {LEVEL: 3} | ({THROUGH_MLIR: True} if THROUGH_MLIR in os.environ[FLAGS] else {})
+
+
+def quick(options: Mapping[str, int | bool]) -> dict[str, int | bool]:
+    """Compiler options without those of `as_for_users`."""
+    return {name: value for name, value in options.items() if name not in as_for_users()}

@@ -25,7 +25,8 @@ CASES = {  # lifter, and whether it is in training mode
     'drop path': (Lifter(**DROPPING), True),
     'three frames': (TemporalLifter(frames=3, temporal_layers=1, temporal_heads=4, **SMALL), True),
 }
-CONTAINED = ('sampled context', 'fusion', 'of few joints')  # in other cases; with the slow tests
+# In other cases, as deformable extraction is in 'drop path'; they run with the slow tests.
+CONTAINED = ('sampled context', 'fusion', 'deformable extraction', 'of few joints')
 POSE = 1e-5  # metres, a tenth of the parity tests' tolerance
 # Tolerance as a share of each parameter's largest gradient; that of the parity tests is 1e-3. Some
 # gradients are 0 but for rounding, such as that of a bias before a LayerNorm: they may differ by

@@ -1,5 +1,6 @@
 """What the detectors' parity tests share: recipe weights, goldens, and how they are compared."""
 
+import functools
 import pathlib
 
 import jax
@@ -15,7 +16,9 @@ GOLDENS = pathlib.Path(__file__).parents[2] / 'goldens'
 CROP = (1, 256, 192, 3)
 
 
+@functools.cache  # a large HRNet is traced for more than a second
 def shapes_of(model, images=CROP):
+    """Shapes of a detector's variables, for all who ask; leave them as they are."""
     images = jax.ShapeDtypeStruct(images, jnp.float32)
     return jax.eval_shape(model.init, jax.random.key(0), images)
 
@@ -97,8 +100,9 @@ def assert_equals_pytorch(file, name, actual, of_largest):
 
 
 # Networks of the catalog, for tests that take long with each of them. Those which differ from
-# another only in width, depth or origin run with the slow tests.
+# another only in width, depth, origin or name run with the slow tests.
 ALIKE = (
+    'hrnet',
     *('hrnet_w48', 'hrnet_w32_imagenet', 'hrnet_w48_imagenet'),
     *('vitpose', 'vitpose_s', 'vitpose_l', 'vitpose_h'),
     'simplebaseline',
