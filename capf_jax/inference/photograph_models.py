@@ -105,9 +105,7 @@ class Models:
                 f'{finds.path} finds no 2D joints; give the weights of a detector with heatmaps'
             )
         pair = finds.joint_skeleton.name, lifter.skeleton.name
-        own_rule = lifter.metadata.get('model', {}).get('joint_conversion', '')
-        fitting = (one for one in (rule, own_rule) if one in joint_conversions.RULES.get(pair, {}))
-        conversion = joint_conversions.get(*pair, next(fitting, ''))
+        conversion = _conversion(*pair, lifter, rule)
         if detector is None and rule and conversion.rule == rule:
             finds = lifter = _by(lifter, conversion)
         return cls(lifter, finds, conversion, rule)
@@ -132,10 +130,7 @@ class Models:
         Raises:
           UserError: there is none, or the rule is not one for these joints.
         """
-        target = self.lifter.skeleton.name
-        rules = joint_conversions.RULES.get((skeleton, target), {})
-        rule = self.rule if self.rule in rules else ''
-        conversion = joint_conversions.get(skeleton, target, rule)
+        conversion = _conversion(skeleton, self.lifter.skeleton.name, self.lifter, self.rule)
         self._check_rule(conversion, 'the given 2D joints')
         return conversion
 
@@ -174,6 +169,17 @@ class Models:
     def lifts_sequences(self) -> bool:
         """Whether the lifter takes windows of frames, not single ones."""
         return self.lifter.lifter is None
+
+
+def _conversion(source: str, target: str, lifter: Estimator, rule: str) -> Conversion:
+    """By the rule, or by the one that the lifter was trained with, or else by the usual one.
+
+    The first of them counts that is a rule between these skeletons.
+    """
+    own_rule = lifter.metadata.get('model', {}).get('joint_conversion', '')
+    rules = joint_conversions.RULES.get((source, target), {})
+    fitting = (one for one in (rule, own_rule) if one in rules)
+    return joint_conversions.get(source, target, next(fitting, ''))
 
 
 def _by(lifter: Estimator, conversion: Conversion) -> Estimator:

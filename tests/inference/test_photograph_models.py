@@ -36,6 +36,15 @@ def test_without_a_name_the_rule_is_that_of_the_weights(estimator):  # noqa: F81
     assert conversion.rule == 'motionbert'
 
 
+@pytest.mark.parametrize(('skeleton', 'rule'), [('coco17', 'motionbert'), ('body_25', 'openpose')])
+def test_without_a_name_given_joints_are_converted_so_too(
+    estimator,  # noqa: F811
+    skeleton,
+    rule,
+):
+    assert Models.of(estimator).conversion_of(skeleton).rule == rule
+
+
 @pytest.mark.parametrize('rule', ['fitted', 'gast'])
 def test_the_rule_converts_given_joints(rule):
     joints = given('coco17', 17)
