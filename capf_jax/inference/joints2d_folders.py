@@ -6,8 +6,9 @@ import os
 import pathlib
 
 from capf_jax.errors import UserError
-from capf_jax.inference import joints2d_files
+from capf_jax.inference import given_joints, joints2d_files
 from capf_jax.inference.joints2d_files import ANY_PICTURE, JointsFile
+from capf_jax.pose import skeletons
 from capf_jax.runtime import files
 
 _ENDING = '_keypoints.json'  # OpenPose's, behind the name of the picture
@@ -47,7 +48,11 @@ def read(path: str | os.PathLike, skeleton: str = '') -> JointsFile:
             )
         before = one.skeleton if len(people) else before
         pictures[name.name.removesuffix(_ENDING)] = people
-    return JointsFile(pathlib.Path(folder), before or one.skeleton, pictures)
+    skeleton = before or one.skeleton
+    # A file without people says nothing of their joints.
+    nobody = given_joints.of_people(skeletons.get(skeleton), [])
+    pictures = {name: people if len(people) else nobody for name, people in pictures.items()}
+    return JointsFile(pathlib.Path(folder), skeleton, pictures)
 
 
 def check_pictures(joints: JointsFile, *, single: bool) -> None:

@@ -27,6 +27,13 @@ def test_each_picture_has_its_own_people(tmp_path):
     np.testing.assert_allclose(joints.of_picture('pictures/b.jpg').joints[0], FULL[:, :2])
 
 
+def test_a_file_without_people_has_the_joints_of_the_folder(tmp_path):
+    write(tmp_path, 'a_keypoints.json')
+    write(tmp_path, 'b_keypoints.json', FULL[:17])
+    nobody = joints2d_folders.read(tmp_path).of_picture('a.jpg')
+    assert (len(nobody), nobody.skeleton) == (0, 'coco17')
+
+
 def test_one_file_is_not_for_several_pictures(tmp_path):
     write(tmp_path, 'b_keypoints.json', FULL)
     joints = joints2d_folders.read(tmp_path / 'b_keypoints.json')

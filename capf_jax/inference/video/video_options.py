@@ -39,7 +39,8 @@ def plan_of(
       fill_gaps: seconds; a person who is hidden for no longer is filled in, as a guess.
       axes: of the 3D joints; 'y_up' and 'z_up' come with a floor.
       pitch: degrees by which the camera looks down.
-      tilt: degrees by which it is turned clockwise. Without both, the video tells what is up.
+      tilt: degrees by which it is turned clockwise. Without both, a calibration tells what
+        is up, or else the video.
 
     Raises:
       UserError: a value that means nothing.

@@ -164,5 +164,6 @@ def in_world(camera_tracks: Tracks, finish: Finish, unsmoothed: Tracks | None = 
         return out
     plane = floor.find(out, stands, finish.up)
     if plane is None:
-        plane = floor.Floor(np.array([0.0, -1.0, 0.0]), 0.0, 0)
+        level = np.array([0.0, -1.0, 0.0])
+        plane = floor.Floor(level if finish.up is None else finish.up, 0.0, 0)
     return floor.above(out, finish.axes, plane)

@@ -15,6 +15,7 @@ from capf_jax.inference.video import (
     video_tracks,
 )
 from capf_jax.inference.video.smoothing import Smoothing, stretches
+from capf_jax.inference.video.video_tracks import Finish
 from capf_jax.pose import cameras, skeletons
 from tests.inference.video import walking_people
 
@@ -123,6 +124,12 @@ def test_no_foot_jumps(sliding):
 def test_nobody_stands_where_nobody_is(walk):
     nobody = tracks_of(walk).select([])
     assert standing_feet.standing(nobody).shape == (0, 100, 2)
+
+
+def test_a_video_of_nobody_is_along_the_axes_that_the_user_says(walk):
+    up = -cameras.upright_rotation(15, 5)[1]
+    world = video_tracks.in_world(tracks_of(walk).select([]), Finish(axes='z_up', up=up))
+    np.testing.assert_allclose(world.camera.rotation @ [0, 0, 1], up, atol=1e-12)
 
 
 @pytest.mark.parametrize(('pitch', 'tilt'), [(0, 0), (15, 0), (20, -12)])
