@@ -82,8 +82,8 @@ def smallest_moves(
     frames = len(times)
     rests = [(side, rest) for side in range(2) for rest in stretches(stands[:, side])]
     each: Any = sparse.eye_array(frames, format='csr')  # SciPy's own types know no slices of it
-    bends = each[:-2] - 2 * each[1:-1] + each[2:]
-    bends = bends / np.median(np.diff(times)) ** 2  # a second derivative, by time
+    speeds = _over(each[1:] - each[:-1], np.diff(times))
+    bends = _over(speeds[1:] - speeds[:-1], (times[2:] - times[:-2]) / 2)  # second derivatives
 
     def cost(size: float, seconds: float) -> Any:
         return size * (each + seconds**4 * bends.T @ bends)
@@ -116,6 +116,11 @@ def smallest_moves(
     # A foot that stands rests wholly; what little is left is the leg's.
     legs[sides, at] = solution[3 * frames + numbers] - feet[at, sides] - moves[at]
     return moves, legs.swapaxes(0, 1)
+
+
+def _over(rows: Any, seconds: np.ndarray) -> Any:
+    """Each row of a sparse matrix over a time of its own: frames need not come evenly."""
+    return rows * (1 / seconds)[:, None]
 
 
 def _with_ankle(joints: np.ndarray, moves: np.ndarray, side: int, skeleton: str) -> np.ndarray:

@@ -43,6 +43,16 @@ def test_moves_are_smooth_where_rests_begin_and_end(feet, stands):
     assert steps.max() < 0.02  # the feet sway by up to 8 mm a frame
 
 
+def test_frames_need_not_come_evenly():
+    # A person who glides is moved against that at one speed, whenever the frames come.
+    times = np.cumsum(np.tile([0.02, 0.02, 0.06], 30))
+    feet = np.array([[-0.1, 1, 4], [0.1, 1, 4]]) + times[:, None, None] * [0.3, 0, 0.1]
+    person, legs = planted_feet.smallest_moves(feet, np.ones((90, 2), bool), times)
+    speeds = np.diff(person, axis=0) / np.diff(times)[:, None]
+    np.testing.assert_allclose(speeds, np.tile([-0.3, 0, -0.1], (89, 1)), atol=0.002)
+    assert np.abs(legs).max() < 0.001
+
+
 def test_feet_that_rest_are_left_alone(stands):
     still = np.broadcast_to(np.array([[-0.1, 1, 4], [0.1, 1, 4.0]]), (FRAMES, 2, 3))
     person, legs = planted_feet.smallest_moves(still, stands, TIMES)
