@@ -217,10 +217,10 @@ def _predictor(
         detector = _load(values.detector_weights)
     has_videos = source is None or all(map(sources.is_video, source.paths))
     models = Models.of(lifter, detector, values.conversion, has_videos=has_videos)
-    given = joints or (None if source is None else source.joints)
-    detects = given is None
-    if given is not None:
-        models.conversion_of(given.skeleton)
+    joints_file = joints or (None if source is None else source.joints)
+    detects = joints_file is None
+    if joints_file is not None:
+        models.conversion_of(joints_file.skeleton)
     if detects:
         models.check_detector()
         ahead.compile_lifter(models, prepare)

@@ -85,8 +85,8 @@ class Calibration:
         where = f'{self.path.name}, camera {chosen}' if chosen else self.path.name
         intrinsics = _scaled(camera, image_size, where)
         lens = _listed(camera.distortion)
-        found = photograph_camera.from_intrinsics(intrinsics, image_size, lens, where, chosen)
-        return dataclasses.replace(found, up=_up(camera))
+        level = photograph_camera.from_intrinsics(intrinsics, image_size, lens, where, chosen)
+        return dataclasses.replace(level, up=_up(camera))
 
     def up(self, picture: str = '', name: str = '') -> Float[np.ndarray, ' 3'] | None:
         """What is up in the frame of the camera of a picture; see `camera`."""

@@ -113,9 +113,9 @@ def read(path: str | os.PathLike, skeleton: str = '') -> JointsFile:
     )
 
 
-def _own_data(path: pathlib.Path, content: Any, wanted: str) -> JointsFile:
+def _own_data(path: pathlib.Path, content: Any, choice: str) -> JointsFile:
     skeleton = skeletons.get(content['skeleton'])
-    joints2d_skeletons.check_same(path, skeleton.name, wanted)
+    joints2d_skeletons.check_same(path, skeleton.name, choice)
     rows: dict[str, list[Any]] = {}
     for number, entry in enumerate(content['entries']):
         if 'video' in entry:
@@ -165,12 +165,12 @@ def _own_data(path: pathlib.Path, content: Any, wanted: str) -> JointsFile:
     return JointsFile(path, skeleton.name, pictures, cameras)
 
 
-def _coco_annotations(path: pathlib.Path, content: Any, wanted: str) -> JointsFile:
+def _coco_annotations(path: pathlib.Path, content: Any, choice: str) -> JointsFile:
     names = {image['id']: image['file_name'] for image in content['images']}
     rows: dict[str, list[Any]] = {name: [] for name in names.values()}
     number = len(content['annotations'][0]['keypoints']) // 3 if content['annotations'] else 17
     joint_names = joints2d_skeletons.names_of(path, content)
-    order = joints2d_skeletons.of_file(path, number, joint_names, wanted)
+    order = joints2d_skeletons.of_file(path, number, joint_names, choice)
     for index, entry in enumerate(content['annotations']):
         where = f'{path}: annotation {index}'
         keypoints = _triples(entry['keypoints'], where, order)
@@ -188,9 +188,9 @@ def _coco_annotations(path: pathlib.Path, content: Any, wanted: str) -> JointsFi
     return JointsFile(path, order.skeleton.name, _stacked(order.skeleton, rows))
 
 
-def _coco_results(path: pathlib.Path, content: Any, wanted: str) -> JointsFile:
+def _coco_results(path: pathlib.Path, content: Any, choice: str) -> JointsFile:
     number = len(content[0]['keypoints']) // 3 if content else 17
-    order = joints2d_skeletons.of_file(path, number, wanted=wanted)
+    order = joints2d_skeletons.of_file(path, number, choice=choice)
     skeleton = order.skeleton
     rows: dict[str, list[Any]] = {}
     for index, entry in enumerate(content):
@@ -205,9 +205,9 @@ def _coco_results(path: pathlib.Path, content: Any, wanted: str) -> JointsFile:
     return JointsFile(path, skeleton.name, _stacked(skeleton, rows))
 
 
-def _openpose(path: pathlib.Path, content: Any, wanted: str) -> JointsFile:
+def _openpose(path: pathlib.Path, content: Any, choice: str) -> JointsFile:
     people = [person['pose_keypoints_2d'] for person in content['people']]
-    order = joints2d_skeletons.of_file(path, len(people[0]) // 3 if people else 25, wanted=wanted)
+    order = joints2d_skeletons.of_file(path, len(people[0]) // 3 if people else 25, choice=choice)
     skeleton, joints = order.skeleton, []
     for index, values in enumerate(people):
         where = f'{path}: person {index}'

@@ -69,7 +69,7 @@ class JointOrder:
 
 
 def of_file(
-    path: pathlib.Path, number: int, names: Sequence[str] | None = None, wanted: str = ''
+    path: pathlib.Path, number: int, names: Sequence[str] | None = None, choice: str = ''
 ) -> JointOrder:
     """The skeleton of a file's joints.
 
@@ -77,38 +77,38 @@ def of_file(
       path: the file, for messages.
       number: of the joints of its first person.
       names: what the file calls its joints, in its order; None where it does not say.
-      wanted: the name of the skeleton, as the user says; '' where the user does not.
+      choice: the name of the skeleton, as the user says; '' where the user does not.
 
     Raises:
       UserError: the names are those of no skeleton, or of another one than the user says; or there
         is no skeleton of this name, or of so many joints.
     """
-    if wanted:
-        skeletons.get(wanted)
+    if choice:
+        skeletons.get(choice)
     by_names = None if names is None else _by_names(names)
-    if by_names is not None and wanted and by_names.skeleton.name != wanted:
+    if by_names is not None and choice and by_names.skeleton.name != choice:
         raise UserError(
             f'{path} names the joints of {by_names.skeleton.name!r}, which are not those of '
-            f'{wanted!r}: leave {OPTION} out'
+            f'{choice!r}: leave {OPTION} out'
         )
     if by_names is not None:
         return by_names
-    if names is not None and not wanted:
+    if names is not None and not choice:
         raise _unknown(path, names)
-    if not wanted and number not in _BY_NUMBER:
+    if not choice and number not in _BY_NUMBER:
         known = ', '.join(f'{count} ({name})' for count, name in _BY_NUMBER.items())
         raise UserError(
             f'{path} has people of {number} joints; known are {known}, and others by {OPTION}'
         )
-    skeleton = skeletons.get(wanted or _BY_NUMBER[number])
+    skeleton = skeletons.get(choice or _BY_NUMBER[number])
     return JointOrder(skeleton, np.arange(len(skeleton)))
 
 
-def check_same(path: pathlib.Path, named: str, wanted: str) -> None:
+def check_same(path: pathlib.Path, named: str, choice: str) -> None:
     """UserError where a file names another skeleton than the user does, if the user names one."""
-    if wanted and skeletons.get(wanted).name != named:
+    if choice and skeletons.get(choice).name != named:
         raise UserError(
-            f'{path} says that its joints are {named!r}, not {wanted!r}: leave that out'
+            f'{path} says that its joints are {named!r}, not {choice!r}: leave {OPTION} out'
         )
 
 

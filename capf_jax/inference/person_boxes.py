@@ -111,18 +111,18 @@ def _candidates(people: Any, scale: float, least_score: float) -> Candidates:
     )
 
 
-def words_of_most(finder: Finder, found: int) -> str:
+def words_of_most(finder: Finder, people: int) -> str:
     """A sentence for the user where a finder found as many people as it can; else ''.
 
     Args:
       finder: what found them.
-      found: how many people of one picture.
+      people: how many it found in one picture.
     """
     most = getattr(finder, 'most_people', None)
-    if most is None or found < most:
+    if most is None or people < most:
         return ''
     return (
-        f'{found} people were found, the most that this finder gives: if there are more, take '
+        f'{people} people were found, the most that this finder gives: if there are more, take '
         "YOLOX's finder (--detector=rtmpose), or give their boxes in a picture (--box)"
     )
 

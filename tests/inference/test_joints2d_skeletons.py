@@ -130,7 +130,7 @@ def test_a_folder_of_files_has_the_skeleton_that_the_user_says(tmp_path):
     ('content', 'skeleton', 'sentence'),
     [
         (annotations(COCO), 'h36m17', "joints of 'coco17', which are not those of 'h36m17': leave"),
-        ({'skeleton': 'coco17', 'entries': []}, 'h36m17', "its joints are 'coco17', not 'h36m17'"),
+        ({'skeleton': 'coco17', 'entries': []}, 'h36m17', "not 'h36m17': leave --joints2d_skel"),
         (annotations(COCO), 'h36m', "the nearest is 'h36m17'"),
         ([{'image_id': 'a.jpg', 'keypoints': [1, 2, 3] * 17}], 'halpe26', "'halpe26' needs 26"),
     ],
