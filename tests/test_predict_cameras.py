@@ -6,14 +6,17 @@ A list of frames stands for the camera.
 import errno
 import json
 
+import cv2
 import numpy as np
 import pytest
 
 from capf_jax import predict
 from capf_jax.errors import UserError
 from capf_jax.inference import predict_arguments, predictor, tracks_files
+from capf_jax.inference.people import TO_UPRIGHT_CAMERA
 from capf_jax.inference.video import camera_command, track_parts
 from capf_jax.inference.video.video_frames import CutShortError, Frame
+from capf_jax.pose import cameras
 from tests.inference.dotted_people import Boxes
 from tests.test_predict import weights  # noqa: F401  A fixture.
 
@@ -98,6 +101,19 @@ def test_ctrl_c_ends_a_recording_and_writes_it(record, tmp_path, capsys):
     )
     assert 'delay from picture to pose' in captured.err
     assert 'error' not in captured.err
+
+
+def test_the_calibration_tells_what_is_up(record, tmp_path):
+    ahead = cv2.Rodrigues(cameras.upright_rotation(20, 5).T @ TO_UPRIGHT_CAMERA['z_up'])[0]
+    calibration = tmp_path / 'Calib.toml'
+    calibration.write_text(
+        '[cam]\nsize = [128.0, 96.0]\nmatrix = [[100, 0, 64], [0, 100, 48], [0, 0, 1]]\n'
+        f'rotation = {ahead.ravel().tolist()}\n'
+    )
+    record(2, LOST, '--world=z_up', f'--calibration={calibration}')
+    camera = tracks_files.read(tmp_path / 'out' / 'camera_0.npz').camera
+    up = -cameras.upright_rotation(20, 5)[1]
+    np.testing.assert_allclose(camera.rotation[:, 2], up, atol=1e-6)
 
 
 def test_a_camera_is_written_until_it_is_taken_away(record, tmp_path, capsys):

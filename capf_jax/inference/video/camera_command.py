@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable, Generator, Sequence
 
 from capf_jax.errors import UserError
+from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.formats import catalog
 from capf_jax.inference.formats.catalog import Format
 from capf_jax.inference.predictor import Predictor
@@ -75,7 +76,8 @@ def run(
 
     Raises:
       KeyboardInterrupt: Ctrl-C came before the first frame.
-      UserError: there is no such camera, it gives no picture, or the disk is full.
+      UserError: there is no such camera, it gives no picture, the calibration is none, or the disk
+        is full.
     """
     video_arguments.check(values)
     formats = video_command.formats_of(values)
@@ -85,9 +87,15 @@ def run(
             'the pictures of a camera are not kept, so that --format=overlay has none to draw on; '
             'record a video, or leave it out'
         )
-    plan = video_options.plan_of(**video_arguments.options(values, 'one_euro'))
+    choice, finish = video_options.plan_of(**video_arguments.options(values, 'one_euro'))
+    cameras = dataclasses.replace(CameraChoice.of(values.calibration), camera_name=values.camera)
     recorder = _Recorder(
-        number, files.path_here(values.output), *plan, video_command.endings(values), formats
+        number,
+        files.path_here(values.output),
+        choice,
+        video_options.with_up(finish, cameras, f'{camera_frames.PREFIX}{number}'),
+        video_command.endings(values),
+        formats,
     )
     # Another process that records this camera has parts that are not left behind.
     with locks.locked(recorder.folder, f'records camera {number}', f'.camera_{number}.lock'):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from capf_jax import errors
 from capf_jax.errors import UserError
+from capf_jax.inference.camera_choice import CameraChoice
 from capf_jax.inference.people import AXES
 from capf_jax.inference.video import short_gaps
 from capf_jax.inference.video.smoothing import CUTOFF, Smoothing
@@ -53,3 +56,19 @@ def plan_of(
     filters = Smoothing(smoothing, cutoff)
     finish = Finish(filters, constant_bones, axes, still_feet, up, fill_gaps)
     return FrameChoice(*time_range, stride), finish
+
+
+def with_up(finish: Finish, cameras: CameraChoice, source: str) -> Finish:
+    """The same, with what is up by the calibration, where it tells and the user does not.
+
+    Args:
+      finish: of the user's options.
+      cameras: how the camera is come by.
+      source: the video's file, or the camera, such as 'camera:0'.
+
+    Raises:
+      UserError: the calibration has no camera for it.
+    """
+    if finish.up is not None or finish.axes == 'camera':
+        return finish
+    return dataclasses.replace(finish, up=cameras.up(source))

@@ -32,6 +32,7 @@ from capf_jax.inference.video import (
     track_parts,
     video_frames,
     video_header,
+    video_options,
     video_people,
     video_tracks,
 )
@@ -143,9 +144,7 @@ def _predict_into(
             raise UserError(failure) from None
         raise
     began = time.perf_counter()
-    finish = run.finish
-    if finish.up is None and finish.axes != 'camera':
-        finish = dataclasses.replace(finish, up=run.predictor.cameras.up(str(path)))
+    finish = video_options.with_up(run.finish, run.predictor.cameras, str(path))
     finished = video_tracks.finished(raw, finish)
     seconds['finish'] += time.perf_counter() - began
     seconds['all'] += time.perf_counter() - start
