@@ -88,7 +88,9 @@ def run(
             'record a video, or leave it out'
         )
     choice, finish = video_options.plan_of(**video_arguments.options(values, 'one_euro'))
-    cameras = dataclasses.replace(CameraChoice.of(values.calibration), camera_name=values.camera)
+    cameras = dataclasses.replace(
+        CameraChoice.of(values.calibration or None), camera_name=values.camera
+    )
     recorder = _Recorder(
         number,
         files.path_here(values.output),
