@@ -168,6 +168,14 @@ def test_python_keeps_the_results_beside_a_bad_video(videos, weights, tmp_path):
         estimator.predict([damaged], finder=FINDER)
 
 
+def test_python_warns_of_what_the_command_would_tell(videos, weights):  # noqa: F811
+    estimator = Estimator.load(weights)
+    with pytest.warns(UserWarning, match=r'one\.mkv ends at 0\.40 s, before the 9 s'):
+        estimator.predict(
+            videos / 'one.mkv', time_range=(0, 9), stride=2, flip_test=False, finder=FINDER
+        )
+
+
 @pytest.mark.parametrize(
     ('arguments', 'words'),
     [

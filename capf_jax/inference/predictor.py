@@ -248,12 +248,13 @@ def _check_options(options: Mapping[str, Any], has_videos: bool) -> None:
 def _tracks(
     path: pathlib.Path, predictor: Predictor, options: Mapping[str, Any]
 ) -> tuple[Tracks, str]:
-    """The people of a video, by the options of `video_options.plan_of`, and what is wrong."""
+    """The people of a video, by the options of `video_options.plan_of`, and what to tell of it."""
     from capf_jax.inference.video import video_options, video_prediction
 
     run = video_prediction.VideoRun(predictor, *video_options.plan_of(**options))
     result = video_prediction.predict_file(path, run)
-    return result.tracks, f'{result.failure}; its tracks end there' if result.failure else ''
+    failure = f'{result.failure}; its tracks end there' if result.failure else ''
+    return result.tracks, failure or result.note
 
 
 def with_own_data(predictor: Predictor, pictures: sources.Sources) -> Predictor:
