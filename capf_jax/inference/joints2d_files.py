@@ -23,6 +23,7 @@ from typing import Any
 
 import numpy as np
 
+from capf_jax import errors
 from capf_jax.errors import UserError
 from capf_jax.inference import given_joints, joints2d_skeletons
 from capf_jax.inference.given_joints import GivenJoints
@@ -103,9 +104,12 @@ def read(path: str | os.PathLike, skeleton: str = '') -> JointsFile:
             except UserError:
                 raise
             except (LookupError, TypeError, AttributeError, ValueError, OverflowError) as error:
+                what = f'something in it is of another kind than the form has ({error})'
+                if isinstance(error, KeyError):
+                    what = f'it lacks {error}'
                 raise UserError(
-                    f'{source} is not whole: {type(error).__name__} {error}; see '
-                    'python -m capf_jax.predict --help for the forms'
+                    f'{source} is not whole: {what}; see python -m capf_jax.predict --help for '
+                    'the forms'
                 ) from None
     raise UserError(
         f'{source} holds 2D joints in no form that is known: an object with skeleton and entries, '
@@ -168,11 +172,22 @@ def _own_data(path: pathlib.Path, content: Any, choice: str) -> JointsFile:
 def _coco_annotations(path: pathlib.Path, content: Any, choice: str) -> JointsFile:
     names = {image['id']: image['file_name'] for image in content['images']}
     rows: dict[str, list[Any]] = {name: [] for name in names.values()}
-    number = len(content['annotations'][0]['keypoints']) // 3 if content['annotations'] else 17
+    with_joints = [entry for entry in content['annotations'] if entry.get('keypoints')]
+    if content['annotations'] and not with_joints:
+        raise _boxes_alone(path)
+    number = len(with_joints[0]['keypoints']) // 3 if with_joints else 17
     joint_names = joints2d_skeletons.names_of(path, content)
     order = joints2d_skeletons.of_file(path, number, joint_names, choice)
     for index, entry in enumerate(content['annotations']):
         where = f'{path}: annotation {index}'
+        if not entry.get('keypoints'):
+            continue  # It is a box alone, as files have them that were joined with others.
+        if entry['image_id'] not in names:
+            image = errors.printable(str(entry['image_id']))
+            raise UserError(
+                f"{where} is of the image {image}, which is none of the file's images; add that, "
+                'or leave the annotation out'
+            )
         keypoints = _triples(entry['keypoints'], where, order)
         if not keypoints[:, 2].any():
             continue  # Of people who are too small COCO has the box alone.
@@ -189,12 +204,17 @@ def _coco_annotations(path: pathlib.Path, content: Any, choice: str) -> JointsFi
 
 
 def _coco_results(path: pathlib.Path, content: Any, choice: str) -> JointsFile:
-    number = len(content[0]['keypoints']) // 3 if content else 17
+    with_joints = [entry for entry in content if entry.get('keypoints')]
+    if content and not with_joints:
+        raise _boxes_alone(path)
+    number = len(with_joints[0]['keypoints']) // 3 if with_joints else 17
     order = joints2d_skeletons.of_file(path, number, choice=choice)
     skeleton = order.skeleton
     rows: dict[str, list[Any]] = {}
     for index, entry in enumerate(content):
         where = f'{path}: result {index}'
+        if not entry.get('keypoints'):
+            continue  # It is a box alone, as in annotations.
         keypoints = _triples(entry['keypoints'], where, order)
         name = entry['image_id']
         name = name if isinstance(name, str) else f'{int(name):012d}'  # as COCO names its files
@@ -223,6 +243,14 @@ _FORMS: tuple[tuple[Callable[[Any], bool], Callable[[pathlib.Path, Any, str], Jo
     (lambda content: isinstance(content, dict) and 'people' in content, _openpose),
     (lambda content: isinstance(content, list), _coco_results),
 )
+
+
+def _boxes_alone(path: pathlib.Path) -> UserError:
+    """What is wrong with a file of a detector of people, which has no joints."""
+    return UserError(
+        f'{path} has no 2D joints (keypoints) of anyone, boxes alone at most; give boxes by '
+        '--box=X,Y,WIDTH,HEIGHT instead, one picture at a time'
+    )
 
 
 def _stacked(skeleton: Skeleton, rows: Mapping[str, Sequence[Any]]) -> dict[str, GivenJoints]:

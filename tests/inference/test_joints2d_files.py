@@ -69,6 +69,20 @@ def test_annotations_of_coco(tmp_path):
     assert len(file.of_picture('b.jpg')) == 0
 
 
+@pytest.mark.parametrize('keypoints', [{}, {'keypoints': None}, {'keypoints': []}])
+def test_annotations_of_boxes_alone_are_passed_over(tmp_path, keypoints):
+    content = {
+        'images': [{'id': 7, 'file_name': 'a.jpg'}],
+        'annotations': [
+            {'image_id': 7, 'bbox': [1, 1, 1, 1], **keypoints},
+            {'image_id': 7, 'keypoints': triples(joints(0, 26)).ravel().tolist()},
+        ],
+    }
+    people = joints2d_files.read(write(tmp_path, content)).of_picture('a.jpg')
+    assert people.skeleton == 'halpe26'
+    np.testing.assert_allclose(people.joints, [joints(0, 26)])
+
+
 @pytest.mark.parametrize(('number', 'skeleton'), [(17, 'coco17'), (26, 'halpe26')])
 def test_results_of_alphapose(tmp_path, number, skeleton):
     content = [
@@ -113,6 +127,17 @@ def test_openpose(tmp_path):
         ),
         ([{'image_id': 'a.jpg', 'keypoints': [1, 2, 3] * 18}], 'people of 18 joints'),
         ([{'image_id': 'a.jpg', 'keypoints': [1, 2, 3] * 17 + [1]}], 'three numbers'),
+        ([{'image_id': 7, 'bbox': [1, 2, 3, 4]}], 'no 2D joints .* of anyone, boxes alone'),
+        (
+            {'images': [], 'annotations': [{'image_id': 7, 'keypoints': None}]},
+            'no 2D joints .* of anyone, boxes alone',
+        ),
+        (
+            {'images': [], 'annotations': [{'image_id': 7, 'keypoints': [1, 2, 3] * 17}]},
+            "annotation 0 is of the image 7, which is none of the file's images",
+        ),
+        ({'annotations': []}, "it lacks 'images'"),
+        ({'images': [], 'annotations': None}, 'is of another kind than the form has'),
     ],
 )
 def test_other_content_is_refused(tmp_path, content, sentence):
