@@ -107,7 +107,7 @@ class Models:
         pair = finds.joint_skeleton.name, lifter.skeleton.name
         conversion = _conversion(*pair, lifter, rule)
         if detector is None and rule and conversion.rule == rule:
-            finds = lifter = _by(lifter, conversion)
+            finds = lifter = _with_conversion(lifter, conversion)
         return cls(lifter, finds, conversion, rule)
 
     def check_detector(self) -> tuple[JointDetector, Conversion]:
@@ -182,7 +182,7 @@ def _conversion(source: str, target: str, lifter: Estimator, rule: str) -> Conve
     return joint_conversions.get(source, target, next(fitting, ''))
 
 
-def _by(lifter: Estimator, conversion: Conversion) -> Estimator:
+def _with_conversion(lifter: Estimator, conversion: Conversion) -> Estimator:
     """The file, whose lifter gets the joints that a conversion makes of its own detector's.
 
     A lifter of sequences is told the conversion with every frame.

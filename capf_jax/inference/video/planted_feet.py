@@ -19,7 +19,8 @@ from capf_jax.inference.video.smoothing import stretches
 from capf_jax.inference.video.standing_feet import SIDES, ankles
 from capf_jax.pose import skeletons
 
-# What a move costs, beside a standing foot's being off, which costs 1: metres squared.
+# What moving the person or a leg by a metre costs, squared, where a standing foot that is a metre
+# off its place costs 1.
 _PERSON, _LEG = 1e-5, 4e-3
 # Seconds within which a move of a person or of a leg may change without costing more than its size.
 _PERSON_CHANGES, _LEG_CHANGES = 0.6, 0.05

@@ -22,8 +22,9 @@ DWELLS = 0.2  # seconds; a foot stands too that keeps within a small place for s
 _SMALL_PLACE = 0.04  # metres across the line of sight, from the middle of that place
 _SPEED_OVER = 0.2  # seconds over which a speed is taken
 _PLACE = 0.06  # metres across the line of sight within which a foot is in one place
-_BREAK = 0.5  # seconds; two rests of one foot that are closer than that in time and
-_SAME_PLACE = 0.15  # metres across the line of sight, are one
+# Two rests of one foot are one rest where no more lies between them than this.
+_BREAK = 0.5  # seconds
+_SAME_PLACE = 0.15  # metres across the line of sight
 
 
 def ankles(skeleton: str) -> tuple[int, int]:
