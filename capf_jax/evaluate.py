@@ -54,7 +54,8 @@ from capf_jax.runtime import (
     processes,
     run_folder,
 )
-from capf_jax.runtime.checkpoints import Checkpoints, DamagedError
+from capf_jax.runtime.checkpoint_checks import DamagedError
+from capf_jax.runtime.checkpoints import Checkpoints
 from capf_jax.runtime.compilation_cache import use_compilation_cache
 from capf_jax.scoring import mean_pose, noise_sweep, predictions, report, tables
 from capf_jax.scoring.evaluation import Split

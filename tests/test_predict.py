@@ -1,76 +1,22 @@
-"""The command predict on a tiny model: what it writes, where it goes on, and what it refuses."""
+"""The command predict on a tiny model: what it writes, and where it goes on."""
 
 import errno
 import json
 
 import cv2
-import jax
 import numpy as np
 import pytest
 from PIL import Image
 
-from capf_jax import predict
 from capf_jax.errors import UserError
-from capf_jax.inference import joints2d_files, people_files, predictor, result_origin
+from capf_jax.inference import people_files, predictor, result_origin
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people import TO_UPRIGHT_CAMERA
-from capf_jax.inference.weight_files import save_weights
-from capf_jax.pose import cameras, joint_conversions
-from tests import tiny
-
-SIZE = (160, 120)
-BOX = '40,20,60,80'
-
-
-@pytest.fixture(scope='module')
-def weights(tmp_path_factory):
-    """A file of random weights in the published frame, whose detector finds the lifter's joints."""
-    config = tiny.config()
-    shapes = jax.eval_shape(tiny.ca_pf(config).init, jax.random.key(0), tiny.batch(1))
-    random = np.random.default_rng(0)
-
-    def fill(path, leaf):
-        values = random.normal(0, 0.1, leaf.shape)
-        return np.float32(1 + values if path[-1].key in ('var', 'scale') else values)
-
-    path = tmp_path_factory.mktemp('weights') / 'tiny.safetensors'
-    metadata = {
-        'kind': 'ca_pf',
-        'name': 'tiny',
-        'skeleton': config.skeleton,
-        'model': config.model.to_dict(),
-        'config': config.to_dict(),
-    }
-    save_weights(path, jax.tree_util.tree_map_with_path(fill, shapes), metadata)
-    return path
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Three pictures."""
-    source = tmp_path / 'pictures'
-    source.mkdir()
-    random = np.random.default_rng(0)
-    for name in 'abc':
-        pixels = random.integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
-        Image.fromarray(pixels).save(source / f'{name}.png')
-    return source
-
-
-@pytest.fixture
-def run(weights, tmp_path):
-    """Runs the command with the tiny model, without figures."""
-
-    def command(source, *arguments):
-        paths = source if isinstance(source, list) else [source]
-        always = (f'--weights={weights}', f'--output={tmp_path / "out"}', '--nopicture')
-        return predict.main(['predict', *map(str, paths), *always, *arguments])
-
-    return command
-
-
-def written(tmp_path):
-    return sorted(path.name for path in (tmp_path / 'out').iterdir())
+from capf_jax.pose import cameras
+from tests.predicting import BOX, SIZE, coco, written
+from tests.predicting import folder_of_pictures as folder_of_pictures
+from tests.predicting import run_predict as run_predict
+from tests.predicting import tiny_weights as tiny_weights
 
 
 def test_weights_may_be_in_a_store_but_not_pictures_and_results(
@@ -119,54 +65,6 @@ def test_a_picture_of_the_figure_is_drawn(run, folder, tmp_path):
     assert written(tmp_path) == ['a.json', 'a.npz', 'a.png']
     with Image.open(tmp_path / 'out' / 'a.png') as figure:
         assert min(figure.size) > 300
-
-
-def coco(tmp_path, *names):
-    """A file with one person of COCO's joints in each of the pictures."""
-    places = np.random.default_rng(1).uniform(30, 100, (17, 2)).round(2)
-    keypoints = np.concatenate([places, np.ones((17, 1))], axis=1).ravel().tolist()
-    path = tmp_path / 'joints.json'
-    path.write_text(json.dumps([{'image_id': name, 'keypoints': keypoints} for name in names]))
-    return path
-
-
-def test_a_folder_with_joints_of_another_program(run, folder, tmp_path):
-    joints = coco(tmp_path, 'a.png', 'b.png', 'c.png')
-    assert run(folder, f'--joints2d={joints}', '--fov=60') == 0
-    assert len(written(tmp_path)) == 6
-    people = people_files.read(tmp_path / 'out' / 'b.json')
-    assert people.valid.all()
-    assert not people.camera_assumed
-    np.testing.assert_array_equal(people.confidence, 1)
-
-
-def test_given_joints_are_converted_by_the_rule_of_a_name(run, folder, tmp_path, capsys):
-    joints = joints2d_files.read(coco(tmp_path, 'a.png'))
-    arguments = folder / 'a.png', f'--joints2d={joints.path}'
-    assert run(*arguments, '--conversion=gast') == 0
-    people = people_files.read(tmp_path / 'out' / 'a.npz')
-    expected = joint_conversions.get('coco17', 'h36m17', 'gast').joints(
-        joints.of_picture('a.png').joints
-    )
-    np.testing.assert_allclose(people.joints2d, expected, atol=1e-6)
-    capsys.readouterr()
-    run(*arguments)
-    assert 'were made with another --conversion, and stay so' in capsys.readouterr().out
-
-
-def test_given_joints_may_be_of_a_skeleton_that_the_user_names(run, folder, tmp_path, weights):
-    path = coco(tmp_path, 'a.png')
-    arguments = f'--joints2d={path}', '--joints2d_skeleton=h36m17'
-    assert run(folder / 'a.png', *arguments) == 0
-    people = people_files.read(tmp_path / 'out' / 'a.npz')
-    given = joints2d_files.read(path, 'h36m17').of_picture('a.png').joints
-    np.testing.assert_allclose(people.joints2d, given, atol=1e-6)
-    by_python = Estimator.load(weights).predict(
-        folder / 'a.png', joints2d=given, joints2d_skeleton='coco17'
-    )
-    assert not np.allclose(by_python.joints2d, given, atol=1)
-    with pytest.raises(UserError, match='joints2d_skeleton is that of 2D joints'):
-        Estimator.load(weights).predict(folder / 'a.png', joints2d_skeleton='coco17')
 
 
 def test_own_data_brings_its_cameras_and_joints(run, folder, tmp_path):
@@ -330,64 +228,3 @@ def test_joints_of_onnx_files(run, folder, tmp_path):
     people = people_files.read(tmp_path / 'out' / 'a.json')
     np.testing.assert_allclose(people.boxes, [[24.5, 19.5, 50, 80]], atol=1e-3)
     assert np.ptp(people.joints2d[0], axis=0).max() < 1  # they all are in one place
-
-
-def test_a_finder_that_is_not_there_is_told_at_once(run, folder):
-    with pytest.raises(FileNotFoundError, match='no weight file'):
-        run(folder, '--finder_weights=nothing.safetensors')
-
-
-def test_boxes_are_of_one_picture(run, folder):
-    with pytest.raises(UserError, match='--box is for one picture'):
-        run(folder, f'--box={BOX}')
-
-
-def test_one_picture_that_is_none_is_an_error(run, folder):
-    (folder / 'b.png').write_text('no picture')
-    with pytest.raises(UserError, match='no picture that can be read'):
-        run(folder / 'b.png')
-
-
-@pytest.mark.parametrize(
-    ('arguments', 'sentence'),
-    [
-        (['--box=20,20,60'], 'must be 4 numbers x,y,width,height'),
-        (['--box=1,1,20,20', '--joints2d=a.json'], 'both say where the people are'),
-        (['--fov=50', '--intrinsics=1,1,1,1'], 'both say what the camera is'),
-        (['--fov=500', f'--box={BOX}'], 'a field of view of 500 degrees'),
-        (['--camera=left'], 'give --calibration too'),
-        (['--world=x_up'], "invalid choice: 'x_up'"),
-        (['--pitch=5'], '--world=y_up or z_up'),
-        (['--least_confidence=nan'], 'a confidence is 0 to 1'),
-        (['--least_confidence=2'], 'a confidence is 0 to 1'),
-        (['--world=y_up', '--pitch=nan'], 'degrees'),
-        (['--height=-3', f'--box={BOX}'], 'standing height'),
-        (['--calibration=a.npz'], 'no calibration file'),
-        (['--formats=bvh'], 'unknown argument'),
-        (['--joints2d_skeleton=coco17'], 'give --joints2d too'),
-        (['--joints2d=a', '--joints2d_skeleton=coco'], "the nearest is 'coco17'"),
-        (['--conversion=gasp'], "--conversion is 'gasp'; the nearest is 'gast' of fitted"),
-        (['--conversion=gast', f'--box={BOX}'], 'takes as they are: leave the conversion'),
-        (['--detector=rtmpose'], 'give --detector=rtmpose --detector_files='),
-        (['--detector_files=a.onnx'], 'go together'),
-        (['--detector=rtmpose', '--detector_weights=a'], 'both say what finds joints'),
-        (['--format=bhv'], "--format is 'bhv'; the nearest is 'bvh'"),
-    ],
-)
-def test_arguments_that_fit_nothing_are_refused(run, folder, arguments, sentence):
-    with pytest.raises((UserError, FileNotFoundError), match=sentence):
-        run(folder / 'a.png', *arguments)
-
-
-def test_results_never_overwrite_the_pictures(run, folder):
-    with pytest.raises(UserError, match='would be overwritten'):
-        run(folder, f'--output={folder}', '--picture')
-
-
-def test_weights_that_lift_nothing_are_refused(folder, tmp_path):
-    with pytest.raises(FileNotFoundError, match='no weight file'):
-        predict.main(['predict', str(folder), '--weights=nothing.safetensors'])
-    path = tmp_path / 'other.safetensors'
-    path.write_text('no weights')
-    with pytest.raises(UserError, match='not a whole safetensors file'):
-        predict.main(['predict', str(folder), f'--weights={path}'])

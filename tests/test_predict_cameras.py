@@ -18,7 +18,7 @@ from capf_jax.inference.video import camera_command, track_parts
 from capf_jax.inference.video.video_frames import CutShortError, Frame
 from capf_jax.pose import cameras
 from tests.inference.dotted_people import Boxes
-from tests.test_predict import weights  # noqa: F401  A fixture.
+from tests.predicting import tiny_weights as tiny_weights  # a fixture
 
 SIZE = (128, 96)
 LOST = CutShortError('camera 0 gives no more pictures')
@@ -39,7 +39,7 @@ def camera(count, error=None):
 
 
 @pytest.fixture(scope='module')
-def networks(weights):  # noqa: F811
+def networks(weights):
     """Tiny networks, and a finder of one person in every frame."""
     finder = Boxes([[30, 10, 60, 80]], [0.9], SIZE)
     always = [f'--weights={weights}', '--noflip_test', '--least_confidence=0']

@@ -17,7 +17,7 @@ from tests.converters.test_namings import transformers
 from tests.goldens import manifests, recipe
 from tests.models.detectors import published as detectors
 from tests.parity import published
-from tests.test_predict import weights as weights  # a fixture
+from tests.predicting import tiny_weights as tiny_weights  # a fixture
 
 PHOTOGRAPH = pathlib.Path(__file__).parents[1] / 'examples' / 'balancing.jpg'
 BOX = np.array([388.0, 388.0, 400.0, 1150.0])

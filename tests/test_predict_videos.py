@@ -14,7 +14,7 @@ from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.video import video_arguments
 from tests.inference.dotted_people import Boxes
 from tests.inference.video import video_samples
-from tests.test_predict import weights  # noqa: F401  A fixture.
+from tests.predicting import tiny_weights as tiny_weights  # a fixture
 
 SIZE = (128, 96)
 FRAMES = 4
@@ -39,7 +39,7 @@ def finder(monkeypatch):
 
 
 @pytest.fixture
-def run(weights, tmp_path):  # noqa: F811
+def run(weights, tmp_path):
     """Runs the command with a tiny model, which finds everyone likely."""
 
     def command(*arguments):
@@ -89,7 +89,7 @@ def test_one_damaged_video_does_not_stop_the_others(run, videos, tmp_path, capsy
     assert 'damaged.mp4 is no video that can be read' in capsys.readouterr().err
 
 
-def test_python_gives_what_the_command_writes(run, videos, weights, tmp_path):  # noqa: F811
+def test_python_gives_what_the_command_writes(run, videos, weights, tmp_path):
     run(videos / 'one.mkv', '--stride=2')
     stored = tracks_files.read(tmp_path / 'out' / 'one.npz')
     tracks = Estimator.load(weights).predict(
@@ -148,7 +148,7 @@ def test_options_that_a_finished_result_was_not_made_with_are_told(run, videos, 
     assert tracks_files.read(result).axes == 'camera'
 
 
-def test_python_keeps_the_results_beside_a_bad_video(videos, weights, tmp_path):  # noqa: F811
+def test_python_keeps_the_results_beside_a_bad_video(videos, weights, tmp_path):
     estimator = Estimator.load(weights)
     damaged = tmp_path / 'damaged.mkv'
     damaged.write_bytes(b'no video')
@@ -168,7 +168,7 @@ def test_python_keeps_the_results_beside_a_bad_video(videos, weights, tmp_path):
         estimator.predict([damaged], finder=FINDER)
 
 
-def test_python_warns_of_what_the_command_would_tell(videos, weights):  # noqa: F811
+def test_python_warns_of_what_the_command_would_tell(videos, weights):
     estimator = Estimator.load(weights)
     with pytest.warns(UserWarning, match=r'one\.mkv ends at 0\.40 s, before the 9 s'):
         estimator.predict(

@@ -17,10 +17,8 @@ import json
 import logging
 import math
 import os
-import pathlib
 import shutil
 import sys
-import zlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,10 +29,10 @@ from etils import epath
 from orbax.checkpoint.checkpoint_managers import preservation_policy
 
 from capf_jax.errors import UserError
-from capf_jax.runtime import files, processes
+from capf_jax.runtime import checkpoint_checks, files, processes
+from capf_jax.runtime.checkpoint_checks import DamagedError
 
 LATEST_KEPT = 2  # so that a damaged one has another before it
-_CHECKSUMS = 'checksums.json'
 _DAMAGED = 'damaged'  # folder for what a training cannot go on from
 _MARGIN = 1_000_000  # bytes of a checkpoint beside its arrays
 
@@ -206,7 +204,7 @@ class Checkpoints:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             manager.save(step, args=ocp.args.StandardSave(state), metrics=metrics, force=True)
             manager.wait_until_finished()
-            self._note_checksums(name, step)
+            checkpoint_checks.note_checksums(self.folder, f'{name}/{step}')
         except Exception as error:
             full = files.disk_is_full(error)
             if not isinstance(error, OSError) and not full:
@@ -244,13 +242,13 @@ class Checkpoints:
                 f'no checkpoint {name!r} in {self.folder}: train first, with this --workdir'
             )
         folder = self.folder / name / str(step)
-        self._check_files(folder, f'{name}/{step}')
+        checkpoint_checks.check_files(self.folder, f'{name}/{step}')
         try:
             with _silent_threads():
                 # No file of the checkpoint says by which code it is read.
                 handler, arrays = ocp.StandardCheckpointHandler(), folder / 'default'
                 shapes: Any = handler.metadata(arrays)
-                _check_shapes(folder, shapes.tree, abstract_state)
+                checkpoint_checks.check_shapes(folder, shapes.tree, abstract_state)
                 state = handler.restore(arrays, args=ocp.args.StandardRestore(abstract_state))
         except UserError:
             raise
@@ -258,13 +256,7 @@ class Checkpoints:
             if isinstance(error, OSError) and error.errno in (errno.EACCES, errno.EPERM):
                 raise
             raise DamagedError(folder, _first_line(error)) from error
-        broken = [
-            jax.tree_util.keystr(path)
-            for path, leaf in jax.tree_util.tree_leaves_with_path(state)
-            if np.issubdtype(leaf.dtype, np.floating) and not np.isfinite(_local(leaf)).all()
-        ]
-        if broken:
-            raise DamagedError(folder, f'NaN or infinity in {broken[0]}')
+        checkpoint_checks.check_numbers(folder, state)
         return state
 
     def restore_newest(self, abstract_state: Any, names: tuple[str, ...]) -> tuple[Any, int, str]:
@@ -315,97 +307,6 @@ class Checkpoints:
         for manager in self.__dict__.get('_managers', {}).values():
             manager.reload()
         return target
-
-    def _note_checksums(self, name: str, step: int) -> None:
-        """Keeps a checksum of every file of a checkpoint; those of removed ones are dropped."""
-        if files.is_remote(self.folder) or not processes.is_main_process():
-            return
-        notes = {
-            key: value for key, value in self._checksums().items() if (self.folder / key).is_dir()
-        }
-        notes[f'{name}/{step}'] = _sums(pathlib.Path(self.folder, name, str(step)))
-        files.write_json(self.folder / _CHECKSUMS, notes)
-
-    def _checksums(self) -> dict[str, Any]:
-        try:
-            notes = files.read_json(self.folder / _CHECKSUMS)
-        except (OSError, UserError):  # Older runs have none, and a damaged file proves nothing.
-            return {}
-        return notes if isinstance(notes, dict) else {}
-
-    def _check_files(self, folder: epath.Path, key: str) -> None:
-        """DamagedError where a file of a checkpoint is not as it was saved."""
-        if not (folder / 'default' / '_METADATA').is_file():
-            raise DamagedError(folder, 'default/_METADATA is missing')
-        expected = self._checksums().get(key)
-        if files.is_remote(self.folder) or not isinstance(expected, dict):
-            return
-        there = _sums(pathlib.Path(folder))
-        for name, value in expected.items():
-            if there.get(name) != value:
-                raise DamagedError(folder, f'{name} is {"changed" if name in there else "missing"}')
-
-
-class DamagedError(UserError):
-    """A checkpoint whose files are not whole.
-
-    Attributes:
-      short: the message without advice.
-    """
-
-    def __init__(self, folder: os.PathLike, trouble: str) -> None:
-        self.short = f'the checkpoint {os.fspath(folder)} is damaged ({trouble})'
-        super().__init__(
-            f'{self.short}, and no other one of its run can be used in its place: put back a copy, '
-            'evaluate another with --checkpoint, or train again in another --workdir'
-        )
-
-
-def _sums(folder: pathlib.Path) -> dict[str, int]:
-    """CRC-32 of each file of a checkpoint's arrays, by its name."""
-    sums = {}
-    for path in sorted((folder / 'default').rglob('*')):
-        if path.is_file():
-            value = 0
-            with path.open('rb') as file:
-                while block := file.read(1 << 20):
-                    value = zlib.crc32(block, value)
-            sums[path.relative_to(folder).as_posix()] = value
-    return sums
-
-
-def _check_shapes(folder: epath.Path, stored: Any, wanted: Any) -> None:
-    """UserError where the arrays of a checkpoint are not those of the model."""
-
-    def shapes(tree: Any) -> dict[str, tuple[int, ...]]:
-        leaves = jax.tree_util.tree_leaves_with_path(tree)
-        return {
-            '.'.join(map(_key_name, path)): tuple(leaf.shape)
-            for path, leaf in leaves
-            if hasattr(leaf, 'shape')
-        }
-
-    before, now = shapes(stored), shapes(wanted)
-    for name in [*now, *before]:
-        if before.get(name) != now.get(name):
-            there, here = (list(some[name]) if name in some else 'absent' for some in (before, now))
-            raise UserError(
-                f'the checkpoint {folder} is of another model ({name} is {there} there and {here} '
-                'here): give the configuration that it was made with, or another --workdir'
-            )
-
-
-def _key_name(key: Any) -> str:
-    """A step into a tree, in words: a key, the name of a field or a position."""
-    for attribute in ('key', 'name', 'idx'):
-        if hasattr(key, attribute):
-            return str(getattr(key, attribute))
-    return str(key)
-
-
-def _local(array: Any) -> np.ndarray:
-    """An array's numbers on this process's devices."""
-    return np.asarray(array.addressable_data(0)) if isinstance(array, jax.Array) else array
 
 
 def _first_line(error: BaseException) -> str:
