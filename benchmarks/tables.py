@@ -30,6 +30,7 @@ from capf_jax.errors import UserError, unknown
 from capf_jax.runtime import commands, files, logs
 
 _QUICKER = 3  # how many times as fast a row is in the quick form, about
+_EVALUATION = 0.5  # minutes of a run whose training is there
 _AVERAGED = 'averaged_'  # begins the names of scores of averaged weights in a run's log
 
 
@@ -157,6 +158,19 @@ class Experiment:
             **table_runs.times_of(folder, row.name),
         )
 
+    def minutes(self, runs: Sequence[tuple[Row, int]]) -> list[float]:
+        """About how long each of some runs takes in the full form, one after the other.
+
+        Two rows may share a training; the one that finds it done only evaluates.
+        """
+        minutes, trained = [], set()
+        for row, seed in runs:
+            folder = self.folder(row, seed)
+            is_trained = folder in trained or list(folder.glob('*.safetensors'))
+            minutes.append(_EVALUATION if is_trained else row.minutes)
+            trained.add(folder)
+        return minutes
+
     def _scores(self, row: Row, seed: int, weights: str, start: Start) -> dict[str, float]:
         """The scores of a row, which is trained unless it is."""
         folder, arguments = self.folder(row, seed), self.config(row, seed, weights)
@@ -242,19 +256,18 @@ def run_all(
       start: runs a command of the product.
     """
     missing = [(r, s) for s in seeds for r in rows if not experiment.is_finished(r, s)]
-    began, done = time.monotonic(), 0.0
-    minutes = sum(row.minutes for row, _ in missing)
-    minutes /= _QUICKER if experiment.form == 'quick' else 1
-    print(f'{len(missing)} runs, about {minutes:.0f} minutes on 2 quiet cores', file=sys.stderr)
-    for row, seed in missing:
-        left = sum(other.minutes for other, _ in missing) - done
-        if done:
-            minutes = (time.monotonic() - began) / done * left / 60
-            print(f'about {minutes:.0f} minutes left', file=sys.stderr)
+    minutes = experiment.minutes(missing)
+    quiet = sum(minutes) / (_QUICKER if experiment.form == 'quick' else 1)
+    print(f'{len(missing)} runs, about {quiet:.0f} minutes on 2 quiet cores', file=sys.stderr)
+    began = time.monotonic()
+    for place, (row, seed) in enumerate(missing):
+        if place:
+            done, left = sum(minutes[:place]), sum(minutes[place:])
+            rest = (time.monotonic() - began) / done * left / 60
+            print(f'about {rest:.0f} minutes left', file=sys.stderr)
         print(f'{row.name}, seed {seed}', file=sys.stderr, flush=True)
         experiment.run(row, seed, start)
         experiment.write()
-        done += row.minutes
     experiment.write()
 
 

@@ -183,6 +183,13 @@ def test_the_time_left_is_told(tmp_path, product, capsys):
     assert capsys.readouterr().err.count('minutes left') == 1
 
 
+def test_a_training_that_two_rows_share_takes_its_time_once(tmp_path):
+    runs = [(ROWS['noise-3'], 0), (ROWS['step-3'], 0), (ROWS['step-3'], 1)]
+    first, second, other_seed = experiment(tmp_path).minutes(runs)
+    assert first == other_seed > 4
+    assert second < 1
+
+
 @pytest.mark.parametrize(
     ('scores', 'words'),
     [
