@@ -138,7 +138,7 @@ def _predict_into(
         except CutShortError as error:
             failure = str(error)
     try:
-        raw = video_tracks.of_frames(track_parts.read(parts), info.fps)
+        raw = video_tracks.of_frames(track_parts.read(parts), info.fps / run.choice.stride)
     except UserError:
         if failure:
             raise UserError(failure) from None
