@@ -85,8 +85,9 @@ def _others(before: Any, now: Mapping[str, Any]) -> list[str]:
 def _values(settings: Mapping[str, Any], key: str) -> list[Any]:
     """The value of a setting for each of its names."""
     value, number = settings.get(key), len(_NAMES[key])
-    is_split = number > 1 and isinstance(value, list) and len(value) == number
-    return value if is_split else [value] * number
+    if number > 1 and isinstance(value, list) and len(value) == number:
+        return value
+    return [value] * number
 
 
 def _file_state(path: pathlib.Path) -> list[Any]:
