@@ -24,6 +24,7 @@ from capf_jax.inference.video import (
     track_parts,
     video_arguments,
     video_command,
+    video_header,
     video_options,
     video_prediction,
     video_stream,
@@ -213,9 +214,8 @@ def _write(
     Raises:
       UserError: the disk is full.
     """
-    times = [frame.time for frame in frames]
-    fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 25.0
-    tracks = video_tracks.finished_live(video_tracks.of_frames(frames, fps), recorder.finish)
+    raw = video_tracks.of_frames(frames, video_header.USUAL_FPS)
+    tracks = video_tracks.finished_live(raw, recorder.finish)
     result = VideoResult(tracks, failure, {})
     try:
         sentences = video_prediction.write(stem, result, recorder.endings, recorder.formats)

@@ -9,7 +9,6 @@ import collections
 import contextlib
 import dataclasses
 import pathlib
-import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -29,6 +28,7 @@ from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
     part_settings,
     sequence_people,
+    temporary_parts,
     track_parts,
     video_frames,
     video_header,
@@ -101,7 +101,7 @@ def predict_file(
     info = video_header.probe(path)
     with contextlib.ExitStack() as stack:
         if parts is None:
-            parts = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()), 'parts')
+            parts = stack.enter_context(temporary_parts.folder(path.name))
         return _predict_into(path, run, info, parts, shows_progress, settings or {})
 
 
@@ -138,7 +138,7 @@ def _predict_into(
         except CutShortError as error:
             failure = str(error)
     try:
-        raw = video_tracks.of_frames(track_parts.read(parts), info.fps)
+        raw = video_tracks.of_frames(track_parts.read(parts), info.fps / run.choice.stride)
     except UserError:
         if failure:
             raise UserError(failure) from None
