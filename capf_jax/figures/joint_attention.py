@@ -26,7 +26,7 @@ def joint_attention(
       caption: what the shares are the mean of.
     """
     names = [name.replace('left_', 'l. ').replace('right_', 'r. ') for name in skeleton.joints]
-    left, below, bar = 0.8, 0.3, 0.42
+    left, below, bar = 0.8, 0.3, 0.58
     equal = 100 / len(names)  # percent
     side = COLUMN_WIDTH - left - bar
     top = 0.8
@@ -47,7 +47,7 @@ def joint_attention(
         )
         axes.spines[:].set_visible(True)
         width = 0.08 / COLUMN_WIDTH
-        scale = figure.add_axes((1 - 0.36 / COLUMN_WIDTH, below / height, width, side / height))
+        scale = figure.add_axes((1 - 0.52 / COLUMN_WIDTH, below / height, width, side / height))
         figure.colorbar(image, cax=scale).set_label('share [%]', labelpad=1)
         ticks = [*np.linspace(0, equal, 4)[:-1], *np.linspace(equal, norm.vmax or 0, 4)]
         scale.set_yticks(ticks, [f'{tick:.1f}' for tick in ticks])

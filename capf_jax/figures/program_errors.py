@@ -16,7 +16,7 @@ from capf_jax.figures.drawing import COLUMN_WIDTH, PROGRAMS, SOFT, STYLE, new_fi
 
 GRID = '#E5E5E5'
 ROW = 0.155  # inches of one row of a figure by joint or by action
-_SCALE = 0.36  # inches of the scale below the rows
+_SCALE = 0.39  # inches of the scale below the rows
 _ROOM = COLUMN_WIDTH - 0.1  # inches that a legend may be wide
 
 
@@ -42,7 +42,7 @@ def error_by_frame(
     header = words.wrapped(title, COLUMN_WIDTH - 2 * edge)
     top = 0.03 + words.LINE * len(header)
     plot = top + words.legend_height(names, _ROOM)
-    below = _SCALE + 0.06 + words.LINE * sum(map(len, lines)) + 0.04
+    below = _SCALE + 0.03 + words.LINE * sum(map(len, lines)) + 0.04
     height = plot + 1.42 + below
     with matplotlib.rc_context(STYLE):
         figure = new_figure(COLUMN_WIDTH, height)
@@ -63,7 +63,7 @@ def error_by_frame(
         axes.grid(axis='y', color=GRID, lw=0.6)
         axes.set_axisbelow(True)
         words.draw_legend(figure, handles, names, top, _ROOM)
-        y = below - _SCALE - 0.06
+        y = below - _SCALE - 0.03
         for number, its_lines in enumerate(lines, 1):
             figure.text(
                 edge / COLUMN_WIDTH, y / height, f'{number}', color=SOFT, va='top', weight='bold'

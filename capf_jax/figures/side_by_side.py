@@ -75,7 +75,7 @@ def side_by_side(
     # The picture is as tall as a row, and the views share the rest of the width.
     picture = min(TALLEST * aspect, 0.34 * across) if any(shown) else 0.0
     view = (across - picture) / len(names)
-    headers = [words.wrapped_name(name, view - 0.06, 4, weight='bold') for name in names]
+    headers = [words.wrapped_name(name, view - 0.03, 4, words.SMALL, 'bold') for name in names]
     head = 0.04 + words.LINE * max(map(len, headers))
     scale = min(view / extent[0], TALLEST / extent[1])  # inches a metre
     # The error stands below its view, where no foot reaches.
@@ -96,7 +96,7 @@ def side_by_side(
             middle = (edge + picture + (column + 0.5) * view) / COLUMN_WIDTH
             figure.text(
                 middle, 1 - 0.02 / height, '\n'.join(header), ha='center', va='top', weight='bold',
-                linespacing=1.15,
+                fontsize=words.SMALL, linespacing=1.15,
             )  # fmt: skip
         for number, (sample, top) in enumerate(zip(samples, tops, strict=True)):
             figure.text(

@@ -159,7 +159,7 @@ def sizes(blocks: int) -> np.ndarray:
 
     Later blocks lie upon earlier ones and are smaller, so that points which coincide are all seen.
     """
-    return 0.35 ** (np.arange(blocks) / max(blocks - 1, 1))
+    return 0.5 ** (np.arange(blocks) / max(blocks - 1, 1))
 
 
 def _window(looks: Sequence[Look], joint: int) -> tuple[np.ndarray, float]:
@@ -204,9 +204,7 @@ def _draw(axes: Axes, look: Look, joint: int, levels: Sequence[int] | range, siz
             share = np.asarray(look.weights[block, level, joint], np.float64).ravel()
             x, y = pixels[block, level].T
             area = size * (POINT * across) ** 2 * (0.6 + 0.4 * share / share.max())
-            axes.scatter(
-                x, y, area, color=[colour], edgecolors='white', linewidths=0.25 * size, zorder=3
-            )
+            axes.scatter(x, y, area, color=[colour], linewidths=0, zorder=3)
     axes.plot(
         *look.truth_crop[joint], 'P', ms=6.5 * size**0.5, mfc=TRUE, mec='white', mew=0.6, zorder=5
     )
