@@ -11,7 +11,7 @@ the true pose (side_by_side); errors by joint and by action, and the share of fr
 samples are chosen by these rules, or by you:
 
     python -m capf_jax.compare A.npz B.npz --config=configs/human36m_hrnet32.py \\
-        --video=subject=S9,action=Walking --samples=120,4711 --out=compare
+        --video=subject=S9,action=Walking --samples=120,4711 --names=ours,theirs --out=compare
 
 Where a lifter looks: the sampling points of all its blocks around the joint that was detected
 worst, over consecutive frames of a video, and the attention between joints. A CA-PF-S looks at each
