@@ -16,6 +16,7 @@ from capf_jax.scoring.identities import idf1
 NEAR = 0.2  # of a person's height
 VISIBLE = 0.4  # share of a person's joints that nobody hides, from which it should be seen
 LEAST = 0.25  # seconds that a foot stands, at least
+GOAL = 15.0  # mm/s that a foot drifts that stands, at most
 DELAYS = np.arange(-0.05, 0.2001, 0.005)  # seconds
 
 Pairs = list[list[tuple[int, int]]]
@@ -41,7 +42,10 @@ def match(tracks: Tracks, clip: Clip) -> Pairs:
 
 
 def identities(tracks: Tracks, clip: Clip, pairs: Pairs) -> tuple[float, float]:
-    """IDF1 in percent, and in how many percent of the frames people are seen who can be."""
+    """IDF1 in percent, and in how many percent of the frames people are there who can be seen.
+
+    Who is less than `VISIBLE` and not there is not missed, and counts where it is there.
+    """
     sightings: list[tuple[int | None, int | None]] = []
     seen = due = 0
     for t, frame in enumerate(tracks.frames):
@@ -148,6 +152,12 @@ def mean_motion(motions: Sequence[tuple[float, float, float]]) -> tuple[float, f
     values = np.reshape(motions, (-1, 3))
     speed, drift = np.average(values[:, :2], axis=0, weights=values[:, 2])
     return float(speed), float(drift), float(values[:, 2].sum())
+
+
+def share_at_rest(motions: Sequence[tuple[float, float, float]]) -> float:
+    """In how many percent of the time of several rests the drift is below the goal."""
+    values = np.reshape(motions, (-1, 3))
+    return 100 * float(np.average(values[:, 1] < GOAL, weights=values[:, 2]))
 
 
 def _sightings(tracks: Tracks, pairs: Pairs) -> Iterator[tuple[int, int, np.ndarray]]:

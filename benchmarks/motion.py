@@ -1,18 +1,21 @@
-"""Speeds and accelerations of joints: built-in activities beside motion capture.
+"""Motion and noise of rendered clips: their speeds beside motion capture, and their 2D errors.
 
     python -m benchmarks.motion --poses=FILE.npz,FILE.bvh
     python -m benchmarks.motion --poses=FILE.npz --clips=500 --fps=50
+    python -m benchmarks.motion --real=../shared/real
 
     --poses=FILES      .npz or .bvh motion capture, several with commas
     --parts=WORDS      also recordings of the first file alone whose names begin so, several with
                        commas and pluses, such as 07+08,13+14
     --clips=N          clips of a second of each source (default 400)
-    --fps=N            frames a second at which all are compared (default 25)
+    --fps=N            frames a second at which motions are compared (default 25)
+    --real=FOLDER      with the real samples of benchmarks/real_samples.py, for the second table
 
 Every source is sampled as the synthetic dataset samples it, so that recordings are clips of random
 bodies too. Differences of joints from frame to frame make the speeds, and differences of these the
 accelerations. The table is in Markdown: the median and the 90th and 99th percentile over all joints
-and frames, in m/s and m/s^2.
+and frames, in m/s and m/s^2. A second table has the correlation of 2D errors over time: of a real
+detector where --real names its videos, and of the rendered noise (benchmarks/noise_over_time.py).
 """
 
 from __future__ import annotations
@@ -22,6 +25,7 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 import tabulate
 
+from benchmarks import noise_over_time
 from capf_jax.runtime import commands
 from data_pipeline.datasets.synthetic import motion, motion_capture, poses, recorded_motion
 
@@ -92,13 +96,15 @@ def percentiles(clips: np.ndarray, fps: float) -> dict[str, list[float]]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Prints the table; returns the exit code."""
+    """Prints the tables; returns the exit code."""
     parser = commands.Parser('benchmarks.motion', __doc__)
     parser.add_argument('--poses', default='', help='motion capture, several files with commas')
     parser.add_argument('--parts', default='', help='beginnings of names in the first file')
     parser.add_argument('--clips', type=int, default=400, help='clips of each source')
     parser.add_argument('--fps', type=float, default=25.0, help='frames a second')
+    parser.add_argument('--real', type=commands.path, help='folder with the real samples')
     values = parser.parse(argv)
+    errors = list(noise_over_time.rows(values.real, values.clips))
     rows = []
     paths, parts = ([x for x in text.split(',') if x] for text in (values.poses, values.parts))
     for name, sample in sources(paths, parts, values.fps):
@@ -111,6 +117,8 @@ def main(argv: Sequence[str]) -> int:
     headers = ['source', 'joints', *(f'speed {p}%' for p in PERCENTILES)]
     headers += [f'acceleration {p}%' for p in PERCENTILES]
     print(tabulate.tabulate(rows, headers, 'github'))
+    print()
+    print(tabulate.tabulate(errors, noise_over_time.HEADERS, 'github', disable_numparse=True))
     return 0
 
 

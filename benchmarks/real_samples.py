@@ -63,6 +63,23 @@ def read(folder: pathlib.Path, name: str, every: int = 1) -> list[Sample]:
     Raises:
       UserError: there is no such set, it is not in the folder, or its file is damaged.
     """
+    arrays = arrays_of(folder, name)
+    try:
+        return SETS[name](folder / name, arrays, every)
+    except (KeyError, IndexError, ValueError) as error:
+        raise _damaged(folder, name, error) from error
+
+
+def arrays_of(folder: pathlib.Path, name: str) -> dict[str, np.ndarray]:
+    """What the file of a set holds.
+
+    Args:
+      folder: with the folders of the sets.
+      name: of the set, one of SETS.
+
+    Raises:
+      UserError: there is no such set, it is not in the folder, or its file is damaged.
+    """
     if name not in SETS:
         raise unknown('the set of real samples', name, SETS)
     path = folder / name / 'sample.npz'
@@ -70,10 +87,14 @@ def read(folder: pathlib.Path, name: str, every: int = 1) -> list[Sample]:
         raise UserError(f'{folder} has no {name}/sample.npz; name the folder with the real samples')
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = {key: file[key] for key in file.files}
-        return SETS[name](folder / name, arrays, every)
-    except (KeyError, IndexError, ValueError, zipfile.BadZipFile, EOFError) as error:
-        raise UserError(f'{path} cannot be read as the set {name}: {error}') from error
+            return {key: file[key] for key in file.files}
+    except (ValueError, zipfile.BadZipFile, EOFError) as error:
+        raise _damaged(folder, name, error) from error
+
+
+def _damaged(folder: pathlib.Path, name: str, error: Exception) -> UserError:
+    path = folder / name / 'sample.npz'
+    return UserError(f'{path} cannot be read as the set {name}: {error}')
 
 
 def pictures(samples: Sequence[Sample]) -> Iterator[np.ndarray]:

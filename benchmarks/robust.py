@@ -17,15 +17,35 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
+
 from benchmarks import robust_report, table_runs
 from benchmarks.robust_report import LEAST, MOST, PLAIN, ROWS
 from benchmarks.table_parts import Row
-from benchmarks.table_runs import Run, Start
+from benchmarks.table_runs import Run, Start, folder_of
+from capf_jax import assembly
 from capf_jax.errors import UserError
-from capf_jax.runtime import commands, files
+from capf_jax.runtime import commands, configuration, files
 
 # Arguments of a training that say where and not what.
 PLACES = ('--workdir=', '--config.data.dir=')
+
+
+def arguments(values: argparse.Namespace, row: Row, seed: int) -> list[str]:
+    """What describes the training of a row.
+
+    Args:
+      values: the arguments of the command.
+      row: what to train.
+      seed: of its weights.
+    """
+    return [
+        f'--config={row.config}:{row.arguments},people={values.people},seed={seed}',
+        '--config.evaluation.pictures=0',
+        f'--config.data.test_split={values.split}',
+        *values.overrides.split(),
+    ]
 
 
 class Experiment:
@@ -50,19 +70,11 @@ class Experiment:
         """The file of the table."""
         return self.values.out / f'robust-{self.values.people}.{ending}'
 
-    def arguments(self, row: Row, seed: int) -> list[str]:
-        """What describes the training of a row."""
-        values = self.values
-        return [
-            f'--config={row.config}:{row.arguments},people={values.people},seed={seed}',
-            '--config.evaluation.pictures=0',
-            f'--config.data.test_split={values.split}',
-            *values.overrides.split(),
-        ]
-
     def command(self, row: Row, seed: int) -> str:
         """The training without the folders of the run and of the data."""
-        return shlex.join(['python', '-m', 'capf_jax.train', *_what(self.arguments(row, seed))])
+        return shlex.join(
+            ['python', '-m', 'capf_jax.train', *_what(arguments(self.values, row, seed))]
+        )
 
     def run(self, row: Row, seed: int, start: Start) -> None:
         """Trains and evaluates a row, unless its folder has that.
@@ -73,16 +85,16 @@ class Experiment:
         values = self.values
         means = row.arguments.removeprefix('means=') or PLAIN
         folder = values.workdir / f'{means}-{values.people}-seed{seed}'
-        arguments = self.arguments(row, seed)
+        of_row = arguments(values, row, seed)
         for entry in table_runs.starts_of(folder):
-            if set(_what(shlex.split(entry['command']))) != set(_what(arguments)):
+            if set(_what(shlex.split(entry['command']))) != set(_what(of_row)):
                 raise UserError(
                     f'{folder} was trained with {entry["command"]}: give another --workdir, or the '
                     'same --overrides and --split'
                 )
         if not (folder / 'lifter.safetensors').exists() or _result(folder, values.split) is None:
             with table_runs.timed(folder, row.name):
-                self._make(folder, arguments, start)
+                self._make(folder, of_row, start)
         result = _result(folder, values.split)
         assert result is not None  # `_make` has left it
         commits = table_runs.commits_of(folder), result['protocol']['versions']['git_commit']
@@ -96,9 +108,9 @@ class Experiment:
             **table_runs.times_of(folder, row.name),
         )
 
-    def _make(self, folder: files.AnyPath, arguments: Sequence[str], start: Start) -> None:
+    def _make(self, folder: files.AnyPath, of_row: Sequence[str], start: Start) -> None:
         if not (folder / 'lifter.safetensors').exists():
-            start(['capf_jax.train', *arguments, f'--workdir={folder}'])
+            start(['capf_jax.train', *of_row, f'--workdir={folder}'])
         noise, split = f'--noise={LEAST:g},{MOST:g}', f'--split={self.values.split}'
         workdir = f'--workdir={folder}'
         start(['capf_jax.evaluate', workdir, '--checkpoint=latest', split, noise])
@@ -149,24 +161,51 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
     parser = commands.Parser('benchmarks.robust', __doc__)
     add = parser.add_argument
-    add('--out', required=True, type=files.user_path, metavar='FOLDER', help='of the table')
+    add('--out', required=True, type=folder_of, metavar='FOLDER', help='of the table')
     add('--seeds', default='0', help='seeds, separated by commas')
     add(
         '--rows', default='012345', help='digits of the rows to run, from 0; 0 is always among them'
     )
     add('--people', default=20_000, type=int, help='rendered people to train on')
     add('--split', default='test', help='people to test on')
-    add('--workdir', default='runs/robust', type=files.user_path, help='folder of all runs')
+    add('--workdir', default='runs/robust', type=folder_of, help='folder of all runs')
     add('--overrides', default='', help='further arguments of each training, separated by spaces')
     add('--machine', default=table_runs.this_machine(), help='what the table calls this machine')
     values = parser.parse(argv)
     if not set(values.rows) <= set('012345'):
         raise UserError(f'--rows={values.rows}: give digits of the rows 0 to 5, such as 05')
-    if not all(seed.isdecimal() for seed in values.seeds.split(',')):
-        raise UserError(f'--seeds={values.seeds}: give whole numbers, such as 0,1')
-    values.seeds = [int(seed) for seed in values.seeds.split(',')]
+    values.seeds = table_runs.seeds_of(values.seeds)
     values.rows = [list(ROWS.values())[int(digit)] for digit in sorted({'0', *values.rows})]
+    for row in values.rows:
+        argv = ['train', *arguments(values, row, values.seeds[0])]
+        config = configuration.parse(argv, ('config',), check=assembly.problems).config
+        assert config is not None  # `parse` requires one.
+        _check_split(values.split, config.data.builder)
     return values
+
+
+def _check_split(split: str, builder: ConfigDict) -> None:
+    """UserError where the rendered people of a configuration have no such split."""
+    sizes = {'train': builder.train_size, 'test': builder.test_size}
+    infos = [
+        tfds.core.SplitInfo(name=name, shard_lengths=[size], num_bytes=0, filename_template=None)
+        for name, size in sizes.items()
+    ]
+    try:
+        spans = tfds.core.ReadInstruction.from_spec(split).to_absolute(tfds.core.SplitDict(infos))
+        ends = [
+            (span.from_ or 0, sizes[span.splitname] if span.to is None else span.to)
+            for span in spans
+        ]
+        if not any(first < end for first, end in ends):
+            raise ValueError('it is empty')
+    except ValueError as error:
+        known = ' and '.join(f'{name!r} with {size}' for name, size in sizes.items())
+        reason = str(error).splitlines()[0].rstrip('.')
+        raise UserError(
+            f'--split is {split!r} ({reason}); the rendered people are in {known}: give one of '
+            "these, or a part such as 'test[:500]'"
+        ) from error
 
 
 def main(argv: Sequence[str], start: Start = table_runs.start) -> int:

@@ -209,7 +209,7 @@ def _parser() -> commands.Parser:
     add('--seconds', type=float, default=3.0, help='about how long each step is timed')
     add('--accelerators', type=commands.path, default=ACCELERATORS, metavar='FILE',
         help='rows of benchmarks.accelerators')  # fmt: skip
-    parser.add_flag('loader', default=True, help='times the loader')
+    parser.add_flag('loader', default=True, help='time the loader')
     parser.add_flag('again', default=False, help='runs rows again that --out has')
     return parser
 

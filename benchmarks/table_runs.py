@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import dataclasses
 import importlib
@@ -16,8 +17,10 @@ from typing import Any
 import jax
 
 from capf_jax.errors import UserError
-from capf_jax.runtime import files
+from capf_jax.runtime import commands, files, logs
+from capf_jax.runtime.value_checks import LARGEST_SEED
 
+_AVERAGED = 'averaged_'  # begins the names of scores of averaged weights in a run's log
 Start = Callable[[Sequence[str]], object]  # runs `python -m MODULE ...`, from MODULE on
 
 
@@ -79,6 +82,34 @@ def start(arguments: Sequence[str]) -> None:
         raise UserError('stopped; the same command goes on from there')
 
 
+def seeds_of(text: str) -> list[int]:
+    """The seeds that `--seeds` names, each once.
+
+    Raises:
+      UserError: they are no seeds.
+    """
+    words = text.split(',')
+    if not all(word.isdecimal() and int(word) <= LARGEST_SEED for word in words):
+        raise UserError(
+            f'--seeds is {text!r}; give whole numbers from 0 to {LARGEST_SEED}, such as 0,1'
+        )
+    return list(dict.fromkeys(map(int, words)))
+
+
+def folder_of(text: str) -> files.AnyPath:
+    """The type of an argument that is a folder, which may be missing yet.
+
+    Raises:
+      argparse.ArgumentTypeError: no folder is named; argparse adds the name of the argument.
+    """
+    if not text:
+        raise argparse.ArgumentTypeError('it is empty; name a folder')
+    path = commands.any_path(text)
+    if path.exists() and not path.is_dir():
+        raise argparse.ArgumentTypeError(f'{path} is a file; name a folder')
+    return path
+
+
 def this_machine() -> str:
     """This machine in words."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()
@@ -94,6 +125,18 @@ def starts_of(folder: files.AnyPath) -> list[dict[str, Any]]:
 def commits_of(folder: files.AnyPath) -> str:
     """The commits that a run was trained at; one that was interrupted may have several."""
     return ' and '.join(dict.fromkeys(entry['git_commit'] for entry in starts_of(folder)))
+
+
+def last_scores(folder: files.AnyPath) -> dict[str, float]:
+    """The scores after the last step, which the run's log has: of the averaged weights, if any."""
+    line = [line for line in logs.entries(folder / 'log.jsonl') if line['part'] == 'test'][-1]
+    scores = {name: value for name, value in line.items() if name not in ('step', 'part')}
+    of_average = {
+        name.removeprefix(_AVERAGED): value
+        for name, value in scores.items()
+        if name.startswith(_AVERAGED)
+    }
+    return of_average or scores
 
 
 @contextlib.contextmanager

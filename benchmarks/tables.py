@@ -25,13 +25,12 @@ from typing import Any
 from benchmarks import table_report, table_runs
 from benchmarks.table_parts import Row
 from benchmarks.table_rows import FULL, QUICK, QUICK_ROWS, ROWS, TABLES
-from benchmarks.table_runs import Run, Start
+from benchmarks.table_runs import Run, Start, folder_of
 from capf_jax.errors import UserError, unknown
-from capf_jax.runtime import commands, files, logs
+from capf_jax.runtime import commands, files
 
 _QUICKER = 3  # how many times as fast a row is in the quick form, about
 _EVALUATION = 0.5  # minutes of a run whose training is there
-_AVERAGED = 'averaged_'  # begins the names of scores of averaged weights in a run's log
 
 
 def chosen_rows(text: str, quick: bool) -> list[Row]:
@@ -179,7 +178,7 @@ class Experiment:
                 start(['capf_jax.features', *arguments])
                 self._detected.add(weights)
             start(['capf_jax.train', *arguments, f'--workdir={folder}'])
-        scores = dict(_last_scores(folder))
+        scores = dict(table_runs.last_scores(folder))
         if row.noise:
             noise = ','.join(map(str, row.noise))
             start(['capf_jax.evaluate', f'--workdir={folder}', f'--noise={noise}'])
@@ -229,18 +228,6 @@ class Experiment:
         )
 
 
-def _last_scores(folder: files.AnyPath) -> dict[str, float]:
-    """The scores after the last step, which the run's log has: of the averaged weights, if any."""
-    line = [line for line in logs.entries(folder / 'log.jsonl') if line['part'] == 'test'][-1]
-    scores = {name: value for name, value in line.items() if name not in ('step', 'part')}
-    of_average = {
-        name.removeprefix(_AVERAGED): value
-        for name, value in scores.items()
-        if name.startswith(_AVERAGED)
-    }
-    return of_average or scores
-
-
 def run_all(
     experiment: Experiment,
     rows: Sequence[Row],
@@ -279,16 +266,21 @@ def parse(argv: Sequence[str]) -> argparse.Namespace:
     """
     parser = commands.Parser('benchmarks.tables', __doc__)
     add = parser.add_argument
-    add('--out', required=True, type=files.user_path, metavar='FOLDER', help='of the tables')
+    add('--out', required=True, type=folder_of, metavar='FOLDER', help='of the tables')
     add('--rows', default=','.join(TABLES), help='tables and rows, separated by commas')
     add('--seeds', default='0,1', help='seeds, separated by commas')
-    add('--workdir', default='runs/tables', type=files.user_path, help='folder of all runs')
+    add('--workdir', default='runs/tables', type=folder_of, help='folder of all runs')
     add('--machine', default=table_runs.this_machine(), help='what the tables call this machine')
     parser.add_flag('quick', default=False, help='fewer people and rows')
     values = parser.parse(argv)
-    if not all(seed.isdecimal() for seed in values.seeds.split(',')):
-        raise UserError(f'--seeds is {values.seeds!r}; give whole numbers, such as 0,1')
-    values.seeds = [int(seed) for seed in values.seeds.split(',')]
+    values.seeds = table_runs.seeds_of(values.seeds)
+    rows = chosen_rows(values.rows, values.quick)
+    if not rows:
+        raise UserError(
+            f'--rows is {values.rows!r}, which names no row of this form; give tables and rows, '
+            'such as table6,step-3'
+        )
+    values.rows = rows
     return values
 
 
@@ -296,7 +288,7 @@ def main(argv: Sequence[str]) -> int:
     """Makes the tables; returns the exit code."""
     values = parse(argv)
     experiment = Experiment(values.workdir, values.out, quick=values.quick, machine=values.machine)
-    run_all(experiment, chosen_rows(values.rows, values.quick), values.seeds)
+    run_all(experiment, values.rows, values.seeds)
     for table in TABLES:
         path = pathlib.Path(experiment.path(table, 'md'))
         if path.exists():

@@ -35,10 +35,16 @@ from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.people_finder import PicturePeople
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import Predictor
-from capf_jax.inference.video import video_frames, video_prediction, video_stream
+from capf_jax.inference.video import (
+    video_frames,
+    video_prediction,
+    video_results,
+    video_stream,
+)
 from capf_jax.inference.video.smoothing import Smoothing
 from capf_jax.inference.video.video_frames import Frame, FrameChoice
 from capf_jax.inference.video.video_prediction import VideoRun
+from capf_jax.inference.video.video_results import FilesOfResult
 
 EXAMPLES = pathlib.Path(__file__).resolve().parents[1] / 'examples'
 SIZE = (1920, 1080)
@@ -69,7 +75,7 @@ def rows(
             )
             start, busy = time.perf_counter(), time.process_time()
             result = video_prediction.predict_file(path, run)
-            video_prediction.write(folder / str(people), result, ())
+            video_results.write(FilesOfResult(folder / str(people)), result.tracks, None, None)
             each = (time.perf_counter() - start) / number
             busy = (time.process_time() - busy) / number
             seen = len(result.tracks)

@@ -43,15 +43,15 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return max(known, key=likeness)
 
 
-def unknown(subject: str, word: str, known: Iterable[str]) -> UserError:
+def unknown(subject: str, word: object, known: Iterable[str]) -> UserError:
     """The error to raise where `word` is none of the known words.
 
     Args:
       subject: what the word names, such as 'config.data.name'.
-      word: what the user wrote.
+      word: what the user wrote; in Python that may be no text at all.
       known: all words that there are.
     """
     known = list(known)
     return UserError(
-        f'{subject} is {word!r}; the nearest is {nearest(word, known)!r} of {", ".join(known)}'
+        f'{subject} is {word!r}; the nearest is {nearest(str(word), known)!r} of {", ".join(known)}'
     )

@@ -5,7 +5,7 @@
     python -m data_pipeline.preview --out=clips.png --clip_frames=50 --poses=FILE.bvh
 
     --out=FILE         picture to write
-    --count=N          samples to show (default 40)
+    --count=N          samples to show (default 40); of clips, the last strip is cut to so many
     --split=NAME       train or test (default train)
     --zoom=N           enlargement (default 2)
     --nojoints         show the pixels alone
@@ -72,12 +72,12 @@ def contact_sheet(
 
 
 def _strips(settings: Settings, split: str, count: int) -> Iterator[Record]:
-    """Of each of the first clips, up to COLUMNS frames at equal distances."""
+    """Of each of the first clips, up to COLUMNS frames at equal distances: `count` in all."""
     frames = settings.clip_frames
     shown = np.linspace(0, frames - 1, COLUMNS).round().astype(int)
     for number in range(-(-count // COLUMNS)):
         clip = list(make_clip(settings, split, number, frames))
-        yield from (clip[frame] for frame in shown)
+        yield from (clip[frame] for frame in shown[: count - number * COLUMNS])
 
 
 def main(argv: Sequence[str]) -> int:

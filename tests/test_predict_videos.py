@@ -9,49 +9,15 @@ from PIL import Image
 
 from capf_jax import predict
 from capf_jax.errors import UserError
-from capf_jax.inference import people_files, predictor, tracks_files
+from capf_jax.inference import people_files, tracks_files
 from capf_jax.inference.estimator import Estimator
 from capf_jax.inference.video import video_arguments
-from tests.inference.dotted_people import Boxes
 from tests.inference.video import video_samples
-from tests.predicting import tiny_weights as tiny_weights  # a fixture
-
-SIZE = (128, 96)
-FRAMES = 4
-FINDER = Boxes([[30, 10, 60, 80]], [0.9], SIZE)  # one person in every frame
-
-
-@pytest.fixture(scope='module')
-def videos(tmp_path_factory):
-    """A folder with two videos of noise."""
-    folder = tmp_path_factory.mktemp('videos')
-    random = np.random.default_rng(0)
-    for name in ('one', 'two'):
-        frames = random.integers(0, 256, (FRAMES, 96, 128, 3), np.uint8)
-        video_samples.write(folder / f'{name}.mkv', list(frames))
-    return folder
-
-
-@pytest.fixture(autouse=True)
-def finder(monkeypatch):
-    """Without a finder to be compiled, the command takes fractions of a second."""
-    monkeypatch.setattr(predictor, 'default_finder', lambda path=None: FINDER)
-
-
-@pytest.fixture
-def run(weights, tmp_path):
-    """Runs the command with a tiny model, which finds everyone likely."""
-
-    def command(*arguments):
-        always = (f'--weights={weights}', f'--output={tmp_path / "out"}', '--noflip_test',
-                  '--least_confidence=0')  # fmt: skip
-        return predict.main(['predict', *map(str, arguments), *always])
-
-    return command
-
-
-def written(tmp_path):
-    return sorted(path.name for path in (tmp_path / 'out').iterdir())
+from tests.predicting import tiny_weights as tiny_weights  # fixtures
+from tests.predicting_videos import FINDER, FRAMES, written
+from tests.predicting_videos import finder_of_one as finder_of_one
+from tests.predicting_videos import run_on_videos as run_on_videos
+from tests.predicting_videos import two_videos as two_videos
 
 
 def test_videos_become_files_once(run, videos, tmp_path, capsys):
@@ -81,6 +47,38 @@ def test_files_of_other_programs_belong_to_the_result(run, videos, tmp_path, cap
     assert written(tmp_path) == files
 
 
+def test_further_files_are_made_of_a_result_with_the_same_options(
+    run, videos, tmp_path, monkeypatch, capsys
+):
+    arguments = (videos / 'one.mkv', '--stride=2', '--world=y_up')
+    assert run(*arguments) == 0
+    archive = tmp_path / 'out' / 'one.npz'
+    before = archive.read_bytes()
+    with monkeypatch.context() as patch:
+        patch.setattr(predict, '_predictor', None)
+        assert run(*arguments, '--csv', '--format=bvh,overlay') == 0
+    assert 'one.mkv: what was missing is made of' in capsys.readouterr().out
+    assert archive.read_bytes() == before
+    files = ['one.csv', 'one.overlay.mp4', 'one.person0.bvh']
+    made = {name: (tmp_path / 'out' / name).read_bytes() for name in files}
+    assert run(*arguments, '--csv', '--format=bvh,overlay', '--overwrite') == 0
+    assert made == {name: (tmp_path / 'out' / name).read_bytes() for name in files}
+
+
+def test_further_files_with_other_options_are_predicted(run, videos, tmp_path):
+    run(videos / 'one.mkv')
+    assert run(videos / 'one.mkv', '--stride=2', '--json') == 0
+    assert tracks_files.read(tmp_path / 'out' / 'one.npz').frames.tolist() == [0, 2]
+
+
+def test_a_file_that_is_no_video_leaves_nothing(run, tmp_path):
+    damaged = tmp_path / 'damaged.mp4'
+    damaged.write_bytes(b'no video')
+    with pytest.raises(UserError, match='is no video that can be read'):
+        run(damaged)
+    assert not (tmp_path / 'out').exists()
+
+
 def test_one_damaged_video_does_not_stop_the_others(run, videos, tmp_path, capsys):
     damaged = tmp_path / 'damaged.mp4'
     damaged.write_bytes(b'no video')
@@ -96,7 +94,7 @@ def test_python_gives_what_the_command_writes(run, videos, weights, tmp_path):
         videos / 'one.mkv', stride=2, flip_test=False, finder=FINDER
     )
     np.testing.assert_array_equal(tracks.frames, stored.frames)
-    assert (len(stored), stored.fps) == (1, 10.0)
+    assert (len(stored), stored.fps, tracks.fps) == (1, 5.0, 5.0)
 
 
 def test_a_result_is_finished_until_its_video_is_another_one(run, videos, tmp_path, capsys):

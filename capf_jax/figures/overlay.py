@@ -17,6 +17,8 @@ from capf_jax.pose.skeletons import Skeleton
 
 _WIDTH = 0.010  # of a bone, by the longer side of the person's box
 _NARROWEST, _WIDEST = 1.5, 14.0  # pixels
+# Pixels: the radii of joints and the width of a hollow one's edge. Smaller ones look alike.
+_LEAST_SOLID, _LEAST_HOLLOW, _LEAST_RING = 2.5, 3.75, 1.5
 _BITS = 4  # of a pixel's fraction that OpenCV draws with
 _FAR = 1 << 14  # pixels; what lies farther out is not drawn, since OpenCV counts in 32 bits
 _WHITE = (255, 255, 255)
@@ -77,16 +79,23 @@ def _draw_skeleton(image: np.ndarray, person: PersonInImage, skeleton: Skeleton)
     is_far = np.abs(np.nan_to_num(person.joints2d, nan=2 * _FAR)) >= _FAR
     is_there = np.asarray(~is_far.any(axis=-1))
     bones = [bone for bone in drawn_bones(skeleton) if is_there[list(bone)].all()]
+    casing = max(0.25 * width, 0.75)
+    solid, hollow = max(1.4 * width, _LEAST_SOLID), max(1.6 * width, _LEAST_HOLLOW)
+    for joint in np.flatnonzero(is_there & person.sure).tolist():
+        # Bones come over it: a white ring on them would make a solid dot look hollow.
+        _dot(image, person.joints2d[joint], solid + casing, _WHITE)
     for bone in bones:
         start, end = person.joints2d[list(bone)]
         dash = None if person.sure[list(bone)].all() else 2.2 * width
-        _line(image, start, end, width + 2 * max(0.25 * width, 0.75), _WHITE, None)
+        _line(image, start, end, width + 2 * casing, _WHITE, None)
         _line(image, start, end, width, _rgb(COLOURS[bone_side(skeleton, bone)]), dash)
     for joint in np.flatnonzero(is_there).tolist():
         colour = _rgb(COLOURS[side_of(skeleton, joint)])
-        outside, inside = (_WHITE, colour) if person.sure[joint] else (colour, _WHITE)
-        _dot(image, person.joints2d[joint], 1.45 * width, outside)
-        _dot(image, person.joints2d[joint], 1.0 * width, inside)
+        if person.sure[joint]:
+            _dot(image, person.joints2d[joint], solid, colour)
+        else:
+            _dot(image, person.joints2d[joint], hollow, colour)
+            _dot(image, person.joints2d[joint], hollow - max(0.5 * width, _LEAST_RING), _WHITE)
 
 
 def _write_number(image: np.ndarray, person: PersonInImage) -> None:

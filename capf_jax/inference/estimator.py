@@ -313,6 +313,7 @@ class Estimator:
         height: float | None = None,
         flip_test: bool = True,
         conversion: str = '',
+        shows_progress: bool = False,
         **video_options: Any,
     ) -> People | Tracks | list[People | Tracks | None]:
         """The people of photographs and videos, in 2D and 3D.
@@ -334,6 +335,7 @@ class Estimator:
           flip_test: average with the prediction for the mirrored person.
           conversion: the rule of `pose/joint_conversions.py` that makes the lifter's 2D joints of
             those found or given, such as 'gast'; '' for the one that the lifter was trained with.
+          shows_progress: whether a bar on standard error tells how far each video is.
           video_options: of videos alone, the arguments of `video_options.plan_of`: `time_range`,
             `stride`, `smoothing`, `cutoff`, `constant_bones`, `still_feet`, `fill_gaps`, `axes`,
             `pitch` and `tilt`.
@@ -366,6 +368,7 @@ class Estimator:
             height=height,
             flip_test=flip_test,
             conversion=conversion,
+            shows_progress=shows_progress,
             **video_options,
         )
 
@@ -383,7 +386,8 @@ class Estimator:
     ) -> Generator[Live, None, None]:
         """The people of a camera or a video while its frames come, numbered over time.
 
-        The measured delay from picture to pose is printed when the stream ends or is closed.
+        The camera or video is opened when the first frame is asked for. The measured delay from
+        picture to pose is printed when the stream ends or is closed.
 
         A sequence lifter encodes each person of a frame once and remembers the tokens of the last
         frames (`video/sequence_people.py`). One of centred windows waits for later frames: a frame
@@ -405,7 +409,8 @@ class Estimator:
 
         Raises:
           FileNotFoundError: there is no such file.
-          UserError: no camera, no video, or the file holds no lifter.
+          UserError: no camera, no video, a smoothing that needs later frames, or the file holds no
+            lifter.
         """
         from capf_jax.inference import predictor
         from capf_jax.inference.video import video_stream

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import inspect
 import logging
 import os
 import pathlib
@@ -33,10 +34,13 @@ from capf_jax.runtime import commands
 if TYPE_CHECKING:
     from capf_jax.inference.estimator import Estimator
     from capf_jax.inference.tracks import Tracks
+    from capf_jax.inference.video.video_frames import FrameChoice
+    from capf_jax.inference.video.video_tracks import Finish
 
 _LOGGER = logging.getLogger(__name__)
 FINDER = PRETRAINED / 'movenet_multipose.safetensors'
 LIFTER = PRETRAINED / 'photographs.safetensors'
+_UNNAMED = ('estimator', 'options')  # parameters of `predict` that nobody gives by name
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -166,11 +170,14 @@ def predict(
     flip_test: bool = True,
     conversion: str = '',
     least_confidence: float = photographs.LEAST_CONFIDENCE,
+    shows_progress: bool = False,
     **options: Any,
 ) -> People | Tracks | list[People | Tracks | None]:
     """`Estimator.predict`, which says what the arguments are."""
     pictures = None if isinstance(source, np.ndarray) else sources.find(source)
     are_videos = [] if pictures is None else [sources.is_video(path) for path in pictures.paths]
+    has_videos = any(are_videos)
+    plan = _plan(options, has_videos)
     predictor = of_arguments(
         estimator,
         camera,
@@ -196,10 +203,7 @@ def predict(
     else:
         joints = given_joints.given(joints2d, None, joints2d_skeleton or estimator.skeleton.name)
     if pictures is None:
-        _check_options(options, has_videos=False)
         return predictor.people(sources.of_array(source), 'array', boxes, joints)
-    has_videos = any(are_videos)
-    _check_options(options, has_videos)
     if has_videos and (boxes is not None or joints2d is not None):
         raise UserError('boxes and 2D joints are those of pictures; give none with videos')
     if not pictures.single and (boxes is not None or joints is not None):
@@ -216,8 +220,8 @@ def predict(
     for path in pictures.paths:
         result = None
         try:
-            if sources.is_video(path):
-                result, warning = _tracks(path, predictor, options)
+            if plan is not None and sources.is_video(path):
+                result, warning = _tracks(path, predictor, plan, shows_progress)
                 warnings_of_all += [warning] if warning else []
             else:
                 result = predictor.people(sources.read(path), str(path), boxes, joints)
@@ -236,23 +240,41 @@ def predict(
     return results
 
 
-def _check_options(options: Mapping[str, Any], has_videos: bool) -> None:
-    """UserError where options of videos are given and none is among the sources."""
-    if options and not has_videos:
-        raise UserError(
-            f'{", ".join(options)}: an option of videos alone, and the source has none; leave it '
-            'out. `People.along` turns the poses of pictures to other axes'
-        )
+def _plan(options: Mapping[str, Any], has_videos: bool) -> tuple[FrameChoice, Finish] | None:
+    """What is done with videos; None where none is among the sources.
+
+    Args:
+      options: what was given by name, and is no argument of `predict` itself.
+      has_videos: whether a video is among the sources.
+
+    Raises:
+      UserError: an unknown name, a value that means nothing, or an option of videos without one.
+    """
+    if not options and not has_videos:
+        return None
+    from capf_jax.inference.video import video_options
+
+    own = inspect.signature(predict).parameters
+    video_options.check_names(options, [name for name in own if name not in _UNNAMED])
+    if has_videos:
+        return video_options.plan_of(**options)
+    raise UserError(
+        f'{", ".join(options)}: an option of videos alone, and the source has none; leave it '
+        'out. `People.along` turns the poses of pictures to other axes'
+    )
 
 
 def _tracks(
-    path: pathlib.Path, predictor: Predictor, options: Mapping[str, Any]
+    path: pathlib.Path,
+    predictor: Predictor,
+    plan: tuple[FrameChoice, Finish],
+    shows_progress: bool,
 ) -> tuple[Tracks, str]:
-    """The people of a video, by the options of `video_options.plan_of`, and what to tell of it."""
-    from capf_jax.inference.video import video_options, video_prediction
+    """The people of a video, by the plan of `video_options.plan_of`, and what to tell of it."""
+    from capf_jax.inference.video import video_prediction
 
-    run = video_prediction.VideoRun(predictor, *video_options.plan_of(**options))
-    result = video_prediction.predict_file(path, run)
+    run = video_prediction.VideoRun(predictor, *plan)
+    result = video_prediction.predict_file(path, run, shows_progress=shows_progress)
     failure = f'{result.failure}; its tracks end there' if result.failure else ''
     return result.tracks, failure or result.note
 

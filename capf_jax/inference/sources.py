@@ -23,6 +23,7 @@ from data_pipeline import images
 from data_pipeline.images import LensTags, MissingPackageError, UnreadableError
 
 LEAST_SIDE = 16  # pixels; a picture with a shorter side shows nobody
+CAMERA = 'camera:'  # what a camera's name begins with; its number follows
 OWN_DATA = 'annotations.json'  # the file that makes a folder one of own data
 # Endings of pictures that Pillow opens, those of HEIC by a further package; a folder may hold other
 # files beside.
@@ -30,7 +31,16 @@ ENDINGS = (
     '.jpg', '.jpeg', '.jpe', '.jfif', '.png', '.webp', '.bmp', '.tif', '.tiff', '.gif', '.ppm',
     '.pgm', '.avif', '.heic', '.heif', '.jp2', '.tga',
 )  # fmt: skip
-VIDEOS = ('.mp4', '.mov', '.avi', '.mkv', '.webm', '.m4v', '.mpg', '.mpeg', '.ts', '.mts', '.wmv')
+VIDEOS = (
+    '.mp4', '.mov', '.avi', '.mkv', '.webm', '.m4v', '.qt', '.3gp', '.3g2', '.mpg', '.mpeg', '.mpe',
+    '.m2v', '.vob', '.ts', '.mts', '.m2t', '.m2ts', '.wmv', '.asf', '.flv', '.f4v', '.ogv', '.mxf',
+    '.divx',
+)  # fmt: skip
+# The reader of videos tells what is wrong with them; a folder may hold them beside.
+SOUNDS = (
+    '.mp3', '.wav', '.m4a', '.aac', '.flac', '.ogg', '.oga', '.opus', '.wma', '.aif', '.aiff',
+    '.ac3', '.mka', '.amr', '.caf',
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -100,7 +110,7 @@ def find(source: str | os.PathLike | Sequence[str | os.PathLike]) -> Sources:
 
     Raises:
       FileNotFoundError: nothing is there.
-      UserError: a folder or pattern without pictures and videos.
+      UserError: a folder or pattern without pictures and videos; or a camera.
     """
     if not isinstance(source, (str, os.PathLike)):
         paths = [path for one in source for path in find(one).paths]
@@ -123,12 +133,17 @@ def find(source: str | os.PathLike | Sequence[str | os.PathLike]) -> Sources:
         if not paths:
             raise FileNotFoundError(f'no picture or video is called {path}; correct the pattern')
         return Sources(paths, False)
+    if str(source).startswith(CAMERA):
+        raise UserError(
+            f'{source} is a camera, which has no end: in Python stream({str(source)!r}) gives its '
+            f'people frame by frame, and `python -m capf_jax.predict {source}` records it'
+        )
     raise FileNotFoundError(f'there is no picture, video or folder {path}; correct its name')
 
 
 def is_video(path: pathlib.Path) -> bool:
-    """Whether a path is that of a video, by its ending."""
-    return path.suffix.lower() in VIDEOS
+    """Whether a path is one for the reader of videos, by its ending; sound alone is, too."""
+    return path.suffix.lower() in (*VIDEOS, *SOUNDS)
 
 
 def _usable(paths: Iterable[pathlib.Path]) -> tuple[pathlib.Path, ...]:
@@ -159,8 +174,10 @@ def read(path: pathlib.Path) -> Picture:
     except MissingPackageError as error:
         raise MissingPackageError(f'{path} {error}') from None
     except UnreadableError as error:
+        is_named = path.suffix.lower() in ENDINGS
+        other = '' if is_named else '; a video needs the ending of one, such as .mp4'
         raise UnreadableError(
-            f'{path} is no picture that can be read, it {error}; give another file'
+            f'{path} is no picture that can be read, it {error}{other}; give another file'
         ) from None
     picture = Picture(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), images.lens_tags(encoded))
     _check_size(picture, str(path))

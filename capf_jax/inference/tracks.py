@@ -28,7 +28,8 @@ class Tracks:
     seen, but whose pose has no meaning, has a box and 2D joints, and `valid` is False, too.
 
     Attributes:
-      fps: frames for each second of the video's own time, the mean where they vary; > 0.
+      fps: of these frames, how many there are for each second of the video's own time, the mean
+        where they vary; > 0. It is taken from `times`; of a single frame it is what was given.
       times: [T] float64, seconds from the video's first frame, increasing.
       frames: [T] int64, the number of each frame in the video from 0, increasing; with a stride
         or a range of time they have gaps.
@@ -95,19 +96,32 @@ class Tracks:
             )
         if self.axes == 'camera':
             object.__setattr__(self, 'camera', self.camera.without_place())
-        if not (np.isfinite(self.fps) and self.fps > 0):
-            raise UserError(f'{self.source} has {self.fps} frames per second; it must be above 0')
+        self._check_fps(self.fps)
         if len(set(self.ids.tolist())) != number:
             raise UserError(f'two people of {self.source} have one number; give each its own')
         for name in ('times', 'frames'):
             if not (np.diff(getattr(self, name)) > 0).all():
                 raise UserError(f'{name} of {self.source} do not increase; sort the frames')
+        object.__setattr__(self, 'fps', self._rate())
         for name in ('boxes', 'joints2d', 'confidence', 'joints3d', 'root'):
             if not np.isfinite(getattr(self, name)[self.valid]).all():
                 raise UserError(
                     f'{name} of a valid person in {self.source} holds NaN or infinity; '
                     'give numbers, or set valid to False'
                 )
+
+    def _rate(self) -> float:
+        """Frames per second by the times; as given where that agrees, or for a single frame."""
+        if len(self.times) < 2:
+            return self.fps
+        with np.errstate(over='ignore'):
+            rate = float((len(self.times) - 1) / (self.times[-1] - self.times[0]))
+        self._check_fps(rate)
+        return self.fps if np.isclose(rate, self.fps, rtol=1e-9, atol=0) else rate
+
+    def _check_fps(self, fps: float) -> None:
+        if not (np.isfinite(fps) and fps > 0):
+            raise UserError(f'{self.source} has {fps} frames per second; it must be above 0')
 
     def __len__(self) -> int:
         """The number of people P."""
@@ -222,7 +236,7 @@ def of_people(
     Args:
       people: of each frame in turn, at least one, all with one camera and one skeleton; nobody may
         be in a frame.
-      fps: frames per second of the video.
+      fps: frames per second of the video; what the tracks say is taken from `times`.
       times: [T] seconds; None for `frames` over `fps`.
       frames: [T] numbers of the frames in the video; None to count from 0.
 

@@ -68,14 +68,26 @@ class Parser(argparse.ArgumentParser):
     def add_flag(self, name: str, *, default: bool | None, help: str) -> None:
         """Adds a switch: `--name` turns it on and `--noname` off.
 
+        `--help` shows the one that changes something, and both where the default is None.
+
         Args:
           name: without the dashes.
           default: the value where neither is there; None tells that neither was.
-          help: what `--name` does.
+          help: what `--name` does, which may stand behind 'do not'.
         """
-        self.add_argument(f'--{name}', action='store_true', default=default, help=help)
+        on, off = help, f'do not {help}'
         self.add_argument(
-            f'--no{name}', action='store_false', dest=name, default=default, help=argparse.SUPPRESS
+            f'--{name}',
+            action='store_true',
+            default=default,
+            help=argparse.SUPPRESS if default else on,
+        )
+        self.add_argument(
+            f'--no{name}',
+            action='store_false',
+            dest=name,
+            default=default,
+            help=argparse.SUPPRESS if default is False else off,
         )
 
     def parse(self, argv: Sequence[str]) -> argparse.Namespace:
@@ -199,8 +211,7 @@ def tell(error: BaseException) -> int:
         return error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, KeyboardInterrupt):
         print(
-            '\nstopped: what was under way is undone, what was finished before is kept; '
-            'the same command begins again from there',
+            '\nstopped: all that was finished is kept, and the same command goes on from there',
             file=sys.stderr,
         )
         return 128 + next(iter(error.args), signal.SIGINT)

@@ -67,3 +67,20 @@ def locked(folder: files.AnyPath, doing: str, name: str = '.lock') -> Iterator[N
                     return
                 continue
         time.sleep(_BETWEEN_LOOKS)
+
+
+def is_locked(folder: files.AnyPath, name: str = '.lock') -> bool:
+    """Whether another process is at work in a folder; False where nobody can tell.
+
+    Args:
+      folder: where the lock lies.
+      name: of the file of the lock.
+    """
+    if files.is_remote(folder):
+        return False
+    try:
+        with open(pathlib.Path(folder, name)) as file:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno in _TAKEN
+    return False

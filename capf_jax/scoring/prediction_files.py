@@ -8,7 +8,9 @@ The file is a NumPy archive (.npz, no pickles) for M samples in any order:
     frame     [M] int, as in the dataset
     index     [M] int, the sample's position in the split; instead of the five labels above
     skeleton  the joint set of `poses`, such as 'h36m17'; may be missing, is checked otherwise
-    dataset   full name of the dataset, and split its split; may be missing, are checked otherwise
+    dataset   full name of the dataset; may be missing, is checked otherwise
+    split     TFDS split, such as 'test'; may be missing. With index it must be the very split that
+              is scored; with labels it must have a name in common with it, as test[:500] with test
     pose_frame  'camera', or 'viewing_ray' where `poses` are in that frame; may be missing likewise
 
 Labels are used where all five are there. Joints have the order of capf_jax/pose/skeletons.py.

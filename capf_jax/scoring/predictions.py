@@ -120,11 +120,21 @@ def _check_origin(predictions: Predictions, split: Split) -> None:
             f'{ours!r}; set config.model.frame to {theirs!r}'
         )
     theirs, ours = predictions.split, str(split.conditions.get('split', ''))
-    if 'index' in predictions.names and theirs and ours and theirs != ours:
+    by_position = 'index' in predictions.names
+    # Labels find their samples in a part of a split as well, such as test[:500] of test.
+    differ = theirs != ours if by_position else not _share_people(theirs, ours)
+    if theirs and ours and differ:
+        why = ', told apart by their position in it,' if by_position else ''
         raise UserError(
-            f'{predictions.path} has poses of the split {theirs!r}, told apart by their position '
-            f'in it, and not of {ours!r}; set config.data.test_split to {theirs!r}'
+            f'{predictions.path} has poses of the split {theirs!r}{why} and not of {ours!r}; set '
+            f'config.data.test_split to {theirs!r}'
         )
+
+
+def _share_people(*splits: str) -> bool:
+    """Whether two TFDS splits have a name in common, such as `test[:500]` and `train+test`."""
+    one, other = ({part.partition('[')[0].strip() for part in split.split('+')} for split in splits)
+    return bool(one & other) or 'all' in one | other
 
 
 def is_features_of(one: str, other: str) -> bool:
@@ -159,20 +169,21 @@ def match(
     values, first, counts = np.unique(theirs, return_index=True, return_counts=True)
     if np.any(counts > 1):
         twice = np.flatnonzero(counts > 1)
+        one = 'sample' if len(twice) == 1 else 'samples'
         raise UserError(
-            f'{predictions.path} has more than one pose for {len(twice)} samples, the first is '
+            f'{predictions.path} has more than one pose for {len(twice)} {one}, the first is '
             f'{_sample(names, first[twice][0])}; give one for each'
         )
     places = np.minimum(np.searchsorted(values, samples), max(len(values) - 1, 0))
     there = values[places] == samples if len(values) else np.zeros(number, bool)
+    extra = np.flatnonzero(~np.isin(theirs, samples))
     if not there.all():
         sample = np.flatnonzero(~there)[0]
         raise UserError(
             f'{predictions.path} has no pose for {np.sum(~there)} of {number} samples, the first '
             f'is sample {sample} ({_sample({n: labels[n] for n in LABELS}, sample)})'
-            f'{_strangers(names, labels)}; give one for each'
+            f'{_strangers(names, labels, extra)}; give one for each'
         )
-    extra = np.flatnonzero(~np.isin(theirs, samples))
     words = f'{len(extra)}, the first is {_sample(names, extra[0])}' if extra.size else ''
     return first[places], words
 
@@ -181,14 +192,30 @@ def _sample(names: Mapping[str, np.ndarray], row: int | np.integer) -> str:
     return ', '.join(f'{name} {values[row]}' for name, values in names.items())
 
 
-def _strangers(names: Mapping[str, np.ndarray], labels: Mapping[str, np.ndarray]) -> str:
-    """Label values of the file that the dataset does not have: often another way of writing."""
+def _strangers(
+    names: Mapping[str, np.ndarray],
+    labels: Mapping[str, np.ndarray],
+    extra: Int[np.ndarray, ' K'],
+) -> str:
+    """What the file has and the split lacks: another way of writing, or other frames.
+
+    Args:
+      names: what says which sample each of the file's poses belongs to.
+      labels: of the samples of the split.
+      extra: the rows of the file's poses that belong to no sample.
+    """
     parts = []
     for name in LABELS[:-1]:
         unknown = sorted(set(names.get(name, ())) - set(labels[name]))
         if unknown:
             known = sorted(set(labels[name]))
             parts.append(f'{name} {listed(unknown)}, where the dataset has {listed(known)}')
+    if extra.size and not parts:
+        poses = 'a pose' if extra.size == 1 else f'{extra.size} poses'
+        what = 'positions' if 'index' in names else 'frames'
+        parts.append(
+            f'{poses} of {what} that the split lacks, the first is {_sample(names, extra[0])}'
+        )
     return f'; the file also has {" and ".join(parts)}' if parts else ''
 
 
@@ -202,18 +229,23 @@ def _check_size(path: files.AnyPath, result: PoseResult, skeleton: Skeleton) -> 
     def size(poses: np.ndarray) -> float:
         return float(np.median(np.linalg.norm(poses, axis=-1).max(-1)))
 
-    root = result.predictions[:, skeleton.root]
+    theirs, root = result.predictions, result.predictions[:, skeleton.root]
     target, away = size(result.targets), float(np.median(np.linalg.norm(root, axis=-1)))
+    # Only a wrong unit makes poses large about their own root, wherever that lies. An untrained
+    # network's may well be a tenth as large, and smaller about their root.
+    ratio, about_root = size(theirs) / target, size(theirs - root[:, None]) / target
+    if about_root > 8 or 0 < ratio < 1 / 80:
+        also = (
+            f', and their root joint ({skeleton.joints[skeleton.root]}) is not the origin; correct '
+            'unit, and subtract the root joint from every pose'
+        )
+        raise UserError(
+            f'the poses in {path} are {about_root:.2g} times as large as the true ones'
+            f'{also if away > target * about_root else "; correct unit"}'
+        )
     if away > target:
         raise UserError(
             f'the root joint ({skeleton.joints[skeleton.root]}) of the poses in {path} is '
             f'{away:.2f} m from the origin; subtract the root joint from every pose'
-        )
-    ratio = size(result.predictions) / target
-    if (
-        ratio > 8 or 0 < ratio < 1 / 80
-    ):  # An untrained network's poses may well be a tenth as large.
-        raise UserError(
-            f'the poses in {path} are {ratio:.2g} times as large as the true ones; correct unit'
         )
     return f'{ratio:.2f} of the true ones (median)'

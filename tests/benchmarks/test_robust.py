@@ -117,7 +117,24 @@ def test_another_split_is_another_training(tmp_path, product):
         run(tmp_path, product, '--rows=0', '--split=test[:4]')
 
 
-@pytest.mark.parametrize('argument', ['--rows=07', '--rows=all', '--seeds=one'])
-def test_an_argument_that_names_nothing_is_one_sentence(argument):
-    with pytest.raises(UserError, match=argument):
-        robust.main(['benchmarks.robust', '--out=x', argument])
+@pytest.mark.parametrize(
+    ('argument', 'sentence'),
+    [
+        ('--rows=07', '--rows=07: give digits'),
+        ('--rows=all', '--rows=all: give digits'),
+        ('--seeds=one', "--seeds is 'one'; give whole numbers"),
+        ('--people=0', 'train_size is 0; give >= 1'),
+        (
+            '--split=foo',
+            "--split is 'foo' .*the rendered people are in 'train' with 100 and 'test'",
+        ),
+        ('--split=test[4:2]', 'it is empty'),
+        ('--overrides=--config.nope=3', "no config field 'nope'"),
+        ('--workdir=', '--workdir: it is empty; name a folder'),
+    ],
+)
+def test_a_wrong_argument_is_told_before_anything_is_written(tmp_path, product, argument, sentence):
+    with pytest.raises(UserError, match=sentence):
+        run(tmp_path, product, argument)
+    assert not product.started
+    assert not list(tmp_path.iterdir())

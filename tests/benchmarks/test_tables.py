@@ -254,6 +254,27 @@ def test_a_wrong_name_is_told_with_the_nearest_one():
         tables.chosen_rows('tabel6', quick=False)
 
 
+@pytest.mark.parametrize(
+    ('arguments', 'sentence'),
+    [
+        (['--out=x', '--rows='], "--rows is '', which names no row"),
+        (['--out=x', '--rows=tabel6'], "nearest is 'table6'"),
+        (['--out='], '--out: it is empty; name a folder'),
+        (['--out=x', '--seeds=0,-1'], "--seeds is '0,-1'; give whole numbers"),
+    ],
+)
+def test_a_wrong_argument_is_told_before_anything_starts(arguments, sentence, monkeypatch):
+    monkeypatch.setattr(tables, 'run_all', None)
+    with pytest.raises(UserError, match=sentence):
+        tables.main(['tables', *arguments])
+
+
+def test_a_file_is_no_folder_of_tables(tmp_path):
+    (tmp_path / 'file').write_text('')
+    with pytest.raises(UserError, match='file is a file; name a folder'):
+        tables.main(['tables', f'--out={tmp_path / "file"}'])
+
+
 def test_a_lifter_takes_the_network_of_its_line_and_seed(tmp_path, product):
     rows = tables.chosen_rows('on-detector-vitpose,on-classifier-hrnet', quick=True)
     assert [row.name for row in rows] == [

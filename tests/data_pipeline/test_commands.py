@@ -36,7 +36,10 @@ def test_a_preview_of_clips_has_a_row_for_each(tmp_path):
     path = tmp_path / 'clips.png'
     fields = ['--size=32x24', '--supersample=1', '--clip_frames=4', '--fps=5']
     assert preview.main(['preview', f'--out={path}', '--count=11', '--zoom=1', *fields]) == 0
-    assert cv2.imread(str(path)).shape == (2 * 32, 10 * 24, 3)
+    sheet = cv2.imread(str(path))
+    assert sheet.shape == (2 * 32, 10 * 24, 3)
+    assert sheet[32:, :24].any()
+    assert not sheet[32:, 24:].any()
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,26 @@ def test_an_unsure_joint_is_hollow_and_its_bones_are_dashed():
     assert (along[~is_blue] == 255).all(axis=1).any()
 
 
+@pytest.mark.parametrize('height', [60, 300, 1000])
+def test_a_sure_joint_is_solid_and_an_unsure_one_hollow_at_every_size(height):
+    knee, box = JOINTS[H36M17.index('left_knee')], np.array([0.0, 0, 10, height])
+    sure = np.ones(17, bool)
+    solid = drawn(box=box)
+    sure[H36M17.index('left_knee')] = False
+    hollow = drawn(box=box, sure=sure)
+    # From the joint along its bone, and straight aside until the image itself shows.
+    up = JOINTS[H36M17.index('left_hip')] - knee
+    steps = np.arange(15) * (1.0 if height == 1000 else 0.3)
+    along = [at(solid, knee + step * up / np.linalg.norm(up)) for step in steps]
+    assert (along == rgb(COLOURS['left'])).all()
+    places = [knee + np.array([step, 0]) for step in np.arange(1.5 * len(steps))]
+    aside = np.stack([at(hollow, place) for place in places])
+    is_white = (aside > 250).all(axis=1)
+    is_blue = aside[:, 2] - aside[:, 0] > 100
+    assert is_white[0]
+    assert is_blue[np.argmin(is_white) :][:3].any()
+
+
 @pytest.mark.parametrize('number', [0, 1])
 def test_people_have_boxes_of_their_own_hue(number):
     side = drawn(number=number)[60:300, 100].astype(int)

@@ -63,6 +63,8 @@ def test_a_rule_may_be_one_for_given_joints_alone(estimator):  # noqa: F811
 def test_an_unknown_rule_names_the_nearest():
     with pytest.raises(UserError, match="conversion is 'gasp'; the nearest is 'gast' of fitted, "):
         Models.of(DOTS, rule='gasp')
+    with pytest.raises(UserError, match='conversion is 3; the nearest is '):
+        Models.of(DOTS, rule=3)  # as a user of Python may write
 
 
 def test_a_detector_of_the_lifters_joints_needs_no_rule():

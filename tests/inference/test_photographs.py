@@ -233,6 +233,8 @@ def test_options_of_videos_are_refused_for_pictures():
     pixels = np.zeros((100, 100, 3), np.uint8)
     with pytest.raises(UserError, match='axes: an option of videos alone'):
         predictor.predict(estimator, pixels, axes='y_up')
+    with pytest.raises(UserError, match="'flip_tst'; the nearest is 'flip_test' of source, boxes"):
+        predictor.predict(estimator, pixels, flip_tst=False)
 
 
 def test_a_file_without_a_lifter_is_refused():

@@ -114,6 +114,12 @@ def test_what_is_not_there_is_named(tmp_path):
         sources.find([])
 
 
+@pytest.mark.parametrize('source', ['camera:0', ['camera:0']])
+def test_a_camera_is_told_to_be_a_stream(source):
+    with pytest.raises(UserError, match=r"in Python stream\('camera:0'\) gives its people"):
+        sources.find(source)
+
+
 def test_videos_are_told_from_pictures(tmp_path):
     for name in ('a.mp4', 'b.jpg', 'c.MOV', 'd.txt'):
         (tmp_path / name).write_bytes(b'')
@@ -121,3 +127,18 @@ def test_videos_are_told_from_pictures(tmp_path):
     pictures, videos = sources.find(tmp_path).split()
     assert names(pictures) == ['b.jpg']
     assert names(videos) == ['a.mp4', 'c.MOV']
+
+
+def test_sound_is_no_picture_and_stays_out_of_folders(tmp_path):
+    for name in ('song.mp3', 'b.jpg', 'c.3gp'):
+        (tmp_path / name).write_bytes(b'')
+    assert names(sources.find(tmp_path)) == ['b.jpg', 'c.3gp']
+    pictures, videos = sources.find(tmp_path / 'song.mp3').split()
+    assert (names(pictures), names(videos)) == ([], ['song.mp3'])
+
+
+def test_a_file_of_another_ending_is_told_how_videos_are_known(tmp_path):
+    path = tmp_path / 'a.clip'
+    path.write_bytes(b'video')
+    with pytest.raises(UserError, match=r'a video needs the ending of one, such as \.mp4'):
+        sources.read(path)

@@ -61,6 +61,20 @@ def test_arrays_that_do_not_agree_are_told(changes, words):
         tracks(**changes)
 
 
+@pytest.mark.parametrize(('chosen', 'rate'), [(slice(None, None, 2), 5), ([0, 1, 5], 4), ([3], 10)])
+def test_the_rate_is_that_of_the_frames_that_were_taken(chosen, rate):
+    assert tracks(fps=10.0).select(frames=chosen).fps == pytest.approx(rate)
+
+
+def test_a_file_that_tells_the_rate_of_the_whole_video_is_read_with_that_of_its_frames(tmp_path):
+    path = tmp_path / 'a.npz'
+    tracks_files.write(path, tracks(fps=10.0))
+    with np.load(path) as stored:
+        fields = dict(stored)
+    np.savez(path, **(fields | {'fps': 20.0}))  # as older versions did of --stride=2
+    assert tracks_files.read(path).fps == pytest.approx(10)
+
+
 def test_two_of_one_number_in_a_frame_are_told():
     with pytest.raises(UserError, match='two people in one frame'):
         tracks_module.of_people(

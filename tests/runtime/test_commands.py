@@ -113,6 +113,8 @@ def parser():
     house_parser.add_argument('--rooms', type=int, default=3, help='how many to paint')
     house_parser.add_argument('--keys', type=commands.path, help='where they are')
     house_parser.add_flag('roof', default=False, help='paint the roof too')
+    house_parser.add_flag('doors', default=True, help='paint the doors')
+    house_parser.add_flag('lock', default=None, help='lock the house')
     return house_parser
 
 
@@ -122,12 +124,25 @@ def parse(*arguments):
 
 def test_arguments_are_read_with_and_without_an_equals_sign():
     expected = {'colour': 'red', 'rooms': 4, 'roof': True, 'keys': None}
+    expected |= {'doors': True, 'lock': None}
     assert parse('red', '--rooms=4', '--roof') == expected
     assert parse('--rooms', '4', '--roof', 'red') == expected
 
 
 def test_a_flag_is_switched_off_by_its_negation():
     assert parse('red', '--roof', '--noroof')['roof'] is False
+
+
+def test_help_shows_the_side_of_a_flag_that_changes_something(capsys):
+    with pytest.raises(SystemExit):
+        parse('--help')
+    shown = capsys.readouterr().out
+    assert re.findall(r'^  (--\S+)  +(.*)', shown, re.MULTILINE)[-4:] == [
+        ('--roof', 'paint the roof too'),
+        ('--nodoors', 'do not paint the doors'),
+        ('--lock', 'lock the house'),
+        ('--nolock', 'do not lock the house'),
+    ]
 
 
 def test_help_prints_the_docstring_with_its_examples_and_every_argument(capsys):

@@ -35,6 +35,15 @@ def test_the_second_command_waits_and_says_for_whom(tmp_path, capsys):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_folder_is_locked_while_a_command_is_at_work_there(tmp_path):
+    assert not locks.is_locked(tmp_path)
+    with locks.locked(tmp_path, 'is training'):
+        assert locks.is_locked(tmp_path)
+        assert not locks.is_locked(tmp_path, '.other')
+    (tmp_path / '.lock').touch()  # as a killed command leaves it
+    assert not locks.is_locked(tmp_path)
+
+
 def test_a_killed_command_leaves_no_lock(tmp_path, capsys):
     with holder(tmp_path, 60) as first:
         first.kill()

@@ -55,6 +55,11 @@ def test_poses_are_matched_by_their_index(scored, builder):
     assert len(outcome.errors['mpjpe']) == len(order)
 
 
+@pytest.mark.parametrize('split', ['test', 'test[:50%]', 'train+test'])
+def test_labels_find_their_samples_in_a_part_of_a_split_too(scored, split):
+    assert scored(content() | {'split': np.array(split)}).conditions['samples'] == 7
+
+
 def test_millimetres_are_read_as_such(scored):
     plain = content()
     outcome = scored(plain | {'poses': 1000 * plain['poses'], 'unit': np.array('mm')})
@@ -75,14 +80,35 @@ def test_poses_without_a_sample_are_left_out_and_said(scored):
     ('changes', 'sentence'),
     [
         ({'people': [0, 1, 2, 3, 5]}, r'no pose for 2 of 7 samples, the first is sample \d'),
-        ({'people': [0, 1, 2, 3, 4, 5, 6, 6]}, r'more than one pose for 1 samples.*frame 6'),
+        ({'people': [0, 1, 2, 3, 4, 5, 6, 6]}, r'more than one pose for 1 sample, .*frame 6'),
+        (
+            {'frame': np.arange(7) + 2},
+            r'no pose for 4 of 7 .*has 4 poses of frames that the split lacks, .*frame 4; give',
+        ),
+        (
+            {'by': 'index', 'index': np.arange(7) + 1},
+            r'no pose for 1 of 7.*a pose of positions that the split lacks, the first is index 7;',
+        ),
         ({'action': np.repeat('Walk', 7)}, 'action Walk, where the dataset has walk'),
         ({'poses': np.zeros((7, 16, 3))}, r'float64 \[7, 16, 3\].*\[M, 17, 3\]'),
         ({'poses': None}, "has no 'poses', only unit, subject"),
         ({'unit': None}, "has no 'unit'"),
         ({'unit': np.array('cm')}, "'cm'; it must be 'm' or 'mm'"),
-        ({'unit': np.array('mm')}, '0.001 times as large.*correct unit'),
+        ({'unit': np.array('mm')}, '0.001 times as large as the true ones; correct unit'),
+        (
+            {'poses': 1000 * content()['poses']},
+            '1e\\+03 times as large as the true ones; correct unit',
+        ),
+        (
+            {'poses': 1000 * (content()['poses'] + 99.0)},
+            r'1e\+03 times as large.*\(pelvis\) is not the origin; correct unit, and subtract',
+        ),
         ({'skeleton': np.array('coco17')}, "the joints of 'coco17'"),
+        ({'split': np.array('train')}, "poses of the split 'train' and not of 'test'; set config"),
+        (
+            {'by': 'index', 'split': np.array('test[:7]')},
+            r"'test\[:7\]', told apart by their position in it, and not of 'test'",
+        ),
         ({'camera': None}, 'neither index nor all of subject'),
         ({'frame': np.arange(6)}, r'frame in .* has the shape \[6\]'),
         ({'frame': np.arange(7.0)}, 'float64; it must be whole numbers'),

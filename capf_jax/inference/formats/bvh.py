@@ -44,7 +44,7 @@ def write(path: pathlib.Path, tracks: Tracks, pictures: Pictures | None) -> None
     columns = [joints[:, skeleton.root]]
     columns += [_angles(turn) for turn in rotations_of(rig, skeleton, joints)]
     lines = ['HIERARCHY', *_hierarchy(rig, skeleton), 'MOTION', f'Frames: {len(times)}']
-    lines.append(f'Frame Time: {1 / timeline.rate(times, tracks.fps):.8f}')
+    lines.append(f'Frame Time: {1 / tracks.fps:.8f}')
     for row in np.concatenate(columns, axis=-1):
         lines.append(' '.join(f'{number:.{_DECIMALS}f}' for number in row))
     path.write_text('\n'.join(lines) + '\n', encoding='utf-8')

@@ -36,7 +36,7 @@ def write(path: pathlib.Path, tracks: Tracks, pictures: Pictures | None) -> None
     joints = 1000 * timeline.without_gaps(tracks.times, joints_along(tracks, 'z_up')[0], times)
     has_pose = timeline.has_pose_at(tracks.times, tracks.valid[0], times)
     names = marker_names(skeletons.get(tracks.skeleton))
-    writer = c3d.Writer(point_rate=timeline.rate(times, tracks.fps), point_units='mm')
+    writer = c3d.Writer(point_rate=tracks.fps, point_units='mm')
     writer.set_point_labels(names)
     writer.set_screen_axis('+X', '+Z')
     # Columns: x, y, z, residual, and the cameras that saw the marker.

@@ -7,7 +7,7 @@ import io
 
 from PIL import Image
 
-from capf_jax.inference.formats import mp4, overlay, timeline
+from capf_jax.inference.formats import mp4, overlay
 from capf_jax.inference.formats.pictures import Pictures
 from capf_jax.inference.tracks import Tracks
 
@@ -50,17 +50,16 @@ def make(tracks: Tracks, pictures: Pictures, largest: int = LARGEST) -> Film | N
         image.thumbnail((_LONGEST_SIDE, _LONGEST_SIDE))
         image.save(content, 'JPEG', quality=88)
         return Film(content.getvalue(), 1, 0.0)
-    rate = timeline.rate(tracks.times, tracks.fps)
     shown = mp4.encode(
         content,
         images,
         tracks.times,
-        rate,
+        tracks.fps,
         quality=_QUALITY,
         longest_side=_LONGEST_SIDE,
         most_bytes=largest,
     )
     if not shown:
         return None
-    seconds = float(tracks.times[shown - 1] - tracks.times[0] + 1 / rate)
+    seconds = float(tracks.times[shown - 1] - tracks.times[0] + 1 / tracks.fps)
     return Film(content.getvalue(), shown, seconds)

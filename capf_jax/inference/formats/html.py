@@ -17,7 +17,7 @@ import numpy as np
 
 from capf_jax.figures.drawing import COLOURS, hue, side_of
 from capf_jax.figures.sure_joints import bone_side, drawn_bones
-from capf_jax.inference.formats import film, timeline
+from capf_jax.inference.formats import film
 from capf_jax.inference.formats.axes import camera_along, joints_along
 from capf_jax.inference.formats.film import Film
 from capf_jax.inference.formats.pictures import Pictures
@@ -88,7 +88,7 @@ def _data(tracks: Tracks, shown: Film | None, note: str) -> dict[str, Any]:
     return {
         'times': (tracks.times - first).round(6).tolist(),
         'frames': tracks.frames.tolist(),
-        'fps': timeline.rate(tracks.times, tracks.fps),
+        'fps': tracks.fps,
         'people': [{'number': int(n), 'hue': hue(int(n))} for n in tracks.ids],
         'sides': [side_of(skeleton, joint) for joint in range(len(skeleton))],
         'bones': [[*bone, bone_side(skeleton, bone)] for bone in drawn_bones(skeleton)],

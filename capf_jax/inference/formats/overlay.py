@@ -10,7 +10,7 @@ from PIL import Image
 
 from capf_jax.figures import overlay
 from capf_jax.figures.overlay import PersonInImage
-from capf_jax.inference.formats import mp4, timeline
+from capf_jax.inference.formats import mp4
 from capf_jax.inference.formats.pictures import Pictures
 from capf_jax.inference.tracks import Tracks
 from capf_jax.pose import skeletons
@@ -32,8 +32,7 @@ def write(path: pathlib.Path, tracks: Tracks, pictures: Pictures | None) -> None
         picture = Image.fromarray(next(drawn(tracks, pictures)))
         picture.save(path, quality=92, subsampling=0)
     else:
-        rate = timeline.rate(tracks.times, tracks.fps)
-        mp4.encode(path, drawn(tracks, pictures), tracks.times, rate)
+        mp4.encode(path, drawn(tracks, pictures), tracks.times, tracks.fps)
 
 
 def drawn(tracks: Tracks, pictures: Pictures) -> Iterator[np.ndarray]:

@@ -8,11 +8,6 @@ from jaxtyping import Bool, Float
 _EVEN = 0.02  # share of the mean step by which the steps of an even timeline may differ
 
 
-def rate(times: Float[np.ndarray, ' T'], fps: float) -> float:
-    """Frames per second of the frames at these times; `fps` where there is one frame or none."""
-    return fps if len(times) < 2 else float((len(times) - 1) / (times[-1] - times[0]))
-
-
 def without_gaps(
     times: Float[np.ndarray, ' T'],
     joints: Float[np.ndarray, 'T J 3'],

@@ -10,8 +10,8 @@ from __future__ import annotations
 import pathlib
 
 import numpy as np
+from jaxtyping import Int
 
-from capf_jax.inference.formats import timeline
 from capf_jax.inference.formats.axes import joints_along
 from capf_jax.inference.formats.markers import marker_names
 from capf_jax.inference.formats.pictures import Pictures
@@ -37,22 +37,36 @@ def write(path: pathlib.Path, tracks: Tracks, pictures: Pictures | None, unit: s
     del pictures
     factor, decimals = _UNITS[unit]
     present = np.flatnonzero(tracks.valid[0])
+    first = _first_row(tracks.frames) + int(present[0])
     tracks = tracks.select(frames=slice(present[0], present[-1] + 1))
     joints = factor * joints_along(tracks, 'y_up')[0]
     names = marker_names(skeletons.get(tracks.skeleton))
-    rate = round(timeline.rate(tracks.times, tracks.fps), 6)
+    rate = round(tracks.fps, 6)
     count = len(tracks.times)
     lines = [
         f'PathFileType\t4\t(X/Y/Z)\t{pathlib.PurePath(tracks.source).stem}.trc',
         'DataRate\tCameraRate\tNumFrames\tNumMarkers\tUnits\tOrigDataRate\tOrigDataStartFrame\t'
         'OrigNumFrames',
-        f'{rate:g}\t{rate:g}\t{count}\t{len(names)}\t{unit}\t{rate:g}\t1\t{count}',
+        f'{rate:g}\t{rate:g}\t{count}\t{len(names)}\t{unit}\t{rate:g}\t{first}\t{count}',
         'Frame#\tTime\t' + '\t\t\t'.join(names) + '\t\t',
         '\t\t' + '\t'.join(f'X{n}\tY{n}\tZ{n}' for n in range(1, len(names) + 1)),
         '',
     ]
     rows = joints.reshape(count, -1)
-    for frame, time, row in zip(tracks.frames, tracks.times, rows, strict=True):
-        numbers = '\t'.join('NaN' if np.isnan(x) else f'{x:.{decimals}f}' for x in row)
-        lines.append(f'{frame + 1}\t{time:.6f}\t{numbers}')
+    for number, (time, row) in enumerate(zip(tracks.times, rows, strict=True), first):
+        places = '\t'.join('NaN' if np.isnan(x) else f'{x:.{decimals}f}' for x in row)
+        lines.append(f'{number}\t{time:.6f}\t{places}')
     path.write_text('\n'.join(lines) + '\n', encoding='utf-8')
+
+
+def _first_row(frames: Int[np.ndarray, ' T']) -> int:
+    """The number, from 1, of the first of frames that are then counted one by one, as readers want.
+
+    It is that of the frame in the video; where each N-th frame is taken, that of a video of these
+    frames alone.
+
+    Args:
+      frames: their numbers in the video, from 0, increasing.
+    """
+    step = int(np.median(np.diff(frames))) if len(frames) > 1 else 1
+    return int(frames[0]) // step + 1

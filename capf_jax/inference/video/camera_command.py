@@ -24,14 +24,16 @@ from capf_jax.inference.video import (
     track_parts,
     video_arguments,
     video_command,
+    video_header,
     video_options,
-    video_prediction,
+    video_results,
     video_stream,
     video_tracks,
 )
 from capf_jax.inference.video.track_parts import DiskFullError, StoredFrame
 from capf_jax.inference.video.video_frames import CutShortError, Frame, FrameChoice
 from capf_jax.inference.video.video_prediction import VideoResult
+from capf_jax.inference.video.video_results import FilesOfResult
 from capf_jax.inference.video.video_tracks import Finish
 from capf_jax.runtime import files, locks
 
@@ -213,12 +215,12 @@ def _write(
     Raises:
       UserError: the disk is full.
     """
-    times = [frame.time for frame in frames]
-    fps = (len(times) - 1) / (times[-1] - times[0]) if len(times) > 1 else 25.0
-    tracks = video_tracks.finished_live(video_tracks.of_frames(frames, fps), recorder.finish)
+    raw = video_tracks.of_frames(frames, video_header.USUAL_FPS)
+    tracks = video_tracks.finished_live(raw, recorder.finish)
     result = VideoResult(tracks, failure, {})
     try:
-        sentences = video_prediction.write(stem, result, recorder.endings, recorder.formats)
+        asked = FilesOfResult(stem, recorder.endings, recorder.formats)
+        sentences = video_results.write(asked, tracks, None, None)
     except DiskFullError as error:
         command = f'`python -m capf_jax.predict camera:{recorder.number}` with the same --output'
         stored = sum(1 for _ in track_parts.read(parts))

@@ -12,9 +12,10 @@ from typing import Any, Protocol
 import cv2
 
 from capf_jax.errors import UserError
+from capf_jax.inference import sources
 from capf_jax.inference.video.video_frames import CutShortError, Frame, FrameChoice
 
-PREFIX = 'camera:'
+PREFIX = sources.CAMERA
 PATIENCE = 3.0  # seconds without a picture after which a camera counts as taken away
 _MOST = 99  # OpenCV takes higher numbers for another way to reach the cameras
 

@@ -1,6 +1,7 @@
 """Short gaps of a person who was hidden, filled with what lies between the frames beside them.
 
-What is filled in is a guess: its joints have a confidence of 0, so that they are drawn as not sure.
+Roots, 2D joints and boxes go along a straight line; bones turn, and keep their lengths. What is
+filled in is a guess: its joints have a confidence of 0, so that they are drawn as not sure.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import itertools
 import numpy as np
 
 from capf_jax.inference.tracks import Tracks
+from capf_jax.inference.video import constant_bones
+from capf_jax.pose import skeletons
 
 LONGEST = 0.6  # seconds from the last frame before a gap to the first one behind it
 
@@ -22,9 +25,8 @@ def filled(tracks: Tracks, longest: float = LONGEST) -> Tracks:
       tracks: along any axes.
       longest: seconds; 0 fills nothing.
     """
-    arrays = {
-        name: np.array(getattr(tracks, name)) for name in ('joints3d', 'root', 'joints2d', 'boxes')
-    }
+    arrays = {name: np.array(getattr(tracks, name)) for name in ('root', 'joints2d', 'boxes')}
+    joints3d, skeleton = np.array(tracks.joints3d), skeletons.get(tracks.skeleton)
     valid = np.array(tracks.valid)
     for person in range(len(tracks)):
         at = np.flatnonzero(tracks.valid[person])
@@ -41,5 +43,7 @@ def filled(tracks: Tracks, longest: float = LONGEST) -> Tracks:
                 # Where only the pose had no meaning, the 2D joints and the box were seen.
                 stays = np.isfinite(own[inside]) & (name in ('joints2d', 'boxes'))
                 own[inside] = np.where(stays, own[inside], between)
+            first, last = joints3d[person, before], joints3d[person, after]
+            joints3d[person, inside] = constant_bones.poses_between(first, last, share, skeleton)
             valid[person, inside] = True
-    return dataclasses.replace(tracks, **arrays, valid=valid)
+    return dataclasses.replace(tracks, **arrays, joints3d=joints3d, valid=valid)

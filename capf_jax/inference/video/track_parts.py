@@ -7,6 +7,7 @@ them and goes on behind the last one; when the result is written, the folder goe
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import pathlib
@@ -114,46 +115,87 @@ def _is_about_disk(error: BaseException | None) -> bool:
     return isinstance(error, DiskFullError)
 
 
-def prepare(folder: pathlib.Path, settings: dict[str, Any]) -> tuple[int, int]:
+@dataclasses.dataclass(frozen=True)
+class Start:
+    """Where a run begins in a folder of parts.
+
+    Attributes:
+      part: number of the next part.
+      frame: number of the next frame.
+      stored: how many frames the parts hold.
+      removed: how many frames of other settings were there, which are gone.
+      others: the settings of these, as JSON holds them; None where they cannot be read.
+    """
+
+    part: int = 0
+    frame: int = 0
+    stored: int = 0
+    removed: int = 0
+    others: Any = None
+
+
+def prepare(folder: pathlib.Path, settings: dict[str, Any]) -> Start:
     """Makes the folder ready to go on; parts of other settings or of another video are removed.
 
     Args:
       folder: of the parts.
       settings: all that the parts depend on, as JSON holds it.
-
-    Returns:
-      The numbers of the next part and of the next frame.
     """
     path = folder / SETTINGS
     try:
-        same = json.loads(path.read_text()) == json.loads(json.dumps(settings))
+        before = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):
-        same = False
-    if not same:
-        shutil.rmtree(folder, ignore_errors=True)
+        before = None
+    if before != json.loads(json.dumps(settings)):
+        removed = count(folder)
+        remove(folder)
         files.write_json(path, settings)
-        return 0, 0
-    paths, next_frame = _paths(folder), 0
+        return Start(removed=removed, others=before)
+    paths, next_frame, stored = _paths(folder), 0, 0
     for number, part in enumerate(paths):
         try:
+            if int(part.stem) != number:
+                raise UserError(f'the part before {part} is gone')
             frames = list(_read(part))
         except UserError:
-            # A part that was damaged later is made again, and so are those behind it.
+            # A part that was damaged or removed is made again, and so are those behind it.
             for damaged in paths[number:]:
                 damaged.unlink()
-            return number, next_frame
+            return Start(number, next_frame, stored)
         next_frame = frames[-1].number + 1
-    return len(paths), next_frame
+        stored += len(frames)
+    return Start(len(paths), next_frame, stored)
 
 
-def read(folder: pathlib.Path) -> Iterator[StoredFrame]:
+def count(folder: pathlib.Path) -> int:
+    """How many frames of the folder can be read; one part at a time is in memory."""
+    number = 0
+    for path in _paths(folder):
+        with contextlib.suppress(UserError):
+            number += sum(1 for _ in _read(path))
+    return number
+
+
+def read(folder: pathlib.Path, number: int = 0) -> Iterator[StoredFrame]:
     """All frames of the folder in turn; one part at a time is in memory.
 
+    Args:
+      folder: of the parts.
+      number: how many frames were stored there.
+
     Raises:
-      UserError: a part is damaged.
+      UserError: a part is damaged, or there are fewer frames than were stored.
     """
+    there = 0
     for path in _paths(folder):
-        yield from _read(path)
+        for frame in _read(path):
+            yield frame
+            there += 1
+    if there < number:
+        raise UserError(
+            f'{folder} holds {there} of the {number} frames that were stored there, since another '
+            'program has removed some; run the same command again'
+        )
 
 
 def read_undamaged(folder: pathlib.Path) -> tuple[list[StoredFrame], int]:
@@ -171,6 +213,12 @@ def read_undamaged(folder: pathlib.Path) -> tuple[list[StoredFrame], int]:
 def remove(folder: pathlib.Path) -> None:
     """Removes the folder with its parts."""
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def remove_empty(folder: pathlib.Path) -> None:
+    """Removes the folder where it holds no part."""
+    if not _paths(folder):
+        remove(folder)
 
 
 def _paths(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -213,6 +261,6 @@ def _read(path: pathlib.Path) -> Iterator[StoredFrame]:
             raise ValueError('it holds no frame')
     except (*BROKEN, OSError) as error:
         raise UserError(
-            f'{path} is damaged ({error}); run the command again with --overwrite'
+            f'{path} is damaged ({error}); run the same command again, which makes it anew'
         ) from error
     yield from stored

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
+import functools
 import pathlib
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -20,11 +22,15 @@ from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
     track_parts,
     video_arguments,
+    video_header,
     video_options,
     video_prediction,
+    video_results,
 )
+from capf_jax.inference.video.video_frames import FrameChoice
 from capf_jax.inference.video.video_prediction import PARTS, VideoResult, VideoRun
-from capf_jax.runtime import commands, files
+from capf_jax.inference.video.video_results import FilesOfResult, Known
+from capf_jax.runtime import commands, files, locks
 
 # The arguments that tracks depend on, and those of them that name files.
 _OPTIONS = (
@@ -33,6 +39,37 @@ _OPTIONS = (
     'least_confidence', 'detector', 'conversion',
 )  # fmt: skip
 _FILES = ('weights', 'detector_weights', 'finder_weights', 'calibration')
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class _Job:
+    """One video and its result.
+
+    Attributes:
+      path: the video.
+      asked: the files of the result.
+      options: all arguments that the tracks depend on.
+      overwrites: whether a finished result is made again.
+    """
+
+    path: pathlib.Path
+    asked: FilesOfResult
+    options: Mapping[str, Any]
+    overwrites: bool
+
+    @property
+    def parts(self) -> pathlib.Path:
+        """The folder of the video's parts."""
+        return self.asked.stem.with_name(f'{self.asked.stem.name}{PARTS}')
+
+    @property
+    def lock(self) -> str:
+        """The name of the lock, that of a camera's recordings where a video is called like one."""
+        return f'.{self.asked.stem.name}.lock'
+
+    def look(self) -> Known:
+        """What is there already and stays."""
+        return Known() if self.overwrites else video_results.look(self.path, self.asked)
 
 
 def run(
@@ -64,79 +101,144 @@ def run(
             f'a picture and a video are both called {min(both)}, so that their results are one '
             'file; predict them into two folders with --output'
         )
-    stems = [folder / name for name in names]
     options = _options(values)
-    jobs, failures = _jobs(values, videos.paths, stems, options)
-    if not jobs:
-        return _code(failures)
-    run_of_videos = VideoRun(predictor_of(), *plan)
-    for path, stem in jobs:
-        parts = stem.with_name(f'{stem.name}{PARTS}')
-        if values.overwrite:
-            track_parts.remove(parts)
+    asked = [FilesOfResult(folder / name, endings(values), formats) for name in names]
+    jobs = [
+        _Job(path, one, options, values.overwrite)
+        for path, one in zip(videos.paths, asked, strict=True)
+    ]
+    jobs, needs_networks, failures = _unfinished(jobs)
+    load = functools.cache(lambda: VideoRun(predictor_of(), *plan))
+    if needs_networks:
+        load()  # Weights that do not fit are told once, and not of every video.
+    for job in jobs:
         try:
-            video = result_origin.fingerprint(path)
-            result = video_prediction.predict_file(path, run_of_videos, parts, shows_progress=True)
-            failure = result.failure.removeprefix(f'{path} ')
-            pictures = video_prediction.pictures_of(path, run_of_videos.choice, result.tracks)
-            for sentence in video_prediction.write(
-                stem, result, endings(values), formats, pictures, Origin(video, failure, options)
-            ):
-                print(sentence)
+            video_header.probe(job.path)  # No folder is made for what is no video.
+            doing = f'is at work on a video called {job.asked.stem.name}'
+            with locks.locked(job.asked.stem.parent, doing, job.lock):
+                failure = _do(job, load, plan[0])
         except (UserError, OSError) as error:
             if videos.single or not commands.is_expected(error):
                 raise
             failures.append(str(error))
             continue
-        track_parts.remove(parts)
-        print(words(path.name, result, stem))
-        if result.note:
-            print(result.note)
         if failure:
-            failures.append(_words_of_failure(path, failure))
+            failures.append(_words_of_failure(job.path, failure))
     return _code(failures)
 
 
-def _jobs(
-    values: argparse.Namespace,
-    paths: Sequence[pathlib.Path],
-    stems: Sequence[pathlib.Path],
-    options: Mapping[str, Any],
-) -> tuple[list[tuple[pathlib.Path, pathlib.Path]], list[str]]:
-    """The videos that are left to do, each with its result's path without an ending.
+def _do(job: _Job, load: Callable[[], VideoRun], choice: FrameChoice) -> str:
+    """Makes the result of a video, or what lacks of it; says what is wrong with the video, or ''.
 
-    What is to be known of the finished ones is printed.
+    Args:
+      job: which no other command works on meanwhile.
+      load: the networks and what is done with them.
+      choice: which frames are taken.
+    """
+    known = job.look()
+    if known.is_finished:  # by a command for which this one has waited
+        print(f'{job.path.name} is finished meanwhile: {job.asked.archive}')
+        others = _other_options(known, job)
+        if others:
+            print(result_origin.words_of_others(others))
+        return _failure(known)
+    if known.note:
+        print(known.note)
+    tracks = _tracks_that_stay(known, job)
+    if tracks is None or known.missing is None:
+        return _predict(job, load())
+    pictures = video_prediction.pictures_of(job.path, choice, tracks)
+    for sentence in video_results.write_beside(known.missing, tracks, pictures):
+        print(sentence)
+    print(f'{job.path.name}: what was missing is made of {job.asked.archive}')
+    return _failure(known)
+
+
+def _tracks_that_stay(known: Known, job: _Job) -> Tracks | None:
+    """The tracks that are there already, where they were made as they would be now."""
+    if not _stays(known, job):
+        return None
+    try:
+        return tracks_files.read(job.asked.archive)
+    except UserError:  # A damaged result is no result: it is made again.
+        return None
+
+
+def _stays(known: Known, job: _Job) -> bool:
+    """Whether the archive that is there is known to be made of this video with these options."""
+    return known.origin is not None and not _other_options(known, job)
+
+
+def _predict(job: _Job, run_of_videos: VideoRun) -> str:
+    """Predicts a video and writes its result; says what is wrong with the video, or ''."""
+    path, parts = job.path, job.parts
+    video = result_origin.fingerprint(path)
+    try:
+        result = video_prediction.predict_file(path, run_of_videos, parts, shows_progress=True)
+    finally:
+        track_parts.remove_empty(parts)
+    failure = result.failure.removeprefix(f'{path} ')
+    pictures = video_prediction.pictures_of(path, run_of_videos.choice, result.tracks)
+    origin = Origin(video, failure, job.options)
+    for sentence in video_results.write(job.asked, result.tracks, pictures, origin):
+        print(sentence)
+    track_parts.remove(parts)
+    print(words(path.name, result, job.asked.stem))
+    if result.note:
+        print(result.note)
+    return failure
+
+
+def _unfinished(jobs: Sequence[_Job]) -> tuple[list[_Job], bool, list[str]]:
+    """The videos that are left to do; what is to be known of the finished ones is printed.
 
     Returns:
-      These, and what is wrong with finished ones.
+      These, whether one of them has to be predicted, and what is wrong with finished ones.
     """
-    jobs, failures, finished = [], [], 0
+    left, needs_networks, failures, finished = [], False, [], 0
     others: set[str] = set()
-    for path, stem in zip(paths, stems, strict=True):
-        if values.overwrite or not is_finished(stem, values):
-            jobs.append((path, stem))
+    for job in jobs:
+        known = job.look()
+        if not known.is_finished:
+            left.append(job)
+            needs_networks |= not _stays(known, job)
             continue
-        archive = stem.with_name(f'{stem.name}.npz')
-        try:
-            origin = result_origin.read(archive)
-            is_same = origin is None or origin.source == result_origin.fingerprint(path)
-        except (ValueError, OSError):  # A damaged result is no result: it is made again.
-            jobs.append((path, stem))
-            continue
-        if not is_same:
-            print(f'{path} is not the video that {archive} was made of: it is predicted again')
-            jobs.append((path, stem))
-            continue
-        others |= set() if origin is None else origin.other_options(options)
-        if origin is not None and origin.failure:
-            failures.append(_words_of_failure(path, origin.failure))
+        others |= _other_options(known, job)
+        failure = _failure(known)
+        if failure:
+            failures.append(_words_of_failure(job.path, failure))
         else:
             finished += 1
+        _tell_parts(job)
     if finished:
-        print(f'{finished} of {len(paths)} videos are finished already (--overwrite redoes)')
+        print(f'{finished} of {len(jobs)} videos are finished already (--overwrite redoes)')
     if others:
         print(result_origin.words_of_others(others))
-    return jobs, failures
+    return left, needs_networks, failures
+
+
+def _tell_parts(job: _Job) -> None:
+    """Says that there are parts beside a finished result; those without a frame go."""
+    is_own = (job.parts / track_parts.SETTINGS).is_file()  # and no recording of a camera
+    if not is_own or locks.is_locked(job.asked.stem.parent, job.lock):
+        return
+    number = track_parts.count(job.parts)
+    if not number:
+        track_parts.remove(job.parts)
+        return
+    print(
+        f'{job.parts} holds {number} {"frame" if number == 1 else "frames"} of a run that was '
+        'interrupted: --overwrite with the options of that run goes on there; remove the folder '
+        'if you keep the result'
+    )
+
+
+def _other_options(known: Known, job: _Job) -> set[str]:
+    return set() if known.origin is None else known.origin.other_options(job.options)
+
+
+def _failure(known: Known) -> str:
+    return '' if known.origin is None else known.origin.failure
 
 
 def _code(failures: Sequence[str]) -> int:
@@ -168,28 +270,10 @@ def formats_of(values: argparse.Namespace) -> tuple[Format, ...]:
     return catalog.choose(values.format, others=('csv',))
 
 
-def is_finished(stem: pathlib.Path, values: argparse.Namespace) -> bool:
-    """Whether all results of a video are there; each is whole or absent."""
-    own = (stem.with_name(f'{stem.name}.{ending}') for ending in (*endings(values), 'npz'))
-    if not all(path.is_file() for path in own):
-        return False
-    formats = formats_of(values)
-    if catalog.are_written(formats, stem, shows_nobody=False):
-        return True
-    if not catalog.are_written(formats, stem, shows_nobody=True):
-        return False
-    try:
-        return not tracks_files.read(stem.with_name(f'{stem.name}.npz')).valid.any()
-    except UserError:  # A damaged result is no result: it is made again.
-        return False
-
-
 def words(name: str, result: VideoResult, stem: pathlib.Path) -> str:
     """What came of a video or a camera, for the user."""
     tracks: Tracks = result.tracks
+    frames = f'{len(tracks.times)} {"frame" if len(tracks.times) == 1 else "frames"}'
     camera = PhotographCamera(tracks.camera, tracks.camera_assumed, tracks.camera_origin).words()
     people = f'{len(tracks)} {"person" if len(tracks) == 1 else "people"}'
-    return (
-        f'{name}: camera {camera}\n{people} in {len(tracks.times)} frames: '
-        f'{stem.with_name(f"{stem.name}.npz")}'
-    )
+    return f'{name}: camera {camera}\n{people} in {frames}: {stem.with_name(f"{stem.name}.npz")}'

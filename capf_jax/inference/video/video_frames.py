@@ -172,8 +172,8 @@ def _frames(path: pathlib.Path, choice: FrameChoice) -> Iterator[Frame]:
                 if size is not None and size != (pixels.shape[1], pixels.shape[0]):
                     raise CutShortError(
                         f'{path} changes from {size[0]}x{size[1]} to {pixels.shape[1]}x'
-                        f'{pixels.shape[0]} px at frame {number}, {time:.2f} s, so that its camera '
-                        'is no longer known; cut it there, or scale it to one size'
+                        f'{pixels.shape[0]} px behind frame {number - 1}, {latest or 0.0:.2f} s, '
+                        'so that its camera is not known any more; cut there, or scale to one size'
                     )
                 size = pixels.shape[1], pixels.shape[0]
                 if latest is not None and time <= latest:

@@ -170,6 +170,9 @@ def opened(path: pathlib.Path) -> Iterator[tuple[Any, Any]]:
         raise FileNotFoundError(f'there is no video {path}; correct its name')
     try:
         container = av.open(str(path))
+    except av.error.EOFError as error:
+        words = f'{path} ends before its first frame; '
+        raise UserError(words + 'record or copy it again') from error
     except av.error.FFmpegError as error:
         words = f'{path} is no video that can be read ({error.strerror}); '
         raise UserError(words + 'record or copy it again') from error

@@ -1,4 +1,4 @@
-"""A whole video: its frames to people, kept on disk part by part, then finished and written.
+"""A whole video: its frames to people, kept on disk part by part, then finished.
 
 `predict_file` is what the command and `Estimator.predict` run.
 """
@@ -9,26 +9,23 @@ import collections
 import contextlib
 import dataclasses
 import pathlib
-import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
 from capf_jax.errors import UserError
-from capf_jax.inference import person_boxes, tracks_files
-from capf_jax.inference.formats import catalog
-from capf_jax.inference.formats.catalog import Format
+from capf_jax.inference import person_boxes
 from capf_jax.inference.formats.pictures import Pictures
 from capf_jax.inference.predictor import Predictor
-from capf_jax.inference.result_origin import Origin
 from capf_jax.inference.sources import Picture
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
     part_settings,
     sequence_people,
+    temporary_parts,
     track_parts,
     video_frames,
     video_header,
@@ -101,7 +98,7 @@ def predict_file(
     info = video_header.probe(path)
     with contextlib.ExitStack() as stack:
         if parts is None:
-            parts = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()), 'parts')
+            parts = stack.enter_context(temporary_parts.folder(path.name))
         return _predict_into(path, run, info, parts, shows_progress, settings or {})
 
 
@@ -113,9 +110,11 @@ def _predict_into(
     shows_progress: bool,
     settings: dict[str, Any],
 ) -> VideoResult:
-    part, first = track_parts.prepare(
-        parts, part_settings.of(path, run.predictor, run.choice) | settings
-    )
+    settings = part_settings.of(path, run.predictor, run.choice) | settings
+    begin = track_parts.prepare(parts, settings)
+    first = begin.frame
+    for sentence in part_settings.words_of_start(begin, parts, settings) if shows_progress else ():
+        print(f'{path.name}: {sentence}')
     models, back = run.predictor.models, 0
     if models.lifts_sequences:  # Windows look back at frames whose people are stored already.
         back = sequence_people.reach(models.lifter) * run.choice.stride
@@ -123,8 +122,14 @@ def _predict_into(
     seconds: collections.defaultdict[str, float] = collections.defaultdict(float)
     failure = ''
     start = time.perf_counter()
-    bar = _bar(path, info, run.choice, parts if first else None, shows_progress)
-    with bar, track_parts.PartsWriter(parts, part) as writer:
+    bar = tqdm(
+        total=info.number_of_frames(run.choice),
+        initial=begin.stored,
+        unit=' frames',
+        desc=path.name,
+        disable=not shows_progress,
+    )
+    with bar, track_parts.PartsWriter(parts, begin.part) as writer:
         try:
             with contextlib.closing(video_frames.read(path, choice)) as frames:
                 for one in _people(frames, path, run.predictor, seconds):
@@ -137,12 +142,10 @@ def _predict_into(
                     bar.update()
         except CutShortError as error:
             failure = str(error)
-    try:
-        raw = video_tracks.of_frames(track_parts.read(parts), info.fps)
-    except UserError:
-        if failure:
-            raise UserError(failure) from None
-        raise
+    stored = begin.stored + writer.frames
+    if failure and not stored:
+        raise UserError(failure)
+    raw = video_tracks.of_frames(track_parts.read(parts, stored), info.fps / run.choice.stride)
     began = time.perf_counter()
     finish = video_options.with_up(run.finish, run.predictor.cameras, str(path))
     finished = video_tracks.finished(raw, finish)
@@ -168,25 +171,6 @@ def _note(
     return (
         f'{path.name} ends at {end:.2f} s, before the {stop:g} s of the time range; all frames to '
         'its end are taken'
-    )
-
-
-def _bar(
-    path: pathlib.Path,
-    info: video_header.VideoInfo,
-    choice: FrameChoice,
-    parts: pathlib.Path | None,
-    is_shown: bool,
-) -> Any:
-    done = 0 if parts is None else sum(1 for _ in track_parts.read(parts))
-    if done and is_shown:
-        print(f'{path.name}: {done} frames are finished already (--overwrite redoes)')
-    return tqdm(
-        total=info.number_of_frames(choice),
-        initial=done,
-        unit=' frames',
-        desc=path.name,
-        disable=not is_shown,
     )
 
 
@@ -246,51 +230,3 @@ def pictures_of(path: pathlib.Path, choice: FrameChoice, tracks: Tracks) -> Pict
             yield from (frame.pixels for frame in frames if frame.number in numbers)
 
     return pictures
-
-
-def write(
-    stem: pathlib.Path,
-    result: VideoResult,
-    endings: tuple[str, ...],
-    formats: Sequence[Format] = (),
-    pictures: Pictures | None = None,
-    origin: Origin | None = None,
-) -> list[str]:
-    """Writes the result of a video: first the other formats, and last the NumPy archive.
-
-    The archive is what tells that a video is finished.
-
-    Args:
-      stem: the files' path without an ending.
-      result: of the video.
-      endings: further ones, of `people_files`, such as 'csv'.
-      formats: those of other programs.
-      pictures: of the video; None where they are gone.
-      origin: of the result, which the archive remembers; None of a camera.
-
-    Returns:
-      A sentence for each format that has no file, since nobody has a pose.
-
-    Raises:
-      DiskFullError: the disk is full.
-      OSError: a file could not be written.
-    """
-    from capf_jax.inference import people_files
-    from capf_jax.runtime import files
-
-    tracks = result.tracks
-    try:
-        for ending in endings:
-            rows = people_files.join([tracks.people(t) for t in range(len(tracks.times))])
-            people_files.write(stem.with_name(f'{stem.name}.{ending}'), rows)
-        sentences = catalog.write(formats, stem, tracks, pictures)
-        further = {} if origin is None else origin.fields()
-        tracks_files.write(stem.with_name(f'{stem.name}.npz'), tracks, further)
-    except OSError as error:
-        if not files.disk_is_full(error):
-            raise
-        raise track_parts.DiskFullError(
-            f'the disk of {stem.parent} is full at {stem.name}: make room there or name another '
-            '--output; all frames are kept, and the same command goes on'
-        ) from error
-    return sentences

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import itertools
+import os
 import pathlib
 import sys
 import time
@@ -50,7 +51,8 @@ def stream(
 ) -> Generator[Live, None, None]:
     """People of a camera or a video while they come, with ids, smoothed by the 1 EUR filter.
 
-    At the end, also by an error, the measured delay from picture to pose is printed.
+    What is asked for is checked at once; the source is opened when the first frame is asked for. At
+    the end, also by an error, the measured delay from picture to pose is printed.
 
     Args:
       source: 'camera:0' or a video file.
@@ -67,9 +69,31 @@ def stream(
             f'{smoothing.name!r} smooths with later frames, which a stream does not have yet; '
             "take 'one_euro' or 'none'"
         )
+    _check_source(source)
+    return _lives(source, predictor, smoothing, open_frames or _open)
+
+
+def _check_source(source: Any) -> None:
+    """UserError unless it is a name."""
+    if isinstance(source, int):
+        raise UserError(f'{source} is no source of a stream; write {camera_frames.PREFIX}{source}')
+    if not isinstance(source, (str, os.PathLike)):
+        raise UserError(
+            f"a stream is of one camera, such as 'camera:0', or of one video file, not of a "
+            f'{type(source).__name__}; call stream once for each'
+        )
+    camera_frames.number_of(source)
+
+
+def _lives(
+    source: str | os.PathLike,
+    predictor: Predictor,
+    smoothing: Smoothing,
+    open_frames: Callable[[Any], Generator[Frame, None, None]],
+) -> Generator[Live, None, None]:
     delays: list[float] = []
     try:
-        with contextlib.closing((open_frames or _open)(source)) as frames:
+        with contextlib.closing(open_frames(source)) as frames:
             for live in _stream(frames, str(source), predictor, smoothing):
                 delays.append(live.delay)
                 yield live

@@ -62,7 +62,7 @@ def of_frames(frames: Iterable[StoredFrame], fps: float) -> Tracks:
 
     Args:
       frames: at least one.
-      fps: frames per second of the video.
+      fps: frames per second where there is one frame alone; else their times tell it.
 
     Raises:
       UserError: no frame.

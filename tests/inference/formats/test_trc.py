@@ -46,6 +46,33 @@ def test_a_gap_is_nan_and_the_file_begins_with_the_first_pose(tmp_path):
     assert np.isnan(places(content)).all(axis=(1, 2)).tolist() == [n in (3, 4) for n in range(10)]
 
 
+def header(path):
+    """The header's fields by name, as text."""
+    lines = path.read_text().splitlines()
+    return dict(zip(lines[1].split('\t'), lines[2].split('\t'), strict=True))
+
+
+@pytest.mark.parametrize(
+    ('taken', 'first', 'rate'),
+    [(slice(4, None), 5, '10'), (slice(0, None, 2), 1, '5'), (slice(4, None, 2), 3, '5')],
+)
+def test_rows_are_counted_one_by_one_from_the_first_of_the_header(tmp_path, taken, first, rate):
+    one = moving().select(frames=taken)
+    path, count = tmp_path / 'a.trc', len(one.times)
+    trc.write(path, one, None)
+    assert read(path)['Frame#'] == list(range(first, first + count))
+    fields = header(path)
+    assert (fields['OrigDataStartFrame'], fields['NumFrames']) == (str(first), str(count))
+    assert (fields['DataRate'], fields['OrigDataRate']) == (rate, rate)
+
+
+def test_people_of_one_moment_have_one_number(tmp_path):
+    late = with_gap(moving(), 0, 6).select(frames=slice(0, None, 2))
+    trc.write(tmp_path / 'a.trc', late, None)
+    assert read(tmp_path / 'a.trc')['Frame#'] == [4, 5, 6]
+    assert header(tmp_path / 'a.trc')['OrigDataStartFrame'] == '4'
+
+
 def test_a_photograph_has_one_row(tmp_path):
     trc.write(tmp_path / 'a.trc', moving(length=1), None)
     assert len(read(tmp_path / 'a.trc')['Time']) == 1

@@ -1,9 +1,18 @@
 """Short gaps are filled with a guess that says that it is one; long ones stay."""
 
-import numpy as np
+import dataclasses
 
-from capf_jax.inference.video import short_gaps
-from tests.inference.tracks_samples import tracks
+import numpy as np
+from scipy.spatial.transform import Rotation
+
+from capf_jax.inference.video import constant_bones, short_gaps
+from capf_jax.pose import skeletons
+from tests.inference.tracks_samples import STANDING, tracks
+
+
+def bones(pose):
+    """The length of the bone to each joint, metres."""
+    return np.linalg.norm(pose - pose[..., list(skeletons.H36M17.parents), :], axis=-1)
 
 
 def test_a_short_gap_is_filled_in_a_straight_line():
@@ -17,6 +26,28 @@ def test_a_short_gap_is_filled_in_a_straight_line():
     np.testing.assert_allclose(after.root[1, 4:10], walk)
     assert np.isfinite(after.joints3d).all()
     assert not after.sure[1, 5:9].any()
+
+
+def test_bones_keep_their_lengths_in_a_gap():
+    # The second person turns by 120 degrees about the vertical meanwhile.
+    before = tracks()
+    joints3d = before.joints3d.copy()
+    turn = Rotation.from_euler('y', 120, degrees=True).as_matrix()
+    joints3d[1, 9:] = before.root[1, 9:, None] + STANDING @ turn.T
+    after = short_gaps.filled(dataclasses.replace(before, joints3d=joints3d))
+    np.testing.assert_allclose(
+        bones(after.joints3d[1]), np.broadcast_to(bones(STANDING), (20, 17)), atol=1e-9
+    )
+
+
+def test_a_bone_that_points_the_other_way_behind_the_gap_turns():
+    pose = STANDING.copy()
+    hand = skeletons.H36M17.index('left_wrist')
+    pose[hand] = 2 * pose[skeletons.H36M17.parents[hand]] - pose[hand]
+    share = np.linspace(0, 1, 5)
+    between = constant_bones.poses_between(STANDING, pose, share, skeletons.H36M17)
+    np.testing.assert_allclose(between[[0, -1]], [STANDING, pose], atol=1e-12)
+    np.testing.assert_allclose(bones(between), np.broadcast_to(bones(STANDING), (5, 17)))
 
 
 def test_what_was_seen_stays():

@@ -7,7 +7,7 @@ import pytest
 
 from capf_jax.errors import UserError
 from capf_jax.inference.video import track_parts
-from capf_jax.inference.video.track_parts import PartsWriter
+from capf_jax.inference.video.track_parts import PartsWriter, Start
 from tests.inference.video import walking_people
 
 SETTINGS = {'video': 'walk.mp4', 'stride': 1}
@@ -25,7 +25,7 @@ def frames():
 
 
 def store(folder, frames):
-    part, _ = track_parts.prepare(folder, SETTINGS)
+    part = track_parts.prepare(folder, SETTINGS).part
     with PartsWriter(folder, part) as writer:
         for frame in frames:
             writer.append(frame)
@@ -48,14 +48,15 @@ def test_frames_are_read_back(tmp_path, frames):
 
 def test_a_run_goes_on_behind_the_last_frame(tmp_path, frames):
     store(tmp_path, frames[:130])
-    assert track_parts.prepare(tmp_path, SETTINGS) == (2, 130)
+    assert track_parts.prepare(tmp_path, SETTINGS) == Start(2, 130, 130)
     store(tmp_path, frames[130:])
     assert_same(list(track_parts.read(tmp_path)), frames)
 
 
 def test_other_settings_begin_anew(tmp_path, frames):
     store(tmp_path, frames[:130])
-    assert track_parts.prepare(tmp_path, SETTINGS | {'stride': 2}) == (0, 0)
+    start = track_parts.prepare(tmp_path, SETTINGS | {'stride': 2})
+    assert start == Start(removed=130, others=SETTINGS)
     assert not list(track_parts.read(tmp_path))
 
 
@@ -65,8 +66,17 @@ def test_a_damaged_part_and_those_behind_it_are_made_again(tmp_path, frames):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(UserError, match=r'000001\.npz is damaged'):
         list(track_parts.read(tmp_path))
-    assert track_parts.prepare(tmp_path, SETTINGS) == (1, 100)
+    assert track_parts.prepare(tmp_path, SETTINGS) == Start(1, 100, 100)
     assert_same(list(track_parts.read(tmp_path)), frames[:100])
+
+
+def test_what_is_behind_a_part_that_is_gone_is_made_again(tmp_path, frames):
+    store(tmp_path, frames)
+    (tmp_path / '000001.npz').unlink()
+    with pytest.raises(UserError, match='holds 150 of the 250 frames that were stored there'):
+        list(track_parts.read(tmp_path, len(frames)))
+    assert track_parts.prepare(tmp_path, SETTINGS) == Start(1, 100, 100)
+    assert_same(list(track_parts.read(tmp_path, 100)), frames[:100])
 
 
 def test_ctrl_c_keeps_what_is_finished(tmp_path, frames):

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
+from capf_jax.inference import sources
 from capf_jax.inference.video import video_frames, video_header
 from capf_jax.inference.video.video_frames import CutShortError, FrameChoice
 from tests.inference.video import video_samples
@@ -168,9 +169,26 @@ def test_frames_that_change_their_size_end_the_video(tmp_path):
     both = tmp_path / 'both.ts'
     both.write_bytes(small.read_bytes() + large.read_bytes())
     given = []
-    with pytest.raises(CutShortError, match='changes from 96x64 to 128x96 px at frame'):
+    with pytest.raises(CutShortError, match=r'to 128x96 px behind frame 3, 0\.12 s, so'):
         remember(video_frames.read(both), given)
     assert {frame.size for frame in given} == {(96, 64)}
+
+
+@pytest.mark.parametrize(
+    ('ending', 'codec'),
+    [('3gp', 'libx264'), ('3g2', 'libx264'), ('flv', 'libx264'), ('f4v', 'libx264'),
+     ('m2ts', 'libx264'), ('vob', 'mpeg2video'), ('ogv', 'libvpx'), ('mxf', 'mpeg2video')],
+)  # fmt: skip
+def test_files_of_phones_and_cameras_are_read(tmp_path, ending, codec):
+    path = tmp_path / f'a.{ending}'
+    assert sources.is_video(path)
+    kinds = {'m2ts': 'mpegts', 'ogv': 'ogg'}
+    video_samples.write(
+        path, [video_samples.frame(n) for n in range(5)],
+        codec=codec, pixel_format='yuv420p', fps=25, base=25, kind=kinds.get(ending, ending),
+    )  # fmt: skip
+    numbers = [video_samples.number_of(one.pixels) for one in video_frames.read(path)]
+    assert numbers == list(range(5))
 
 
 def test_sound_alone_is_told(tmp_path):
@@ -188,6 +206,16 @@ def test_a_video_without_frames_is_told(tmp_path, ending, words):
         stream.width, stream.height, stream.pix_fmt = *video_samples.SIZE, 'yuv420p'
         container.start_encoding()
     with pytest.raises(UserError, match=words):
+        list(video_frames.read(path))
+
+
+def test_a_matroska_file_without_frames_is_told(tmp_path):
+    path = tmp_path / 'none.mkv'
+    with av.open(str(path), 'w') as container:
+        stream = container.add_stream('ffv1', rate=10)
+        stream.width, stream.height = video_samples.SIZE
+        container.start_encoding()
+    with pytest.raises(UserError, match=r'none\.mkv ends before its first frame; record or'):
         list(video_frames.read(path))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from capf_jax.errors import UserError
-from capf_jax.inference import photograph_camera
+from capf_jax.inference import photograph_camera, predictor
 from capf_jax.inference.photograph_models import Models
 from capf_jax.inference.predictor import CameraChoice, Predictor
 from capf_jax.inference.video import (
@@ -231,7 +231,42 @@ def test_a_stream_ends_with_the_camera(pixels, capsys):
 def test_a_stream_cannot_wait_for_later_frames(pixels):
     predictor = run_with(CountingFinder()).predictor
     with pytest.raises(UserError, match="'butterworth' smooths with later frames"):
-        next(video_stream.stream('camera:0', predictor, Smoothing('butterworth')))
+        video_stream.stream('camera:0', predictor, Smoothing('butterworth'))
+
+
+@pytest.mark.parametrize(
+    ('source', 'words'),
+    [
+        (0, '0 is no source of a stream; write camera:0'),
+        (['a.mp4'], 'a stream is of one camera.* not of a list'),
+        ('camera:x', "'camera:x' names no camera"),
+    ],
+)
+def test_what_is_no_source_of_a_stream_is_told_at_once(source, words):
+    with pytest.raises(UserError, match=words):
+        video_stream.stream(source, run_with(CountingFinder()).predictor, Smoothing('one_euro'))
+
+
+def test_a_full_disk_keeps_no_temporary_parts(path, monkeypatch):
+    def full(self, frame):
+        raise track_parts.DiskFullError('the same command goes on')
+
+    monkeypatch.setattr(track_parts.PartsWriter, 'append', full)
+    with pytest.raises(track_parts.DiskFullError, match=r'at dots\.mkv, of which nothing is kept'):
+        video_prediction.predict_file(path, run_with(CountingFinder()))
+
+
+def test_python_shows_a_bar_where_it_is_asked_to(path, capsys):
+    run = run_with(CountingFinder())
+    for shows_progress in (False, True):
+        predictor.predict(
+            run.predictor.models.lifter,
+            path,
+            camera=run.predictor.cameras,
+            finder=CountingFinder(),
+            shows_progress=shows_progress,
+        )
+        assert ('8/8' in capsys.readouterr().err) == shows_progress
 
 
 def test_no_video_is_told(tmp_path):

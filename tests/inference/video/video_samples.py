@@ -48,11 +48,13 @@ def write(
     options=None,
     sound=0,
     last=None,
+    base=None,
+    kind=None,
 ):
     """Writes a video; returns its path.
 
     Args:
-      path: '*.mkv', '*.mp4', '*.avi' or '*.ts'.
+      path: '*.mkv', '*.mp4', '*.avi', '*.ts' or another that FFmpeg writes.
       frames: pixels [H, W, 3] RGB.
       fps: frames per second.
       stamps: seconds of each frame; None for even ones.
@@ -62,13 +64,15 @@ def write(
       options: of the container, by FFmpeg's names.
       sound: seconds of silence beside the pictures.
       last: seconds for which the last frame is shown; None for as long as the others.
+      base: steps of time in a second; None for those of the ending.
+      kind: FFmpeg's name of the container; None for that of the ending.
     """
-    with av.open(str(path), 'w', options=options or {}) as container:
+    with av.open(str(path), 'w', format=kind, options=options or {}) as container:
         stream = container.add_stream(codec, rate=fps)
         stream.height, stream.width = frames[0].shape[:2]
         stream.pix_fmt = pixel_format
         # An AVI file holds an empty frame for each step of time without one.
-        base = Fraction(1, fps if path.suffix == '.avi' else 1000)
+        base = Fraction(1, base or (fps if path.suffix == '.avi' else 1000))
         stream.time_base = stream.codec_context.time_base = base
         if rotation:
             stream.set_display_rotation(rotation)

@@ -1,0 +1,148 @@
+"""The files of a video's result: what is there already, and how they are written."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import pathlib
+from collections.abc import Iterator, Sequence
+
+from capf_jax.inference import people_files, result_origin, tracks_files
+from capf_jax.inference.formats import catalog
+from capf_jax.inference.formats.catalog import Format
+from capf_jax.inference.formats.pictures import Pictures
+from capf_jax.inference.result_origin import Origin
+from capf_jax.inference.tracks import Tracks
+from capf_jax.inference.video import track_parts
+from capf_jax.runtime import files
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class FilesOfResult:
+    """The files that a command is asked for.
+
+    Attributes:
+      stem: their path without an ending.
+      endings: those of `people_files` beside the NumPy archive, such as 'csv'.
+      formats: those of other programs.
+    """
+
+    stem: pathlib.Path
+    endings: tuple[str, ...] = ()
+    formats: Sequence[Format] = ()
+
+    def path(self, ending: str) -> pathlib.Path:
+        """The file with an ending."""
+        return self.stem.with_name(f'{self.stem.name}.{ending}')
+
+    @property
+    def archive(self) -> pathlib.Path:
+        """The NumPy archive, which is written last: it tells that a video is finished."""
+        return self.path('npz')
+
+    def missing(self) -> FilesOfResult:
+        """Those beside the archive that are not there; each is whole or absent.
+
+        Raises:
+          UserError: the archive is damaged.
+        """
+        endings = tuple(one for one in self.endings if not self.path(one).is_file())
+        formats = self._missing_formats(shows_nobody=False)
+        if formats and not tracks_files.read(self.archive).valid.any():
+            formats = self._missing_formats(shows_nobody=True)
+        return FilesOfResult(self.stem, endings, formats)
+
+    def _missing_formats(self, *, shows_nobody: bool) -> tuple[Format, ...]:
+        return tuple(
+            one
+            for one in self.formats
+            if not catalog.are_written([one], self.stem, shows_nobody=shows_nobody)
+        )
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Known:
+    """What is there already of a video's result.
+
+    Attributes:
+      has_archive: whether the NumPy archive is there, and of this very video.
+      missing: what lacks beside it.
+      origin: of the archive; None where it tells none.
+      note: a sentence for the user where the archive is of another video; else ''.
+    """
+
+    has_archive: bool = False
+    missing: FilesOfResult | None = None
+    origin: Origin | None = None
+    note: str = ''
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all files are there."""
+        missing = self.missing
+        return self.has_archive and missing is not None and not (missing.endings or missing.formats)
+
+
+def look(path: pathlib.Path, asked: FilesOfResult) -> Known:
+    """What is there already of the result of a video; a damaged archive is none.
+
+    Args:
+      path: the video.
+      asked: the files that are to be there.
+    """
+    if not asked.archive.is_file():
+        return Known()
+    try:
+        origin = result_origin.read(asked.archive)
+        if origin is not None and origin.source != result_origin.fingerprint(path):
+            words = f'{path} is not the video that {asked.archive} was made of'
+            return Known(note=f'{words}: it is predicted again')
+        return Known(True, asked.missing(), origin)
+    except (ValueError, OSError):
+        return Known()
+
+
+def write(
+    result: FilesOfResult, tracks: Tracks, pictures: Pictures | None, origin: Origin | None
+) -> list[str]:
+    """Writes the result of a video: first the other files, and last the NumPy archive.
+
+    Args:
+      result: its files.
+      tracks: of the video.
+      pictures: of the video; None where they are gone.
+      origin: of the result, which the archive remembers; None of a camera.
+
+    Returns:
+      A sentence for each format that has no file, since nobody has a pose.
+
+    Raises:
+      DiskFullError: the disk is full.
+      OSError: a file could not be written.
+    """
+    sentences = write_beside(result, tracks, pictures)
+    with _full_disk_told(result.stem):
+        tracks_files.write(result.archive, tracks, {} if origin is None else origin.fields())
+    return sentences
+
+
+def write_beside(result: FilesOfResult, tracks: Tracks, pictures: Pictures | None) -> list[str]:
+    """`write` without the NumPy archive."""
+    with _full_disk_told(result.stem):
+        for ending in result.endings:
+            rows = people_files.join([tracks.people(t) for t in range(len(tracks.times))])
+            people_files.write(result.path(ending), rows)
+        return catalog.write(result.formats, result.stem, tracks, pictures)
+
+
+@contextlib.contextmanager
+def _full_disk_told(stem: pathlib.Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if not files.disk_is_full(error):
+            raise
+        raise track_parts.DiskFullError(
+            f'the disk of {stem.parent} is full at {stem.name}: make room there or name another '
+            '--output; all frames are kept, and the same command goes on'
+        ) from error
