@@ -11,7 +11,7 @@ the true pose (side_by_side); errors by joint and by action, and the share of fr
 samples are chosen by these rules, or by you:
 
     python -m capf_jax.compare A.npz B.npz --config=configs/human36m_hrnet32.py \\
-        --video=subject=S9,action=Walking --samples=120,4711 --out=compare
+        --video=subject=S9,action=Walking --samples=120,4711 --names=ours,theirs --out=compare
 
 Where a lifter looks: the sampling points of all its blocks around the joint that was detected
 worst, over consecutive frames of a video, and the attention between joints. A CA-PF-S looks at each
@@ -137,7 +137,11 @@ def main(argv: Sequence[str]) -> int:
         builder = data_assembly.open_data(config, build=False)
         split = data_assembly.open_split(builder, config)
         compared = comparison.compare(
-            values.predictions, split, assembly.protocol(config), skeletons.get(config.skeleton)
+            values.predictions,
+            split,
+            assembly.protocol(config),
+            skeletons.get(config.skeleton),
+            values.names,
         )
         words, content = compared.table(values.format), compared.to_json()
         figures += draw_comparison(compared, split, values.video, values.samples, values.number)
@@ -179,8 +183,7 @@ def _weights_figures(values: argparse.Namespace, config: ConfigDict) -> Figures:
     split = data_assembly.open_split(builder, config)
     start_weights.check_crops(weights, split.read(np.array([0])).images.shape[1:3])
     variables = {'detector': {}, **weights.parts}
-    sample = values.samples[0] if values.samples else None
-    return looks.draw_looks(model, variables, split, config, sample)
+    return looks.draw_looks(model, variables, split, config, values.samples)
 
 
 def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | None]:
@@ -198,7 +201,11 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | None]:
     add('--out', metavar='FOLDER', help='where the figures go')
     add('--video', type=_video, default={}, metavar='NAME=VALUE,...', help='labels of a video')
     add('--samples', type=_samples, default=(), metavar='N,N', help='positions in the split')
-    add('--number', type=int, default=4, metavar='N', help='samples to choose (default: 4)')
+    add(
+        '--number', type=commands.whole_number(1), default=4, metavar='N',
+        help='samples to choose (default: 4)',
+    )  # fmt: skip
+    add('--names', type=_program_names, default=(), metavar='A,B', help='of the programs')
     add('--weights', metavar='FILE', help='a lifter, to draw where it looks')
     add('--format', default='text', choices=tuple(tables.FORMATS), help='of the table')
     parser.add_flag('published', default=False, help='draw published scores over frames and cost')
@@ -212,6 +219,11 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | None]:
     if count == 1 or count > MOST:
         raise UserError(
             f'{count} file{"s" * (count > 1)} of predictions cannot be compared; give two to {MOST}'
+        )
+    if values.names and len(values.names) != count:
+        raise UserError(
+            f'--names has {len(values.names)} names for {count} files of predictions; give one for '
+            'each'
         )
     if config is None and (count or values.weights):
         raise UserError(
@@ -232,10 +244,20 @@ def _video(text: str) -> dict[str, str]:
     return wanted
 
 
+def _program_names(text: str) -> tuple[str, ...]:
+    """Names joined by commas, each another one."""
+    names = tuple(part.strip() for part in text.split(','))
+    if '' in names or len({*names}) < len(names):
+        raise argparse.ArgumentTypeError(
+            f'{text!r} has an empty name or one twice; give each program a name of its own'
+        )
+    return names
+
+
 def _samples(text: str) -> tuple[int, ...]:
-    """Whole numbers joined by commas."""
+    """Whole numbers joined by commas; one that comes twice is taken once."""
     try:
-        return tuple(int(part) for part in text.split(','))
+        return tuple(dict.fromkeys(int(part) for part in text.split(',')))
     except ValueError:
         raise argparse.ArgumentTypeError(
             f'{text} is no list of whole numbers; give positions, such as --samples=12,345'

@@ -301,7 +301,7 @@ def _without_run(
 
 def _folder_beside(weights: str) -> str:
     """Where the results of a weight file go: 'X.safetensors' -> 'X_evaluation'."""
-    return f'{weights.removesuffix(".safetensors")}_evaluation'
+    return weights.removesuffix('.safetensors') + report.BESIDE_WEIGHTS
 
 
 def _name(values: argparse.Namespace, config: ConfigDict, task: Task) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -69,10 +68,15 @@ def _parser(description: str | None) -> commands.Parser:
     parser.add_flag('flip_test', default=None, help='average with the mirrored prediction')
     add('--group', choices=tables.GROUPS, help='a table by this label')
     add('--format', default='text', choices=tuple(tables.FORMATS), help='of tables (default: text)')
-    add('--pictures', type=_whole(0), metavar='N', help='test people to draw')
+    add('--pictures', type=commands.whole_number(0), metavar='N', help='test people to draw')
     add('--data_dir', metavar='FOLDER', help='where built datasets are kept')
     add('--data_cache', metavar='FOLDER', help='for copies of a dataset in a store')
-    add('--batch_size', type=_whole(1), metavar='N', help='samples a step over all devices')
+    add(
+        '--batch_size',
+        type=commands.whole_number(1),
+        metavar='N',
+        help='samples a step over all devices',
+    )
     parser.add_flag('noise_sweep', default=False, help='2D noise of 0 to 5 px')
     add('--noise', dest='sigmas', type=_sigmas, metavar='PX,PX', help='2D noise of these sigmas')
     add('--predictions', metavar='FILE', help='score the poses of another program')
@@ -80,19 +84,6 @@ def _parser(description: str | None) -> commands.Parser:
     parser.add_flag('mean_pose', default=False, help='score the mean pose of the training split')
     add(processes.DISTRIBUTED, action='store_true', help='join the other processes of the run')
     return parser
-
-
-def _whole(least: int) -> Any:
-    """The type of an argument that is a whole number of at least `least`."""
-
-    def convert(text: str) -> int:
-        number = int(text)
-        if number < least:
-            raise argparse.ArgumentTypeError(f'{number} is below {least}')
-        return number
-
-    convert.__name__ = 'int'  # argparse names the type in its message.
-    return convert
 
 
 def _sigmas(text: str) -> tuple[float, ...]:

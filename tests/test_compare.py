@@ -48,11 +48,12 @@ def files(config, builder, tmp_path):
 
 def test_the_command_draws_and_counts(files, config_file, tmp_path, capsys):
     out = tmp_path / 'out'
-    code = compare.main(['compare', *files, f'--config={config_file}', f'--out={out}'])
+    arguments = ['--names=ours,b', f'--config={config_file}', f'--out={out}']
+    code = compare.main(['compare', *files, *arguments])
     content = json.loads((out / 'comparison.json').read_text())
     assert code == 0
-    assert content['all']['mpjpe_mm']['a'] == pytest.approx(10, abs=1e-3)
-    assert content['all']['share_won'] == pytest.approx({'a': 1 / 7, 'b': 6 / 7})
+    assert content['all']['mpjpe_mm']['ours'] == pytest.approx(10, abs=1e-3)
+    assert content['all']['share_won'] == pytest.approx({'ours': 1 / 7, 'b': 6 / 7})
     stems = {path.stem for path in out.glob('*.png')}
     assert {'side_by_side', 'error_by_joint', 'error_by_action', 'frames_won'} <= stems
     assert {path.stem for path in out.glob('*.pdf')} == stems
@@ -66,7 +67,10 @@ def test_the_command_draws_and_counts(files, config_file, tmp_path, capsys):
         (['a', 'b', '--samples=70'], '--samples has 70'),
         (['a', 'b', '--video=subject=S77'], 'subject=S77'),
         (['a', 'b', '--video=subjct=S77'], "nearest is 'subject'"),
-        (['a', 'nowhere'], 'no file'),
+        (['a', 'nowhere'], 'correct its path'),
+        (['a', 'b', '--number=0'], '--number: 0 is below 1'),
+        (['a', 'b', '--names=ours'], '--names has 1 names for 2 files'),
+        (['a', 'b', '--names=ours,ours'], 'a name of its own'),
     ],
 )
 def test_what_does_not_fit_is_one_sentence_and_leaves_nothing(
@@ -126,6 +130,11 @@ def test_looks_are_drawn_for_the_frame_and_its_neighbours(config, builder):
     variables = tiny.variables(model, batch)
     figures = dict(looks.draw_looks(model, variables, split, settings))
     assert list(figures) == ['joint_attention', 'sampling_points', 'sampling_points_of_frames']
+    several = list(looks.draw_looks(model, variables, split, settings, (2, 5)))
+    assert [name for name, _ in several if name.startswith('sampling_points_of')] == [
+        'sampling_points_of_frames_2',
+        'sampling_points_of_frames_5',
+    ]
     shares = figures['joint_attention'].axes[0].images[0].get_array()
     np.testing.assert_allclose(shares.sum(-1), 100, rtol=1e-4)
     assert shares.shape == (len(skeletons.H36M17),) * 2

@@ -42,6 +42,7 @@ STYLE: dict[Any, Any] = {
     'ytick.major.width': 0.6,
     'legend.frameon': False,
     'pdf.fonttype': 42,
+    'text.parse_math': False,  # names of files may have a dollar sign
 }
 WASH = 0.34  # strength of the ground truth's colours behind the prediction
 SOFT = '#6A6A6A'  # captions and scale bars

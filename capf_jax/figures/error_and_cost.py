@@ -9,10 +9,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from capf_jax.figures.drawing import COLUMN_WIDTH, SOFT, STYLE, new_figure
+from capf_jax.figures import words
+from capf_jax.figures.drawing import COLUMN_WIDTH, STYLE, new_figure
 from capf_jax.figures.published_results import RESULTS, Published
 
 CONTEXT, WITHOUT = '#D55E00', '#5A6B7B'  # with the detector's maps, and from joints alone
+NEAR = 10  # points; a thin line leads to a name that stands farther away
 # Where each name stands beside its point: horizontal and vertical shift, points, and its side.
 _FRAMES = {
     'CA-PF, HRNet-48': (5, 1, 'left'),
@@ -35,14 +37,14 @@ _COST = {
     'CA-PF, HRNet-48': (-5, 1, 'right'),
     'CA-PF, HRNet-32': (-5, -1, 'right'),
     'CA-PF, CPN': (-5, 5, 'right'),
-    'MHFormer': (0, 6, 'centre'),
-    'P-STMO': (5, -1, 'left'),
-    'PoseFormerV2': (2, 10, 'left'),
-    'GLA-GCN': (0, 6, 'centre'),
-    'MixSTE': (14, 2, 'left'),
+    'MHFormer': (0, 7, 'centre'),
+    'P-STMO': (5, 1, 'left'),
+    'PoseFormerV2': (11, 17, 'left'),
+    'GLA-GCN': (0, 7, 'centre'),
+    'MixSTE': (21, 2.5, 'left'),
     'MotionBERT': (5, -2, 'left'),
-    'MotionAGFormer-L': (-5, -4, 'right'),
-    'CA-PF-S': (-45, 11, 'centre'),
+    'MotionAGFormer-L': (-5, -3, 'right'),
+    'CA-PF-S': (-45, 10, 'centre'),
     'PoseFormer': (4, 8, 'centre'),
 }
 
@@ -52,13 +54,20 @@ def error_and_cost(results: Sequence[Published] = RESULTS) -> Figure:
 
     Every score is quoted, and the figure says so; a method with several scores is a line.
     """
-    height = 4.35
+    sentences = (
+        "Human3.6M, detected 2D joints. All scores are quoted, none is this repository's. "
+        + _costs_in_words(results)
+        + ' figures/published_results.py has the sources.'
+    )
+    lines = words.wrapped(sentences, COLUMN_WIDTH - 0.12, words.SMALL)
+    footer = 0.48 + 0.125 * len(lines)
+    height = 3.65 + footer
     with matplotlib.rc_context(STYLE):
         figure = new_figure(COLUMN_WIDTH, height)
-        above = figure.add_axes((0.12, 0.575, 0.86, 0.375))
-        below = figure.add_axes((0.12, 0.165, 0.86, 0.31))
+        above = figure.add_axes((0.12, (footer + 1.78) / height, 0.86, 1.63 / height))
+        below = figure.add_axes((0.12, footer / height, 0.86, 1.35 / height))
         _draw(above, results, lambda result: result.frames, _FRAMES)
-        above.set(xlabel='frames that go in', xscale='log', xlim=(0.8, 1900), ylim=(36, 54.5))
+        above.set(xlabel='frames that go in', xscale='log', xlim=(0.8, 2700), ylim=(36, 54.5))
         above.set_xticks([1, 3, 9, 27, 81, 243], ['1', '3', '9', '27', '81', '243'])
         _draw(below, results, lambda result: result.gflops, _COST)
         below.set(
@@ -79,12 +88,21 @@ def error_and_cost(results: Sequence[Published] = RESULTS) -> Figure:
             handles=entries, loc='upper center', ncols=2, bbox_to_anchor=(0.55, 1.0),
             borderaxespad=0.1, handletextpad=0.2,
         )  # fmt: skip
-        caption = (
-            'Human3.6M, detected 2D joints. All scores are quoted, none is\n'
-            "this repository's; figures/published_results.py has the sources."
-        )
-        figure.text(0.02, 0.008, caption, color=SOFT, fontsize=7, va='bottom', linespacing=1.15)
+        words.caption(figure, lines, 0.06)
     return figure
+
+
+def _costs_in_words(results: Sequence[Published]) -> str:
+    """Which costs are counted by this repository, and which are quoted."""
+    with_cost = [result for result in results if result.gflops is not None]
+    # 'CA-PF, CPN' is a form of CA-PF.
+    counted = list(
+        dict.fromkeys(r.method.partition(',')[0] for r in with_cost if r.is_cost_counted)
+    )
+    if not counted:
+        return 'All costs are quoted.'
+    listed = ' and '.join([', '.join(counted[:-1])] * (len(counted) > 1) + counted[-1:])
+    return f'The costs of {listed} are counted here, those of the others are quoted.'
 
 
 def _draw(
@@ -107,9 +125,11 @@ def _draw(
             xs, errors, color=colour, marker=marker, ms=size, mec='white', mew=0.3, lw=0.9, zorder=3
         )
         across, up, side = names.get(method, (5, 0, 'left'))
+        leader = {'arrowstyle': '-', 'lw': 0.5, 'color': colour, 'shrinkA': 0, 'shrinkB': 2}
         # The name of a line stands beside its middle, or at its last score.
         last = len(xs) // 2 if side == 'centre' else -1
         axes.annotate(
             method, (xs[last], errors[last]), xytext=(across, up), textcoords='offset points',
             ha=side.replace('centre', 'center'), va='center', color=colour, fontsize=7, zorder=4,
+            arrowprops=leader if side != 'centre' and abs(across) > NEAR else None,
         )  # fmt: skip

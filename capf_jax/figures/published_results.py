@@ -43,6 +43,11 @@ class Published:
     gflops: float | None = None
     has_context: bool = False
 
+    @property
+    def is_cost_counted(self) -> bool:
+        """Whether the cost is counted by this repository, and not quoted."""
+        return COUNTED in self.source
+
 
 RESULTS = (
     Published('CA-PF, HRNet-48', 1, 39.8, f'{PAPER}; {COUNTED}', 0.627, True),

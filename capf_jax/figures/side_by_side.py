@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import textwrap
 from collections.abc import Sequence
 
 import matplotlib
@@ -13,6 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from capf_jax.figures import words
 from capf_jax.figures.drawing import (
     COLOURS,
     COLUMN_WIDTH,
@@ -27,7 +27,8 @@ from capf_jax.figures.pose_views import project
 from capf_jax.pose.skeletons import Skeleton
 
 TURN = (60.0, 10.0)  # degrees to the camera's right, and down: depth is seen, and the limbs too
-TALLEST = 1.45  # inches of a row
+TALLEST = 1.45  # inches of a view
+ERROR = 0.14  # inches of the error below a view
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,56 +64,66 @@ def side_by_side(
       skeleton: the joints.
       caption: how the samples were chosen.
     """
-    poses = [_seen(pose) for s in samples for pose in (s.target, *s.predictions)]
-    extent = np.max([np.ptp(pose, axis=0) for pose in poses], axis=0) + 0.06  # metres
-    edge, head, line = 0.04, 0.16, 0.15
-    lines = textwrap.wrap(caption, 62)
-    footer = 0.34 + 0.125 * len(lines)
+    extent = np.max([_extent(s.target, pose) for s in samples for pose in s.predictions], axis=0)
+    edge, line = 0.04, 0.125
+    lines = words.wrapped(caption, COLUMN_WIDTH - 2 * edge, words.SMALL) if caption else []
+    titles = [words.wrapped(s.title, COLUMN_WIDTH - 2 * edge, words.SMALL) for s in samples]
+    footer = 0.34 + line * len(lines)
     shown = [sample.image.shape[-1] > 0 for sample in samples]
     aspect = max(s.image.shape[1] / s.image.shape[0] for s in samples)
     across = COLUMN_WIDTH - 2 * edge
     # The picture is as tall as a row, and the views share the rest of the width.
     picture = min(TALLEST * aspect, 0.34 * across) if any(shown) else 0.0
     view = (across - picture) / len(names)
+    headers = [words.wrapped_name(name, view - 0.03, 4, words.SMALL, 'bold') for name in names]
+    head = 0.04 + words.LINE * max(map(len, headers))
     scale = min(view / extent[0], TALLEST / extent[1])  # inches a metre
-    row = max(min(scale * extent[1], TALLEST), picture / aspect)
-    height = footer + head + len(samples) * (row + line)
+    # The error stands below its view, where no foot reaches.
+    row = max(min(scale * extent[1], TALLEST) + ERROR, picture / aspect)
+    tops = head + np.cumsum([0.03 + line * len(title) for title in titles])
+    tops += np.arange(len(samples)) * row  # inches from the upper edge to each row
+    height = tops[-1] + row + footer
     with matplotlib.rc_context(STYLE):
         figure = new_figure(COLUMN_WIDTH, height)
 
-        def place(left: float, top: float, width: float) -> Axes:
-            bottom = 1 - (top + row) / height
+        def place(left: float, top: float, width: float, tall: float) -> Axes:
+            bottom = 1 - (top + tall) / height
             return figure.add_axes(
-                (left / COLUMN_WIDTH, bottom, width / COLUMN_WIDTH, row / height)
+                (left / COLUMN_WIDTH, bottom, width / COLUMN_WIDTH, tall / height)
             )
 
-        for column, name in enumerate(names):
+        for column, header in enumerate(headers):
             middle = (edge + picture + (column + 0.5) * view) / COLUMN_WIDTH
-            figure.text(middle, 1 - 0.02 / height, name, ha='center', va='top', weight='bold')
-        for number, sample in enumerate(samples):
-            top = head + number * (row + line) + line
             figure.text(
-                edge / COLUMN_WIDTH, 1 - (top - 0.02) / height, sample.title, va='bottom',
-                color=SOFT, fontsize=7,
+                middle, 1 - 0.02 / height, '\n'.join(header), ha='center', va='top', weight='bold',
+                fontsize=words.SMALL, linespacing=1.15,
+            )  # fmt: skip
+        for number, (sample, top) in enumerate(zip(samples, tops, strict=True)):
+            figure.text(
+                edge / COLUMN_WIDTH, 1 - (top - 0.02) / height, '\n'.join(titles[number]),
+                va='bottom', color=SOFT, fontsize=words.SMALL, linespacing=1.15,
             )  # fmt: skip
             if shown[number]:
-                axes = place(edge, top, picture - edge)
+                axes = place(edge, top, picture - edge, row)
                 draw_crop(axes, sample.image)
                 draw_bones(
                     axes, sample.joints2d_crop, skeleton, width=1.0, casing='white', marker=1.6
                 )
+            size = np.array([view, row - ERROR])
             for column, pose in enumerate(sample.predictions):
-                axes = place(edge + picture + column * view, top, view)
-                _draw_both(axes, sample.target, pose, skeleton, np.array([view, row]) / scale)
+                axes = place(edge + picture + column * view, top, *size)
+                _draw_both(axes, sample.target, pose, skeleton, size / scale)
         figure.legend(
             handles=_legend(), loc='lower center', bbox_to_anchor=(0.5, (footer - 0.32) / height),
             ncols=5, handlelength=1.3, columnspacing=0.9, borderaxespad=0.1, handletextpad=0.4,
         )  # fmt: skip
-        figure.text(
-            edge / COLUMN_WIDTH, 0.03 / height, '\n'.join(lines), va='bottom', color=SOFT,
-            fontsize=7, linespacing=1.15,
-        )  # fmt: skip
+        words.caption(figure, lines, edge)
     return figure
+
+
+def _extent(target: np.ndarray, pose: np.ndarray) -> Float[np.ndarray, ' 2']:
+    """[2] metres across and down that a view takes which holds both poses, lines and all."""
+    return np.ptp(np.concatenate([_seen(target), _seen(pose)]), axis=0) + 0.12
 
 
 def _seen(pose: Float[np.ndarray, 'J 3']) -> Float[np.ndarray, 'J 2']:
@@ -137,10 +148,7 @@ def _draw_both(
     )
     axes.set_axis_off()
     error = 1000 * np.linalg.norm(pose - target, axis=-1).mean()
-    axes.text(
-        0.02, 0.0, f'{error:.0f} mm', transform=axes.transAxes, ha='left', va='bottom',
-        bbox={'boxstyle': 'round,pad=0.1', 'fc': 'white', 'ec': 'none', 'alpha': 0.7}, zorder=5,
-    )  # fmt: skip
+    axes.text(0.5, 0, f'{error:.0f} mm', transform=axes.transAxes, ha='center', va='top', zorder=5)
 
 
 def _legend() -> list[Line2D]:

@@ -13,10 +13,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
+from capf_jax.figures import words
 from capf_jax.figures.drawing import COLUMN_WIDTH, SOFT, STYLE, draw_crop, new_figure
 from capf_jax.pose.skeletons import Skeleton
 
 TRUE, WINDOW = '#00A676', '#111111'
+POINT = 5.5  # points, the width of a sampling point of the first block that counts most
 LEAST_WINDOW = 24.0  # crop pixels across that a closer look shows at least
 
 
@@ -82,11 +84,16 @@ def every_block(look: Look, joint: int, skeleton: Skeleton, level_names: Sequenc
             )
 
         off = np.linalg.norm(look.joints2d_crop[joint] - look.truth_crop[joint])
-        words = f'{skeleton.joints[joint].replace("_", " ")}, {off:.1f} px of the crop off'
+        about = f'{skeleton.joints[joint].replace("_", " ")}, {off:.1f} px of the crop off'
         figure.text(
-            gap / COLUMN_WIDTH, 1 - 0.02 / height, look.title, va='top', color=SOFT, fontsize=7
+            gap / COLUMN_WIDTH,
+            1 - 0.02 / height,
+            words.cut(look.title, COLUMN_WIDTH - 2 * gap, words.SMALL),
+            va='top',
+            color=SOFT,
+            fontsize=words.SMALL,
         )
-        figure.text(gap / COLUMN_WIDTH, 1 - 0.145 / height, words, va='top', weight='bold')
+        figure.text(gap / COLUMN_WIDTH, 1 - 0.145 / height, about, va='top', weight='bold')
         window = _window([look], joint)
         axes = place(gap, title + line, aspect * (block - line), block - line)
         _draw(axes, look, joint, range(levels), 0.6)
@@ -122,8 +129,9 @@ def over_frames(
     with matplotlib.rc_context(STYLE):
         figure = new_figure(COLUMN_WIDTH, height)
         video = looks[0].title.rpartition(', ')[0]
-        words = f'{skeleton.joints[joint].replace("_", " ")}; {video}'
-        figure.text(gap / COLUMN_WIDTH, 1 - 0.02 / height, words, va='top', color=SOFT, fontsize=7)
+        about = f'{skeleton.joints[joint].replace("_", " ")}; {video}'
+        about = words.cut(about, COLUMN_WIDTH - 2 * gap, words.SMALL)
+        figure.text(gap / COLUMN_WIDTH, 1 - 0.02 / height, about, va='top', color=SOFT, fontsize=7)
         for number, (look, name) in enumerate(zip(looks, titles, strict=True)):
             left = (gap + number * (width + gap)) / COLUMN_WIDTH
             window = (_window([look], joint)[0], size)
@@ -144,6 +152,14 @@ def over_frames(
 def colours(blocks: int) -> np.ndarray:
     """[N, 4] a colour for each block, from the first, dark, to the last, light."""
     return matplotlib.colormaps['plasma'](np.linspace(0.05, 0.85, blocks))
+
+
+def sizes(blocks: int) -> np.ndarray:
+    """[N] how wide each block's points are by those of the first one.
+
+    Later blocks lie upon earlier ones and are smaller, so that points which coincide are all seen.
+    """
+    return 0.5 ** (np.arange(blocks) / max(blocks - 1, 1))
 
 
 def _window(looks: Sequence[Look], joint: int) -> tuple[np.ndarray, float]:
@@ -181,13 +197,14 @@ def _draw(axes: Axes, look: Look, joint: int, levels: Sequence[int] | range, siz
     faded = (0.55 * look.image.mean(axis=-1) + 0.45 * 255).astype(np.uint8)
     draw_crop(axes, faded)
     pixels = look.pixels(joint)
-    for block, colour in enumerate(colours(len(pixels))):
+    for block, (colour, across) in enumerate(
+        zip(colours(len(pixels)), sizes(len(pixels)), strict=True)
+    ):
         for level in levels:
             share = np.asarray(look.weights[block, level, joint], np.float64).ravel()
             x, y = pixels[block, level].T
-            axes.scatter(
-                x, y, size * (26 * share + 1.5), color=[colour], alpha=0.85, linewidths=0, zorder=3
-            )
+            area = size * (POINT * across) ** 2 * (0.6 + 0.4 * share / share.max())
+            axes.scatter(x, y, area, color=[colour], linewidths=0, zorder=3)
     axes.plot(
         *look.truth_crop[joint], 'P', ms=6.5 * size**0.5, mfc=TRUE, mec='white', mew=0.6, zorder=5
     )
@@ -206,10 +223,10 @@ def _legend(figure: Figure, blocks: int) -> None:
         Line2D([], [], ls='', marker='o', mfc='none', mec='black', ms=4.5, label='detected'),
         Line2D([], [], ls='', marker='P', mfc=TRUE, mec='white', ms=6, label='true joint'),
     ]
-    for block, colour in enumerate(colours(blocks)):
-        handles.append(
-            Line2D([], [], ls='', marker='o', color=colour, ms=4, mew=0, label=f'block {block + 1}')
-        )
+    for block, (colour, across) in enumerate(zip(colours(blocks), sizes(blocks), strict=True)):
+        point = Line2D([], [], ls='', marker='o', color=colour, ms=POINT * across, mew=0)
+        point.set_label(f'block {block + 1}')
+        handles.append(point)
     figure.legend(
         handles=handles, loc='lower center', ncols=min(len(handles), 4) if blocks > 3 else 5,
         handletextpad=0.1, columnspacing=0.8, borderaxespad=0.05, borderpad=0.1, labelspacing=0.2,

@@ -142,6 +142,19 @@ def any_path(text: str) -> files.AnyPath:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
+def whole_number(least: int) -> Callable[[str], int]:
+    """The type of an argument that is a whole number of at least `least`."""
+
+    def convert(text: str) -> int:
+        number = int(text)
+        if number < least:
+            raise argparse.ArgumentTypeError(f'{number} is below {least}')
+        return number
+
+    convert.__name__ = 'int'  # argparse names the type in its message.
+    return convert
+
+
 def is_expected(error: BaseException) -> bool:
     """Whether there is a sentence for the user, so that no traceback is needed.
 

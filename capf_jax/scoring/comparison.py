@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float, Int, Shaped
 from capf_jax.errors import UserError
 from capf_jax.pose.skeletons import Skeleton
 from capf_jax.runtime import files
-from capf_jax.scoring import predictions, tables
+from capf_jax.scoring import predictions, report, tables
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.poses import MM, PoseResult, default_group, videos
 from capf_jax.scoring.protocols import Protocol
@@ -30,7 +30,7 @@ class Comparison:
     """P programs' poses of the same N samples.
 
     Attributes:
-      names: of the programs, the names of their files.
+      names: of the programs, each another one.
       results: of the programs, all of the same samples in the same order.
       skeleton: the joints.
     """
@@ -210,7 +210,11 @@ class Comparison:
 
 
 def compare(
-    paths: Sequence[str | os.PathLike], split: Split, protocol: Protocol, skeleton: Skeleton
+    paths: Sequence[str | os.PathLike],
+    split: Split,
+    protocol: Protocol,
+    skeleton: Skeleton,
+    names: Sequence[str] = (),
 ) -> Comparison:
     """Scores two or more files of predictions on the same samples; the split is read once.
 
@@ -219,6 +223,7 @@ def compare(
       split: the samples that every file must have a pose for.
       protocol: which errors.
       skeleton: the dataset's joints.
+      names: of the programs; () takes those of the files, and the folders where those are equal.
 
     Raises:
       FileNotFoundError: there is no such file.
@@ -226,12 +231,16 @@ def compare(
     """
     if len(paths) < 2:
         raise UserError('a comparison takes two or more files of predictions; give another one')
+    of_files = _names(paths)
     results = predictions.score_all(paths, split, protocol, skeleton)
-    return Comparison(_names(paths), tuple(results), skeleton)
+    return Comparison(tuple(names) or of_files, tuple(results), skeleton)
 
 
 def _names(paths: Sequence[str | os.PathLike]) -> tuple[str, ...]:
-    """Names of the files that tell them apart: their own, or with the folder before it.
+    """Names that tell the files apart: their own, or that of the folder where others have it too.
+
+    Folders that `evaluate` makes beside a weight file stand for that file. Where folders are
+    called the same too, numbers tell them apart.
 
     Raises:
       UserError: a file comes twice.
@@ -243,9 +252,15 @@ def _names(paths: Sequence[str | os.PathLike]) -> tuple[str, ...]:
         if whole.count(its_whole) > 1:
             raise UserError(f'{path} is compared with itself; give every file once')
     stems = [path.stem for path in typed]  # The name of a link is what somebody has called it.
-    if len({*stems}) == len(stems):
-        return tuple(stems)
-    folders = [path.parent.name for path in whole]
-    if len({*folders}) == len(folders):
-        return tuple(folders)
-    return tuple(f'{number} {stem}' for number, stem in enumerate(stems, 1))
+    folders = [path.parent.name.removesuffix(report.BESIDE_WEIGHTS) for path in whole]
+    names = _apart(stems, [folder or stem for folder, stem in zip(folders, stems, strict=True)])
+    numbered = [f'{number} {name}' for number, name in enumerate(names, 1)]
+    names = _apart(names, numbered)
+    return tuple(names if len({*names}) == len(names) else numbered)
+
+
+def _apart(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    """The names, and in place of those that come several times the others."""
+    return [
+        other if names.count(name) > 1 else name for name, other in zip(names, others, strict=True)
+    ]

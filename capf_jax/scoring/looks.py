@@ -21,6 +21,7 @@ from capf_jax.models import attention_maps
 from capf_jax.models.ca_pf import ContextAwarePoseFormer
 from capf_jax.pose import skeletons
 from capf_jax.pose.batch import Batch
+from capf_jax.pose.skeletons import Skeleton
 from capf_jax.scoring.comparison import SHORTEST
 from capf_jax.scoring.evaluation import Split
 from capf_jax.scoring.poses import videos
@@ -35,7 +36,7 @@ def draw_looks(
     variables: dict[str, Any],
     split: Split,
     config: ConfigDict,
-    sample: int | None = None,
+    samples: Sequence[int] = (),
 ) -> Iterator[tuple[str, Figure]]:
     """The figures of where a lifter looks by their names; nothing is written.
 
@@ -44,18 +45,21 @@ def draw_looks(
       variables: its weights.
       split: the samples to choose from.
       config: of the dataset.
-      sample: position in the split of the frame that is drawn; None chooses one of `SEEN` evenly
-        spaced ones, at the rank `RANK` of how far their worst joint is off.
+      samples: positions in the split of the frames that are drawn; () chooses one of `SEEN` evenly
+        spaced ones, at the rank `RANK` of how far their worst joint is off. Of several, each
+        figure's name ends with the position.
 
     Raises:
-      UserError: there is no such sample, or its picture is not at hand.
+      UserError: there is no such sample, its picture is not at hand, or samples are chosen for a
+        lifter that has no sampling points.
     """
     skeleton, count = skeletons.get(config.skeleton), len(split.labels['frame'])
-    if sample is not None and not 0 <= sample < count:
-        raise UserError(
-            f'--samples has {sample}, which is no sample of the split; they go from 0 to '
-            f'{count - 1}'
-        )
+    for sample in samples:
+        if not 0 <= sample < count:
+            raise UserError(
+                f'--samples has {sample}, which is no sample of the split; they go from 0 to '
+                f'{count - 1}'
+            )
     spread = np.unique(np.linspace(0, count - 1, min(SEEN, count)).astype(int))
     batch = split.read(spread)
     if not batch.images.shape[-1]:
@@ -63,15 +67,34 @@ def draw_looks(
             'the pictures of these features are not at hand: build the dataset that they are of'
         )
     seen = _looks(model, variables, batch)
+    if seen.points is None and samples:
+        raise UserError(
+            '--samples chooses frames whose sampling points are drawn, and this lifter has none: '
+            'leave --samples out'
+        )
     attention = np.asarray(seen.between_joints).mean(axis=(0, 1, 2))
     blocks, heads = seen.between_joints.shape[1:3]
-    caption = f'mean over {len(spread)} samples, {blocks} blocks and {heads} heads; rows sum to one'
+    caption = f'Mean over {len(spread)} samples, {blocks} blocks and {heads} heads.'
     yield 'joint_attention', joint_attention.joint_attention(attention, skeleton, caption)
     if seen.points is None:
         return
-    if sample is None:
+    if not samples:
         off = np.linalg.norm(seen.joints2d_crop - batch.joints2d_crop_truth, axis=-1).max(-1)
-        sample = int(spread[np.argsort(off, kind='stable')[int(RANK * (len(off) - 1))]])
+        samples = [int(spread[np.argsort(off, kind='stable')[int(RANK * (len(off) - 1))]])]
+    for sample in samples:
+        ending = f'_{sample}' if len(samples) > 1 else ''
+        for name, figure in _sampling_points(model, variables, split, skeleton, sample):
+            yield name + ending, figure
+
+
+def _sampling_points(
+    model: ContextAwarePoseFormer,
+    variables: dict[str, Any],
+    split: Split,
+    skeleton: Skeleton,
+    sample: int,
+) -> Iterator[tuple[str, Figure]]:
+    """The figures of one sample, and of its neighbours if it is a frame of a video."""
     (look,) = _as_looks(model, variables, split, [sample])
     joint = look.worst_joint
     strides = [model.entry.strides[level] for level in model.lifter.levels]

@@ -97,7 +97,7 @@ def load(path: str | os.PathLike, skeleton: Skeleton) -> Predictions:
     """
     path = files.user_path(path)
     if not path.is_file():
-        raise FileNotFoundError(f'there is no file {path} with predictions; correct --predictions')
+        raise FileNotFoundError(f'there is no file {path} with predictions; correct its path')
     arrays = _read(path)
     poses = arrays.get('poses')
     if poses is None or 'unit' not in arrays:

@@ -14,6 +14,8 @@ from capf_jax.runtime import files
 from capf_jax.scoring.result import Result
 from capf_jax.scoring.tables import line_start
 
+BESIDE_WEIGHTS = '_evaluation'  # the end of the folder that a weight file's results go into
+
 
 def describe(conditions: Mapping[str, Any], form: str = 'text') -> str:
     """A result's conditions as lines of 'name: value', with names aligned; comments in LaTeX."""

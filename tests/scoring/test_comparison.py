@@ -155,3 +155,15 @@ def test_a_link_keeps_the_name_that_it_has(tmp_path, split, config):
     for number, path in enumerate(paths):
         path.symlink_to(write(tmp_path / f'{number}.npz', split, config))
     assert compare(paths, split, config).names == ('plain', 'robust')
+
+
+@pytest.mark.parametrize(
+    ('paths', 'names'),
+    [
+        (['ca9_evaluation/e.npz', 'pf9_evaluation/e.npz', 'third.npz'], ('ca9', 'pf9', 'third')),
+        (['a/x/e.npz', 'b/x/e.npz', 'c/y.npz', 'c/z.npz'], ('1 x', '2 x', 'y', 'z')),
+        (['a/e.npz', 'b/e.npz', 'c/b.npz'], ('a', '2 b', '3 b')),
+    ],
+)
+def test_only_names_that_clash_get_their_folder_or_a_number(paths, names):
+    assert comparison._names(paths) == names

@@ -147,7 +147,7 @@ def test_a_file_with_one_bare_array_is_named(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(FileNotFoundError, match='correct --predictions'):
+    with pytest.raises(FileNotFoundError, match='correct its path'):
         prediction_files.load(tmp_path / 'poses.npz', H36M17)
 
 
