@@ -4,10 +4,10 @@
     python -m capf_jax.train --config=configs/synthetic_ca_pf_s.py:frames=9 --workdir=runs/ca_pf_s
 
 The first command renders clips of people and runs the small detector over them once; the second
-trains on what it has stored. Trained here in a short run, with people=3000,clip=50,epochs=3 and 9
-frames: 109.5 mm MPJPE and 17.6 mm MPJVE (two seeds), 5 minutes on 2 CPU cores that others used too;
-docs/results/table6-quick.md has other numbers of frames. In the sizes below, which by that rate
-take 70 minutes, it was not run to its end. The published model on Human3.6M is
+trains on what it has stored. Trained here in a short run, with people=12000,clip=40,epochs=1, 9
+frames and averaged weights (--config.training.weight_average=0.99): 83.7 mm MPJPE and 14.5 mm MPJVE
+(two seeds), 4 minutes on 2 CPU cores; docs/results/table6.md has other numbers of frames. In the
+sizes below, ten times as many steps, it was not run to its end. The published model on Human3.6M is
 configs/human36m_ca_pf_s.py; the paper's score, not ours, at 1, 3, 9 and 27 frames there: 44.7,
 44.2, 43.4, 40.2 mm MPJPE.
 
