@@ -126,7 +126,7 @@ def test_what_another_command_finishes_meanwhile_is_finished(
     captured = capsys.readouterr()
     process = f'process {os.getpid()} is at work on a video called one in {out}: waiting'
     assert captured.err.count(process) == 1
-    assert f'one.mkv is finished meanwhile: {out / "one.npz"}\n' in captured.out
+    assert f'one.mkv was finished meanwhile by another command: {out / "one.npz"}\n' in captured.out
     assert 'with another --stride, and stay so without --overwrite' in captured.out
     assert (out / 'one.npz').read_bytes() == before
 

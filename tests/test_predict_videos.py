@@ -65,10 +65,22 @@ def test_further_files_are_made_of_a_result_with_the_same_options(
     assert made == {name: (tmp_path / 'out' / name).read_bytes() for name in files}
 
 
-def test_further_files_with_other_options_are_predicted(run, videos, tmp_path):
+def test_further_files_with_other_options_are_refused(run, videos, tmp_path):
     run(videos / 'one.mkv')
-    assert run(videos / 'one.mkv', '--stride=2', '--json') == 0
-    assert tracks_files.read(tmp_path / 'out' / 'one.npz').frames.tolist() == [0, 2]
+    with pytest.raises(UserError, match='made with another --stride: give the same for further'):
+        run(videos / 'one.mkv', '--stride=2', '--json')
+    assert written(tmp_path) == ['one.npz']
+
+
+def test_files_of_the_older_result_go_when_it_is_made_again(run, videos, tmp_path, capsys):
+    run(videos / 'one.mkv', '--csv', '--format=trc')
+    (tmp_path / 'out' / 'one.txt').write_text('of someone else')
+    capsys.readouterr()
+    assert run(videos / 'one.mkv', '--overwrite', '--stride=2', '--csv') == 0
+    assert written(tmp_path) == ['one.csv', 'one.npz', 'one.txt']
+    assert 'files of the older result are removed: one.person0.trc, one.calib' in (
+        capsys.readouterr().out
+    )
 
 
 def test_a_file_that_is_no_video_leaves_nothing(run, tmp_path):

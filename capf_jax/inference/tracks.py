@@ -17,6 +17,7 @@ from capf_jax.pose.cameras import Camera
 from capf_jax.pose.skeletons import SURE
 
 UNIT = 'm'
+_ROUNDING = 0.0011  # seconds: Matroska and others have times in whole milliseconds
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -117,7 +118,9 @@ class Tracks:
         with np.errstate(over='ignore'):
             rate = float((len(self.times) - 1) / (self.times[-1] - self.times[0]))
         self._check_fps(rate)
-        return self.fps if np.isclose(rate, self.fps, rtol=1e-9, atol=0) else rate
+        span = self.times[-1] - self.times[0]
+        agrees = abs((len(self.times) - 1) / self.fps - span) <= _ROUNDING
+        return self.fps if agrees else rate
 
     def _check_fps(self, fps: float) -> None:
         if not (np.isfinite(fps) and fps > 0):

@@ -61,6 +61,11 @@ def test_arrays_that_do_not_agree_are_told(changes, words):
         tracks(**changes)
 
 
+def test_times_in_whole_milliseconds_leave_the_rate_as_it_is():
+    one = tracks(length=8, fps=30.0)
+    assert dataclasses.replace(one, times=one.times.round(3)).fps == 30.0
+
+
 @pytest.mark.parametrize(('chosen', 'rate'), [(slice(None, None, 2), 5), ([0, 1, 5], 4), ([3], 10)])
 def test_the_rate_is_that_of_the_frames_that_were_taken(chosen, rate):
     assert tracks(fps=10.0).select(frames=chosen).fps == pytest.approx(rate)

@@ -39,11 +39,11 @@ def interrupted(folder: pathlib.Path, number: int) -> list[pathlib.Path]:
     pattern = re.compile(rf'{re.escape(first(folder, number).name)}(-\d+)?{re.escape(PARTS)}')
     parts = (path for path in folder.glob(f'*{PARTS}') if pattern.fullmatch(path.name))
     return sorted(
-        path.with_name(path.name.removesuffix(PARTS)) for path in parts if not _are_of_a_video(path)
+        path.with_name(path.name.removesuffix(PARTS)) for path in parts if not are_of_a_video(path)
     )
 
 
-def _are_of_a_video(parts: pathlib.Path) -> bool:
+def are_of_a_video(parts: pathlib.Path) -> bool:
     """Whether the parts have settings, as those of a video that is called camera_0.mp4 have."""
     settings = parts / track_parts.SETTINGS
     return settings.is_file() and files.read_json(settings) != {}

@@ -81,7 +81,7 @@ def _turned(
     if size < _TINY:  # the same or opposite: any direction across will do
         across = np.cross(first, np.eye(3)[np.abs(first).argmin()])
     angle = share * np.arctan2(size, first @ last)
-    return np.cos(angle) * first + np.sin(angle) * across / np.linalg.norm(across)
+    return np.cos(angle) * first + np.sin(angle) * across / max(np.linalg.norm(across), _TINY)
 
 
 def _from_the_root(skeleton: Skeleton) -> list[int]:

@@ -140,12 +140,20 @@ def prepare(folder: pathlib.Path, settings: dict[str, Any]) -> Start:
     Args:
       folder: of the parts.
       settings: all that the parts depend on, as JSON holds it.
+
+    Raises:
+      UserError: the parts are of a recording of a camera, which could not be made again.
     """
     path = folder / SETTINGS
     try:
         before = json.loads(path.read_text())
     except (OSError, ValueError, RecursionError):
         before = None
+    if _paths(folder) and (before == {} or not path.is_file()):
+        raise UserError(
+            f'{folder} holds a recording of a camera that was interrupted: record into the same '
+            '--output again, which writes it, or name another --output for this video'
+        )
     if before != json.loads(json.dumps(settings)):
         removed = count(folder)
         remove(folder)

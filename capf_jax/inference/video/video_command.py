@@ -20,6 +20,7 @@ from capf_jax.inference.result_origin import Origin
 from capf_jax.inference.sources import Sources
 from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import (
+    camera_recordings,
     track_parts,
     video_arguments,
     video_header,
@@ -66,6 +67,11 @@ class _Job:
     def lock(self) -> str:
         """The name of the lock, that of a camera's recordings where a video is called like one."""
         return f'.{self.asked.stem.name}.lock'
+
+    @property
+    def work(self) -> str:
+        """What another command, which waits, says of this one."""
+        return f'is at work on a video called {self.asked.stem.name}'
 
     def look(self) -> Known:
         """What is there already and stays."""
@@ -114,8 +120,7 @@ def run(
     for job in jobs:
         try:
             video_header.probe(job.path)  # No folder is made for what is no video.
-            doing = f'is at work on a video called {job.asked.stem.name}'
-            with locks.locked(job.asked.stem.parent, doing, job.lock):
+            with locks.locked(job.asked.stem.parent, job.work, job.lock):
                 failure = _do(job, load, plan[0])
         except (UserError, OSError) as error:
             if videos.single or not commands.is_expected(error):
@@ -137,11 +142,12 @@ def _do(job: _Job, load: Callable[[], VideoRun], choice: FrameChoice) -> str:
     """
     known = job.look()
     if known.is_finished:  # by a command for which this one has waited
-        print(f'{job.path.name} is finished meanwhile: {job.asked.archive}')
+        print(f'{job.path.name} was finished meanwhile by another command: {job.asked.archive}')
         others = _other_options(known, job)
         if others:
             print(result_origin.words_of_others(others))
         return _failure(known)
+    _check_options(known, job)
     if known.note:
         print(known.note)
     tracks = _tracks_that_stay(known, job)
@@ -180,8 +186,13 @@ def _predict(job: _Job, run_of_videos: VideoRun) -> str:
     failure = result.failure.removeprefix(f'{path} ')
     pictures = video_prediction.pictures_of(path, run_of_videos.choice, result.tracks)
     origin = Origin(video, failure, job.options)
+    is_replaced = job.asked.archive.is_file()
     for sentence in video_results.write(job.asked, result.tracks, pictures, origin):
         print(sentence)
+    older = video_results.remove_others(job.asked) if is_replaced else []
+    if older:
+        names = ', '.join(one.name for one in older)
+        print(f'{path.name}: files of the older result are removed: {names}')
     track_parts.remove(parts)
     print(words(path.name, result, job.asked.stem))
     if result.note:
@@ -200,8 +211,10 @@ def _unfinished(jobs: Sequence[_Job]) -> tuple[list[_Job], bool, list[str]]:
     for job in jobs:
         known = job.look()
         if not known.is_finished:
+            if len(jobs) == 1:
+                _check_options(known, job)  # before networks are loaded
             left.append(job)
-            needs_networks |= not _stays(known, job)
+            needs_networks |= not (_stays(known, job) or _other_options(known, job))
             continue
         others |= _other_options(known, job)
         failure = _failure(known)
@@ -219,18 +232,29 @@ def _unfinished(jobs: Sequence[_Job]) -> tuple[list[_Job], bool, list[str]]:
 
 def _tell_parts(job: _Job) -> None:
     """Says that there are parts beside a finished result; those without a frame go."""
-    is_own = (job.parts / track_parts.SETTINGS).is_file()  # and no recording of a camera
-    if not is_own or locks.is_locked(job.asked.stem.parent, job.lock):
+    folder = job.asked.stem.parent
+    if not camera_recordings.are_of_a_video(job.parts) or locks.is_locked(folder, job.lock):
         return
     number = track_parts.count(job.parts)
     if not number:
-        track_parts.remove(job.parts)
+        with locks.locked(folder, job.work, job.lock):
+            track_parts.remove_empty(job.parts)
         return
     print(
         f'{job.parts} holds {number} {"frame" if number == 1 else "frames"} of a run that was '
         'interrupted: --overwrite with the options of that run goes on there; remove the folder '
         'if you keep the result'
     )
+
+
+def _check_options(known: Known, job: _Job) -> None:
+    """UserError where further files are asked for of a result that was made with other options."""
+    others = ', '.join(f'--{name}' for name in sorted(_other_options(known, job)))
+    if others:
+        raise UserError(
+            f'{job.asked.archive} was made with another {others}: give the same for further files '
+            'of it, or --overwrite to make it again'
+        )
 
 
 def _other_options(known: Known, job: _Job) -> set[str]:
@@ -262,7 +286,7 @@ def _options(values: argparse.Namespace) -> dict[str, Any]:
 def endings(values: argparse.Namespace) -> tuple[str, ...]:
     """The formats beside the NumPy archive that the arguments ask for."""
     named = catalog.names_in(values.format)
-    return tuple(name for name in ('json', 'csv') if getattr(values, name) or name in named)
+    return tuple(name for name in video_results.ENDINGS if getattr(values, name) or name in named)
 
 
 def formats_of(values: argparse.Namespace) -> tuple[Format, ...]:

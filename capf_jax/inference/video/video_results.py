@@ -16,6 +16,8 @@ from capf_jax.inference.tracks import Tracks
 from capf_jax.inference.video import track_parts
 from capf_jax.runtime import files
 
+ENDINGS = ('json', 'csv')  # of `people_files`, beside the NumPy archive
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class FilesOfResult:
@@ -124,6 +126,25 @@ def write(
     with _full_disk_told(result.stem):
         tracks_files.write(result.archive, tracks, {} if origin is None else origin.fields())
     return sentences
+
+
+def remove_others(result: FilesOfResult) -> list[pathlib.Path]:
+    """Removes files of an older result that this one does not replace; returns which.
+
+    They would seem to belong to it. With the same options they are made again of the archive.
+
+    Args:
+      result: the files that are replaced.
+    """
+    paths = [result.path(one) for one in ENDINGS if one not in result.endings]
+    for one in catalog.FORMATS.values():
+        if one not in result.formats:
+            paths += catalog.person_files(one, result.stem) if one.is_per_person else []
+            paths += catalog.paths([one], result.stem)
+    there = [path for path in paths if path.is_file()]
+    for path in there:
+        path.unlink()
+    return there
 
 
 def write_beside(result: FilesOfResult, tracks: Tracks, pictures: Pictures | None) -> list[str]:

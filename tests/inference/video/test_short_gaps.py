@@ -50,6 +50,13 @@ def test_a_bone_that_points_the_other_way_behind_the_gap_turns():
     np.testing.assert_allclose(bones(between), np.broadcast_to(bones(STANDING), (5, 17)))
 
 
+def test_a_bone_without_a_length_stays_without():
+    pose = STANDING.copy()
+    pose[skeletons.H36M17.index('head')] = pose[skeletons.H36M17.index('nose')]
+    between = constant_bones.poses_between(pose, pose, np.array([0.5]), skeletons.H36M17)
+    np.testing.assert_allclose(between[0], pose)
+
+
 def test_what_was_seen_stays():
     before = tracks()
     after = short_gaps.filled(before)

@@ -60,6 +60,17 @@ def test_other_settings_begin_anew(tmp_path, frames):
     assert not list(track_parts.read(tmp_path))
 
 
+@pytest.mark.parametrize('settings', [None, '{}'])
+def test_a_recording_of_a_camera_is_never_removed_for_a_video(tmp_path, frames, settings):
+    store(tmp_path, frames[:30])
+    (tmp_path / track_parts.SETTINGS).unlink()
+    if settings is not None:
+        (tmp_path / track_parts.SETTINGS).write_text(settings)
+    with pytest.raises(UserError, match='holds a recording of a camera'):
+        track_parts.prepare(tmp_path, SETTINGS)
+    assert_same(list(track_parts.read(tmp_path)), frames[:30])
+
+
 def test_a_damaged_part_and_those_behind_it_are_made_again(tmp_path, frames):
     store(tmp_path, frames)
     path = tmp_path / '000001.npz'
