@@ -183,7 +183,10 @@ def _weights_figures(values: argparse.Namespace, config: ConfigDict) -> Figures:
     split = data_assembly.open_split(builder, config)
     start_weights.check_crops(weights, split.read(np.array([0])).images.shape[1:3])
     variables = {'detector': {}, **weights.parts}
-    return looks.draw_looks(model, variables, split, config, values.samples)
+    shared = bool(values.predictions)
+    return looks.draw_looks(
+        model, variables, split, config, values.samples, samples_are_shared=shared
+    )
 
 
 def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | None]:

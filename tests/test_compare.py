@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from capf_jax import compare, data_assembly
+from capf_jax.errors import UserError
 from capf_jax.models import attention_maps
 from capf_jax.pose import skeletons
 from capf_jax.scoring import looks, prediction_files
@@ -105,7 +106,7 @@ def test_a_lifter_of_windows_is_drawn_in_single_frames(config_file, builder, tmp
     people, drawn = tiny.batch(2), []
     split = types.SimpleNamespace(read=lambda positions: people)
     monkeypatch.setattr(data_assembly, 'open_split', lambda *_: split)
-    monkeypatch.setattr(looks, 'draw_looks', lambda *values: drawn.append(values) or ())
+    monkeypatch.setattr(looks, 'draw_looks', lambda *values, **_: drawn.append(values) or ())
     arguments = [f'--config={config_file}', f'--out={tmp_path / "out"}']
     compare.main(['compare', f'--weights={tmp_path / "windows.safetensors"}', *arguments])
     ((model, variables, *_),) = drawn
@@ -138,6 +139,21 @@ def test_looks_are_drawn_for_the_frame_and_its_neighbours(config, builder):
     shares = figures['joint_attention'].axes[0].images[0].get_array()
     np.testing.assert_allclose(shares.sum(-1), 100, rtol=1e-4)
     assert shares.shape == (len(skeletons.H36M17),) * 2
+
+
+def test_samples_are_for_sampling_points_unless_other_figures_take_them(
+    config, builder, monkeypatch
+):
+    people, joints = tiny.batch(2), len(skeletons.H36M17)
+    seen = types.SimpleNamespace(points=None, between_joints=np.full((1, 2, 2, joints, joints), 1))
+    monkeypatch.setattr(looks, '_looks', lambda *_: seen)
+    split = data_assembly.open_split(builder, config)
+    split = type(split)(split.labels, split.batches, lambda _: people, split.conditions)
+    arguments = tiny.ca_pf(tiny.config()), {}, split, config, [1]
+    with pytest.raises(UserError, match='this lifter has none: leave --samples out'):
+        list(looks.draw_looks(*arguments))
+    drawn = looks.draw_looks(*arguments, samples_are_shared=True)
+    assert [name for name, _ in drawn] == ['joint_attention']
 
 
 def test_neighbours_of_a_frame_are_of_its_video_and_in_order(config, builder):

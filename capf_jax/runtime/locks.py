@@ -78,9 +78,9 @@ def is_locked(folder: files.AnyPath, name: str = '.lock') -> bool:
     """
     if files.is_remote(folder):
         return False
-    try:
-        with open(pathlib.Path(folder, name)) as file:
+    with contextlib.suppress(OSError), open(pathlib.Path(folder, name)) as file:
+        try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except OSError as error:
-        return error.errno in _TAKEN
+        except OSError as error:
+            return error.errno in _TAKEN
     return False

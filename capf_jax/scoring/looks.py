@@ -37,6 +37,8 @@ def draw_looks(
     split: Split,
     config: ConfigDict,
     samples: Sequence[int] = (),
+    *,
+    samples_are_shared: bool = False,
 ) -> Iterator[tuple[str, Figure]]:
     """The figures of where a lifter looks by their names; nothing is written.
 
@@ -48,6 +50,8 @@ def draw_looks(
       samples: positions in the split of the frames that are drawn; () chooses one of `SEEN` evenly
         spaced ones, at the rank `RANK` of how far their worst joint is off. Of several, each
         figure's name ends with the position.
+      samples_are_shared: whether other figures take the samples too, so that a lifter without
+        sampling points may leave them out.
 
     Raises:
       UserError: there is no such sample, its picture is not at hand, or samples are chosen for a
@@ -67,7 +71,7 @@ def draw_looks(
             'the pictures of these features are not at hand: build the dataset that they are of'
         )
     seen = _looks(model, variables, batch)
-    if seen.points is None and samples:
+    if seen.points is None and samples and not samples_are_shared:
         raise UserError(
             '--samples chooses frames whose sampling points are drawn, and this lifter has none: '
             'leave --samples out'

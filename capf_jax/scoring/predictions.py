@@ -125,9 +125,10 @@ def _check_origin(predictions: Predictions, split: Split) -> None:
     differ = theirs != ours if by_position else not _share_people(theirs, ours)
     if theirs and ours and differ:
         why = ', told apart by their position in it,' if by_position else ''
+        rest = '' if by_position else ', or leave the split out of the file'
         raise UserError(
             f'{predictions.path} has poses of the split {theirs!r}{why} and not of {ours!r}; set '
-            f'config.data.test_split to {theirs!r}'
+            f'config.data.test_split to {theirs!r}{rest}'
         )
 
 

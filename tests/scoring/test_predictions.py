@@ -104,7 +104,11 @@ def test_poses_without_a_sample_are_left_out_and_said(scored):
             r'1e\+03 times as large.*\(pelvis\) is not the origin; correct unit, and subtract',
         ),
         ({'skeleton': np.array('coco17')}, "the joints of 'coco17'"),
-        ({'split': np.array('train')}, "poses of the split 'train' and not of 'test'; set config"),
+        (
+            {'split': np.array('train')},
+            "poses of the split 'train' and not of 'test'; set config.data.test_split "
+            "to 'train', or leave the split out of the file",
+        ),
         (
             {'by': 'index', 'split': np.array('test[:7]')},
             r"'test\[:7\]', told apart by their position in it, and not of 'test'",

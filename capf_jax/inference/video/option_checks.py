@@ -27,7 +27,7 @@ def number(name: str, value: Any, what: str) -> float:
       UserError: it is no number, or not finite.
     """
     if not _is_number(value) or not math.isfinite(value):
-        raise UserError(f'{name} is {value!r}; it must be a number: {what}')
+        raise UserError(f'{name} is {value!r}; it must be a finite number: {what}')
     return float(value)
 
 
