@@ -30,7 +30,7 @@ from capf_jax.inference.video import (
 )
 from capf_jax.inference.video.video_frames import FrameChoice
 from capf_jax.inference.video.video_prediction import PARTS, VideoResult, VideoRun
-from capf_jax.inference.video.video_results import FilesOfResult, Known
+from capf_jax.inference.video.video_results import FilesOfResult, ResultState
 from capf_jax.runtime import commands, files, locks
 
 # The arguments that tracks depend on, and those of them that name files.
@@ -48,34 +48,34 @@ class _Job:
 
     Attributes:
       path: the video.
-      asked: the files of the result.
+      result: the files of the result.
       options: all arguments that the tracks depend on.
       overwrites: whether a finished result is made again.
     """
 
     path: pathlib.Path
-    asked: FilesOfResult
+    result: FilesOfResult
     options: Mapping[str, Any]
     overwrites: bool
 
     @property
     def parts(self) -> pathlib.Path:
         """The folder of the video's parts."""
-        return self.asked.stem.with_name(f'{self.asked.stem.name}{PARTS}')
+        return self.result.stem.with_name(f'{self.result.stem.name}{PARTS}')
 
     @property
     def lock(self) -> str:
         """The name of the lock, that of a camera's recordings where a video is called like one."""
-        return f'.{self.asked.stem.name}.lock'
+        return f'.{self.result.stem.name}.lock'
 
     @property
     def work(self) -> str:
         """What another command, which waits, says of this one."""
-        return f'is at work on a video called {self.asked.stem.name}'
+        return f'is at work on a video called {self.result.stem.name}'
 
-    def look(self) -> Known:
+    def look(self) -> ResultState:
         """What is there already and stays."""
-        return Known() if self.overwrites else video_results.look(self.path, self.asked)
+        return ResultState() if self.overwrites else video_results.look(self.path, self.result)
 
 
 def run(
@@ -108,10 +108,10 @@ def run(
             'file; predict them into two folders with --output'
         )
     options = _options(values)
-    asked = [FilesOfResult(folder / name, endings(values), formats) for name in names]
+    results = [FilesOfResult(folder / name, endings(values), formats) for name in names]
     jobs = [
         _Job(path, one, options, values.overwrite)
-        for path, one in zip(videos.paths, asked, strict=True)
+        for path, one in zip(videos.paths, results, strict=True)
     ]
     jobs, needs_networks, failures = _unfinished(jobs)
     load = functools.cache(lambda: VideoRun(predictor_of(), *plan))
@@ -120,7 +120,7 @@ def run(
     for job in jobs:
         try:
             video_header.probe(job.path)  # No folder is made for what is no video.
-            with locks.locked(job.asked.stem.parent, job.work, job.lock):
+            with locks.locked(job.result.stem.parent, job.work, job.lock):
                 failure = _do(job, load, plan[0])
         except (UserError, OSError) as error:
             if videos.single or not commands.is_expected(error):
@@ -140,39 +140,39 @@ def _do(job: _Job, load: Callable[[], VideoRun], choice: FrameChoice) -> str:
       load: the networks and what is done with them.
       choice: which frames are taken.
     """
-    known = job.look()
-    if known.is_finished:  # by a command for which this one has waited
-        print(f'{job.path.name} was finished meanwhile by another command: {job.asked.archive}')
-        others = _other_options(known, job)
+    state = job.look()
+    if state.is_finished:  # by a command for which this one has waited
+        print(f'{job.path.name} was finished meanwhile by another command: {job.result.archive}')
+        others = _other_options(state, job)
         if others:
             print(result_origin.words_of_others(others))
-        return _failure(known)
-    _check_options(known, job)
-    if known.note:
-        print(known.note)
-    tracks = _tracks_that_stay(known, job)
-    if tracks is None or known.missing is None:
+        return _failure(state)
+    _check_options(state, job)
+    if state.note:
+        print(state.note)
+    tracks = _tracks_that_stay(state, job)
+    if tracks is None or state.missing is None:
         return _predict(job, load())
     pictures = video_prediction.pictures_of(job.path, choice, tracks)
-    for sentence in video_results.write_beside(known.missing, tracks, pictures):
+    for sentence in video_results.write_beside(state.missing, tracks, pictures):
         print(sentence)
-    print(f'{job.path.name}: what was missing is made of {job.asked.archive}')
-    return _failure(known)
+    print(f'{job.path.name}: what was missing is made of {job.result.archive}')
+    return _failure(state)
 
 
-def _tracks_that_stay(known: Known, job: _Job) -> Tracks | None:
+def _tracks_that_stay(state: ResultState, job: _Job) -> Tracks | None:
     """The tracks that are there already, where they were made as they would be now."""
-    if not _stays(known, job):
+    if not _stays(state, job):
         return None
     try:
-        return tracks_files.read(job.asked.archive)
+        return tracks_files.read(job.result.archive)
     except UserError:  # A damaged result is no result: it is made again.
         return None
 
 
-def _stays(known: Known, job: _Job) -> bool:
+def _stays(state: ResultState, job: _Job) -> bool:
     """Whether the archive that is there is known to be made of this video with these options."""
-    return known.origin is not None and not _other_options(known, job)
+    return state.origin is not None and not _other_options(state, job)
 
 
 def _predict(job: _Job, run_of_videos: VideoRun) -> str:
@@ -186,15 +186,15 @@ def _predict(job: _Job, run_of_videos: VideoRun) -> str:
     failure = result.failure.removeprefix(f'{path} ')
     pictures = video_prediction.pictures_of(path, run_of_videos.choice, result.tracks)
     origin = Origin(video, failure, job.options)
-    is_replaced = job.asked.archive.is_file()
-    for sentence in video_results.write(job.asked, result.tracks, pictures, origin):
+    is_replaced = job.result.archive.is_file()
+    for sentence in video_results.write(job.result, result.tracks, pictures, origin):
         print(sentence)
-    older = video_results.remove_others(job.asked) if is_replaced else []
+    older = video_results.remove_others(job.result) if is_replaced else []
     if older:
         names = ', '.join(one.name for one in older)
         print(f'{path.name}: files of the older result are removed: {names}')
     track_parts.remove(parts)
-    print(words(path.name, result, job.asked.stem))
+    print(words(path.name, result, job.result.stem))
     if result.note:
         print(result.note)
     return failure
@@ -209,15 +209,15 @@ def _unfinished(jobs: Sequence[_Job]) -> tuple[list[_Job], bool, list[str]]:
     left, needs_networks, failures, finished = [], False, [], 0
     others: set[str] = set()
     for job in jobs:
-        known = job.look()
-        if not known.is_finished:
+        state = job.look()
+        if not state.is_finished:
             if len(jobs) == 1:
-                _check_options(known, job)  # before networks are loaded
+                _check_options(state, job)  # before networks are loaded
             left.append(job)
-            needs_networks |= not (_stays(known, job) or _other_options(known, job))
+            needs_networks |= not (_stays(state, job) or _other_options(state, job))
             continue
-        others |= _other_options(known, job)
-        failure = _failure(known)
+        others |= _other_options(state, job)
+        failure = _failure(state)
         if failure:
             failures.append(_words_of_failure(job.path, failure))
         else:
@@ -232,7 +232,7 @@ def _unfinished(jobs: Sequence[_Job]) -> tuple[list[_Job], bool, list[str]]:
 
 def _tell_parts(job: _Job) -> None:
     """Says that there are parts beside a finished result; those without a frame go."""
-    folder = job.asked.stem.parent
+    folder = job.result.stem.parent
     if not camera_recordings.are_of_a_video(job.parts) or locks.is_locked(folder, job.lock):
         return
     number = track_parts.count(job.parts)
@@ -247,22 +247,22 @@ def _tell_parts(job: _Job) -> None:
     )
 
 
-def _check_options(known: Known, job: _Job) -> None:
+def _check_options(state: ResultState, job: _Job) -> None:
     """UserError where further files are asked for of a result that was made with other options."""
-    others = ', '.join(f'--{name}' for name in sorted(_other_options(known, job)))
+    others = ', '.join(f'--{name}' for name in sorted(_other_options(state, job)))
     if others:
         raise UserError(
-            f'{job.asked.archive} was made with another {others}: give the same for further files '
+            f'{job.result.archive} was made with another {others}: give the same for further files '
             'of it, or --overwrite to make it again'
         )
 
 
-def _other_options(known: Known, job: _Job) -> set[str]:
-    return set() if known.origin is None else known.origin.other_options(job.options)
+def _other_options(state: ResultState, job: _Job) -> set[str]:
+    return set() if state.origin is None else state.origin.other_options(job.options)
 
 
-def _failure(known: Known) -> str:
-    return '' if known.origin is None else known.origin.failure
+def _failure(state: ResultState) -> str:
+    return '' if state.origin is None else state.origin.failure
 
 
 def _code(failures: Sequence[str]) -> int:
@@ -278,9 +278,9 @@ def _words_of_failure(path: pathlib.Path, failure: str) -> str:
 
 def _options(values: argparse.Namespace) -> dict[str, Any]:
     """All arguments that the tracks depend on, by name; of files the names without folders."""
-    known = result_origin.options_of(values, _OPTIONS, _FILES)
-    known['smoothing'] = video_arguments.options(values)['smoothing']
-    return known
+    options = result_origin.options_of(values, _OPTIONS, _FILES)
+    options['smoothing'] = video_arguments.options(values)['smoothing']
+    return options
 
 
 def endings(values: argparse.Namespace) -> tuple[str, ...]:

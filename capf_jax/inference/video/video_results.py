@@ -63,7 +63,7 @@ class FilesOfResult:
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
-class Known:
+class ResultState:
     """What is there already of a video's result.
 
     Attributes:
@@ -85,23 +85,23 @@ class Known:
         return self.has_archive and missing is not None and not (missing.endings or missing.formats)
 
 
-def look(path: pathlib.Path, asked: FilesOfResult) -> Known:
+def look(path: pathlib.Path, result: FilesOfResult) -> ResultState:
     """What is there already of the result of a video; a damaged archive is none.
 
     Args:
       path: the video.
-      asked: the files that are to be there.
+      result: the files that are to be there.
     """
-    if not asked.archive.is_file():
-        return Known()
+    if not result.archive.is_file():
+        return ResultState()
     try:
-        origin = result_origin.read(asked.archive)
+        origin = result_origin.read(result.archive)
         if origin is not None and origin.source != result_origin.fingerprint(path):
-            words = f'{path} is not the video that {asked.archive} was made of'
-            return Known(note=f'{words}: it is predicted again')
-        return Known(True, asked.missing(), origin)
+            words = f'{path} is not the video that {result.archive} was made of'
+            return ResultState(note=f'{words}: it is predicted again')
+        return ResultState(True, result.missing(), origin)
     except (ValueError, OSError):
-        return Known()
+        return ResultState()
 
 
 def write(
