@@ -87,7 +87,9 @@ _OPTIONS = (
     'least_confidence', 'detector', 'conversion',
     'joints2d_skeleton',
 )  # fmt: skip
-_FILES = ('weights', 'detector_weights', 'finder_weights', 'joints2d', 'calibration')
+_FILES = (
+    'weights', 'detector_weights', 'detector_files', 'finder_weights', 'joints2d', 'calibration',
+)  # fmt: skip
 
 
 def main(argv: Sequence[str]) -> int:

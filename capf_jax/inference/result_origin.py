@@ -63,11 +63,14 @@ def options_of(
     values: argparse.Namespace, names: Iterable[str], files_of: Iterable[str]
 ) -> dict[str, Any]:
     """The arguments of these names; of those that name files the names without folders."""
-    known = {name: getattr(values, name) for name in names}
+    options = {name: getattr(values, name) for name in names}
     for name in files_of:
-        path = getattr(values, name)
-        known[name] = None if path is None else pathlib.PurePath(path).name
-    return known
+        value = getattr(values, name)
+        if isinstance(value, list):
+            options[name] = [pathlib.PurePath(path).name for path in value]
+        else:
+            options[name] = None if value is None else pathlib.PurePath(value).name
+    return options
 
 
 def words_of_others(names: Iterable[str]) -> str:

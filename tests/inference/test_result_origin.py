@@ -1,5 +1,7 @@
 """What results remember of their sources: fingerprints that follow the bytes, and options."""
 
+import argparse
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,12 @@ def test_an_origin_is_read_back_beside_the_tracks(tmp_path):
     tracks_files.write(path, tracks(), ORIGIN.fields())
     assert result_origin.read(path) == ORIGIN
     assert len(tracks_files.read(path)) == 2
+
+
+def test_options_that_name_files_are_remembered_without_folders():
+    values = argparse.Namespace(stride=2, weights='a/b.safetensors', finder=None, onnx=['c/d', 'e'])
+    options = result_origin.options_of(values, ['stride'], ['weights', 'finder', 'onnx'])
+    assert options == {'stride': 2, 'weights': 'b.safetensors', 'finder': None, 'onnx': ['d', 'e']}
 
 
 def test_a_file_without_an_origin_has_none(tmp_path):

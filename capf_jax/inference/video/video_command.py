@@ -39,7 +39,7 @@ _OPTIONS = (
     'world', 'pitch', 'tilt', 'fov', 'intrinsics', 'camera', 'height', 'flip_test',
     'least_confidence', 'detector', 'conversion',
 )  # fmt: skip
-_FILES = ('weights', 'detector_weights', 'finder_weights', 'calibration')
+_FILES = ('weights', 'detector_weights', 'detector_files', 'finder_weights', 'calibration')
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
