@@ -223,6 +223,8 @@ def parse(argv: Sequence[str]) -> tuple[argparse.Namespace, ConfigDict | None]:
         raise UserError(
             f'{count} file{"s" * (count > 1)} of predictions cannot be compared; give two to {MOST}'
         )
+    if values.names and not count:
+        raise UserError('--names are names of files of predictions; give these too')
     if values.names and len(values.names) != count:
         raise UserError(
             f'--names has {len(values.names)} names for {count} files of predictions; give one for '

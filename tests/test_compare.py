@@ -141,6 +141,11 @@ def test_looks_are_drawn_for_the_frame_and_its_neighbours(config, builder):
     assert shares.shape == (len(skeletons.H36M17),) * 2
 
 
+def test_names_without_files_of_predictions_are_refused(tmp_path):
+    with pytest.raises(UserError, match='--names are names of files of predictions; give these'):
+        compare.parse(['compare', '--published', '--names=a,b', f'--out={tmp_path}'])
+
+
 def test_samples_are_for_sampling_points_unless_other_figures_take_them(
     config, builder, monkeypatch
 ):

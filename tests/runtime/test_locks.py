@@ -1,5 +1,6 @@
 """Two commands in one place: the second waits and says so; a killed one leaves nothing behind."""
 
+import errno
 import os
 import pathlib
 import signal
@@ -41,6 +42,14 @@ def test_a_folder_is_locked_while_a_command_is_at_work_there(tmp_path):
         assert locks.is_locked(tmp_path)
         assert not locks.is_locked(tmp_path, '.other')
     (tmp_path / '.lock').touch()  # as a killed command leaves it
+    assert not locks.is_locked(tmp_path)
+
+
+def test_a_lock_that_may_not_be_read_is_none(tmp_path, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(errno.EACCES, 'Permission denied')
+
+    monkeypatch.setattr(locks, 'open', refuse, raising=False)  # root may read every file
     assert not locks.is_locked(tmp_path)
 
 
