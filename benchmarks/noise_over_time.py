@@ -48,8 +48,8 @@ def real_errors(folder: pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:
     """
     arrays = real_samples.arrays_of(folder, 'pose2sim-balancing')
     truth = arrays['joints_2d_reprojected'][:, :, LIMB_JOINTS]
-    found = arrays['openpose_body25b_xyc'][:, :, list(BODY_25B.values())]
-    errors = np.where(found[..., 2:] >= LEAST_CONFIDENCE, found[..., :2] - truth, np.nan)
+    openpose = arrays['openpose_body25b_xyc'][:, :, list(BODY_25B.values())]
+    errors = np.where(openpose[..., 2:] >= LEAST_CONFIDENCE, openpose[..., :2] - truth, np.nan)
     for number, of_video in enumerate(errors.astype(np.float64)):
         yield f'OpenPose, camera {number + 1}', of_video[None]
 
@@ -134,8 +134,8 @@ def rows(folder: pathlib.Path | None, clips: int) -> Iterator[list[str]]:
     for way, centred in WAYS.items():
         for name, errors in sources:
             values = correlation(errors, centred)
-            told = [values[round(seconds * FPS)] for seconds in SECONDS]
+            later = [values[round(seconds * FPS)] for seconds in SECONDS]
             size = np.nanmedian(np.linalg.norm(errors, axis=-1))
-            row = [f'{name}, {way}', f'{size:.1f}', *(f'{value:.2f}' for value in told)]
+            row = [f'{name}, {way}', f'{size:.1f}', *(f'{value:.2f}' for value in later)]
             seconds = lasting(values, FPS)
             yield [*row, f'{seconds:.2f}' if np.isfinite(seconds) else f'> {FRAMES / 2 / FPS:.2f}']

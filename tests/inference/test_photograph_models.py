@@ -14,7 +14,9 @@ from tests import tiny
 from tests.inference import dotted_people
 from tests.inference.dotted_people import DotEstimator
 from tests.inference.sequence_files import written
-from tests.inference.test_lift_crops import config, estimator, variables  # noqa: F401  Fixtures.
+from tests.inference.test_lift_crops import config as config
+from tests.inference.test_lift_crops import estimator as estimator
+from tests.inference.test_lift_crops import variables as variables
 
 DOTS = DotEstimator(dotted_people.pose()[None])  # It finds Human3.6M's joints.
 CAMERA = photograph_camera.from_field_of_view(55, (320, 240))
@@ -26,19 +28,19 @@ def given(skeleton, count):
     return given_joints.given(places, skeleton=skeleton)
 
 
-def test_the_rule_converts_what_the_detector_finds(estimator):  # noqa: F811
+def test_the_rule_converts_what_the_detector_finds(estimator):
     _, conversion = Models.of(estimator, rule='gast').check_detector()
     assert conversion.rule == 'gast'
 
 
-def test_without_a_name_the_rule_is_that_of_the_weights(estimator):  # noqa: F811
+def test_without_a_name_the_rule_is_that_of_the_weights(estimator):
     _, conversion = Models.of(estimator).check_detector()
     assert conversion.rule == 'motionbert'
 
 
 @pytest.mark.parametrize(('skeleton', 'rule'), [('coco17', 'motionbert'), ('body_25', 'openpose')])
 def test_without_a_name_given_joints_are_converted_so_too(
-    estimator,  # noqa: F811
+    estimator,
     skeleton,
     rule,
 ):
@@ -53,7 +55,7 @@ def test_the_rule_converts_given_joints(rule):
     np.testing.assert_allclose(aimed.joints2d, expected)
 
 
-def test_a_rule_may_be_one_for_given_joints_alone(estimator):  # noqa: F811
+def test_a_rule_may_be_one_for_given_joints_alone(estimator):
     models = Models.of(estimator, rule='openpose')
     assert models.conversion_of('body_25').rule == 'openpose'
     with pytest.raises(UserError, match=r"conversion 'openpose' does not .* give fitted or motion"):

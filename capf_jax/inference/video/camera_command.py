@@ -219,8 +219,8 @@ def _write(
     tracks = video_tracks.finished_live(raw, recorder.finish)
     result = VideoResult(tracks, failure, {})
     try:
-        asked = FilesOfResult(stem, recorder.endings, recorder.formats)
-        sentences = video_results.write(asked, tracks, None, None)
+        own = FilesOfResult(stem, recorder.endings, recorder.formats)
+        sentences = video_results.write(own, tracks, None, None)
     except DiskFullError as error:
         command = f'`python -m capf_jax.predict camera:{recorder.number}` with the same --output'
         stored = sum(1 for _ in track_parts.read(parts))

@@ -189,10 +189,12 @@ def _predict(job: _Job, run_of_videos: VideoRun) -> str:
     is_replaced = job.result.archive.is_file()
     for sentence in video_results.write(job.result, result.tracks, pictures, origin):
         print(sentence)
-    older = video_results.remove_others(job.result) if is_replaced else []
-    if older:
-        names = ', '.join(one.name for one in older)
-        print(f'{path.name}: files of the older result are removed: {names}')
+    if is_replaced:
+        removed, others = video_results.remove_others(job.result)
+        for paths, state in ((removed, 'are removed'), (others, 'may still be there')):
+            if paths:
+                names = ', '.join(one.name for one in paths)
+                print(f'{path.name}: files of the older result {state}: {names}')
     track_parts.remove(parts)
     print(words(path.name, result, job.result.stem))
     if result.note:

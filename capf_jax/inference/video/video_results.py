@@ -128,23 +128,26 @@ def write(
     return sentences
 
 
-def remove_others(result: FilesOfResult) -> list[pathlib.Path]:
-    """Removes files of an older result that this one does not replace; returns which.
+def remove_others(result: FilesOfResult) -> tuple[list[pathlib.Path], list[pathlib.Path]]:
+    """Removes files of an older result that this one does not replace.
 
     They would seem to belong to it. With the same options they are made again of the archive.
 
     Args:
       result: the files that are replaced.
+
+    Returns:
+      The files that are removed, and those that stay, since a user may have files of these names.
     """
-    paths = [result.path(one) for one in ENDINGS if one not in result.endings]
+    paths, others = [], [result.path(one) for one in ENDINGS if one not in result.endings]
     for one in catalog.FORMATS.values():
         if one not in result.formats:
             paths += catalog.person_files(one, result.stem) if one.is_per_person else []
-            paths += catalog.paths([one], result.stem)
-    there = [path for path in paths if path.is_file()]
-    for path in there:
+            (others if one.name == 'calib' else paths).extend(catalog.paths([one], result.stem))
+    removed = [path for path in paths if path.is_file()]
+    for path in removed:
         path.unlink()
-    return there
+    return removed, [path for path in others if path.is_file()]
 
 
 def write_beside(result: FilesOfResult, tracks: Tracks, pictures: Pictures | None) -> list[str]:
