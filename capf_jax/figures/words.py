@@ -43,10 +43,10 @@ def shortened(text: str, does_fit: Callable[[str], bool]) -> str:
 
     The middle is left out since names of files often differ at their ends.
     """
-    short, kept = text, len(text)
-    while kept and not does_fit(short):
-        kept -= 1
-        short = f'{text[: kept - kept // 2]}…{text[len(text) - kept // 2 :]}'
+    short, letters = text, len(text)
+    while letters and not does_fit(short):
+        letters -= 1
+        short = f'{text[: letters - letters // 2]}…{text[len(text) - letters // 2 :]}'
     return short
 
 
